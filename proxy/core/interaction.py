@@ -1,0 +1,82 @@
+"""What a recording is made of, as frozen values.
+
+An `Interaction` is one request and one whole response. A streamed response is
+a list of frames, one SSE event each with the blank line that ends it; any
+other response is a single frame. Joining the frames gives the body, byte for
+byte. The same request recorded with and without `stream` makes two
+interactions that share a key: two *variants*.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import NamedTuple
+
+CHAT_COMPLETIONS = "/v1/chat/completions"
+
+Headers = tuple[tuple[str, str], ...]
+
+
+class Variant(StrEnum):
+    """In which form an answer is asked for, or was recorded."""
+
+    JSON = "json"
+    SSE = "sse"
+    SSE_USAGE = "sse+usage"
+    """A stream with `stream_options.include_usage`: one more chunk at the end."""
+
+
+class Frame(NamedTuple):
+    """`data` as it came, and when its last byte came: milliseconds after the request was sent."""
+
+    offset_ms: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is kept of a request: no headers, no secrets, JSON written compactly."""
+
+    method: str
+    target: str
+    """Path and query as the client sees them, `/v1/...`."""
+    content_type: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    status: int
+    headers: Headers
+    frames: tuple[Frame, ...]
+
+    @property
+    def body(self) -> bytes:
+        return b"".join(frame.data for frame in self.frames)
+
+    @property
+    def content_type(self) -> str:
+        return header(self.headers, "content-type")
+
+    @property
+    def is_stream(self) -> bool:
+        return self.content_type.startswith("text/event-stream")
+
+
+@dataclass(frozen=True, slots=True)
+class Interaction:
+    id: str
+    """Sorts conversations together and turns in order: see `fingerprint.recording_id`."""
+    key: str
+    """The fingerprint without user rules, so that a cassette can be checked anywhere."""
+    variant: Variant
+    recorded_at: float
+    """Seconds since the epoch."""
+    upstream: str
+    """Base URL that answered, without credentials."""
+    request: Request
+    response: Response
+
+
+def header(headers: Headers, name: str) -> str:
+    """The first value of header `name` (lower case), or the empty string."""
+    return next((value for key, value in headers if key.lower() == name), "")

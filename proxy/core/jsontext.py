@@ -1,0 +1,107 @@
+"""JSON text and its style: read without losing anything, write back byte for byte.
+
+`parse` refuses what orjson would quietly alter, so that two different texts
+never become equal by accident. `style_of` finds how a text was written among
+the ways that real servers write JSON; `render` writes a value that way again.
+"""
+
+import json  # noqa: TID251  orjson cannot write these styles
+import math
+from typing import Any
+
+import orjson
+
+JSON = Any
+"""A parsed JSON value."""
+
+
+class Unfaithful(ValueError):  # noqa: N818  named for what the text is
+    """Not JSON, or JSON that a 64-bit parser alters: its raw bytes stand for it."""
+
+
+def parse(data: bytes | str) -> JSON:
+    """Parse, or raise Unfaithful: not JSON, numbers beyond 64 bits, nesting beyond 200 levels."""
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise Unfaithful(str(error)) from None
+    _refuse(value, 0)
+    return value
+
+
+# orjson writes at most 254 levels, and our own recursion needs room on Python's stack.
+_MAX_DEPTH = 200
+
+
+def _refuse(value: JSON, depth: int) -> None:
+    if depth > _MAX_DEPTH:
+        raise Unfaithful(f"nested deeper than {_MAX_DEPTH} levels")
+    if isinstance(value, dict):
+        for item in value.values():
+            _refuse(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _refuse(item, depth + 1)
+    # orjson reads an integer beyond 64 bits as a float, which then may stand for many numbers.
+    elif isinstance(value, float) and not -(2.0**63) < value < 2.0**63:
+        raise Unfaithful("a number that does not fit 64 bits")
+
+
+def canonical(value: JSON) -> bytes:
+    """One text for all equal values: sorted keys, no spaces, 0.0 as 0."""
+    return orjson.dumps(_integral(value), option=orjson.OPT_SORT_KEYS)
+
+
+def _integral(value: JSON) -> JSON:
+    """Floats without a fraction become integers, as far as both are exact (2^53)."""
+    if isinstance(value, dict):
+        return {key: _integral(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_integral(item) for item in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) <= 2**53:
+        return int(value)
+    return value
+
+
+def compact(value: JSON) -> bytes:
+    return orjson.dumps(value)
+
+
+_STYLES: dict[str, dict[str, Any]] = {
+    "compact": {"separators": (",", ":"), "ensure_ascii": False},
+    "spaced": {"ensure_ascii": False},
+    "compact ascii": {"separators": (",", ":")},
+    "spaced ascii": {},
+    "indent 2": {"indent": 2, "ensure_ascii": False},
+    "indent 2 ascii": {"indent": 2},
+    "indent 4": {"indent": 4, "ensure_ascii": False},
+}
+
+
+def render(value: JSON, style: str) -> str:
+    """Write `value` in one of the styles (KeyError for any other)."""
+    name, newline, _ = style.partition(" newline")
+    text = json.dumps(value, allow_nan=False, **_STYLES[name])
+    return text + "\n" if newline else text
+
+
+def style_of(text: str, value: JSON) -> str | None:
+    """The style that writes `value` as exactly `text`, or None."""
+    for name in _STYLES:
+        style = name + " newline" if text.endswith("\n") else name
+        if render(value, style) == text:
+            return style
+    return None
+
+
+def same(a: JSON, b: JSON) -> bool:
+    """Deep equality that tells 1 from True and from 1.0, as JSON does and Python does not."""
+    if type(a) is not type(b):
+        return False
+    if isinstance(a, dict):
+        return a.keys() == b.keys() and all(same(a[key], b[key]) for key in a)
+    if isinstance(a, list):
+        return len(a) == len(b) and all(map(same, a, b))
+    if isinstance(a, float):
+        return a == b and math.copysign(1, a) == math.copysign(1, b)
+    return bool(a == b)

@@ -1,0 +1,79 @@
+"""Server-sent events as bytes: cut a stream into frames and read a frame.
+
+A frame is what lies between two blank lines, with the blank line that ends it,
+byte for byte (WHATWG HTML, "Server-sent events"; lines end in CR LF, LF or CR).
+Joining the frames gives the stream back, however the network cut it.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+_BLANK_LINE = re.compile(rb"[^\r\n](?:\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)")
+_LINE_END = re.compile(r"\r\n|\r|\n")
+
+DONE = "[DONE]"
+"""The data of the event that ends an OpenAI stream."""
+
+
+class SSEDecoder:
+    """`feed` bytes as they come, get whole frames; `rest` is what no blank line has ended."""
+
+    def __init__(self) -> None:
+        self._buffer = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        buffer = self._buffer
+        # A frame's end can straddle the border by three bytes: a character, CR and LF.
+        scan = max(0, len(buffer) - 4)
+        buffer += data
+        # A CR at the very end may be half of a CR LF: wait for the next byte.
+        end = len(buffer) - 1 if buffer.endswith(b"\r") else len(buffer)
+        start = 0
+        while match := _BLANK_LINE.search(buffer, scan, end):
+            yield bytes(buffer[start : match.end()])
+            start = scan = match.end()
+        del buffer[:start]
+
+    def rest(self) -> Iterator[bytes]:
+        """What is left when the stream has ended: a frame ended by CR, then any cut-off tail."""
+        data = bytes(self._buffer)
+        self._buffer.clear()
+        if match := _BLANK_LINE.search(data):
+            yield data[: match.end()]
+            data = data[match.end() :]
+        if data:
+            yield data
+
+
+def frames(data: bytes) -> list[bytes]:
+    """All frames of a whole stream."""
+    decoder = SSEDecoder()
+    return [*decoder.feed(data), *decoder.rest()]
+
+
+class Event(NamedTuple):
+    """A frame's meaning: `data` lines joined by LF; None where a frame has only comments."""
+
+    event: str
+    data: str | None
+
+
+def parse(frame: bytes) -> Event:
+    """Read one frame. Bytes that are not UTF-8 become U+FFFD, as the standard has it."""
+    event = ""
+    data: list[str] = []
+    for line in _LINE_END.split(frame.decode("utf-8", "replace").removeprefix("\ufeff")):
+        name, _, value = line.partition(":")
+        value = value.removeprefix(" ")
+        if name == "data":
+            data.append(value)
+        elif name == "event":
+            event = value
+    return Event(event, "\n".join(data) if data else None)
+
+
+def encode(data: bytes, event: str = "") -> bytes:
+    """One frame in the form every SDK reads: no `id:`, `event:` only where one is named."""
+    head = f"event: {event}\n".encode() if event else b""
+    return head + b"data: " + data + b"\n\n"
