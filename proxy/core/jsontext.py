@@ -15,7 +15,7 @@ JSON = Any
 """A parsed JSON value."""
 
 
-class Unfaithful(ValueError):  # noqa: N818  named for what the text is
+class Unfaithful(ValueError):
     """Not JSON, or JSON that a 64-bit parser alters: its raw bytes stand for it."""
 
 
