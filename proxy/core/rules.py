@@ -115,10 +115,10 @@ class Rules:
         if not (self.ignore or self.replace):
             return ""
         replace = [(item.pattern.pattern, item.placeholder) for item in self.replace]
-        return xxhash.xxh3_64_hexdigest(repr((self.ignore, replace)))
+        return xxhash.xxh3_64_hexdigest(repr((self.ignore, replace)).encode())
 
     def apply(self, value: JSON) -> tuple[JSON, list[str]]:
-        """`value` without what is ignored and with text replaced, and the paths that were dropped."""
+        """`value` less what is ignored, with text replaced, and the paths that were dropped."""
         dropped: list[str] = []
         for path in self.ignore:
             value = _without(value, path, "$", dropped)
@@ -140,7 +140,7 @@ class Rules:
 
 
 def _without(value: JSON, path: Path, place: str, dropped: list[str]) -> JSON:
-    """A copy of `value` without what `path` names. List items leave a null: the others keep places."""
+    """A copy of `value` less what `path` names; a list item leaves a null in its place."""
     step, rest = path[0], path[1:]
     if isinstance(value, dict):
         children: Iterable[tuple[str | int, JSON]] = value.items()
