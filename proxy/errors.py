@@ -70,6 +70,8 @@ class HTTPError(PromptdeckError):
         self.status = status or self.status
         self.param = param
         self.details = details
+        self.cache_status = ""
+        """The `Cache-Status` header it goes with, if any."""
 
 
 class ClientError(HTTPError):

@@ -54,6 +54,11 @@ class Response:
         return b"".join(frame.data for frame in self.frames)
 
     @property
+    def took_ms(self) -> int:
+        """When the last byte had come."""
+        return self.frames[-1].offset_ms if self.frames else 0
+
+    @property
     def content_type(self) -> str:
         return header(self.headers, "content-type")
 
@@ -75,6 +80,8 @@ class Interaction:
     """Base URL that answered, without credentials."""
     request: Request
     response: Response
+    redacted: int = 0
+    """How many secrets were taken out of it."""
 
 
 def header(headers: Headers, name: str) -> str:

@@ -13,14 +13,14 @@ from typing import NamedTuple
 
 import xxhash
 
-from .jsontext import JSON
+from .jsontext import JSON, Unfaithful, parse
 
-_TOKEN = re.compile(
-    r"""\.\.(?P<deep>[A-Za-z_][\w-]*)
-      | \.(?P<name>[A-Za-z_][\w-]*)
-      | \.\*|\[\*\]
-      | \[(?P<index>\d+)\]
-      | \[(?P<quote>['"])(?P<quoted>.*?)(?P=quote)\]""",
+_SEGMENT = re.compile(
+    r"""(?: (?P<deep>\.\.) | \.(?!\[) | (?=\[) )
+        (?: (?P<name>[^\W\d][\w-]*)
+          | \[ (?P<index>0|[1-9][0-9]{0,15}) \]
+          | \[ (?P<quoted> '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" ) \]
+          | \* | \[\*\] )""",
     re.VERBOSE,
 )
 
@@ -45,7 +45,7 @@ def parse_path(text: str) -> Path:
     steps: list[Step] = []
     position = 1
     while position < len(text):
-        match = _TOKEN.match(text, position)
+        match = _SEGMENT.match(text, position)
         if match is None:
             raise ValueError(f"cannot read {text[position:]!r} in JSON path {text!r}")
         steps.append(_step(match))
@@ -54,11 +54,24 @@ def parse_path(text: str) -> Path:
 
 
 def _step(match: re.Match[str]) -> Step:
-    if match["deep"]:
-        return Step(match["deep"], deep=True)
+    at: str | int | None = match["name"]
     if match["index"]:
-        return Step(int(match["index"]))
-    return Step(match["name"] if match["quoted"] is None else match["quoted"])
+        at = int(match["index"])
+    elif match["quoted"]:
+        at = _unquoted(match["quoted"])
+    return Step(at, deep=bool(match["deep"]))
+
+
+def _unquoted(literal: str) -> str:
+    """A string literal's text. Its escapes are JSON's, but for the quote it need not escape."""
+    as_json = re.sub(r"""\\.|\"""", lambda found: _REQUOTED.get(found[0], found[0]), literal[1:-1])
+    try:
+        return str(parse(f'"{as_json}"'))
+    except Unfaithful:
+        raise ValueError(f"cannot read the name {literal} in a JSON path") from None
+
+
+_REQUOTED = {"\\'": "'", '"': '\\"'}
 
 
 PRESETS: Mapping[str, tuple[str, str]] = {
@@ -87,13 +100,18 @@ def parse_replacement(entry: str | Mapping[str, str]) -> Replacement:
             raise ValueError(f"no preset {entry!r}; there are {', '.join(PRESETS)}")
         pattern, placeholder = PRESETS[entry]
     else:
-        if set(entry) != {"pattern", "with"}:
-            raise ValueError("wants a preset's name or the two keys `pattern` and `with`")
+        if set(entry) != {"pattern", "with"} or not all(isinstance(v, str) for v in entry.values()):
+            raise ValueError("wants a preset's name or the two texts `pattern` and `with`")
         pattern, placeholder = entry["pattern"], entry["with"]
     try:
-        return Replacement(re.compile(pattern), placeholder)
+        compiled = re.compile(pattern)
     except re.error as error:
         raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+    try:
+        compiled.sub(placeholder, "")  # a bad \1 would otherwise fail on the first request
+    except (re.error, IndexError) as error:
+        raise ValueError(f"{placeholder!r} cannot replace {pattern!r}: {error}") from None
+    return Replacement(compiled, placeholder)
 
 
 @dataclass(frozen=True)
@@ -165,10 +183,15 @@ def _without(value: JSON, path: Path, place: str, dropped: list[str]) -> JSON:
 
 
 def child_path(place: str, key: str | int) -> str:
-    """The JSON path of a child: `$.a`, `$[0]`, `$['a key']`."""
+    """The JSON path of a child: `$.a`, `$[0]`, `$['a key']`, which `parse_path` reads back."""
     if isinstance(key, int):
         return f"{place}[{key}]"
     if re.fullmatch(r"[A-Za-z_]\w*", key):
         return f"{place}.{key}"
-    escaped = key.replace("\\", "\\\\").replace("'", "\\'")
-    return f"{place}['{escaped}']"
+    return f"{place}['{key.translate(_ESCAPES)}']"
+
+
+# As RFC 9535 section 2.7 writes names in normalized paths.
+_ESCAPES = {code: f"\\u{code:04x}" for code in range(0x20)} | str.maketrans(
+    {"\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "'": r"\'", "\\": r"\\"}
+)

@@ -6,11 +6,11 @@ Joining the frames gives the stream back, however the network cut it.
 """
 
 import re
-from collections.abc import Iterator
 from typing import NamedTuple
 
 _BLANK_LINE = re.compile(rb"[^\r\n](?:\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)")
 _LINE_END = re.compile(r"\r\n|\r|\n")
+_LINE_END_BYTES = re.compile(rb"\r\n|\r|\n")
 
 DONE = "[DONE]"
 """The data of the event that ends an OpenAI stream."""
@@ -22,34 +22,39 @@ class SSEDecoder:
     def __init__(self) -> None:
         self._buffer = bytearray()
 
-    def feed(self, data: bytes) -> Iterator[bytes]:
+    def feed(self, data: bytes) -> list[bytes]:
         buffer = self._buffer
-        # A frame's end can straddle the border by three bytes: a character, CR and LF.
+        # A frame's end can straddle the border by four bytes: a character, CR, LF and CR.
         scan = max(0, len(buffer) - 4)
         buffer += data
         # A CR at the very end may be half of a CR LF: wait for the next byte.
         end = len(buffer) - 1 if buffer.endswith(b"\r") else len(buffer)
+        whole: list[bytes] = []
         start = 0
         while match := _BLANK_LINE.search(buffer, scan, end):
-            yield bytes(buffer[start : match.end()])
+            whole.append(bytes(buffer[start : match.end()]))
             start = scan = match.end()
         del buffer[:start]
+        return whole
 
-    def rest(self) -> Iterator[bytes]:
+    def rest(self) -> list[bytes]:
         """What is left when the stream has ended: a frame ended by CR, then any cut-off tail."""
         data = bytes(self._buffer)
         self._buffer.clear()
-        if match := _BLANK_LINE.search(data):
-            yield data[: match.end()]
-            data = data[match.end() :]
-        if data:
-            yield data
+        match = _BLANK_LINE.search(data)
+        end = match.end() if match else 0
+        return [part for part in (data[:end], data[end:]) if part]
 
 
 def frames(data: bytes) -> list[bytes]:
     """All frames of a whole stream."""
     decoder = SSEDecoder()
     return [*decoder.feed(data), *decoder.rest()]
+
+
+def is_whole(frame: bytes) -> bool:
+    """Whether a blank line ends this frame: the last one of a cut-off stream has none."""
+    return _BLANK_LINE.search(frame) is not None
 
 
 class Event(NamedTuple):
@@ -76,4 +81,5 @@ def parse(frame: bytes) -> Event:
 def encode(data: bytes, event: str = "") -> bytes:
     """One frame in the form every SDK reads: no `id:`, `event:` only where one is named."""
     head = f"event: {event}\n".encode() if event else b""
-    return head + b"data: " + data + b"\n\n"
+    lines = _LINE_END_BYTES.split(data)
+    return head + b"".join(b"data: %b\n" % line for line in lines) + b"\n"

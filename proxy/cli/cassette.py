@@ -1,0 +1,214 @@
+"""`promptdeck cassette`: what is recorded, and whether it is safe to commit."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from proxy.config import Config
+from proxy.core import accumulate
+from proxy.core.interaction import Interaction
+from proxy.core.jsontext import Unfaithful, parse
+from proxy.errors import CassetteError, UsageError
+from proxy.stores.cassette_file import names, path_of, read
+from proxy.stores.cassette_verify import Problem, verify
+
+from . import options
+from .output import counted, print_json, print_rows, size
+
+
+@click.group("cassette")
+def command() -> None:
+    """List, show and verify cassettes.
+
+    \b
+    Examples:
+      promptdeck cassette list
+      promptdeck cassette show checkout
+      promptdeck cassette verify
+    """
+
+
+@command.command("list")
+@options.settings("cassette.dir")
+@options.as_json
+def list_(*, as_json: bool, **flags: Any) -> None:
+    """List the cassettes of the folder.
+
+    \b
+    Examples:
+      promptdeck cassette list
+      promptdeck cassette list --cassettes tests/cassettes --json
+    """
+    folder = options.loaded(flags).config.cassette.dir
+    rows = [_summary(name, path_of(folder, name)) for name in names(folder)]
+    if not rows and not as_json:
+        click.echo(f"no cassettes in {folder}", err=True)
+    print_rows(rows, as_json=as_json)
+
+
+def _summary(name: str, path: Path) -> dict[str, Any]:
+    found = read(path)
+    times = [item.recorded_at for item in found]
+    return {
+        "cassette": name,
+        "recordings": len(found),
+        "size": size(path.stat().st_size),
+        "models": sorted({model for item in found if (model := _model(item))}),
+        "oldest": _date(min(times)) if times else None,
+        "newest": _date(max(times)) if times else None,
+    }
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
+@command.command("show")
+@options.settings("cassette.dir")
+@click.argument("name")
+@click.argument("recording", required=False)
+@options.as_json
+def show(*, name: str, recording: str | None, as_json: bool, **flags: Any) -> None:
+    """Show a cassette's recordings, or one of them, as a conversation.
+
+    \b
+    Examples:
+      promptdeck cassette show checkout
+      promptdeck cassette show checkout 3f9c21-003-77ab01cd-1
+      promptdeck cassette show checkout --json
+    """
+    config = options.loaded(flags).config
+    found = _read(config, name)
+    if recording is not None:
+        found = [item for item in found if item.id == recording]
+        if not found:
+            raise UsageError(f"cassette {name} has no recording {recording}")
+    told = [_told(item) for item in found]
+    if as_json:
+        print_json(told)
+        return
+    for item in told:
+        _print_conversation(item)
+
+
+def _read(config: Config, name: str) -> list[Interaction]:
+    return read(_existing(config.cassette.dir, name))
+
+
+def _existing(folder: Path, name: str) -> Path:
+    try:
+        path = path_of(folder, name)
+    except ValueError as error:
+        raise UsageError(f"no cassette can have this name: {error}") from None
+    if not path.exists():
+        raise UsageError(f"there is no cassette {name} in {folder}; `cassette list` shows them")
+    return path
+
+
+def _told(item: Interaction) -> dict[str, Any]:
+    body = _value(item)
+    return {
+        "id": item.id,
+        "request": f"{item.request.method} {item.request.target}",
+        "recorded": datetime.fromtimestamp(item.recorded_at, UTC).isoformat(timespec="seconds"),
+        "upstream": item.upstream,
+        "variant": str(item.variant),
+        "model": _model(item),
+        "status": item.response.status,
+        "frames": len(item.response.frames),
+        "took_ms": item.response.took_ms,
+        "messages": body.get("messages") if isinstance(body, dict) else None,
+        "says": accumulate.says(item.response),
+        "redacted": item.redacted,
+    }
+
+
+def _value(item: Interaction) -> Any:
+    try:
+        return parse(item.request.body)
+    except Unfaithful:
+        return None
+
+
+def _model(item: Interaction) -> str:
+    body = _value(item)
+    model = body.get("model") if isinstance(body, dict) else None
+    if isinstance(model, list) and len(model) == 1:
+        [model] = model
+    return model if isinstance(model, str) else ""
+
+
+def _print_conversation(told: Mapping[str, Any]) -> None:
+    click.secho(told["id"], bold=True, nl=False)
+    secrets = f", {counted(told['redacted'], 'secret')} redacted" if told["redacted"] else ""
+    click.echo(
+        f"  {told['request']}  {told['model']}  {told['variant']},"
+        f" {told['frames']} frames in {told['took_ms']} ms, recorded {told['recorded']}{secrets}"
+    )
+    for role, text in _turns(told):
+        click.secho(f"  {role}: ", fg="cyan", nl=False)
+        click.echo(text.replace("\n", "\n    "))
+    click.echo()
+
+
+def _turns(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    messages = told["messages"] if isinstance(told["messages"], list) else []
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else message
+        role = message.get("role", "?") if isinstance(message, dict) else "?"
+        yield str(role), content if isinstance(content, str) else orjson.dumps(message).decode()
+    yield f"answer ({told['status']})", told["says"] or "(not a chat answer)"
+
+
+@command.command("verify")
+@options.settings("cassette.dir")
+@click.argument("chosen", nargs=-1, metavar="[NAME ...]")
+@options.as_json
+def verify_(*, chosen: Sequence[str], as_json: bool, **flags: Any) -> None:
+    """Say whether cassettes are whole and safe to commit.
+
+    Format, round trip, fingerprints, ids, readable texts and secrets. Exits with 1
+    if there is a problem, with 4 if a file cannot be read.
+
+    \b
+    Examples:
+      promptdeck cassette verify
+      promptdeck cassette verify checkout
+      promptdeck cassette verify --cassettes tests/cassettes --json
+    """
+    from proxy.app import redactor_of
+
+    config = options.loaded(flags).config
+    folder = config.cassette.dir
+    paths = [_existing(folder, name) for name in chosen or names(folder)]
+    redactor = redactor_of(config)
+    problems: list[Problem] = []
+    unreadable = False
+    with click.progressbar(paths, label="verifying", file=sys.stderr, hidden=_quiet()) as progress:
+        for path in progress:
+            try:
+                problems += verify(path, redactor)
+            except CassetteError as error:
+                unreadable = True
+                problems.append(Problem("", str(error)))
+    _print_verdict(problems, len(paths), as_json=as_json)
+    sys.exit(CassetteError.exit_code if unreadable else int(bool(problems)))
+
+
+def _quiet() -> bool:
+    return not sys.stderr.isatty()
+
+
+def _print_verdict(problems: Sequence[Problem], count: int, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"cassettes": count, "problems": [problem._asdict() for problem in problems]})
+        return
+    for problem in problems:
+        click.echo(str(problem))
+    verdict = counted(len(problems), "problem") if problems else "all sound"
+    click.echo(f"{counted(count, 'cassette')}: {verdict}", err=bool(problems))

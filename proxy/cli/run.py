@@ -1,0 +1,114 @@
+"""`promptdeck run`: a command, and a server of its own for as long as it runs."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from proxy.app import Counts, serving
+from proxy.config import Config
+from proxy.core.policy import Mode
+from proxy.upstream import PLACEHOLDER_KEY
+
+from . import options
+from .loop import run
+from .output import counted
+
+MISSES = 6
+"""Exit code where replay had misses although the command succeeded."""
+
+_KEYS = ("OPENAI_API_KEY", "DEDALUS_API_KEY")
+
+
+@click.command("run", context_settings={"allow_interspersed_args": False})
+@options.settings()
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND ...")
+def command(argv: Sequence[str], **flags: Any) -> None:
+    """Run a command against a server of its own.
+
+    The command finds the server by OPENAI_BASE_URL and DEDALUS_BASE_URL; where no
+    API key is set it gets a placeholder. promptdeck exits with the command's code,
+    or with 6 if replay had misses although the command succeeded.
+
+    \b
+    Examples:
+      promptdeck run --mode replay --cassette checkout -- pytest -q
+      promptdeck run --mode record-missing --cassette demo -- python app.py
+      promptdeck run -- node agent.js
+    """
+    loaded = options.loaded(dict(flags))
+    config = loaded.config
+    if flags["port"] is None:
+        config = replace(config, server=replace(config.server, port=0))
+    quiet = loaded.sources["log.level"] == "default"
+    options.log_to_stderr("warning" if quiet else config.log.level)
+    sys.exit(run(_run(argv, config)))
+
+
+async def _run(argv: Sequence[str], config: Config) -> int:
+    async with serving(config) as server:
+        code = await _command(argv, environment(os.environ, server.root))
+    counts = server.counts()
+    click.echo(f"promptdeck: {summary(counts)}", err=True)
+    if config.mode is Mode.REPLAY:
+        if counts.upstream_calls:
+            raise AssertionError(f"replay made {counts.upstream_calls} upstream calls")
+        if counts.misses and code == 0:
+            return MISSES
+    return code
+
+
+def summary(counts: Counts) -> str:
+    told = [
+        counted(counts.hits, "hit"),
+        counted(counts.misses, "miss", "misses"),
+        f"{counts.recorded} recorded",
+        counted(counts.upstream_calls, "upstream call"),
+    ]
+    if counts.redacted:
+        told.append(counted(counts.redacted, "secret") + " redacted")
+    return ", ".join(told)
+
+
+def environment(outer: Mapping[str, str], root: str) -> dict[str, str]:
+    """What the command sees: where the server is, and a key if it has none."""
+    loopback = "127.0.0.1,localhost,::1"
+    return {
+        **dict.fromkeys(_KEYS, PLACEHOLDER_KEY),
+        **outer,
+        "OPENAI_BASE_URL": f"{root}/v1",
+        # The name that openai's older versions and tools built on them read.
+        "OPENAI_API_BASE": f"{root}/v1",
+        # The Dedalus SDK appends /v1 itself.
+        "DEDALUS_BASE_URL": root,
+        **{
+            name: ",".join(filter(None, (outer.get(name), loopback)))
+            for name in ("NO_PROXY", "no_proxy")
+        },
+    }
+
+
+async def _command(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run it to its end, signals passed on; its exit code, 128 + n for signal n."""
+    try:
+        process = await asyncio.create_subprocess_exec(*argv, env=env)
+    except OSError as error:
+        click.echo(f"promptdeck: cannot run {argv[0]}: {error.strerror}", err=True)
+        return 127 if isinstance(error, FileNotFoundError) else 126
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # A terminal sends Ctrl-C to the command itself, which shares our process group.
+        from_terminal = number == signal.SIGINT and sys.stdin.isatty()
+        loop.add_signal_handler(number, _pass_on, process, None if from_terminal else number)
+    code = await process.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _pass_on(process: asyncio.subprocess.Process, number: int | None) -> None:
+    if number is not None and process.returncode is None:
+        process.send_signal(number)

@@ -1,0 +1,30 @@
+"""Settings: declared once, read from YAML, environment and flags into one frozen Config.
+
+    kinds      what a value may be: text in, typed value out, and back
+    settings   the declarations: type, default, one line of why; the tree `Config`
+    loading    file, PROMPTDECK_* variables and flags, each over the one before it
+    render     `config show`, config.example.yaml, README's table
+
+The YAML keys, the variables, the flags and all the documentation follow from the
+declarations. Every scalar is read as the text that stands in the file, so that `no`, `007`
+and `1:30` are what they look like. Whatever cannot be read makes one line of a
+ConfigError: source, path, what was expected and what was found.
+"""
+
+from .kinds import SecretShape
+from .loading import Loaded, load
+from .render import Row, example, settings_table, show
+from .settings import SETTINGS, Config, Setting
+
+__all__ = [
+    "SETTINGS",
+    "Config",
+    "Loaded",
+    "Row",
+    "SecretShape",
+    "Setting",
+    "example",
+    "load",
+    "settings_table",
+    "show",
+]

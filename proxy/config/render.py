@@ -1,0 +1,65 @@
+"""Settings for people: `config show`, config.example.yaml, README's table."""
+
+from collections.abc import Iterator
+from operator import attrgetter
+from typing import NamedTuple
+
+from .loading import Loaded
+from .settings import SECTIONS, SETTINGS, Setting
+
+_HEAD = """\
+# promptdeck.yaml: every setting with its default. Remove the # before what you change.
+# A value may name variables of the environment: ${NAME} or ${NAME:-default}; $${ is a plain ${.
+# What a file says yields to PROMPTDECK_ variables (PROMPTDECK_STORE_TTL=24h), and those to flags.
+"""
+
+
+class Row(NamedTuple):
+    path: str
+    value: str
+    source: str
+
+
+def show(loaded: Loaded) -> list[Row]:
+    """Every setting's value and where it comes from; of a secret only that it is set."""
+    return [
+        Row(path, _shown(setting, attrgetter(path)(loaded.config)), loaded.sources[path])
+        for path, setting in SETTINGS.items()
+    ]
+
+
+def _shown(setting: Setting, value: object) -> str:
+    return "(set, not shown)" if setting.secret and value is not None else setting.write(value)
+
+
+def example() -> str:
+    """config.example.yaml: as it stands it changes nothing."""
+    return "\n".join([_HEAD, *_example_lines()]) + "\n"
+
+
+def _example_lines() -> Iterator[str]:
+    section = ""
+    for path, setting in SETTINGS.items():
+        name, _, key = path.rpartition(".")
+        if name != section:
+            section = name
+            yield from ("", f"# {SECTIONS[name].__doc__}", f"{name}:")
+        entry = f"{'  ' if name else ''}# {key}: {setting.default}"
+        yield f"{entry:<36}  # {setting.why}{_in_ci(setting)}"
+
+
+def _in_ci(setting: Setting) -> str:
+    return f"; {setting.default_in_ci} where CI=true" if setting.default_in_ci else ""
+
+
+def settings_table() -> str:
+    """README's table of settings, in Markdown."""
+    head = ("Setting", "Default", "Environment", "Flag", "What for")
+    rows = [head, ("---",) * len(head), *map(_cells, SETTINGS.values())]
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _cells(setting: Setting) -> tuple[str, ...]:
+    flag = f"`{setting.flag}`" if setting.flag else ""
+    why = (setting.why + _in_ci(setting)).replace("|", "\\|")
+    return f"`{setting.path}`", f"`{setting.default}`", f"`{setting.variable}`", flag, why

@@ -1,0 +1,90 @@
+"""Is an answer whole? One that broke off, or that reports an error, must not be replayed for ever.
+
+A stream is whole when it says so itself: every choice finished, `[DONE]` at
+the end. Of JSON all that can be asked is that it parses and holds no error.
+"""
+
+import orjson
+
+from . import sse
+from .deltas import as_object, index_of, objects_in
+from .interaction import Response
+from .jsontext import JSON
+
+
+def problem_with(response: Response, chat: bool) -> str | None:
+    """Why this answer must not be kept, in plain words; None if it is whole."""
+    kind = response.content_type.partition(";")[0].strip().lower()
+    if kind == "text/event-stream":
+        return _problem_with_stream([frame.data for frame in response.frames], chat)
+    if kind == "application/json" or kind.endswith("+json"):
+        return _problem_with_json(response.body, chat)
+    return None
+
+
+def _problem_with_stream(frames: list[bytes], chat: bool) -> str | None:
+    if not frames:
+        return "the stream is empty"
+    events = [sse.parse(frame) for frame in frames]
+    done = any(_is_done(event) for event in events)
+    if _is_cut_off(frames[-1]) and not _is_done(events[-1]):
+        return "the stream breaks off inside an event"
+    values = [_value(event) for event in events if event.data and not _is_done(event)]
+    if any(event.event == "error" for event in events) or any(map(_is_error, values)):
+        return "the stream reports an error"
+    return _problem_with_chunks(values, done) if chat else None
+
+
+def _is_done(event: sse.Event) -> bool:
+    return (event.data or "").strip() == sse.DONE
+
+
+def _is_cut_off(tail: bytes) -> bool:
+    """A few servers close behind an odd blank line: that loses nothing."""
+    return bool(tail.strip()) and not sse.is_whole(tail)
+
+
+def _value(event: sse.Event) -> JSON:
+    """The JSON in an event, None if there is none. Numbers of any size will do."""
+    try:
+        return orjson.loads(event.data or "")
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _is_error(value: JSON) -> bool:
+    item = as_object(value)
+    return item.get("error") is not None or item.get("type") in ("error", "response.failed")
+
+
+def _problem_with_chunks(chunks: list[JSON], done: bool) -> str | None:
+    if not all(isinstance(chunk, dict) for chunk in chunks):
+        return "a chunk of the stream is no JSON object"
+    if not done:
+        return f"the stream ends without {sse.DONE}"
+    choices = objects_in(chunk.get("choices") for chunk in chunks)
+    if not choices:
+        return "the stream has no choices"
+    finished = {index_of(choice, 0) for choice in choices if choice.get("finish_reason")}
+    return _problem_with_choices({index_of(choice, 0) for choice in choices} - finished)
+
+
+def _problem_with_choices(unfinished: set[int]) -> str | None:
+    return f"choice {min(unfinished)} has no finish_reason" if unfinished else None
+
+
+def _problem_with_json(body: bytes, chat: bool) -> str | None:
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return "the body is not JSON"
+    if not chat:
+        return None
+    if not isinstance(value, dict):
+        return "the body is no JSON object"
+    if value.get("error") is not None:
+        return "the body reports an error"
+    choices = enumerate(objects_in([value.get("choices")]))
+    return _problem_with_choices(
+        {index_of(choice, at) for at, choice in choices if choice.get("finish_reason") is None}
+    )

@@ -1,0 +1,100 @@
+"""What to do with a request: mode and what was found give an action, in one total table.
+
+README's table of modes is printed from `DECISIONS`. A request's own
+`Cache-Control` (RFC 9111, section 5.2.1) can make a hit stale, forbid storing,
+or forbid going upstream; it can never make replay use the network.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    PASSTHROUGH = "passthrough"
+    CACHE = "cache"
+    RECORD = "record"
+    RECORD_MISSING = "record-missing"
+    REPLAY = "replay"
+
+    @property
+    def shares_flights(self) -> bool:
+        """Whether identical requests under way may share one upstream call."""
+        return self in (Mode.CACHE, Mode.RECORD_MISSING)
+
+
+class Found(StrEnum):
+    HIT = "hit"
+    STALE = "stale"
+    MISS = "miss"
+
+
+class Action(StrEnum):
+    SERVE = "serve"
+    FORWARD = "forward"
+    STORE = "forward, store"
+    REFUSE = "refuse"
+
+
+DECISIONS: dict[Mode, dict[Found, Action]] = {
+    Mode.PASSTHROUGH: dict.fromkeys(Found, Action.FORWARD),
+    Mode.CACHE: {
+        Found.HIT: Action.SERVE,
+        Found.STALE: Action.STORE,
+        Found.MISS: Action.STORE,
+    },
+    Mode.RECORD: dict.fromkeys(Found, Action.STORE),
+    Mode.RECORD_MISSING: {
+        Found.HIT: Action.SERVE,
+        Found.STALE: Action.SERVE,
+        Found.MISS: Action.STORE,
+    },
+    Mode.REPLAY: {
+        Found.HIT: Action.SERVE,
+        Found.STALE: Action.SERVE,
+        Found.MISS: Action.REFUSE,
+    },
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CacheControl:
+    """The request directives that a cache in front of a model can honour."""
+
+    no_cache: bool = False
+    no_store: bool = False
+    only_if_cached: bool = False
+    max_age: float | None = None
+    """Seconds."""
+
+    @classmethod
+    def parse(cls, value: str) -> "CacheControl":
+        """Read a `Cache-Control` request header; what is unknown or malformed is ignored."""
+        if not value:
+            return ANYTHING
+        directives: dict[str, str] = {}
+        for part in value.lower().split(","):
+            name, _, argument = part.strip().partition("=")
+            directives.setdefault(name.strip(), argument.strip().strip('"'))
+        max_age = directives.get("max-age", "")
+        return cls(
+            no_cache="no-cache" in directives,
+            no_store="no-store" in directives,
+            only_if_cached="only-if-cached" in directives,
+            max_age=float(max_age) if max_age.isdecimal() and max_age.isascii() else None,
+        )
+
+    def accepts(self, age: float) -> bool:
+        """Whether an answer of this age (seconds) may be served without asking upstream."""
+        return not self.no_cache and (self.max_age is None or age <= self.max_age)
+
+
+ANYTHING = CacheControl()
+
+
+def decide(mode: Mode, found: Found, wants: CacheControl = ANYTHING) -> Action:
+    action = DECISIONS[mode][found]
+    if mode is Mode.PASSTHROUGH or action in (Action.SERVE, Action.REFUSE):
+        return action
+    if wants.only_if_cached:
+        return Action.REFUSE
+    return Action.FORWARD if wants.no_store else action

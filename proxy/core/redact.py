@@ -1,0 +1,316 @@
+"""Secrets are taken out of everything that is kept, logged or shown.
+
+What `shapes` knows, what a user adds and what is known literally becomes
+`[redacted:NAME]`: in text, in JSON values, in bodies of any bytes, and in streams
+also where a secret is spread over several frames. Nothing is found twice:
+redacting what was redacted changes nothing.
+"""
+
+import json  # noqa: TID251  orjson refuses lone surrogates and rounds long numbers
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import xxhash
+
+from . import jsontext, shapes, sse
+from .interaction import Frame
+from .jsontext import JSON
+from .shapes import Span
+
+PATTERN_NAMES = shapes.NAMES
+"""What is recognised without any configuration."""
+
+_PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9-]+\]")
+_SHORTEST_CREDENTIAL = 12
+
+_SECRET_PARAMETER = re.compile(
+    r"""(?ix) ([?&] (?: (?:x-)?(?:goog-|subscription-)?(?:(?:access|api|private|secret)[-_]?)?key | awsaccesskeyid
+      | (?:(?:access|auth|api|bearer|id|refresh|security|session)[-_]?)?token | jwt
+      | (?:client[-_]?)?secret | passw(?:or)?d | pwd | auth(?:orization)? | credentials?
+      | sig(?:nature)? | x-(?:amz|goog)-(?:signature|credential|security-token) ) =) [^&\#]+"""
+)
+
+
+class Shape(NamedTuple):
+    """A user's kind of secret."""
+
+    name: str
+    pattern: re.Pattern[str]
+
+    @classmethod
+    def build(cls, name: str, pattern: str) -> "Shape":
+        if not re.fullmatch("[a-z0-9-]+", name):
+            raise ValueError(f"a name is made of a-z, 0-9 and -, not {name!r}")
+        try:
+            compiled = re.compile(pattern)
+        except re.error as error:
+            raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+        if compiled.search(""):
+            raise ValueError(f"{pattern!r} matches the empty text, and so everywhere")
+        return cls(name, compiled)
+
+
+@dataclass(frozen=True, slots=True)
+class Redactor:
+    """Puts `[redacted:NAME]` in the place of each secret and counts them by name.
+
+    `extra` are secrets known literally, such as the key a client sent; those
+    shorter than 12 characters are left alone.
+    """
+
+    users: tuple[Shape, ...] = ()
+
+    @classmethod
+    def build(cls, patterns: Iterable[Mapping[str, str]] = ()) -> "Redactor":
+        """Take the user's `{name, pattern}` entries; ValueError says what is wrong with one."""
+        entries = list(patterns)
+        if any(set(entry) != {"name", "pattern"} for entry in entries):
+            raise ValueError("wants the two keys `name` and `pattern`")
+        return cls(tuple(Shape.build(entry["name"], entry["pattern"]) for entry in entries))
+
+    @property
+    def digest(self) -> str:
+        """Names all that is recognised: under another digest other secrets are taken out."""
+        users = [(shape.name, shape.pattern.pattern) for shape in self.users]
+        return xxhash.xxh3_64_hexdigest(f"{shapes.DIGEST} {users}".encode())
+
+    def suspicious(self, data: bytes, extra: Sequence[str] = ()) -> bool:
+        """Whether there may be anything to take out; False is a promise."""
+        return (
+            bool(self.users)
+            or shapes.hit(data.decode("latin-1"))
+            or any(known.encode("utf-8", "surrogateescape") in data for known in _literals(extra))
+        )
+
+    def text(self, text: str, extra: Sequence[str] = ()) -> tuple[str, Counter[str]]:
+        counts: Counter[str] = Counter()
+        # What is left may hold a secret that only now stands at the edge of a word.
+        while spans := self._spans(text, extra):
+            counts.update(span.name for span in spans)
+            text = _without(text, spans, 0, len(text))
+        return text, counts
+
+    def value(self, value: JSON, extra: Sequence[str] = ()) -> tuple[JSON, Counter[str]]:
+        """All strings and keys of a JSON value; the same object where nothing was found."""
+        text = jsontext.render(value, "compact")
+        if not self.suspicious(text.encode("utf-8", "surrogatepass"), extra):
+            return value, Counter()
+        counts: Counter[str] = Counter()
+        cleared = self._walk(value, extra, counts)
+        # A key may say that its value is a secret: that shows in the JSON text alone.
+        text, more = _BUILT_IN.text(jsontext.render(cleared, "compact"), extra)
+        if more:
+            cleared = json.loads(text)
+        counts += more
+        return (cleared if counts else value), counts
+
+    def body(self, data: bytes, extra: Sequence[str] = ()) -> tuple[bytes, Counter[str]]:
+        """Any bytes. Those that are no secret stay as they are, whatever they are."""
+        if not self.suspicious(data, extra):
+            return data, Counter()
+        text = data.decode("utf-8", "surrogateescape")
+        value = _parsed(text) if self.users else None
+        if value is None:
+            cleared, counts = self.text(text, extra)
+        else:
+            # A user's pattern may run on over a quote: it sees the strings, not the JSON text.
+            value, counts = self.value(value, extra)
+            cleared = _rendered_like(text, value) if counts else text
+        return (cleared.encode("utf-8", "surrogateescape") if counts else data), counts
+
+    def stream(
+        self, frames: Sequence[Frame], extra: Sequence[str] = ()
+    ) -> tuple[tuple[Frame, ...], Counter[str]]:
+        """SSE frames, also where a secret is spread over the deltas of several of them."""
+        values = [_event_value(frame.data) for frame in frames]
+        channels: dict[_Path, list[_Leaf]] = defaultdict(list)
+        for number, value in enumerate(values):
+            for path, holder, key in _leaves(value):
+                channels[path].append(_Leaf(number, holder, key))
+        counts: Counter[str] = Counter()
+        changed: set[int] = set()
+        for leaves in channels.values():
+            changed |= self._join(leaves, extra, counts)
+        # Only now each frame by itself: a token's first part may look like a whole one.
+        cleared = []
+        for number, (frame, value) in enumerate(zip(frames, values, strict=True)):
+            data = _with_value(frame.data, value) if number in changed else frame.data
+            redactor = self if value is None else _BUILT_IN
+            data, more = redactor.body(data, extra)
+            counts += more
+            cleared.append(frame if data == frame.data else Frame(frame.offset_ms, data))
+        return tuple(cleared), counts
+
+    def query(self, target: str) -> str:
+        """A request target with `redacted` for each secret in it."""
+        target = _SECRET_PARAMETER.sub(r"\1redacted", target)
+        return _without(target, self._spans(target, ()), 0, len(target), "redacted")
+
+    def _spans(self, text: str, extra: Sequence[str]) -> list[Span]:
+        """Where secrets are, in order; two that overlap are one. Placeholders are left alone."""
+        found: list[Span] = []
+        begin = 0
+        for placeholder in _PLACEHOLDER.finditer(text):
+            found += self._found(text, begin, placeholder.start(), extra)
+            begin = placeholder.end()
+        found += self._found(text, begin, len(text), extra)
+        found.sort(key=lambda span: span.start)
+        spans: list[Span] = []
+        for span in found:
+            if spans and span.start < spans[-1].end:
+                spans[-1] = spans[-1]._replace(end=max(span.end, spans[-1].end))
+            else:
+                spans.append(span)
+        return spans
+
+    def _found(self, text: str, begin: int, end: int, extra: Sequence[str]) -> Iterator[Span]:
+        for secret in _literals(extra):
+            for match in re.compile(re.escape(secret)).finditer(text, begin, end):
+                yield Span(*match.span(), "credential")
+        yield from shapes.find(text, begin, end)
+        for shape in self.users:
+            for match in shape.pattern.finditer(text, begin, end):
+                if match[0]:
+                    yield Span(*match.span(), shape.name)
+
+    def _walk(self, value: JSON, extra: Sequence[str], counts: Counter[str]) -> JSON:
+        if isinstance(value, str):
+            text, found = self.text(value, extra)
+            counts += found
+            return text
+        if isinstance(value, dict):
+            return {
+                self._walk(key, extra, counts): self._walk(item, extra, counts)
+                for key, item in value.items()
+            }
+        if isinstance(value, list):
+            return [self._walk(item, extra, counts) for item in value]
+        return value
+
+    def _join(
+        self, leaves: Sequence["_Leaf"], extra: Sequence[str], counts: Counter[str]
+    ) -> set[int]:
+        """Clear what the leaves say together; gives the numbers of the frames that changed."""
+        changed: set[int] = set()
+        while spans := self._spans(text := "".join(leaf.text for leaf in leaves), extra):
+            counts.update(span.name for span in spans)
+            begin = 0
+            for leaf in leaves:
+                old = leaf.text
+                leaf.text = _without(text, spans, begin, begin + len(old))
+                begin += len(old)
+                if leaf.text != old:
+                    changed.add(leaf.frame)
+        return changed
+
+
+_BUILT_IN = Redactor()
+
+
+def _literals(extra: Sequence[str]) -> list[str]:
+    """Known secrets as they are, and as JSON text writes them."""
+    known = [secret for secret in extra if len(secret) >= _SHORTEST_CREDENTIAL]
+    return list(dict.fromkeys(known + [jsontext.render(item, "compact")[1:-1] for item in known]))
+
+
+def _without(
+    text: str, spans: Sequence[Span], begin: int, end: int, placeholder: str = "[redacted:{}]"
+) -> str:
+    """`text[begin:end]` with a placeholder where a span starts and without the rest of it."""
+    parts = []
+    for span in spans:
+        if span.end <= begin or span.start >= end:
+            continue
+        parts.append(text[begin : span.start])
+        if span.start >= begin:
+            parts.append(placeholder.format(span.name))
+        begin = min(span.end, end)
+    return "".join(parts) + text[begin:end]
+
+
+_Path = tuple[str | int, ...]
+
+
+@dataclass(slots=True)
+class _Leaf:
+    """A string in the JSON of a frame."""
+
+    frame: int
+    holder: Any
+    key: str | int
+
+    @property
+    def text(self) -> str:
+        text: str = self.holder[self.key]
+        return text
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self.holder[self.key] = text
+
+
+def _leaves(value: JSON, path: _Path = ()) -> Iterator[tuple[_Path, JSON, str | int]]:
+    """Every string with its holder, its key and the path that its continuations share.
+
+    What carries an index continues what carried the same one, wherever in a list it stands.
+    """
+    children: Iterable[tuple[str | int, JSON]] = ()
+    if isinstance(value, dict):
+        children = value.items()
+        path += tuple(f"{key}={item}" for key, item in children if _is_index(key, item))
+    elif isinstance(value, list):
+        children = enumerate(value)
+    for key, item in children:
+        if isinstance(item, str):
+            yield (*path, key), value, key
+        elif isinstance(item, dict) and isinstance(item.get("index"), int):
+            yield from _leaves(item, path if isinstance(key, int) else (*path, key))
+        else:
+            yield from _leaves(item, (*path, key))
+
+
+def _is_index(key: str | int, item: JSON) -> bool:
+    return isinstance(item, int) and str(key).endswith("index")
+
+
+def _parsed(text: str) -> JSON:
+    try:
+        return jsontext.parse(text)
+    except jsontext.Unfaithful:
+        return None
+
+
+def _event_value(frame: bytes) -> JSON:
+    """The JSON of a frame that is UTF-8 and has any."""
+    try:
+        frame.decode()
+    except UnicodeDecodeError:
+        return None
+    return _parsed(sse.parse(frame).data or "")
+
+
+def _rendered_like(text: str, value: JSON) -> str:
+    style = jsontext.style_of(text, jsontext.parse(text))
+    return jsontext.render(value, style or "compact")
+
+
+_LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
+
+
+def _with_value(frame: bytes, value: JSON) -> bytes:
+    """The frame with other data; every other line stays."""
+    lines = iter(_rendered_like(sse.parse(frame).data or "", value).split("\n"))
+    kept = []
+    written = False
+    for line, end in _LINE.findall(frame.decode()):
+        field = re.match("\ufeff?data: ?", line)
+        if field is None:
+            kept.append(line + end)
+        elif not written:
+            written = True
+            between = (end or "\n") + field[0].removeprefix("\ufeff")
+            kept.append(field[0] + between.join(lines) + end)
+    return "".join(kept).encode()

@@ -1,0 +1,91 @@
+"""Durations, sizes and pace as people write them: `24h`, `64 MiB`, `2x`.
+
+Each `parse_` has a `format_` that writes what it reads back to the same value.
+The parsers raise a bare ValueError: who asked knows better what to say.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+
+_MILLISECONDS = {
+    "ms": 1,
+    "s": 1_000,
+    "m": 60_000,
+    "h": 3_600_000,
+    "d": 86_400_000,
+}
+
+# SI and IEC 80000-13: only the i makes it 1024.
+_BYTES = {
+    "kB": 10**3,
+    "KiB": 2**10,
+    "MB": 10**6,
+    "MiB": 2**20,
+    "GB": 10**9,
+    "GiB": 2**30,
+}
+_SIZE_SUFFIXES = {"": 1, "b": 1} | {
+    suffix: size
+    for name, size in _BYTES.items()
+    for suffix in (name.lower(), name.lower().removesuffix("b"))
+}
+
+# Beyond it a float no longer holds every integer, and no clock or disk reaches it.
+_LARGEST = 2**53
+
+_AMOUNT = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,9}))? ?([A-Za-z]*)")
+_FACTOR = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,3})?)x")
+
+
+def parse_duration(text: str) -> float:
+    """Seconds, in whole milliseconds: `90`, `1.5s`, `10m`, `24h`, `7d`."""
+    return _amount(text, _MILLISECONDS | {"": 1_000}) / 1_000
+
+
+def format_duration(seconds: float) -> str:
+    return _written(round(seconds * 1_000), _MILLISECONDS) or "0"
+
+
+def parse_size(text: str) -> int:
+    """Bytes: `1048576`, `64 MiB`, `64MB`, `10k`; upper and lower case are the same."""
+    return _amount(text.lower(), _SIZE_SUFFIXES)
+
+
+def format_size(size: int) -> str:
+    return _written(size, _BYTES, space=" ") or str(size)
+
+
+def parse_pace(text: str) -> float:
+    """What recorded delays are divided by: `instant` is infinity, `recorded` 1, `2x` 2."""
+    if text == "instant":
+        return math.inf
+    if text == "recorded":
+        return 1.0
+    match = _FACTOR.fullmatch(text)
+    if match is None or not float(match[1]):
+        raise ValueError
+    return float(match[1])
+
+
+def format_pace(pace: float) -> str:
+    if pace == math.inf:
+        return "instant"
+    return "recorded" if pace == 1 else f"{pace:.7g}x"
+
+
+def _amount(text: str, units: Mapping[str, int]) -> int:
+    match = _AMOUNT.fullmatch(text)
+    if match is None or match[3] not in units:
+        raise ValueError
+    fraction = match[2] or ""
+    amount: int = int(match[1] + fraction) * units[match[3]] // 10 ** len(fraction)
+    if amount > _LARGEST:
+        raise ValueError
+    return amount
+
+
+def _written(amount: int, units: Mapping[str, int], space: str = "") -> str:
+    """In the largest unit that divides it, or the empty string."""
+    fitting = [name for name, size in units.items() if amount and amount % size == 0]
+    return f"{amount // units[fitting[-1]]}{space}{fitting[-1]}" if fitting else ""

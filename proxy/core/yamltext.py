@@ -1,0 +1,124 @@
+"""Write a JSON value as YAML for people: block text for prose, one line where one line will do.
+
+PyYAML's writer turns any text with an emoji or a trailing space into one long
+escaped line; prompts are full of both. This one keeps such text readable and
+leaves escapes to what YAML cannot hold otherwise. Reading is `stores/cassette_yaml.py`'s.
+"""
+
+import re
+from collections.abc import Iterator
+
+import orjson
+
+from .jsontext import JSON
+
+# YAML 1.2 section 5.1 less its line breaks, which readers would fold into LF.
+_UNPRINTABLE = re.compile(
+    "[^\\t\\n\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
+)
+_PLAIN = re.compile(r"[^\W_](?:[^\n\t:#]|:(?! )|(?<! )#)*|/[\w./:?=&%@+-]*")
+_PLAIN_KEY = re.compile(r"[A-Za-z][\w-]*")
+# What some YAML reader takes for another type: null, booleans, numbers, dates, times.
+_NOT_TEXT = re.compile(
+    r"(?i)null|true|false|yes|no|on|off|y|n|[-+]?\.(inf|nan)|nan|inf|infinity"
+    r"|[-+]?[\d_.][\d_.,:eE+-]*|0x[\da-f_]+|0o?[0-7_]+|0b[01_]+|\d{4}-\d\d?-\d\d?([Tt ].*)?"
+)
+
+
+def block(value: JSON, indent: int = 0) -> Iterator[str]:
+    """The lines of a mapping or a list in block style; nothing for any other value."""
+    pad = " " * indent
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _entry(f"{pad}{_key(key)}:", item, indent)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _item(pad, item, indent)
+
+
+def _entry(head: str, value: JSON, indent: int) -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        yield head
+        yield from block(value, indent + 2)
+    elif isinstance(value, list) and value:
+        yield head
+        yield from block(value, indent)
+    else:
+        yield from _scalar(head, value, indent)
+
+
+def _item(pad: str, value: JSON, indent: int) -> Iterator[str]:
+    # A list in a list is a row of a table: one line each.
+    if isinstance(value, dict) and value:
+        first, *rest = block(value, indent + 2)
+        yield f"{pad}- {first[indent + 2 :]}"
+        yield from rest
+    else:
+        yield from _scalar(f"{pad}-", value, indent)
+
+
+def _scalar(head: str, value: JSON, indent: int) -> Iterator[str]:
+    if isinstance(value, str) and _is_prose(value):
+        yield f"{head} {_indicator(value)}"
+        pad = " " * (indent + 2)
+        for line in value.removesuffix("\n").split("\n"):
+            yield pad + line if line else ""
+    else:
+        yield f"{head} {flow(value)}"
+
+
+def _is_prose(text: str) -> bool:
+    """Text of several lines that a literal block holds exactly."""
+    return (
+        "\n" in text.strip("\n")
+        and not _UNPRINTABLE.search(text)
+        and bool(text.removesuffix("\n").rpartition("\n")[2].strip())
+    )
+
+
+def _indicator(text: str) -> str:
+    depth = "2" if text[0] in " \t\n" else ""
+    return f"|{depth}{'' if text.endswith(chr(10)) else '-'}"
+
+
+def flow(value: JSON) -> str:
+    """`value` on one line."""
+    if isinstance(value, str):
+        return value if _fits_plain(value) else _quoted(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{_key(k)}: {_in_flow(v)}" for k, v in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_in_flow, value)) + "]"
+    if isinstance(value, float):
+        return repr(value)
+    return orjson.dumps(value).decode()
+
+
+def _in_flow(value: JSON) -> str:
+    return _quoted(value) if isinstance(value, str) else flow(value)
+
+
+def _key(key: str) -> str:
+    plain = len(key) <= 100 and _PLAIN_KEY.fullmatch(key) and not _NOT_TEXT.fullmatch(key)
+    return key if plain else _double_quoted(key)
+
+
+def _fits_plain(text: str) -> bool:
+    return (
+        bool(_PLAIN.fullmatch(text))
+        and not text.endswith((" ", ":"))
+        and not _NOT_TEXT.fullmatch(text)
+        and not _UNPRINTABLE.search(text)
+    )
+
+
+def _quoted(text: str) -> str:
+    """Single quotes where double ones would need escapes."""
+    if ('"' in text or "\\" in text) and "\n" not in text and not _UNPRINTABLE.search(text):
+        return "'" + text.replace("'", "''") + "'"
+    return _double_quoted(text)
+
+
+def _double_quoted(text: str) -> str:
+    quoted = orjson.dumps(text).decode()
+    return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)

@@ -1,0 +1,189 @@
+"""The recordings behind one base_url, and how far they have been played.
+
+A deck reads its stores in order and writes to one. Over a cassette it plays
+identical requests in the order they were recorded and keeps the report of
+what was played, missed and recorded; over the cache it serves the newest.
+"""
+
+import time
+from collections import Counter, OrderedDict, deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from proxy.core import accumulate
+from proxy.core.interaction import Interaction, Response, Variant
+from proxy.core.normalize import Normalized
+from proxy.core.policy import CacheControl, Found
+from proxy.stores.base import Store, Stored
+
+
+class AfterLast(StrEnum):
+    """What follows the last recording of a request that is asked once more."""
+
+    REPEAT = "repeat"
+    REFUSE = "refuse"
+
+
+class Search(NamedTuple):
+    """What a deck has for a request."""
+
+    found: Found
+    stored: Stored | None = None
+    response: Response | None = None
+    """In the variant asked for."""
+    converted: bool = False
+    reason: str = ""
+    """Of a miss: `not_recorded`, `consumed` or `cassette_missing`."""
+    requested: bool = False
+    """Whether it is stale because the request's Cache-Control wants it fresher."""
+
+
+# In which variant an answer may stand in for another, best first.
+_STAND_INS = {
+    Variant.JSON: (Variant.SSE_USAGE, Variant.SSE),
+    Variant.SSE: (Variant.SSE_USAGE, Variant.JSON),
+    Variant.SSE_USAGE: (Variant.JSON, Variant.SSE),
+}
+_MISSES_KEPT = 1000
+_CONVERSIONS_KEPT = 256
+
+
+class Deck:
+    """`name` is the cassette's, or empty for the deck that a bare base_url plays."""
+
+    def __init__(
+        self,
+        name: str,
+        stores: Sequence[Store],
+        *,
+        writer: Store | None = None,
+        newest: bool = False,
+        after_last: AfterLast = AfterLast.REPEAT,
+        exists: Callable[[], bool] = lambda: True,
+        refresh: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        self.name = name
+        self.exists = exists
+        self._stores = stores
+        self._writer = writer
+        self._newest = newest
+        self._after_last = after_last
+        self._refresh = refresh
+        self._conversions: OrderedDict[tuple[str, str, Variant], Response | None] = OrderedDict()
+        self.rewind()
+
+    def rewind(self) -> None:
+        """Start over: sequences from their first recording, an empty report."""
+        self._turns: Counter[tuple[str, Variant]] = Counter()
+        self._played: Counter[str] = Counter()
+        self._recorded: list[str] = []
+        self._overwritten: set[tuple[str, Variant]] = set()
+        self._missed: deque[dict[str, Any]] = deque(maxlen=_MISSES_KEPT)
+
+    async def refresh(self) -> bool:
+        """Follow the cassette's file if it changed; whether it did."""
+        return await self._refresh() if self._refresh else False
+
+    def find(self, key: str, asked: Normalized, wants: CacheControl) -> Search:
+        for store in self._stores:
+            rows = [row for row in store.find(key) if row.canonical == asked.canonical]
+            playable = self._playable(rows, asked)
+            if playable:
+                return self._search(playable, key, asked, wants)
+        return Search(Found.MISS, reason="not_recorded" if self.exists() else "cassette_missing")
+
+    def _playable(self, rows: Sequence[Stored], asked: Normalized) -> list[Stored]:
+        """The recordings of the variant asked for, or else of the best that converts."""
+        stand_ins = _STAND_INS[asked.variant] if asked.chat else ()
+        for variant in (asked.variant, *stand_ins):
+            group = [row for row in rows if row.interaction.variant == variant]
+            if group and self._converted(group[0], asked.variant):
+                return group
+        return []
+
+    def _search(
+        self, rows: list[Stored], key: str, asked: Normalized, wants: CacheControl
+    ) -> Search:
+        turn = self._turns[key, asked.variant]
+        if self._newest:
+            stored = rows[-1]
+        elif turn < len(rows):
+            stored = rows[turn]
+        elif self._after_last is AfterLast.REPEAT:
+            stored = rows[-1]
+        else:
+            return Search(Found.MISS, reason="consumed")
+        response = self._converted(stored, asked.variant)
+        converted = response is not stored.interaction.response
+        now = time.time()
+        expired = stored.expires_at is not None and stored.expires_at <= now
+        fresh = wants.accepts(now - stored.interaction.recorded_at)
+        found = Found.HIT if fresh and not expired else Found.STALE
+        return Search(found, stored, response, converted, requested=not fresh)
+
+    def _converted(self, stored: Stored, variant: Variant) -> Response | None:
+        """The recorded response in another variant; None if it lacks what that variant holds."""
+        interaction = stored.interaction
+        if interaction.variant == variant or interaction.response.status != 200:
+            return interaction.response
+        place = (interaction.key, interaction.id, variant)
+        if place not in self._conversions:
+            self._conversions[place] = _convert(interaction.response, variant)
+            if len(self._conversions) > _CONVERSIONS_KEPT:
+                self._conversions.popitem(last=False)
+        return self._conversions[place]
+
+    def played(self, key: str, variant: Variant, stored: Stored) -> None:
+        self._turns[key, variant] += 1
+        self._played[stored.interaction.id] += 1
+
+    def missed(self, miss: dict[str, Any]) -> None:
+        self._missed.append(miss)
+
+    async def keep(self, key: str, stored: Stored, *, overwrite: bool) -> Interaction:
+        """Record; `overwrite` replaces what was there before this deck began to record it."""
+        if self._writer is None:
+            raise RuntimeError("this deck does not record")
+        place = (key, stored.interaction.variant)
+        first = overwrite and place not in self._overwritten
+        self._overwritten.add(place)
+        kept = await self._writer.put(key, stored, replace=self._newest or first)
+        self._recorded.append(kept.id)
+        return kept
+
+    def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        for store in self._stores:
+            yield from store.canonicals()
+
+    def times_recorded(self, key: str, asked: Normalized) -> int:
+        rows = [row for store in self._stores for row in store.find(key)]
+        return sum(row.canonical == asked.canonical for row in rows)
+
+    def times_played(self, key: str, variant: Variant) -> int:
+        return self._turns[key, variant]
+
+    def report(self) -> dict[str, Any]:
+        """What was played (id: times), what was not, what was asked in vain, what was recorded."""
+        everything = [name for name, _ in self.canonicals()]
+        return {
+            "cassette": self.name,
+            "played": dict(self._played),
+            "unplayed": [name for name in everything if name not in self._played],
+            "missed": list(self._missed),
+            "recorded": list(self._recorded),
+        }
+
+
+def _convert(response: Response, variant: Variant) -> Response | None:
+    try:
+        if variant is Variant.JSON:
+            return accumulate.to_json(response) if response.is_stream else response
+        usage = variant is Variant.SSE_USAGE
+        if not response.is_stream:
+            return accumulate.to_stream(response, include_usage=usage)
+        if usage:
+            return None
+    except ValueError:
+        return None
+    return Response(response.status, response.headers, accumulate.without_usage(response.frames))

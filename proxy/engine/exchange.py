@@ -1,0 +1,378 @@
+"""One request from fingerprint to answer: find, decide, then serve, refuse or fly.
+
+The exchange keeps what is under way (`_flights`) and what was counted
+(`Stats`); the deck it is given knows recordings. In replay there is no way to
+call upstream: `call` is None, and no branch below could reach it.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any, NamedTuple, assert_never
+
+import orjson
+import xxhash
+
+from proxy.core import headers as http
+from proxy.core.explain import Explanation, Reason, explain
+from proxy.core.fingerprint import fingerprint
+from proxy.core.interaction import Headers, Request, Response, Variant, header
+from proxy.core.normalize import Normalized, normalize
+from proxy.core.policy import Action, CacheControl, Found, Mode, decide
+from proxy.core.redact import Redactor
+from proxy.core.rules import Rules
+from proxy.errors import CassetteMiss, HTTPError, StoreUnavailable, UpstreamError
+from proxy.stores.base import Stored
+
+from .deck import Deck, Search
+from .flight import Answer, Flight, Place
+from .recorder import NotKept, Recorder, Take
+
+log = logging.getLogger("promptdeck")
+
+NO_RULES = Rules()
+_DAY = 24 * 60 * 60
+_LARGE = 64 * 1024
+_MEMO_BYTES = 32 * 1024 * 1024
+
+
+class Incoming(NamedTuple):
+    """A client's request."""
+
+    request: Request
+    headers: Headers
+
+
+Call = Callable[[Incoming], AbstractAsyncContextManager[Answer]]
+
+
+class Served(NamedTuple):
+    """An answer from a recording."""
+
+    response: Response
+    cache_status: str
+    age: int
+
+
+class Flown(NamedTuple):
+    """An answer that is coming from upstream: read `flight` from `place`, then leave."""
+
+    flight: Flight
+    place: Place
+    cache_status: str
+
+
+class Listed(NamedTuple):
+    """An answer that no recording holds but the recordings imply."""
+
+    body: dict[str, Any]
+    cache_status: str
+
+
+@dataclass(slots=True)
+class Stats:
+    hits: int = 0
+    misses: int = 0
+    """Refused for want of a recording."""
+    recorded: int = 0
+    collapsed: int = 0
+    redacted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    mode: Mode
+    rules: Rules
+    redactor: Redactor
+    upstream: str
+    """Base URL, as recordings name it."""
+    keep_bytes: int
+    keep_errors: bool
+    outlives_client: bool
+    ttl: float | None
+
+
+class _Asked(NamedTuple):
+    """A request brought into canonical form."""
+
+    incoming: Incoming
+    form: Normalized
+    key: str
+    wants: CacheControl
+
+    @property
+    def place(self) -> tuple[str, Variant]:
+        return self.key, self.form.variant
+
+
+class Exchange:
+    def __init__(self, settings: Settings, call: Call | None, tasks: asyncio.TaskGroup) -> None:
+        self.stats = Stats()
+        self._settings = settings
+        self._call = call
+        self._tasks = tasks
+        self._recorder = Recorder(settings.redactor, settings.keep_errors)
+        self._flights: dict[tuple[Deck, str, Variant], tuple[Flight, bytes]] = {}
+        self._memo: OrderedDict[tuple[str, ...], tuple[Normalized, str]] = OrderedDict()
+        self._memo_bytes = 0
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._warned = False
+
+    async def answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
+        """Answer one request. HTTPError says why there is none."""
+        mode = self._settings.mode
+        if mode is Mode.PASSTHROUGH:
+            return self._fly(incoming, http.cache_status("fwd=bypass"), keep_bytes=0)
+        asked = self._asked(incoming)
+        search = await self._search(asked, deck)
+        action = decide(mode, search.found, asked.wants)
+        match action:
+            case Action.SERVE:
+                return self._serve(asked, deck, search)
+            case Action.REFUSE:
+                return await self._refuse(asked, deck, search)
+            case Action.FORWARD | Action.STORE:
+                return self._forward(asked, deck, search, store=action is Action.STORE)
+            case _:
+                assert_never(action)
+
+    async def finish(self, timeout: float) -> None:
+        """Wait for recordings that are under way, `timeout` seconds at most, then end them."""
+        if not self._under_way:
+            return
+        _, late = await asyncio.wait(self._under_way, timeout=timeout)
+        for task in late:
+            task.cancel()
+        if late:
+            log.warning("%d answers were still coming at shutdown and are not recorded", len(late))
+            await asyncio.wait(late)
+
+    def _asked(self, incoming: Incoming) -> _Asked:
+        form, key = self._normalized(incoming.request)
+        wants = CacheControl.parse(header(incoming.headers, "cache-control"))
+        return _Asked(incoming, form, key, wants)
+
+    def _normalized(self, request: Request) -> tuple[Normalized, str]:
+        """Canonical form and fingerprint; bytes seen before are not parsed again."""
+        digest = xxhash.xxh3_128_hexdigest(request.body)
+        memo_key = (request.method, request.target, request.content_type, digest)
+        known = self._memo.get(memo_key)
+        if known:
+            self._memo.move_to_end(memo_key)
+            return known
+        form = normalize(request, self._settings.rules, self._settings.redactor)
+        key = fingerprint(form.canonical, self._settings.rules.digest)
+        self._memo[memo_key] = form, key
+        self._memo_bytes += len(form.canonical)
+        while self._memo_bytes > _MEMO_BYTES:
+            _, (old, _) = self._memo.popitem(last=False)
+            self._memo_bytes -= len(old.canonical)
+        return form, key
+
+    async def _search(self, asked: _Asked, deck: Deck) -> Search:
+        if self._settings.mode is Mode.RECORD:
+            return Search(Found.HIT)
+        try:
+            search = deck.find(asked.key, asked.form, asked.wants)
+            if search.found is Found.MISS and await deck.refresh():
+                search = deck.find(asked.key, asked.form, asked.wants)
+        except StoreUnavailable as error:
+            if self._settings.mode is Mode.REPLAY:
+                raise
+            self._warn_once(error)
+            return Search(Found.MISS)
+        return search
+
+    def _warn_once(self, error: StoreUnavailable) -> None:
+        if not self._warned:
+            self._warned = True
+            log.warning("%s; going on without it", error)
+
+    def _serve(self, asked: _Asked, deck: Deck, search: Search) -> Served:
+        if search.stored is None or search.response is None:
+            raise AssertionError("a hit without a recording")
+        interaction = search.stored.interaction
+        deck.played(asked.key, asked.form.variant, search.stored)
+        self.stats.hits += 1
+        detail = interaction.id
+        if search.converted:
+            detail += f" converted-from={interaction.variant}"
+        status = http.cache_status("hit", key=asked.key, detail=detail)
+        age = max(0, int(time.time() - interaction.recorded_at))
+        return Served(search.response, status, age)
+
+    # Misses
+
+    async def _refuse(self, asked: _Asked, deck: Deck, search: Search) -> Listed:
+        request = asked.incoming.request
+        if (request.method, request.target.partition("?")[0]) == ("GET", "/v1/models"):
+            status = http.cache_status(key=asked.key, detail="listed from recordings")
+            return Listed(_models(deck), status)
+        self.stats.misses += 1
+        if self._settings.mode is not Mode.REPLAY:
+            stale = HTTPError(
+                "the request says only-if-cached, and there is no recording that it accepts",
+                code="only_if_cached",
+                status=504,
+            )
+            stale.cache_status = http.cache_status(key=asked.key, detail="only-if-cached")
+            raise stale
+        explanation = await self._explain(asked, deck, search)
+        deck.missed({"key": asked.key, "target": request.target, **explanation.details()})
+        log.warning("miss %s %s\n%s", request.method, request.target, explanation.text())
+        miss = CassetteMiss(
+            explanation.message(),
+            param=explanation.differences[0].path if explanation.differences else None,
+            details={"key": asked.key, **explanation.details()},
+        )
+        miss.cache_status = http.cache_status(key=asked.key, detail=search.reason)
+        raise miss
+
+    async def _explain(self, asked: _Asked, deck: Deck, search: Search) -> Explanation:
+        recorded = list(deck.canonicals())
+        return await asyncio.to_thread(
+            explain,
+            asked.form.canonical,
+            recorded,
+            Reason(search.reason),
+            cassette=deck.name,
+            times_recorded=deck.times_recorded(asked.key, asked.form),
+            times_played=deck.times_played(*asked.place),
+        )
+
+    # Upstream
+
+    def _forward(self, asked: _Asked, deck: Deck, search: Search, *, store: bool) -> Flown:
+        mode = self._settings.mode
+        why = http.FORWARDED[search.found]
+        if search.requested:
+            why = "request"
+        words = [f"fwd={why}", *(["stored"] if store else [])]
+        if not store:
+            return self._fly(asked.incoming, http.cache_status(*words, key=asked.key), keep_bytes=0)
+        place = (deck, *asked.place)
+        if mode.shares_flights and not search.requested:
+            flight, canonical = self._flights.get(place, (None, b""))
+            if flight and canonical == asked.form.canonical and flight.whole and not flight.failed:
+                self.stats.collapsed += 1
+                status = http.cache_status(f"fwd={why}", "collapsed", key=asked.key)
+                return Flown(flight, flight.join(), status)
+        flown = self._fly(
+            asked.incoming,
+            http.cache_status(*words, key=asked.key),
+            keep_bytes=self._settings.keep_bytes,
+            record=(asked, deck),
+        )
+        if mode.shares_flights:
+            self._flights[place] = flown.flight, asked.form.canonical
+        return flown
+
+    def _fly(
+        self,
+        incoming: Incoming,
+        cache_status: str,
+        *,
+        keep_bytes: int,
+        record: tuple[_Asked, Deck] | None = None,
+    ) -> Flown:
+        if self._call is None:
+            raise AssertionError("replay never goes upstream")
+        outlives = self._settings.outlives_client and record is not None
+        flight = Flight(keep_bytes=keep_bytes, outlives_readers=outlives)
+        place = flight.join()
+        flight.task = self._tasks.create_task(self._run(flight, self._call(incoming), record))
+        self._under_way.add(flight.task)
+        flight.task.add_done_callback(self._under_way.discard)
+        # A task that is cancelled before its first step never runs: its readers must not hang.
+        flight.task.add_done_callback(lambda _: flight.end(UpstreamError("dropped")))
+        return Flown(flight, place, cache_status)
+
+    async def _run(
+        self,
+        flight: Flight,
+        call: AbstractAsyncContextManager[Answer],
+        record: tuple[_Asked, Deck] | None,
+    ) -> None:
+        started = time.time()
+        try:
+            await flight.pump(call)
+            if record and not flight.failed:
+                await self._keep(flight, *record, started)
+        except NotKept as reason:
+            log.info("not recorded: %s", reason)
+        except StoreUnavailable as error:
+            log.error("not recorded: %s", error)  # noqa: TRY400  the message says it all
+        except Exception:
+            # One answer's trouble, even of our own making, must not end the server.
+            log.exception("not recorded: unexpected error")
+        finally:
+            if record:
+                self._landed(flight, *record)
+
+    def _landed(self, flight: Flight, asked: _Asked, deck: Deck) -> None:
+        place = (deck, *asked.place)
+        if self._flights.get(place, (None,))[0] is flight:
+            del self._flights[place]
+
+    async def _keep(self, flight: Flight, asked: _Asked, deck: Deck, started: float) -> None:
+        settings = self._settings
+        head = await flight.head()
+        request = asked.incoming.request
+        base = normalize(request, NO_RULES, settings.redactor).canonical
+        take = Take(
+            request=request,
+            variant=asked.form.variant,
+            key=fingerprint(base),
+            recorded_at=started,
+            upstream=settings.upstream,
+            secrets=http.secrets(asked.incoming.headers),
+        )
+        large = sum(len(chunk.data) for chunk in flight.chunks) + len(request.body) > _LARGE
+        make = self._recorder.interaction
+        interaction = (
+            await asyncio.to_thread(make, head, flight, take) if large else make(head, flight, take)
+        )
+        stored = Stored(interaction, asked.form.canonical, self._expiry(request, started))
+        kept = await deck.keep(asked.key, stored, overwrite=settings.mode is Mode.RECORD)
+        self.stats.recorded += 1
+        self.stats.redacted += interaction.redacted
+        hidden = f", {interaction.redacted} secrets redacted" if interaction.redacted else ""
+        log.info("recorded %s%s", kept.id, hidden)
+
+    def _expiry(self, request: Request, now: float) -> float | None:
+        if self._settings.mode is not Mode.CACHE:
+            return None
+        ttl = _DAY if _wants_a_day(request.body) else self._settings.ttl
+        return None if ttl is None else now + ttl
+
+
+def _wants_a_day(body: bytes) -> bool:
+    if b"prompt_cache_retention" not in body:
+        return False
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(value, dict) and value.get("prompt_cache_retention") == "24h"
+
+
+def _models(deck: Deck) -> dict[str, Any]:
+    """The models that the recordings name, in the form of `GET /v1/models`."""
+    found = set()
+    for _, canonical in deck.canonicals():
+        try:
+            value = orjson.loads(canonical.partition(b"\n")[2])
+        except orjson.JSONDecodeError:
+            continue
+        model = value.get("model") if isinstance(value, dict) else None
+        if isinstance(model, str):
+            found.add(model)
+    data = [
+        {"id": name, "object": "model", "created": 0, "owned_by": "promptdeck"}
+        for name in sorted(found)
+    ]
+    return {"object": "list", "data": data}

@@ -1,0 +1,119 @@
+"""From a flight that has landed to an interaction worth keeping, or the reason why it is not."""
+
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from proxy.core import sse
+from proxy.core.completeness import problem_with
+from proxy.core.headers import kept
+from proxy.core.interaction import Frame, Interaction, Request, Response, Variant, header
+from proxy.core.normalize import is_chat, keepable
+from proxy.core.redact import Redactor
+
+from .flight import Chunk, Flight, Head
+
+_MOST = 32 * 1024 * 1024
+"""Bytes that one piece of a compressed answer may unfold to."""
+
+
+class NotKept(Exception):
+    """Why an answer that the client got is not recorded."""
+
+
+class Take(NamedTuple):
+    """What the recorder needs to know beside the flight."""
+
+    request: Request
+    """As sent."""
+    variant: Variant
+    key: str
+    """The fingerprint without user rules."""
+    recorded_at: float
+    upstream: str
+    secrets: tuple[str, ...]
+    """Values of the request's credential headers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    redactor: Redactor
+    errors: bool
+    """Whether error answers are kept as facts."""
+
+    def interaction(self, head: Head, flight: Flight, take: Take) -> Interaction:
+        """The interaction to keep, without an id. NotKept says why there is none."""
+        if not flight.ended_well:
+            raise NotKept("upstream cut it off")
+        if not flight.whole:
+            raise NotKept("it is larger than record.max_bytes")
+        failed = not 200 <= head.status < 300
+        if failed and not self.errors:
+            raise NotKept(f"status {head.status}")
+        response = _response(head, flight.chunks)
+        problem = problem_with(response, is_chat(take.request.method, take.request.target))
+        if problem and not failed:
+            raise NotKept(problem)
+        request, in_request = keepable(take.request, self.redactor)
+        response, in_response = self._redacted(response, take.secrets)
+        return Interaction(
+            id="",
+            key=take.key,
+            variant=take.variant,
+            recorded_at=round(take.recorded_at, 3),
+            upstream=take.upstream,
+            request=request,
+            response=response,
+            redacted=in_request + in_response,
+        )
+
+    def _redacted(self, response: Response, secrets: Sequence[str]) -> tuple[Response, int]:
+        if response.is_stream:
+            frames, counts = self.redactor.stream(response.frames, secrets)
+        else:
+            [frame] = response.frames
+            data, counts = self.redactor.body(frame.data, secrets)
+            frames = (Frame(frame.offset_ms, data),)
+        headers = tuple(
+            (name, self.redactor.body(value.encode(), secrets)[0].decode())
+            for name, value in response.headers
+        )
+        return Response(response.status, headers, frames), sum(counts.values())
+
+
+def _response(head: Head, chunks: Sequence[Chunk]) -> Response:
+    chunks = _decoded(chunks, header(head.headers, "content-encoding"))
+    response = Response(head.status, kept(head.headers), ())
+    return Response(
+        head.status, response.headers, _frames(chunks) if response.is_stream else _whole(chunks)
+    )
+
+
+def _whole(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
+    last = chunks[-1].offset_ms if chunks else 0
+    return (Frame(last, b"".join(chunk.data for chunk in chunks)),)
+
+
+def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
+    """Each SSE frame with the time at which its last byte came."""
+    decoder = sse.SSEDecoder()
+    frames = [Frame(ms, data) for ms, piece in chunks for data in decoder.feed(piece)]
+    last = chunks[-1].offset_ms if chunks else 0
+    return (*frames, *(Frame(last, data) for data in decoder.rest()))
+
+
+def _decoded(chunks: Sequence[Chunk], encoding: str) -> Sequence[Chunk]:
+    """Undo a compression that upstream applied although it was asked not to."""
+    if encoding in ("", "identity"):
+        return chunks
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise NotKept(f"it is compressed with {encoding}, which was not asked for")
+    inflate = zlib.decompressobj(wbits=47)
+    try:
+        plain = [Chunk(ms, inflate.decompress(data, _MOST)) for ms, data in chunks]
+    except zlib.error as error:
+        raise NotKept(f"its compression is broken: {error}") from None
+    if inflate.unconsumed_tail or not inflate.eof:
+        raise NotKept("its compressed form is cut off or too large")
+    return plain

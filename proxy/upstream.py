@@ -1,0 +1,115 @@
+"""The way upstream: one pooled aiohttp client, its errors in our words, and the count of calls."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from proxy.core.headers import CREDENTIALS, to_client, to_upstream
+from proxy.core.interaction import Headers
+from proxy.engine.exchange import Incoming
+from proxy.errors import UpstreamError
+
+PLACEHOLDER_KEY = "promptdeck-placeholder-key"
+"""What `promptdeck run` sets where a program has no key; never sent upstream."""
+
+_PREFIX = "/v1"
+
+
+@dataclass(slots=True)
+class UpstreamAnswer:
+    status: int
+    headers: Headers
+    _content: aiohttp.StreamReader
+    _url: str
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        try:
+            async for data in self._content.iter_any():
+                yield data
+        except TimeoutError:
+            raise UpstreamError(
+                f"{self._url} fell silent in mid-answer", code="upstream_timeout", status=504
+            ) from None
+        except (aiohttp.ClientError, ConnectionError) as error:
+            raise UpstreamError(
+                f"{self._url} cut its answer off: {error}", code="upstream_cut"
+            ) from None
+
+
+class Upstream:
+    """Use as an async context manager; `call` is what the engine asks with."""
+
+    def __init__(
+        self,
+        url: str,
+        api_key: str | None,
+        connect_timeout: float | None,
+        read_timeout: float | None,
+    ) -> None:
+        self.url = url
+        self.calls = 0
+        """Requests sent, or tried to send."""
+        self._api_key = api_key
+        self._timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=connect_timeout, sock_read=read_timeout
+        )
+        self._session: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._session:
+            await self._session.close()
+
+    def _client(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                timeout=self._timeout,
+                connector=aiohttp.TCPConnector(limit=0),
+                auto_decompress=False,
+                trust_env=True,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
+            )
+        return self._session
+
+    @asynccontextmanager
+    async def call(self, incoming: Incoming) -> AsyncIterator[UpstreamAnswer]:
+        """Send a request on. UpstreamError: 502 unreachable or cut, 504 too slow."""
+        request = incoming.request
+        url = self.url + request.target.removeprefix(_PREFIX)
+        self.calls += 1
+        try:
+            response = await self._client().request(
+                request.method,
+                URL(url, encoded=True),
+                data=request.body or None,
+                headers=CIMultiDict(self._headers(incoming.headers)),
+                allow_redirects=False,
+            )
+        except TimeoutError:
+            raise UpstreamError(
+                f"{self.url} did not answer in time", code="upstream_timeout", status=504
+            ) from None
+        except (aiohttp.ClientError, OSError) as error:
+            raise UpstreamError(f"cannot reach {self.url}: {error}") from None
+        try:
+            headers = tuple((name, value) for name, value in response.headers.items())
+            yield UpstreamAnswer(response.status, to_client(headers), response.content, self.url)
+        finally:
+            # Closing gives an exhausted connection back to the pool and drops any other.
+            if response.content.at_eof():
+                response.release()
+            else:
+                response.close()
+
+    def _headers(self, headers: Headers) -> Headers:
+        """The client's headers, with our key where it has none of its own."""
+        passed = to_upstream(headers)
+        bare = tuple(item for item in passed if PLACEHOLDER_KEY not in item[1])
+        own = any(name.lower() in CREDENTIALS for name, _ in bare)
+        if own or not self._api_key:
+            return bare
+        return (*bare, ("Authorization", f"Bearer {self._api_key}"))
