@@ -46,6 +46,8 @@ class Counts:
     recorded: int
     collapsed: int
     redacted: int
+    under_way: int
+    """Answers that are still coming, or being recorded."""
     upstream_calls: int
 
 
@@ -161,7 +163,9 @@ async def serving(config: Config) -> AsyncIterator[Serving]:
 
         def counts() -> Counts:
             return Counts(
-                **asdict(exchange.stats), upstream_calls=upstream.calls if upstream else 0
+                **asdict(exchange.stats),
+                under_way=exchange.under_way,
+                upstream_calls=upstream.calls if upstream else 0,
             )
 
         edge = Edge(

@@ -29,6 +29,7 @@ from proxy.errors import ClientError, HTTPError, UpstreamError, UsageError
 log = logging.getLogger("promptdeck")
 
 _JSON = "application/json"
+_ID = web.RequestKey("id", str)
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
@@ -86,7 +87,7 @@ class _Handlers:
         headers = CIMultiDict(response.headers)
         headers["Cache-Status"] = served.cache_status
         headers["Age"] = str(served.age)
-        headers.setdefault("X-Request-Id", request["id"])
+        headers.setdefault("X-Request-Id", request[_ID])
         if response.is_stream and not math.isinf(self._edge.pace):
             return await _paced(request, response, headers, self._edge.pace)
         if not math.isinf(self._edge.pace):
@@ -164,7 +165,7 @@ async def _pass_on(request: web.Request, flown: Flown) -> web.StreamResponse:
             raise
         headers = CIMultiDict(to_client(head.headers))
         headers["Cache-Status"] = flown.cache_status
-        headers.setdefault("X-Request-Id", request["id"])
+        headers.setdefault("X-Request-Id", request[_ID])
         stream = web.StreamResponse(status=head.status, headers=headers)
         await stream.prepare(request)
         try:
@@ -196,7 +197,7 @@ async def _cut_off(
 async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give each request an id, log its outcome, turn whatever goes wrong into JSON."""
     started = time.perf_counter()
-    request["id"] = request.headers.get("X-Request-Id") or f"req_{uuid4().hex}"
+    request[_ID] = request.headers.get("X-Request-Id") or f"req_{uuid4().hex}"
     try:
         response = await handler(request)
     except HTTPError as error:
@@ -213,7 +214,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
         log.exception("%s %s failed", request.method, request.path)
         response = _error_response(HTTPError("promptdeck failed; its log says how"))
     if not response.prepared:
-        response.headers.setdefault("X-Request-Id", request["id"])
+        response.headers.setdefault("X-Request-Id", request[_ID])
     took = (time.perf_counter() - started) * 1000
     outcome = response.headers.get("Cache-Status", "")
     log.info("%s %s %d %.1f ms %s", request.method, request.path, response.status, took, outcome)

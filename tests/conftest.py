@@ -1,5 +1,6 @@
 """The scripted upstream and a promptdeck in front of it, both on real sockets."""
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any, NamedTuple
 import aiohttp
 import orjson
 import pytest
+from yarl import URL
 
 from proxy.app import Serving, serving
 from proxy.config import load
@@ -46,9 +48,16 @@ class Deck:
         if data is not None:
             named.setdefault("Content-Type", "application/json")
         async with self.session.request(
-            method, self.server.root + path, data=data, headers=named
+            method, URL(self.server.root + path, encoded=True), data=data, headers=named
         ) as response:
-            return Got(response.status, response.headers, await response.read())
+            got = Got(response.status, response.headers, await response.read())
+        await self.idle()
+        return got
+
+    async def idle(self) -> None:
+        """Wait for recordings: a client has its answer before they are kept."""
+        while self.server.counts().under_way:
+            await asyncio.sleep(0.001)
 
     async def chat(self, prompt: str = "hi", *, at: str = "", **body: Any) -> Got:
         headers = body.pop("headers", {})

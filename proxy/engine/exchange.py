@@ -140,6 +140,11 @@ class Exchange:
             case _:
                 assert_never(action)
 
+    @property
+    def under_way(self) -> int:
+        """Answers that are still coming, or being recorded."""
+        return len(self._under_way)
+
     async def finish(self, timeout: float) -> None:
         """Wait for recordings that are under way, `timeout` seconds at most, then end them."""
         if not self._under_way:
@@ -255,7 +260,7 @@ class Exchange:
         if not store:
             return self._fly(asked.incoming, http.cache_status(*words, key=asked.key), keep_bytes=0)
         place = (deck, *asked.place)
-        if mode.shares_flights and not search.requested:
+        if mode.shares_flights and not asked.wants.no_cache and not search.requested:
             flight, canonical = self._flights.get(place, (None, b""))
             if flight and canonical == asked.form.canonical and flight.whole and not flight.failed:
                 self.stats.collapsed += 1

