@@ -1,0 +1,125 @@
+"""`promptdeck serve` as a process: what it prints, how it ends, what a kill leaves."""
+
+import asyncio
+import signal
+import socket
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from .command import promptdeck, serve
+from .upstream import Upstream, chunks, plain, stream
+
+BODY = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+
+
+async def ask(base_url: str) -> bytes:
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{base_url}/chat/completions", json=BODY) as response,
+    ):
+        return await response.read()
+
+
+async def test_it_prints_the_base_url_and_what_it_works_with(
+    provider: Upstream, tmp_path: Path
+) -> None:
+    async with serve(tmp_path, "--upstream", provider.url) as server:
+        assert server.base_url.startswith("http://127.0.0.1:")
+        assert server.base_url.endswith("/v1")
+        assert server.told == (
+            f"mode cache, upstream {provider.url},"
+            f" store {tmp_path}/cache/promptdeck/store.db, cassette none"
+        )
+
+
+async def test_under_ci_it_replays(tmp_path: Path) -> None:
+    async with serve(tmp_path, CI="true") as server:
+        assert server.told == "mode replay, upstream none, store none, cassette all in cassettes"
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_lets_the_recording_under_way_finish(
+    provider: Upstream, tmp_path: Path, number: int
+) -> None:
+    gate = asyncio.Event()
+    provider.answers = [stream(chunks("to the end"), gate=gate)]
+    async with serve(tmp_path, "--upstream", provider.url) as server:
+        call = asyncio.get_running_loop().create_task(ask(server.base_url))
+        while not provider.seen:
+            await asyncio.sleep(0.01)
+        stopping = asyncio.get_running_loop().create_task(server.stop(number))
+        await asyncio.sleep(0.1)
+        gate.set()
+        assert await call == b"".join(chunks("to the end"))
+        code, err = await stopping
+        assert code == 0
+        assert "recorded" in err
+    async with serve(tmp_path, "--upstream", provider.url) as again:
+        assert await ask(again.base_url) == b"".join(chunks("to the end"))
+    assert len(provider.seen) == 1
+
+
+async def test_kill_in_mid_stream_leaves_nothing_half_kept(
+    provider: Upstream, tmp_path: Path
+) -> None:
+    provider.answers = [plain("whole"), stream(chunks("half"), gate=asyncio.Event()), plain("new")]
+    arguments = ("--mode", "record-missing", "--cassette", "c", "--upstream", provider.url)
+    async with serve(tmp_path, *arguments) as server:
+        whole = await ask(server.base_url)
+        call = asyncio.get_running_loop().create_task(ask(f"{server.base_url[:-3]}/cassette/d/v1"))
+        while len(provider.seen) < 2 or not (tmp_path / "cassettes" / "c.yaml").exists():
+            await asyncio.sleep(0.01)
+        server.process.kill()
+        with pytest.raises(aiohttp.ClientError):
+            await call
+    assert [path.name for path in (tmp_path / "cassettes").iterdir()] == ["c.yaml"]
+    async with serve(tmp_path, *arguments) as again:
+        assert await ask(again.base_url) == whole
+        assert await ask(f"{again.base_url[:-3]}/cassette/d/v1") == b"".join(chunks("new"))
+
+
+async def test_a_taken_port_is_one_line_and_exit_code_5(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ran = await promptdeck(tmp_path, "serve", "--port", str(port))
+    assert ran.code == 5
+    assert ran.err == (
+        f"promptdeck: cannot listen on 127.0.0.1:{port}: the port is taken; choose another --port\n"
+    )
+
+
+async def test_a_wrong_setting_is_one_line_and_exit_code_3(tmp_path: Path) -> None:
+    (tmp_path / "promptdeck.yaml").write_text("store:\n  tll: 1h\n")
+    ran = await promptdeck(tmp_path, "serve")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err == (
+        "promptdeck: promptdeck.yaml:2: store.tll is not a setting; did you mean store.ttl?\n"
+    )
+
+
+async def test_a_corrupt_cassette_is_one_line_and_exit_code_4(tmp_path: Path) -> None:
+    (tmp_path / "cassettes").mkdir()
+    (tmp_path / "cassettes" / "bad.yaml").write_text("promptdeck: 1\ninteractions:\n- id: [\n")
+    ran = await promptdeck(tmp_path, "serve", "--mode", "replay", "--port", "0")
+    assert ran.code == 4
+    [line] = ran.err.splitlines()
+    assert "bad.yaml:" in line
+
+
+async def test_an_unusable_store_is_one_line_and_exit_code_7(tmp_path: Path) -> None:
+    (tmp_path / "file.db").write_bytes(b"not a database at all, and long enough to be read" * 9)
+    ran = await promptdeck(tmp_path, "serve", "--store", "file.db", "--port", "0")
+    assert ran.code == 7
+    [line] = ran.err.splitlines()
+    assert "file.db" in line
+    assert "--store" in line
+
+
+async def test_replay_needs_no_usable_store(tmp_path: Path) -> None:
+    (tmp_path / "file.db").write_bytes(b"not a database at all, and long enough to be read" * 9)
+    async with serve(tmp_path, "--mode", "replay", "--store", "file.db") as server:
+        assert server.told.startswith("mode replay")
