@@ -1,1 +1,45 @@
+"""promptdeck: a local reverse proxy that records model calls and replays them.
+
+`core` decides, `stores` keep, `engine` sequences, the edges do I/O; nothing
+imports upward and only `app` knows all the parts.
+
+    errors        what can go wrong, and whose fault it is
+    core/         pure: bytes and values in, values out
+      interaction   request, response, frame, interaction, variant: the values
+      jsontext      JSON read without loss, written in any style, canonical
+      yamltext      JSON values as YAML for people
+      sse           a stream's bytes as frames
+      names, units  cassette names; durations, sizes, paces
+      rules         what the user says must not count
+      shapes        what secrets look like
+      redact        secrets out of everything that is kept
+      normalize     a request's canonical form
+      fingerprint   its short name, and the ids of recordings
+      headers       which travel, which are kept; Cache-Status
+      policy        mode x found -> action, one total table
+      deltas        how the deltas of a stream add up
+      accumulate    a stream to a message and a message to a stream
+      completeness  whether an answer is whole
+      differences, wording, explain   why a request missed
+    stores/       recordings kept
+      base          what a store is
+      memory        the reference
+      schema, sqlite   the cache, and the index of cassettes
+      cassette, cassette_file, cassette_yaml, cassette_verify   files in git
+    engine/       the way of a request
+      flight        one upstream response, many readers
+      recorder      from a landed flight to an interaction
+      deck          the recordings behind one base_url, how far they are played
+      exchange      find, decide, serve or refuse or fly
+    config/       every setting, declared once
+    upstream      the aiohttp client
+    server        the aiohttp handlers
+    app           the composition root
+    cli/          the commands
+
+A request's way: `server` reads it, `exchange` brings it to its canonical form
+and asks the `deck`; a hit is written from the recording, a miss flies: `flight`
+passes upstream's bytes on as they come, and `recorder` keeps what was whole.
+"""
+
 __version__ = "0.1.0"

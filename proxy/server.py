@@ -208,7 +208,7 @@ async def _errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     except web.HTTPException as error:
         response = _error_response(ClientError(error.reason, status=error.status))
     except (ConnectionError, asyncio.CancelledError):
-        log.info("%s %s client left", request.method, request.path)
+        log.info("%s %s closed by the client", request.method, request.path)
         raise
     except Exception:
         log.exception("%s %s failed", request.method, request.path)

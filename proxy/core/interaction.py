@@ -64,7 +64,7 @@ class Response:
 
     @property
     def is_stream(self) -> bool:
-        return self.content_type.startswith("text/event-stream")
+        return self.content_type.lower().startswith("text/event-stream")
 
 
 @dataclass(frozen=True, slots=True)
