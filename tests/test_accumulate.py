@@ -1,7 +1,5 @@
 """Streams and messages: each from the other, with nothing lost and nothing invented."""
 
-from itertools import pairwise
-
 import orjson
 import pytest
 from hypothesis import given
@@ -10,157 +8,24 @@ from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
 
 from proxy.core import sse
-from proxy.core.accumulate import cut, fold, has_usage, says, to_json, to_stream, without_usage
-from proxy.core.interaction import Frame, Response
-from proxy.core.jsontext import Unfaithful, compact, same
-
-TEXT = st.text(
-    st.one_of(
-        st.sampled_from(' \n"{}:,.aé漢字かな한🙂👩🏽‍🚀\u0301\u200d'), st.characters(codec="utf-8")
-    ),
-    max_size=20,
+from proxy.core.accumulate import cut, fold
+from proxy.core.jsontext import Unfaithful, same
+from tests.chats import (
+    ANY_JSON,
+    COMPLETIONS,
+    HELLO,
+    HOSTILE,
+    HOSTILE_CHUNKS,
+    HOSTILE_KEYS,
+    NAMES,
+    TEXT,
+    WEATHER,
+    frames_of,
+    hostile_frame,
+    message,
+    record,
+    values,
 )
-NAMES = st.text("abcdefgh_", min_size=1, max_size=8)
-NUMBERS = st.integers(0, 2**53)
-ANY_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-1, 1) | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES | TEXT, inner, max_size=3),
-    max_leaves=6,
-)
-
-
-def record(required, **optional):
-    return st.fixed_dictionaries(required, optional=optional)
-
-
-def with_unknown(strategy):
-    """Keys of a provider's own, with a prefix that keeps them apart from the known ones."""
-    unknown = st.dictionaries(NAMES.map("x_{}".format), ANY_JSON, max_size=2)
-    return st.builds(dict.__or__, unknown, strategy)
-
-
-FUNCTION_CALL = with_unknown(
-    record(
-        {"id": TEXT, "type": st.just("function")},
-        function=record({"name": NAMES, "arguments": TEXT}),
-        thought_signature=TEXT,
-    )
-)
-CUSTOM_CALL = record(
-    {"id": TEXT, "type": st.just("custom"), "custom": record({"name": NAMES, "input": TEXT})}
-)
-PARTS = st.lists(record({"type": st.sampled_from(["text", "thinking"]), "text": TEXT}), max_size=3)
-MESSAGES = with_unknown(
-    record(
-        {
-            "role": st.just("assistant"),
-            "content": st.none() | TEXT | PARTS,
-            "refusal": st.none() | TEXT,
-        },
-        reasoning_content=st.none() | TEXT,
-        reasoning=TEXT,
-        reasoning_details=st.lists(record({"index": st.integers(0, 1), "text": TEXT}), max_size=3),
-        tool_calls=st.none() | st.lists(FUNCTION_CALL | CUSTOM_CALL, max_size=3),
-        function_call=st.none() | record({"name": NAMES, "arguments": TEXT}),
-        annotations=st.lists(record({"type": NAMES, "url": TEXT}), max_size=2),
-        audio=st.none()
-        | record({"id": NAMES, "data": TEXT, "transcript": TEXT, "expires_at": NUMBERS}),
-    )
-)
-ENTRIES = st.lists(record({"token": TEXT, "logprob": st.floats(-9, 0)}), max_size=4)
-LOGPROBS = with_unknown(record({}, content=st.none() | ENTRIES, refusal=st.none() | ENTRIES))
-REASONS = st.sampled_from(["stop", "length", "tool_calls", "content_filter", "function_call", None])
-CHOICES = with_unknown(
-    record({"message": MESSAGES, "finish_reason": REASONS}, logprobs=st.none() | LOGPROBS)
-)
-
-
-def with_tokens_of_the_content(choice):
-    entries = choice["logprobs"]["content"]
-    content = "".join(entry["token"] for entry in entries)
-    return choice | {"message": choice["message"] | {"content": content}}
-
-
-TOKENS = record({"content": ENTRIES.filter(bool)}, refusal=st.none())
-TOKEN_CHOICES = record(
-    {"message": MESSAGES, "finish_reason": REASONS, "logprobs": TOKENS},
-).map(with_tokens_of_the_content)
-COMPLETIONS = with_unknown(
-    record(
-        {
-            "id": TEXT,
-            "object": st.just("chat.completion"),
-            "created": NUMBERS,
-            "model": TEXT,
-            "choices": st.lists(CHOICES | TOKEN_CHOICES, max_size=3).map(
-                lambda choices: [{"index": i} | choice for i, choice in enumerate(choices)]
-            ),
-        },
-        usage=st.none() | record({"prompt_tokens": NUMBERS, "total_tokens": NUMBERS}),
-        system_fingerprint=st.none() | TEXT,
-        service_tier=st.none() | TEXT,
-        mcp_tool_results=st.none() | st.lists(record({"tool_name": NAMES, "result": ANY_JSON})),
-        tools_executed=st.lists(NAMES),
-    )
-)
-
-HELLO = {
-    "id": "chatcmpl-1",
-    "object": "chat.completion",
-    "created": 1_700_000_000,
-    "model": "openai/gpt-5",
-    "system_fingerprint": "fp_1",
-    "choices": [
-        {
-            "index": 0,
-            "message": {"role": "assistant", "content": "Hello, wide world!", "refusal": None},
-            "logprobs": None,
-            "finish_reason": "stop",
-        }
-    ],
-    "usage": {"prompt_tokens": 3, "completion_tokens": 4, "total_tokens": 7},
-}
-WEATHER = HELLO | {
-    "choices": [
-        {
-            "index": 0,
-            "message": {
-                "role": "assistant",
-                "content": None,
-                "refusal": None,
-                "tool_calls": [
-                    {
-                        "id": "call_1",
-                        "type": "function",
-                        "function": {"name": "weather", "arguments": '{"city":"Paris"}'},
-                    },
-                    {
-                        "id": "call_2",
-                        "type": "function",
-                        "function": {"name": "time", "arguments": "{}"},
-                    },
-                ],
-            },
-            "finish_reason": "tool_calls",
-        }
-    ]
-}
-
-
-def message(**keys):
-    return HELLO | {
-        "choices": [{"index": 0, "message": {"role": "assistant"} | keys, "finish_reason": "stop"}]
-    }
-
-
-def values(frames):
-    """The chunks in frames that hold any."""
-    texts = [sse.parse(frame).data for frame in frames]
-    return [orjson.loads(text) for text in texts if text != sse.DONE]
-
-
-def frames_of(*chunks):
-    return [sse.encode(compact(chunk)) for chunk in chunks]
 
 
 def frames_of_deltas(*deltas):
@@ -177,11 +42,6 @@ def deltas(completion):
 
 def folded_message(*pieces):
     return fold(frames_of_deltas(*pieces))["choices"][0]["message"]
-
-
-def answer(completion, offset=0):
-    headers = (("x-request-id", "r"), ("Content-Type", "application/json; charset=utf-8"))
-    return Response(200, headers, (Frame(offset, compact(completion)),))
 
 
 # Both ways
@@ -256,36 +116,6 @@ def test_the_sdks_strict_types_accept_both_forms(completion):
 
 
 # Folding
-
-HOSTILE_KEYS = st.sampled_from(
-    [
-        "choices", "delta", "message", "index", "content", "tool_calls", "function", "arguments",
-        "id", "created", "object", "usage", "logprobs", "name", "role", "type", "finish_reason",
-    ]
-)  # fmt: skip
-HOSTILE = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(HOSTILE_KEYS, inner, max_size=5),
-    max_leaves=20,
-)
-HOSTILE_CHUNKS = st.one_of(
-    HOSTILE,
-    record({"choices": st.lists(record({"delta": HOSTILE}, index=HOSTILE, logprobs=HOSTILE))}),
-    record(
-        {
-            "choices": st.lists(
-                record({"delta": record({"tool_calls": st.lists(HOSTILE), "content": HOSTILE})})
-            )
-        }
-    ),
-)
-
-
-def hostile_frame(value):
-    try:
-        return sse.encode(orjson.dumps(value))
-    except TypeError:  # an integer beyond 64 bits
-        return sse.encode(b'{"n":%d}' % 2**70)
 
 
 @given(st.lists(HOSTILE_CHUNKS.map(hostile_frame) | st.binary(max_size=20), max_size=4))
@@ -435,6 +265,13 @@ def test_log_probabilities_of_content_and_refusal_are_collected():
     }
 
 
+def test_what_a_choice_repeats_beside_its_deltas_is_said_once():
+    safe = {"hate": {"filtered": False, "severity": "safe"}}
+    piece = {"delta": {}, "finish_reason": "stop", "content_filter_results": safe}
+    [choice] = fold(frames_of({"choices": [piece]}, {"choices": [piece]}))["choices"]
+    assert (choice["finish_reason"], choice["content_filter_results"]) == ("stop", safe)
+
+
 def test_a_message_sent_beside_the_deltas_is_not_said_twice():
     frames = frames_of(
         {"choices": [{"delta": {"content": "a"}, "message": {"content": "a"}}]},
@@ -582,152 +419,3 @@ def test_any_object_is_cut_into_whole_frames(completion):
         return
     assert all(map(sse.is_whole, frames))
     assert frames[-1] == b"data: [DONE]\n\n"
-
-
-# Usage
-
-
-@given(COMPLETIONS)
-def test_a_stream_without_its_usage_is_one_that_was_cut_for_nobody_who_asked(completion):
-    told = completion | {"usage": {"total_tokens": 1}}
-    frames = tuple(map(Frame, range(10_000), cut(told, include_usage=True)))
-    left = without_usage(frames)
-    assert has_usage(frame.data for frame in frames)
-    assert not has_usage(frame.data for frame in left)
-    assert [frame for frame in frames if frame in left] == list(left)
-    assert len(frames) - len(left) == 1
-    assert without_usage(left) == left
-
-
-def test_only_chunks_with_usage_and_no_choices_are_dropped():
-    kept = [
-        b": comment\n\n",
-        *frames_of(
-            {"choices": []},
-            {"choices": [], "usage": None},
-            {"choices": [{"index": 0, "delta": {"content": '"choices":[],"usage":{}'}}]},
-            {"choices": [{"index": 0, "delta": {}}], "usage": {"total_tokens": 1}},
-            {"usage": {"total_tokens": 1}, "x": {"choices": []}},
-        ),
-        b'data: {"choices":[],"usage":{\n\n',
-        b'data: "choices":[]\n\n',
-        b"data: [DONE]\n\n",
-    ]
-    dropped = [b'data: { "usage": {"total_tokens": 1}, "choices": [ ] }\r\n\r\n']
-    frames = tuple(Frame(0, data) for data in (*kept, *dropped))
-    assert [frame.data for frame in without_usage(frames)] == kept
-
-
-def test_usage_of_null_is_not_known():
-    assert not has_usage(frames_of({"choices": [], "usage": None}))
-    assert not has_usage([b'data: {"usage":{\n\n', b'data: "usage"\n\n', b"\n"])
-    assert has_usage(frames_of({"choices": [{"index": 0}], "usage": {"total_tokens": 1}}))
-
-
-# Whole responses
-
-
-@given(COMPLETIONS, st.integers(0, 60_000))
-def test_an_answer_that_became_a_stream_can_become_an_answer_again(completion, offset):
-    recorded = answer(completion, offset)
-    streamed = to_stream(recorded, include_usage=True)
-    again = to_json(streamed)
-    assert streamed.is_stream
-    assert same(orjson.loads(again.body), completion)
-    assert [frame.offset_ms for frame in again.frames] == [offset]
-
-
-@given(COMPLETIONS, st.integers(0, 60_000))
-def test_a_stream_made_of_an_answer_takes_as_long_as_the_answer(completion, offset):
-    offsets = [frame.offset_ms for frame in to_stream(answer(completion, offset), True).frames]
-    steps = {later - earlier for earlier, later in pairwise(offsets)}
-    assert offsets[-1] == offset
-    assert 0 <= offsets[0] <= 500
-    assert min(steps) >= 0
-    assert max(steps) - min(steps) <= 1
-
-
-def test_a_converted_response_keeps_status_and_headers_but_for_the_type():
-    streamed = to_stream(answer(HELLO), include_usage=False)
-    assert streamed.headers == (
-        ("content-type", "text/event-stream; charset=utf-8"),
-        ("x-request-id", "r"),
-    )
-    assert to_json(streamed).headers == (
-        ("content-type", "application/json"),
-        ("x-request-id", "r"),
-    )
-    assert streamed.status == to_json(streamed).status == 200
-
-
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b"%d" % 2**70])
-def test_what_is_no_json_object_cannot_become_a_stream(body):
-    with pytest.raises(Unfaithful):
-        to_stream(Response(200, (), (Frame(0, body),)), include_usage=False)
-
-
-# What the model said
-
-
-@given(COMPLETIONS)
-def test_an_answer_says_the_same_in_both_forms(completion):
-    recorded = answer(completion)
-    assert says(recorded) == says(to_stream(recorded, include_usage=False))
-
-
-@pytest.mark.parametrize(
-    ("completion", "text"),
-    [
-        (HELLO, "Hello, wide world!"),
-        (WEATHER, 'weather({"city":"Paris"})\ntime({})'),
-        (message(content="a", reasoning_content="b"), "[reasoning] b\na"),
-        (message(content="a", reasoning="b", reasoning_content="b"), "[reasoning] b\na"),
-        (message(content=None, refusal="No."), "[refusal] No."),
-        (message(content=None, audio={"transcript": "Hey", "data": "AA"}), "[audio] Hey"),
-        (message(content="a", function_call={"name": "f", "arguments": "{}"}), "a\nf({})"),
-        (message(tool_calls=[{"custom": {"name": "sql", "input": "x"}}]), "sql(x)"),
-        (
-            message(
-                content=[
-                    {"type": "thinking", "thinking": [{"type": "text", "text": "b"}]},
-                    {"type": "text", "text": "a"},
-                ]
-            ),
-            "[reasoning] b\na",
-        ),
-        (message(content=""), ""),
-        (HELLO | {"choices": []}, ""),
-    ],
-)
-def test_what_was_said_can_be_read(completion, text):
-    assert says(answer(completion)) == text
-
-
-def test_several_choices_are_told_apart():
-    choices = [
-        {"index": 0, "message": {"content": "a"}},
-        {"index": 1, "message": {"content": "b"}},
-    ]
-    assert says(answer(HELLO | {"choices": choices})) == "[choice 0]\na\n\n[choice 1]\nb"
-
-
-@given(st.binary(max_size=40) | HOSTILE_CHUNKS.map(hostile_frame), st.booleans())
-def test_anything_says_something_or_nothing(data, streamed):
-    kind = "text/event-stream" if streamed else "application/json"
-    body = data if streamed else data.removeprefix(b"data: ")
-    assert isinstance(says(Response(200, (("content-type", kind),), (Frame(0, body),))), str)
-
-
-@pytest.mark.parametrize(
-    ("kind", "body"),
-    [
-        ("application/json", b'{"data":[{"embedding":[0.5]}]}'),
-        ("application/json", b'{"choices":[{"text":"legacy"}]}'),
-        ("application/json", b'["choices"]'),
-        ("audio/mpeg", b"\xff\xfb"),
-        ("text/event-stream", b'data: {"type":"response.created"}\n\n'),
-        ("text/event-stream", b"data: not JSON\n\n"),
-    ],
-)
-def test_what_is_no_chat_answer_says_nothing(kind, body):
-    assert says(Response(200, (("content-type", kind),), (Frame(0, body),))) == ""

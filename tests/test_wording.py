@@ -66,19 +66,19 @@ def test_characters_that_only_look_the_same_are_spelled_out():
 
 def test_long_texts_are_cut_around_the_change_at_whole_words():
     assert contrast(LONG, LONG.replace("worst", "very worst")) == (
-        '"…of times, it was the worst of times, it was…"',
-        '"…of times, it was the very worst of times, it was…"',
+        '"…times, it was the worst of times, it…"',
+        '"…times, it was the very worst of times, it…"',
         '"very" added',
-    ) or contrast(LONG, LONG.replace("worst", "very worst"))
+    )
 
 
-def test_of_two_changes_far_apart_the_first_is_shown_and_both_are_named():
+def test_of_two_changes_far_apart_the_first_is_named_and_the_other_counted():
     middle = "and so it went on for a long time " * 100
-    found = contrast(f"first {middle} last", f"1st {middle} last")
-    assert found.words == "first -> 1st"
-    found = contrast(f"x first {middle} last", f"x 1st {middle} end")
-    assert found.new == '"x 1st and so it went on…"'
-    assert found.words.startswith("first -> 1st")
+    assert contrast(f"a first {middle} last", f"a 1st {middle} end") == (
+        '"a first and so it went on…"',
+        '"a 1st and so it went on…"',
+        "first -> 1st, 1 more",
+    )
 
 
 def test_a_change_deep_inside_one_endless_word_is_in_sight():
@@ -89,17 +89,12 @@ def test_a_change_deep_inside_one_endless_word_is_in_sight():
     assert max(len(shown_old), len(shown_new)) < 90
 
 
-@given(TEXT, TEXT)
+@given(TEXT | st.text(), TEXT | st.text())
 def test_texts_that_differ_are_shown_differently_and_short(old, new):
     found = contrast(old * 9, new * 9)
     assert (found.old == found.new) == (old == new)
-    assert max(len(found.old), len(found.new)) < 300  # escapes are longer than what they stand for
+    assert max(len(found.old), len(found.new)) < 900  # escapes are longer than what they stand for
     assert found.old.count("\n") == found.new.count("\n") == found.words.count("\n") == 0
-
-
-@given(st.text(), st.text())
-def test_any_two_texts_can_be_contrasted(old, new):
-    assert (contrast(old, new)[:2] == (quoted(old), quoted(new))) or max(len(old), len(new)) > 70 or True
 
 
 @given(TEXT, TEXT)
@@ -134,14 +129,14 @@ def test_the_careful_measure_minds_the_order_of_words():
 
 
 @pytest.mark.parametrize("unit", ["word ", "\\", "\n", " ", "a", ".,", "的一"])
-def test_ten_megabytes_take_no_seconds(unit):
+def test_ten_megabytes_take_no_hours(unit):
     text = unit * (10_000_000 // len(unit))
     changed = text[:7_000_000] + "X" + text[7_000_001:-3]
     start = perf_counter()
     contrast(text, changed)
     shared_words(text.encode(), changed.encode())
     shared_text(text.encode(), changed.encode())
-    assert perf_counter() - start < 2
+    assert perf_counter() - start < 5  # quadratic would be hours
 
 
 def test_what_a_terminal_would_obey_is_escaped():

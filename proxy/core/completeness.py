@@ -16,7 +16,7 @@ def problem_with(response: Response, chat: bool) -> str | None:
     """Why this answer must not be kept, in plain words; None if it is whole."""
     kind = response.content_type.partition(";")[0].strip().lower()
     if kind == "text/event-stream":
-        return _problem_with_stream([frame.data for frame in response.frames], chat)
+        return _problem_with_stream(sse.frames(response.body), chat)
     if kind == "application/json" or kind.endswith("+json"):
         return _problem_with_json(response.body, chat)
     return None

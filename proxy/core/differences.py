@@ -27,8 +27,7 @@ MOST_PLACES = 1000
 class Form(NamedTuple):
     """A canonical form in its parts."""
 
-    endpoint: str
-    query: str
+    line: str
     body: bytes
     value: JSON
     """The parsed body, or None where it is no JSON."""
@@ -36,16 +35,19 @@ class Form(NamedTuple):
     @classmethod
     def read(cls, form: bytes) -> "Form":
         line, _, body = form.partition(b"\n")
-        endpoint, _, query = line.decode(errors="backslashreplace").partition("?")
         try:
             value = parse(body)
         except Unfaithful:
             value = None
-        return cls(endpoint, query, body, value)
+        return cls(line.decode(errors="backslashreplace"), body, value)
 
     @property
-    def line(self) -> str:
-        return f"{self.endpoint}?{self.query}" if self.query else self.endpoint
+    def endpoint(self) -> str:
+        return self.line.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        return self.line.removeprefix(self.endpoint)
 
     @property
     def text(self) -> str | None:
@@ -122,12 +124,15 @@ def between(asked: Form, recorded: Form) -> list[Difference]:
     found = []
     if asked.query != recorded.query:
         found.append(Difference("query", Kind.CHANGED, asked.query, recorded.query))
+    return found + _in_body(asked, recorded)
+
+
+def _in_body(asked: Form, recorded: Form) -> list[Difference]:
+    found: list[Difference] = []
     if asked.value is not None and recorded.value is not None:
-        found += islice(_walk(asked.value, recorded.value, "$", "$"), MOST_PLACES)
+        found = list(islice(_walk(asked.value, recorded.value, "$", "$"), MOST_PLACES))
     # JSON that was not sent as JSON stands for itself byte for byte.
-    if not found and asked.body != recorded.body:
-        found += _in_text(asked, recorded)
-    return found[:MOST_PLACES]
+    return found if found or asked.body == recorded.body else _in_text(asked, recorded)
 
 
 def _in_text(asked: Form, recorded: Form) -> list[Difference]:
@@ -246,30 +251,35 @@ _CONTEXT = 2
 
 def unified_diff(asked: bytes, recorded: bytes) -> str:
     """`--- recorded`, `+++ asked`: JSON indented, and long texts line by line."""
-    old, new = _lines(Form.read(recorded)), _lines(Form.read(asked))
-    start = 0
-    if max(len(old), len(new)) > _MOST_COMPARED:
-        start = max(0, common_prefix(old, new) - _CONTEXT)
-    rest = max(len(old), len(new)) - start - _MOST_COMPARED
-    old, new = old[start:][:_MOST_COMPARED], new[start:][:_MOST_COMPARED]
+    old, new, unseen = _comparable(_lines(Form.read(recorded)), _lines(Form.read(asked)))
+    old, new, more = _comparable(
+        *([p for line in side for p in _broken(line)] for side in (old, new))
+    )
     diff = list(difflib.unified_diff(old, new, "recorded", "asked", n=_CONTEXT, lineterm=""))
     lines = [_clipped(line) for line in diff[:_MOST_DIFF]]
-    if len(diff) > _MOST_DIFF or rest > 0:
-        more = len(diff) - len(lines)
-        unseen = f" and {rest} lines not compared" if rest > 0 else ""
-        lines.append(f"… cut: {more} more lines of diff{unseen}")
+    if len(diff) > _MOST_DIFF:
+        lines.append(f"… cut: {len(diff) - _MOST_DIFF} more lines of diff")
+    if unseen + more:
+        lines.append(f"… cut: {unseen + more} more lines were not compared")
     return "\n".join(lines)
+
+
+def _comparable(old: list[str], new: list[str]) -> tuple[list[str], list[str], int]:
+    """As many lines as difflib compares in time, from the first difference; how many are left."""
+    if max(len(old), len(new)) <= _MOST_COMPARED:
+        return old, new, 0
+    start = max(0, common_prefix(old, new) - _CONTEXT)
+    end = start + _MOST_COMPARED
+    return old[start:end], new[start:end], max(0, len(old) - end, len(new) - end)
 
 
 def _lines(form: Form) -> list[str]:
     if form.value is not None:
         indented = orjson.dumps(form.value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
-        lines = [part for line in indented.decode().split("\n") for part in _broken(line)]
-    elif form.text is None:
-        lines = [f"{len(form.body)} bytes that are no text"]
-    else:
-        lines = form.text.split("\n")
-    return [form.line, *lines]
+        return [form.line, *indented.decode().split("\n")]
+    if form.text is None:
+        return [form.line, f"{len(form.body)} bytes that are no text"]
+    return [form.line, *form.text.split("\n")]
 
 
 _NEWLINE = re.compile(r'(?<!\\)((?:\\\\)*)\\n(?!",?$)')

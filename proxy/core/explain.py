@@ -82,7 +82,9 @@ def _likeness(ours: JSON, theirs: JSON, measure: _Measure) -> float:
         return 1.0
     if ours is None or theirs is None:
         return 0.0
-    if not (isinstance(ours, list) and isinstance(theirs, list)) or len(ours) > _MOST_ITEMS:
+    if not (isinstance(ours, list) and isinstance(theirs, list)):
+        return measure(dump(ours), dump(theirs))
+    if max(len(ours), len(theirs)) > _MOST_ITEMS:
         return measure(dump(ours), dump(theirs))
     left, right = Counter(map(dump, ours)), Counter(map(dump, theirs))
     shared = (left & right).total()
@@ -126,7 +128,7 @@ class Explanation:
 
     def message(self) -> str:
         """Two sentences: what is wrong, and the mend."""
-        return f"{self._what()}{self._compared()}. {self._mend()}."
+        return visible(f"{self._what()}{self._compared()}. {self._mend()}.")
 
     def details(self) -> dict[str, Any]:
         """The same for a program, as JSON."""
@@ -155,7 +157,7 @@ class Explanation:
             lines += (f"    {side}" for side in item.sides(len("recorded")))
         if more := self._more_than(_MOST_SHOWN):
             lines.append(f"  and {more}")
-        return "\n".join([*lines, *filter(None, [self.diff]), f"{self._mend()}."])
+        return "\n".join([*map(visible, lines), *filter(None, [self.diff]), f"{self._mend()}."])
 
     def _what(self) -> str:
         match self.reason:
@@ -165,7 +167,7 @@ class Explanation:
                 recorded, played = _times(self.recorded), _times(self.played)
                 return f"This request was recorded {recorded} and has been played {played}"
             case Reason.CASSETTE_MISSING:
-                return f"There is no cassette {visible(self.cassette)}".rstrip()
+                return f"There is no cassette {self.cassette}".rstrip()
             case Reason.EXPIRED:
                 same = [near.id for near in self.nearest if near.similarity == 1]
                 return f"The recording of this request{f', {same[0]},' if same else ''} has expired"

@@ -27,6 +27,7 @@ _CHANGED = 36
 # A longer one is cut at its beginning, which keeps its first changed character in sight.
 _WORD = 20
 _NAMED = 3
+_NAME = 60
 
 
 def edges(a: Sequence[Any], b: Sequence[Any]) -> tuple[int, int]:
@@ -100,8 +101,7 @@ def contrast(old: str, new: str) -> Contrast:
     else:
         shown = old, new
     everything = first == (0, len(old), 0, len(new))
-    too_long = min(first.end - first.start, first.new_end - first.new_start) > _CHANGED
-    words = "" if everything or too_long else _named(changes, old, new)
+    words = "" if everything else _named(changes, old, new)
     if normalize("NFC", shown[0]) == normalize("NFC", shown[1]):
         return Contrast(*(_spelled(text) for text in (*map(quoted, shown), words)))
     return Contrast(quoted(shown[0]), quoted(shown[1]), words)
@@ -115,7 +115,7 @@ class _Change(NamedTuple):
 
 
 def _changes(old: str, new: str) -> list[_Change]:
-    """Runs of words that changed; past the first `_COMPARED` words not all of them."""
+    """Runs of words that changed; all beyond the first `_COMPARED` words counts as one."""
     start, end = edges(old, new)
     start -= len(_SPACE.split(old[max(0, start - _WORD) : start])[-1])
     tail = len(old) - end
@@ -128,9 +128,14 @@ def _changes(old: str, new: str) -> list[_Change]:
         for tag, i, i_end, j, j_end in _matcher(ours, theirs).get_opcodes()
         if tag != "equal"
     ]
-    # Where words were left out, the last change may be the cut itself.
-    whole = max(len(ours), len(theirs)) < _COMPARED or len(found) == 1
-    return found if whole else found[:-1]
+    rest = _Change(at[-1], len(old) - end, new_at[-1], len(new) - end)
+    if rest.start < rest.end or rest.new_start < rest.new_end:
+        # A last change that reaches the cut may come from cutting.
+        if found and (found[-1].end == rest.start or found[-1].new_end == rest.new_start):
+            last = found.pop()
+            rest = rest._replace(start=last.start, new_start=last.new_start)
+        found.append(rest)
+    return found
 
 
 def _around(text: str, start: int, end: int) -> str:
@@ -144,17 +149,15 @@ def _around(text: str, start: int, end: int) -> str:
 
 
 def _named(changes: list[_Change], old: str, new: str) -> str:
-    names = [
-        _name(old[change.start : change.end], new[change.new_start : change.new_end])
-        for change in changes[:_NAMED]
-    ]
-    if len(changes) > _NAMED:
-        names.append(f"{len(changes) - _NAMED} more")
+    runs = [(old[c.start : c.end], new[c.new_start : c.new_end]) for c in changes]
+    names = [_name(*run) for run in runs if max(map(len, run)) <= _NAME][:_NAMED]
+    if len(runs) > len(names) > 0:
+        names.append(f"{len(runs) - len(names)} more")
     return ", ".join(names)
 
 
 def _name(old: str, new: str) -> str:
-    old, new = (cut(text.strip() or text, _CHANGED) for text in (old, new))
+    old, new = old.strip() or old, new.strip() or new
     if not old:
         return f"{quoted(new)} added"
     if not new:
