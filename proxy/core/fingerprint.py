@@ -8,8 +8,9 @@ under other laws never meet.
 import re
 from typing import Any
 
-import orjson
 import xxhash
+
+from .jsontext import Unfaithful, compact, parse
 
 TAG = "p1"
 
@@ -30,21 +31,24 @@ def recording_id(canonical: bytes, key: str, ordinal: int) -> str:
     """
     head, _, body = canonical.partition(b"\n")
     messages = _messages(body)
-    root = orjson.dumps(_opening(messages), option=orjson.OPT_SORT_KEYS) if messages else head
-    return f"{xxhash.xxh3_64_hexdigest(root)[:6]}-{len(messages):03}-{key[3:11]}-{ordinal}"
+    root = compact(_opening(messages)) if messages else head
+    start = key.rpartition(":")[2][:8]
+    return f"{xxhash.xxh3_64_hexdigest(root)[:6]}-{len(messages):03}-{start}-{ordinal}"
 
 
 def order(recording: str) -> list[tuple[int, str]]:
-    """A sort key for recording ids: numbers by value, everything else by text."""
-    *name, ordinal = recording.split("-")
-    count = int(ordinal) if re.fullmatch(r"\d{1,9}", ordinal) else 0
-    return [*((0, part) for part in name), (count, ordinal)]
+    """A sort key for recording ids: part by part, numbers by value, everything else by text."""
+    parts = recording.split("-")
+    return [(int(part) if _NUMBER.fullmatch(part) else 0, part) for part in parts]
+
+
+_NUMBER = re.compile("[0-9]{1,18}")
 
 
 def _messages(body: bytes) -> list[Any]:
     try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
+        value = parse(body)
+    except Unfaithful:
         return []
     messages = value.get("messages") if isinstance(value, dict) else None
     return messages if isinstance(messages, list) else []

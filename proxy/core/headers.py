@@ -1,6 +1,6 @@
 """Which headers travel, which are kept in a recording, and how `Cache-Status` is written."""
 
-from collections.abc import Iterable
+import re
 
 from .interaction import Headers
 from .policy import Found
@@ -17,7 +17,10 @@ CREDENTIALS = frozenset(
 )
 """Headers whose value is a secret."""
 
-_NOT_SENT_UPSTREAM = frozenset(["host", "content-length", "accept-encoding"])
+# The body is read whole and unpacked before it is sent on: nothing to wait for, nothing to unpack.
+_NOT_SENT_UPSTREAM = frozenset(
+    "host content-length content-encoding accept-encoding expect".split()
+)
 
 # A recording is read in reviews and replayed years later: what is about one
 # connection, one day, one account or one data centre would be noise or a lie.
@@ -26,12 +29,12 @@ _NOT_KEPT = (
     | CREDENTIALS
     | frozenset(
         """content-length content-encoding date age server via alt-svc nel report-to vary
-        strict-transport-security access-control-allow-origin access-control-expose-headers
-        x-content-type-options x-request-id cf-ray cf-cache-status openai-organization
-        openai-project openai-processing-ms x-accel-buffering anthropic-organization-id x-envoy-upstream-service-time cache-status
-        """.split()
+        strict-transport-security x-content-type-options x-accel-buffering cache-status
+        x-request-id request-id openai-organization openai-project openai-processing-ms
+        anthropic-organization-id""".split()
     )
 )
+_NOT_KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", "access-control-", "cf-", "x-envoy-")
 
 
 def _connection_bound(headers: Headers) -> frozenset[str]:
@@ -59,17 +62,26 @@ def to_client(headers: Headers) -> Headers:
 def kept(headers: Headers) -> Headers:
     """A response's headers as a recording keeps them, in lower case."""
     dropped = _connection_bound(headers) | _NOT_KEPT
+    lowered = ((name.lower(), value) for name, value in headers)
     return tuple(
-        (name.lower(), value)
-        for name, value in headers
-        if name.lower() not in dropped and not name.lower().startswith("x-ratelimit-")
+        (name, value)
+        for name, value in lowered
+        if name not in dropped and not name.startswith(_NOT_KEPT_PREFIXES)
     )
 
 
 def secrets(headers: Headers) -> tuple[str, ...]:
-    """The secret values among a request's headers, without scheme words such as `Bearer`."""
-    values = (value for key, value in headers if key.lower() in CREDENTIALS)
-    return tuple(value.split()[-1] for value in values if value.strip())
+    """The secrets among a request's headers: each whole, without its scheme, and its parts."""
+    found: list[str] = []
+    for name, value in headers:
+        if name.lower() in CREDENTIALS:
+            credential = value if name.lower() == "cookie" else _SCHEME.sub("", value)
+            found += [credential.strip(), *_PART.findall(credential)]
+    return tuple(filter(None, found))
+
+
+_SCHEME = re.compile(r"^\s*[\w-]+\s+(?=\S)")
+_PART = re.compile(r"""[\w.-]+="?([^\s;,"=][^\s;,"]*)""")
 
 
 FORWARDED = {Found.HIT: "bypass", Found.STALE: "stale", Found.MISS: "uri-miss"}
@@ -78,9 +90,10 @@ FORWARDED = {Found.HIT: "bypass", Found.STALE: "stale", Found.MISS: "uri-miss"}
 
 def cache_status(*words: str, key: str = "", detail: str = "") -> str:
     """A `Cache-Status` header (RFC 9211): `promptdeck; hit; key="..."; detail="..."`."""
-    parts: Iterable[str] = ("promptdeck", *words)
-    if key:
-        parts = (*parts, f'key="{key}"')
-    if detail:
-        parts = (*parts, f'detail="{detail}"')
-    return "; ".join(parts)
+    named = [f"{name}={_quoted(text)}" for name, text in (("key", key), ("detail", detail)) if text]
+    return "; ".join(["promptdeck", *words, *named])
+
+
+def _quoted(text: str) -> str:
+    """A string of RFC 9651, section 3.3.3, which knows printable ASCII only."""
+    return '"' + re.sub(r'(["\\])', r"\\\1", re.sub("[^ -~]", "?", text)) + '"'

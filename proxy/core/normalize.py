@@ -3,13 +3,15 @@
 Everything in a body counts unless `EXCLUDED` names it at the top level. What is
 written differently but means the same (key order, `null` for absent, one text
 part for a string, ...) is brought to one form. A body that is not JSON, or
-holds numbers that a parser alters, stands for itself byte for byte.
+holds numbers that a parser alters, stands for itself byte for byte. Secrets are
+taken out first of all, so that what is kept of a request has its canonical form.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from itertools import groupby
 from typing import Any, NamedTuple
-
-import orjson
 
 from .interaction import CHAT_COMPLETIONS, Request, Variant
 from .jsontext import JSON, Unfaithful, canonical, compact, parse
@@ -42,13 +44,42 @@ _NULLABLE = frozenset(
     top_logprobs modalities audio cached_content reasoning_effort thinking prediction safe_prompt
     safety_settings guardrails agent_attributes model_attributes handoff_config handoff_mode
     deferred_calls max_turns generation_config output_config search_parameters web_search_options
-    verbosity""".split()
+    verbosity cache_control container""".split()
 )
 _EMPTY_IS_ABSENT = frozenset(["tools", "mcp_servers"])
 # What the SDKs' own response models write back into the conversation as null.
 _NULLABLE_IN_MESSAGE = frozenset(
     "content refusal name audio tool_calls function_call annotations reasoning_content".split()
 )
+
+EQUAL = (
+    (
+        "key order, white space and escapes, at any depth",
+        r'{"a": 1, "b": "\u00e9"}',
+        '{"b":"é","a":1}',
+    ),
+    ("a number with and without a fraction of zero", '{"temperature": 0}', '{"temperature": 0.0}'),
+    ("`null` and absent, for the optional fields of the contract", '{"top_p": null}', "{}"),
+    (
+        "`null` and absent, for the optional fields of a message",
+        '{"messages": [{"role": "assistant", "refusal": null}]}',
+        '{"messages": [{"role": "assistant"}]}',
+    ),
+    ("an empty list and absent, for `tools` and `mcp_servers`", '{"tools": []}', "{}"),
+    ("a list of one model name and that name", '{"model": ["m"]}', '{"model": "m"}'),
+    ("a stop sequence and a list of it alone", '{"stop": "END"}', '{"stop": ["END"]}'),
+    (
+        "a text and a list of it alone as a text part",
+        '{"messages": [{"content": "hi"}]}',
+        '{"messages": [{"content": [{"type": "text", "text": "hi"}]}]}',
+    ),
+    (
+        "the JSON in a tool call's `arguments`, however it is written",
+        r'{"messages": [{"tool_calls": [{"function": {"arguments": "{ \"a\": 1.0 }"}}]}]}',
+        r'{"messages": [{"tool_calls": [{"function": {"arguments": "{\"a\":1}"}}]}]}',
+    ),
+)
+"""What counts as equal in the body of a chat completion request, with an example of each."""
 
 
 class Dropped(NamedTuple):
@@ -81,25 +112,18 @@ def normalize(
     request: Request, rules: Rules, redactor: Redactor, *, explain: bool = False
 ) -> Normalized:
     """Bring a request, as sent or as kept, to its canonical form."""
-    target = rules.replace_text(redactor.query(request.target))
-    head = f"{request.method} {target}\n".encode()
     chat = is_chat(request.method, request.target)
     dropped: list[Dropped] = []
-    try:
-        value = _parsed(request, chat=chat)
-    except Unfaithful:
-        body = _without_secrets(request.body, redactor, chat=chat)
-        variant = _variant(_lenient(request.body)) if chat else Variant.JSON
-        return Normalized(head + body, variant, chat, ())
-    variant = _variant(value) if chat else Variant.JSON
-    if chat and isinstance(value, dict):
-        value = _chat(value, dropped)
-    value, ignored = rules.apply(value)
-    body = canonical(value)
-    if redactor.suspicious(body):
-        body = canonical(redactor.value(value)[0])
-    if explain:
+    body, _ = _without_secrets(request, redactor, dropped)
+    variant = _variant(body) if chat else Variant.JSON
+    if not isinstance(body, bytes):
+        if chat and isinstance(body, dict):
+            body = _chat(body, dropped)
+        body, ignored = rules.apply(body)
         dropped += (Dropped(path, "named in match.ignore") for path in ignored)
+        body = canonical(body)
+    target = rules.replace_text(redactor.query(request.target))
+    head = f"{request.method} {target}\n".encode("utf-8", "surrogatepass")
     return Normalized(head + body, variant, chat, tuple(dropped) if explain else ())
 
 
@@ -108,105 +132,162 @@ def keepable(request: Request, redactor: Redactor) -> tuple[Request, int]:
 
     Its canonical form is that of the request as sent.
     """
+    body, count = _without_secrets(request, redactor, [])
+    kept = body if isinstance(body, bytes) else compact(body)
+    return replace(request, target=redactor.query(request.target), body=kept), count
+
+
+def matching_table() -> str:
+    """What does not count and what counts as equal, in Markdown."""
+    rows = [
+        f"| {', '.join(f'`{name}`' for name, _ in group)} | {why} |"
+        for why, group in groupby(EXCLUDED.items(), key=lambda item: item[1])
+    ]
+    equal = [f"| {what} | `{one}` | `{other}` |" for what, one, other in EQUAL]
+    return "\n".join(
+        [
+            "| not in the key | why |",
+            "|---|---|",
+            *rows,
+            "| `mcp_servers[].credentials` | secret |",
+            "| secrets, in texts and in the query | a placeholder counts in their place |",
+            "",
+            "| counts as equal | for example | and |",
+            "|---|---|---|",
+            *equal,
+        ]
+    )
+
+
+def _without_secrets(
+    request: Request, redactor: Redactor, dropped: list[Dropped]
+) -> tuple[JSON, int]:
+    """The body, parsed or else as bytes, without secrets; and how many of them there were."""
     chat = is_chat(request.method, request.target)
-    body = request.body
+    as_json = chat or is_json(request.content_type)
+    body = _parsed(request.body) if as_json else request.body
     count = 0
+    if isinstance(body, bytes):
+        body, count = _raw_without_secrets(body, redactor, chat=chat)
+        # What kept it from being parsed may have been in a secret.
+        body = _parsed(body) if as_json else body
+    if chat and isinstance(body, dict):
+        body = _without_credentials(body, dropped)
+    if not isinstance(body, bytes) and redactor.suspicious(compact(body)):
+        body, found = redactor.value(body)
+        count += found.total()
+    return body, count
+
+
+def _parsed(body: bytes) -> JSON:
+    """JSON, or the bytes themselves where a parser would alter it."""
     try:
-        value = _parsed(request, chat=chat)
+        return parse(body)
     except Unfaithful:
-        kept = _without_secrets(body, redactor, chat=chat)
-        count = int(kept != body)
-        body = kept
-    else:
-        if chat and isinstance(value, dict):
-            value = _without_credentials(value)
-        value, found = redactor.value(value)
-        count = sum(found.values())
-        body = compact(value)
-    target = redactor.query(request.target)
-    return Request(request.method, target, request.content_type, body), count
+        return body
 
 
-def _parsed(request: Request, *, chat: bool) -> JSON:
-    if chat or is_json(request.content_type):
-        return parse(request.body)
-    raise Unfaithful("not declared as JSON")
-
-
-def _variant(value: JSON) -> Variant:
-    if not isinstance(value, dict) or value.get("stream") is not True:
+def _variant(body: JSON) -> Variant:
+    stream = usage = False
+    if isinstance(body, bytes):
+        true = {path for path, begin, end in _members(body) if body[begin:end].strip() == b"true"}
+        stream, usage = _STREAM in true, _INCLUDE_USAGE in true
+    elif isinstance(body, dict):
+        options = body.get("stream_options")
+        stream = body.get("stream") is True
+        usage = isinstance(options, dict) and options.get("include_usage") is True
+    if not stream:
         return Variant.JSON
-    options = value.get("stream_options")
-    wants_usage = isinstance(options, dict) and options.get("include_usage") is True
-    return Variant.SSE_USAGE if wants_usage else Variant.SSE
+    return Variant.SSE_USAGE if usage else Variant.SSE
 
 
-def _lenient(body: bytes) -> JSON:
-    try:
-        return orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return None
-
-
-def _without_secrets(body: bytes, redactor: Redactor, *, chat: bool) -> bytes:
-    value = _lenient(body) if chat else None
-    secrets: list[str] = []
-    if isinstance(value, dict):
-        _strings(value.get("credentials"), secrets)
-        _strings([_credentials(server) for server in _servers(value)], secrets)
-    return redactor.body(body, secrets)[0]
-
-
-def _servers(value: Mapping[str, JSON]) -> list[JSON]:
-    servers = value.get("mcp_servers")
-    return servers if isinstance(servers, list) else [servers]
-
-
-def _credentials(server: JSON) -> JSON:
-    return server.get("credentials") if isinstance(server, dict) else None
-
-
-def _strings(value: JSON, found: list[str]) -> None:
-    if isinstance(value, str):
-        found.append(value)
-    elif isinstance(value, dict):
-        _strings(list(value.values()), found)
-    elif isinstance(value, list):
-        for item in value:
-            _strings(item, found)
-
-
-def _without_credentials(value: dict[str, JSON]) -> dict[str, JSON]:
-    value = {key: item for key, item in value.items() if key != "credentials"}
-    if "mcp_servers" in value:
-        value["mcp_servers"] = _bare_servers(value["mcp_servers"], [])
-    return value
-
-
-def _bare_servers(servers: JSON, dropped: list[Dropped]) -> JSON:
-    """MCP servers without their credentials: the SDK encrypts those anew for each call."""
+def _without_credentials(body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
+    """MCP servers lose theirs too: the SDK encrypts those anew for each call."""
+    body = _bare(body, "$", dropped)
+    servers = body.get("mcp_servers")
     place = "$.mcp_servers"
     if isinstance(servers, list):
-        return [_bare(item, child_path(place, n), dropped) for n, item in enumerate(servers)]
-    return _bare(servers, place, dropped)
+        servers = [_bare(item, child_path(place, n), dropped) for n, item in enumerate(servers)]
+    return {**body, "mcp_servers": _bare(servers, place, dropped)} if servers else body
 
 
-def _bare(server: JSON, place: str, dropped: list[Dropped]) -> JSON:
-    if isinstance(server, dict) and "credentials" in server:
-        dropped.append(Dropped(f"{place}.credentials", "secret"))
-        return {key: item for key, item in server.items() if key != "credentials"}
-    return server
+def _bare(holder: JSON, place: str, dropped: list[Dropped]) -> JSON:
+    if isinstance(holder, dict) and "credentials" in holder:
+        dropped.append(Dropped(f"{place}.credentials", EXCLUDED["credentials"]))
+        return {key: item for key, item in holder.items() if key != "credentials"}
+    return holder
+
+
+# The same by hand, for JSON that no parser reads faithfully or at all.
+
+_RawPath = tuple[bytes, ...]
+"""Keys as they are written; an empty one for a place in a list."""
+
+_STREAM: _RawPath = (b'"stream"',)
+_INCLUDE_USAGE: _RawPath = (b'"stream_options"', b'"include_usage"')
+_CREDENTIALS: frozenset[_RawPath] = frozenset(
+    [
+        (b'"credentials"',),
+        (b'"mcp_servers"', b'"credentials"'),
+        (b'"mcp_servers"', b"", b'"credentials"'),
+    ]
+)
+_DEEPEST = 3
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]:,]', re.DOTALL)
+
+
+def _raw_without_secrets(body: bytes, redactor: Redactor, *, chat: bool) -> tuple[bytes, int]:
+    count = 0
+    while True:
+        cleared, found = redactor.body(_without_raw_credentials(body) if chat else body)
+        count += found.total()
+        # A user's pattern may take a quote or a brace along: what is left reads differently.
+        if cleared == body:
+            return body, count
+        body = cleared
+
+
+def _without_raw_credentials(text: bytes) -> bytes:
+    kept: list[bytes] = []
+    done = 0
+    for path, begin, end in _members(text):
+        if path in _CREDENTIALS:
+            kept += text[done:begin], b"null"
+            done = end
+    return b"".join([*kept, text[done:]])
+
+
+def _members(text: bytes) -> Iterator[tuple[_RawPath, int, int]]:
+    """The members of the outer objects: path, begin and end of the value."""
+    path: list[bytes] = []
+    begins: list[int] = []
+    string = b""
+    for token in _TOKEN.finditer(text):
+        match token[0]:
+            case b"{" | b"[":
+                path.append(b"")
+                begins.append(0)
+            case b":" if path:
+                path[-1], begins[-1] = string, token.end()
+            case b"," | b"}" | b"]" if path:
+                if path[-1] and len(path) <= _DEEPEST:
+                    yield tuple(path), begins[-1], token.start()
+                path[-1] = b""
+                if token[0] != b",":
+                    path.pop()
+                    begins.pop()
+            case found:
+                string = found
+    # Cut off: what is still open reaches to the end.
+    for depth in range(1, min(len(path), _DEEPEST) + 1):
+        yield tuple(path[:depth]), begins[depth - 1], len(text)
 
 
 def _chat(body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
     value: dict[str, JSON] = {}
     for key, item in body.items():
-        if why := EXCLUDED.get(key):
+        if why := _why_not(key, item):
             dropped.append(Dropped(child_path("$", key), why))
-        elif item is None and key in _NULLABLE:
-            dropped.append(Dropped(child_path("$", key), "null means absent"))
-        elif item == [] and key in _EMPTY_IS_ABSENT:
-            dropped.append(Dropped(child_path("$", key), "empty means absent"))
         else:
             value[key] = item
     model = value.get("model")
@@ -214,11 +295,29 @@ def _chat(body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
         value["model"] = model[0]
     if isinstance(value.get("stop"), str):
         value["stop"] = [value["stop"]]
-    if "mcp_servers" in value:
-        value["mcp_servers"] = _bare_servers(value["mcp_servers"], dropped)
     if isinstance(value.get("messages"), list):
         value["messages"] = [_message(item) for item in value["messages"]]
     return value
+
+
+def _why_not(key: str, item: JSON) -> str | None:
+    """Why this field does not count, if it does not."""
+    if key in EXCLUDED and not _is_ambiguous(key, item):
+        return EXCLUDED[key]
+    if item is None and key in _NULLABLE:
+        return "null means absent"
+    if item == [] and key in _EMPTY_IS_ABSENT:
+        return "empty means absent"
+    return None
+
+
+def _is_ambiguous(key: str, item: JSON) -> bool:
+    """Whether servers differ on the variant this asks for: some take "true" or 1 for true."""
+    if key == "stream_options" and isinstance(item, dict):
+        item = item.get("include_usage")
+    elif key != "stream":
+        return False
+    return not (item is None or isinstance(item, bool))
 
 
 def _message(message: JSON) -> JSON:

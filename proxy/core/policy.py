@@ -1,10 +1,11 @@
 """What to do with a request: mode and what was found give an action, in one total table.
 
-README's table of modes is printed from `DECISIONS`. A request's own
+README's table of modes is `modes_table()`. A request's own
 `Cache-Control` (RFC 9111, section 5.2.1) can make a hit stale, forbid storing,
 or forbid going upstream; it can never make replay use the network.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -55,6 +56,28 @@ DECISIONS: dict[Mode, dict[Found, Action]] = {
     },
 }
 
+_KNOWN_AS = {
+    Mode.PASSTHROUGH: "go-vcr `ModePassthrough`",
+    Mode.CACHE: "a shared HTTP cache with a TTL",
+    Mode.RECORD: "vcrpy `all`",
+    Mode.RECORD_MISSING: "vcrpy `new_episodes`",
+    Mode.REPLAY: "vcrpy `none`",
+}
+
+
+def modes_table() -> str:
+    """The modes in Markdown, and what other tools call them."""
+    rows = [
+        f"| `{mode}` | {' | '.join(actions[found] for found in Found)} | {_KNOWN_AS[mode]} |"
+        for mode, actions in DECISIONS.items()
+    ]
+    head = "| mode | on a hit | stale | on a miss | known elsewhere as |"
+    return "\n".join([head, "|---|---|---|---|---|", *rows])
+
+
+# Elements of a list, whose quoted strings may hold commas (RFC 9110, section 5.6.1).
+_ELEMENT = re.compile(r"""(?:[^,"]|"(?:[^"\\]|\\.)*+(?:"|$))+""")
+
 
 @dataclass(frozen=True, slots=True)
 class CacheControl:
@@ -72,7 +95,7 @@ class CacheControl:
         if not value:
             return ANYTHING
         directives: dict[str, str] = {}
-        for part in value.lower().split(","):
+        for part in _ELEMENT.findall(value.lower()):
             name, _, argument = part.strip().partition("=")
             directives.setdefault(name.strip(), argument.strip().strip('"'))
         max_age = directives.get("max-age", "")

@@ -23,14 +23,16 @@ from .shapes import Span
 PATTERN_NAMES = shapes.NAMES
 """What is recognised without any configuration."""
 
-_PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9-]+\]")
+_PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9-]+\]|\(redacted\)")
 _SHORTEST_CREDENTIAL = 12
 
 _SECRET_PARAMETER = re.compile(
-    r"""(?ix) ([?&] (?: (?:x-)?(?:goog-|subscription-)?(?:(?:access|api|private|secret)[-_]?)?key | awsaccesskeyid
+    r"""(?ix) ([?&] (?:
+        (?:x-)?(?:goog-|subscription-)?(?:(?:access|api|private|secret)[-_]?)?key | awsaccesskeyid
       | (?:(?:access|auth|api|bearer|id|refresh|security|session)[-_]?)?token | jwt
       | (?:client[-_]?)?secret | passw(?:or)?d | pwd | auth(?:orization)? | credentials?
-      | sig(?:nature)? | x-(?:amz|goog)-(?:signature|credential|security-token) ) =) [^&\#]+"""
+      | sig(?:nature)? | x-(?:amz|goog)-(?:signature|credential|security-token)
+    ) =) [^&\#]+"""
 )
 
 
@@ -98,13 +100,11 @@ class Redactor:
         text = jsontext.render(value, "compact")
         if not self.suspicious(text.encode("utf-8", "surrogatepass"), extra):
             return value, Counter()
-        counts: Counter[str] = Counter()
-        cleared = self._walk(value, extra, counts)
-        # A key may say that its value is a secret: that shows in the JSON text alone.
-        text, more = _BUILT_IN.text(jsontext.render(cleared, "compact"), extra)
-        if more:
-            cleared = json.loads(text)
-        counts += more
+        # The JSON text shows more than its strings: a key may say that its value is a secret.
+        text, counts = _BUILT_IN.text(text, extra)
+        cleared = json.loads(text) if counts else value
+        if self.users:
+            cleared = self._walk(cleared, counts)
         return (cleared if counts else value), counts
 
     def body(self, data: bytes, extra: Sequence[str] = ()) -> tuple[bytes, Counter[str]]:
@@ -145,9 +145,14 @@ class Redactor:
         return tuple(cleared), counts
 
     def query(self, target: str) -> str:
-        """A request target with `redacted` for each secret in it."""
+        """A request target, with `redacted` as the value of each parameter that names a secret.
+
+        Any other secret becomes `(redacted)`, which stands apart and needs no encoding.
+        """
         target = _SECRET_PARAMETER.sub(r"\1redacted", target)
-        return _without(target, self._spans(target, ()), 0, len(target), "redacted")
+        while spans := self._spans(target, ()):
+            target = _without(target, spans, 0, len(target), "(redacted)")
+        return target
 
     def _spans(self, text: str, extra: Sequence[str]) -> list[Span]:
         """Where secrets are, in order; two that overlap are one. Placeholders are left alone."""
@@ -176,18 +181,16 @@ class Redactor:
                 if match[0]:
                     yield Span(*match.span(), shape.name)
 
-    def _walk(self, value: JSON, extra: Sequence[str], counts: Counter[str]) -> JSON:
+    def _walk(self, value: JSON, counts: Counter[str]) -> JSON:
         if isinstance(value, str):
-            text, found = self.text(value, extra)
+            text, found = self.text(value)
             counts += found
             return text
         if isinstance(value, dict):
-            return {
-                self._walk(key, extra, counts): self._walk(item, extra, counts)
-                for key, item in value.items()
-            }
+            items = value.items()
+            return {self._walk(key, counts): self._walk(item, counts) for key, item in items}
         if isinstance(value, list):
-            return [self._walk(item, extra, counts) for item in value]
+            return [self._walk(item, counts) for item in value]
         return value
 
     def _join(

@@ -8,20 +8,22 @@ JSON text, where a letter before a token may belong to an escape such as \\n.
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from itertools import groupby
 from typing import NamedTuple
 
 import xxhash
 
 _W = "[A-Za-z0-9_-]"
 _A = "[A-Za-z0-9]"
-# Words of prose and code have neither. Look-aheads are bounded to keep the search linear.
-_DIGIT = "(?=[A-Za-z_-]{0,200}[0-9])"
-_NOT_A_WORD = "(?=[a-z_-]{0,200}[A-Z0-9])"
-_MIXED = f"(?={_W}{{0,200}}[0-9])(?={_W}{{0,200}}[A-Z])(?={_W}{{0,200}}[a-z])"
+# Words of prose and code have neither. Bounds and possessive quantifiers keep the search linear.
+_DIGIT = "(?=[A-Za-z_-]{0,100}+[0-9])"
+_NOT_A_WORD = "(?=[a-z_-]{0,100}+[A-Z0-9])"
+_MIXED = _DIGIT + "(?=[a-z0-9_-]{0,100}+[A-Z])(?=[A-Z0-9_-]{0,100}+[a-z])"
 # JSON text writes a line end as backslash and n, JSON within JSON with more backslashes.
 _GAP = r"(?:[ \r\n\t]|\\+[nrt])"
-_IS = r"""(?:\\[nrt]|[ \r\n\t"'\\\]:=>|]){1,16}"""
+_IS = r"""(?:\\++[nrt"']|[ \r\n\t"'\]:=>|]){1,16}+"""
 _SLASH = r"\\?/"
+_SLASHES = r"://|:\/\/"
 
 
 class _Kind(NamedTuple):
@@ -44,7 +46,7 @@ _TOKENS = (
         "openai",
         "sk-",
         f"(?:(?:proj|svcacct|admin|service)-{_NOT_A_WORD}{_W}{{16,}}|{_MIXED}{_W}{{16,}}"
-        f"|(?:[a-z0-9]{{1,10}}-)?(?={_A}{{16}})(?=[A-Za-z]{{0,64}}[0-9]+[A-Za-z]+[0-9]){_W}{{16,}})",
+        f"|(?:[a-z0-9]{{1,10}}-)?(?={_A}{{16}})(?=[A-Za-z]{{0,64}}+[0-9]++[A-Za-z]++[0-9]){_W}{{16,}})",
     ),
     _kind("dedalus", "dsk-|dsk_", f"{_DIGIT}{_W}{{16,}}"),
     _kind("xai", "xai-", f"{_NOT_A_WORD}{_A}{{20,}}"),
@@ -57,12 +59,13 @@ _TOKENS = (
     _kind("replicate", "r8_", f"{_NOT_A_WORD}{_A}{{30,}}"),
     _kind("nvidia", "nvapi-", f"{_NOT_A_WORD}{_W}{{32,}}"),
     _kind("elevenlabs", "sk_", "[0-9a-f]{48}"),
-    _kind("google", "A", f"(?:Iza{_W}{{35}}(?!{_W})|Q\\.A{_W}{{40,}})"),
+    _kind("google", "AIz", f"a{_W}{{35}}(?!{_W})"),
+    _kind("google", "AQ.A", f"{_W}{{40,}}"),
     _kind("google-oauth", "ya29.", f"(?:{_W}{{1,8}}\\.){{0,2}}{_W}{{20,}}"),
     _kind("google-oauth", "GOCSPX-", f"{_W}{{20,}}"),
-    _kind("aws-key-id", "A", f"[KS]IA[A-Z0-9]{{16}}(?!{_A})"),
+    _kind("aws-key-id", "AKIA|ASIA", f"[A-Z0-9]{{16}}(?!{_A})"),
     # Base64 of `BedrockAPIKey-` and of `bedrock.amazonaws.com`.
-    _kind("aws-bedrock", "A", "BSKQmVkcm9ja0FQSUtleS[A-Za-z0-9+/]{40,}={0,2}"),
+    _kind("aws-bedrock", "AB", "SKQmVkcm9ja0FQSUtleS[A-Za-z0-9+/]{40,}={0,2}"),
     _kind("aws-bedrock", "bedrock-api-key-", "[A-Za-z0-9+/]{40,}={0,2}"),
     _kind("github", "ghp_|gho_|ghu_|ghs_|ghr_|github_pat_", "[A-Za-z0-9_]{36,}"),
     _kind(
@@ -96,54 +99,54 @@ _PLACES = (
     _kind(
         "private-key",
         "PRIVATE KEY-|PRIVATE KEY BLOCK-",
-        rf"----{_GAP}*(?:[A-Z][A-Za-z-]{{2,30}}: [ -!#-\[\]-~]{{0,200}}{_GAP}+){{0,8}}"
+        rf"----{_GAP}*+"
+        r"(?:[A-Z][A-Za-z-]{2,30}+: [ -!#-\[\]-~]{0,200}+(?:[\r\n]|\\+[nr])++){0,8}+"
         r"((?=[A-Za-z0-9+/=]{40})(?:[A-Za-z0-9+/= \r\n\t]|\\+[nrtu/])*[A-Za-z0-9+/=])",
     ),
     _kind(
         "bearer",
         "B|b",
-        "earer +((?=[A-Za-z._~+/-]{0,200}[0-9])[A-Za-z0-9._~+/-]{15,}[A-Za-z0-9_~+/-]=*)",
+        "earer +((?=[A-Za-z._~+/-]{0,100}+[0-9])[A-Za-z0-9._~+/-]{15,}[A-Za-z0-9_~+/-]=*)",
     ),
     # RFC 7617: base64 of user, colon and password; ASCII makes every quartet begin with A to f.
     _kind(
         "basic",
-        "B|b",
-        "asic +((?=[A-Za-z+/]{0,200}[0-9=])(?:[A-Za-f][A-Za-z0-9+/]{3}){2,}"
+        "B",
+        "asic +((?=[A-Za-z+/]{0,200}+[0-9=])(?:[A-Za-f][A-Za-z0-9+/]{3}){2,}"
         "(?:[A-Za-f][A-Za-z0-9+/](?:==|[A-Za-z0-9+/]=))?)(?![A-Za-z0-9+/=])",
     ),
     # RFC 3986: what userinfo may hold. No masks and no variables.
     _kind(
         "url-password",
-        ":",
-        rf"(?:{_SLASH}){{2}}[\w.~!&()*+,;=%$-]{{0,128}}:"
-        r"(?![*$])([\w.~!$&()*+,;=%-]{1,256})@(?=[\w\[{])",
+        _SLASHES,
+        r"[\w.~!&()*+,;=%$-]{0,128}+:(?![*$])([\w.~!$&()*+,;=%-]{1,256}+)@(?=[\w\[{])",
     ),
     _kind(
         "slack",
-        ":",
-        rf"(?:{_SLASH}){{2}}hooks\.slack(?:-gov)?\.com{_SLASH}(?:services|workflows|triggers)"
-        rf"{_SLASH}((?:\w|{_SLASH}){{20,}})",
+        _SLASHES,
+        rf"hooks\.slack(?:-gov)?\.com{_SLASH}(?:services|workflows|triggers){_SLASH}"
+        rf"((?:\w|{_SLASH}){{20,}})",
     ),
     _kind(
         "discord",
-        ":",
-        rf"(?:{_SLASH}){{2}}(?:\w+\.)?discord(?:app)?\.com{_SLASH}api{_SLASH}webhooks{_SLASH}"
-        rf"[0-9]+{_SLASH}({_W}{{40,}})",
+        _SLASHES,
+        rf"(?:\w+\.)?discord(?:app)?\.com{_SLASH}api{_SLASH}webhooks{_SLASH}[0-9]+{_SLASH}"
+        rf"({_W}{{40,}})",
     ),
-    _kind("telegram", ":", rf"(?<=[0-9]{{8}}:)(AA{_W}{{33}})(?!{_W})"),
+    _kind("telegram", ":A", rf"(?<=[0-9]{{8}}:A)(A{_W}{{33}})(?!{_W})"),
     _kind(
         "aws-secret",
         "secret_|SECRET_|secretA|SecretA",
         rf"(?i:access_key|ccessKey){_IS}((?:[A-Za-z0-9+/]|\\/|\\u002[bB]){{40}})(?![A-Za-z0-9+/=])",
     ),
     _kind("aws-secret", "session_|SESSION_", rf"(?i:token){_IS}([A-Za-z0-9+/]{{100,}}={{0,2}})"),
-    _kind("azure", "A", r"cc(?:ount|ess)Key=([A-Za-z0-9+/]{40,}={0,2})"),
+    _kind("azure", ";A|SharedA", r"cc(?:ount|ess)Key=([A-Za-z0-9+/]{40,}={0,2})"),
     # Keys of Mistral, Cohere, Azure OpenAI and others have no head, but variables have names.
     _kind(
         "assigned",
         "API_|AUTH_|ACCESS_|SECRET_",
         rf"(?:KEY|TOKEN|SECRET){_IS}"
-        rf"((?=[a-zA-Z]{{0,64}}[0-9])(?=[0-9]{{0,64}}[a-zA-Z])"
+        rf"((?=[a-zA-Z]{{0,64}}+[0-9])(?=[0-9]{{0,64}}+[a-zA-Z])"
         rf"{_A}{{24,}}[A-Za-z0-9+/]*={{0,2}})(?![\w(-])",
     ),
 )
@@ -154,9 +157,10 @@ DIGEST = xxhash.xxh3_64_hexdigest(repr((_TOKENS, _PLACES)).encode())
 """Names this table: under another digest other secrets are found."""
 
 # A token begins where a word does: after no letter or digit, but for one that ends an
-# escape (\n, \u0022), a percent-encoded byte or a terminal's colour.
+# escape (\n, \u0022), a percent-encoded byte or a terminal's colour. Its own first
+# letter must not be the end of an escape: \npm_ is a line end and `pm_`.
 _EDGE = (
-    rf"(?:(?<!{_A})|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{{4}})"
+    rf"(?:(?<!{_A})(?<!\\(?=[nrtbf]))|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{{4}})"
     r"|(?<=%[0-9A-Fa-f]{2})|(?<=[0-9;\[]m))"
 )
 
@@ -172,14 +176,18 @@ class _Way(NamedTuple):
     """How much of the secret stands before the group."""
 
 
+def _behind(*texts: str) -> str:
+    return f"(?<={'|'.join(map(re.escape, texts))})"
+
+
 def _ways() -> Iterator[_Way]:
     for name, heads, tail in _TOKENS:
         for head in heads:
-            pattern = f"(?<={_EDGE}{re.escape(head)})({tail})"
-            yield _Way(name, head, pattern, before=len(head))
+            edge = f"(?<={_EDGE}.{{{len(head)}}})"
+            yield _Way(name, head, f"{_behind(head)}{edge}({tail})", before=len(head))
     for name, heads, tail in _PLACES:
         for head in heads:
-            yield _Way(name, head, f"(?<={re.escape(head)}){tail}", before=0)
+            yield _Way(name, head, _behind(head) + tail, before=0)
 
 
 class _Search(NamedTuple):
@@ -191,13 +199,11 @@ class _Search(NamedTuple):
 
 def _search(anchor: str, ways: tuple[_Way, ...]) -> _Search:
     # `re` skips to a literal character at memory speed. Nearly all places where it stands
-    # are then ruled out by one glance at the two characters before it.
-    glance = ""
-    if all(len(way.head) >= 3 for way in ways):
-        ends = sorted({re.escape(way.head[-3:]) for way in ways})
-        glance = f"(?<={'|'.join(ends)})"
+    # are then ruled out by a glance at what is before it.
+    ends = sorted({way.head[-5:] for way in ways}, key=len)
+    glance = "|".join(_behind(*same_width) for _, same_width in groupby(ends, len))
     patterns = "|".join(way.pattern for way in ways)
-    return _Search(re.compile(f"{re.escape(anchor)}{glance}(?:{patterns})", re.ASCII), ways)
+    return _Search(re.compile(f"{re.escape(anchor)}(?:{glance})(?:{patterns})", re.ASCII), ways)
 
 
 def _searches() -> tuple[_Search, ...]:
@@ -221,10 +227,13 @@ def hit(text: str) -> bool:
     return any(search.pattern.search(text) for search in _SEARCHES)
 
 
-def find(text: str, begin: int, end: int) -> Iterator[Span]:
-    """Secrets in `text[begin:end]`, in no order; one may lie within another."""
+def find(text: str, begin: int, end: int) -> list[Span]:
+    """Secrets in `text[begin:end]`, tokens before places; one may lie within another."""
+    found = []
     for pattern, ways in _SEARCHES:
         for match in pattern.finditer(text, begin, end):
             group = match.lastindex or 0
-            way = ways[group - 1]
-            yield Span(match.start(group) - way.before, match.end(group), way.name)
+            name, _, _, before = ways[group - 1]
+            span = Span(match.start(group) - before, match.end(group), name)
+            found.append((not before, span))
+    return [span for _, span in sorted(found)]

@@ -2,7 +2,7 @@
 
 PyYAML's writer turns any text with an emoji or a trailing space into one long
 escaped line; prompts are full of both. This one keeps such text readable and
-leaves escapes to what YAML cannot hold otherwise. Reading is `stores/cassette_yaml.py`'s.
+leaves escapes to what YAML cannot hold otherwise. Reading is `stores/yamlread.py`'s.
 """
 
 import re
@@ -18,6 +18,8 @@ _UNPRINTABLE = re.compile(
 )
 _PLAIN = re.compile(r"[^\W_](?:[^\n\t:#]|:(?! )|(?<! )#)*|/[\w./:?=&%@+-]*")
 _PLAIN_KEY = re.compile(r"[A-Za-z][\w-]*")
+# YAML readers look no further for a key's colon than 1024 characters.
+_LONGEST_KEY = 1000
 # What some YAML reader takes for another type: null, booleans, numbers, dates, times.
 _NOT_TEXT = re.compile(
     r"(?i)null|true|false|yes|no|on|off|y|n|[-+]?\.(inf|nan)|nan|inf|infinity"
@@ -30,10 +32,15 @@ def block(value: JSON, indent: int = 0) -> Iterator[str]:
     pad = " " * indent
     if isinstance(value, dict):
         for key, item in value.items():
-            yield from _entry(f"{pad}{_key(key)}:", item, indent)
+            yield from _entry(_head(pad, key), item, indent)
     elif isinstance(value, list):
         for item in value:
             yield from _item(pad, item, indent)
+
+
+def _head(pad: str, key: str) -> str:
+    name = _key(key)
+    return f"{pad}{name}:" if len(name) <= _LONGEST_KEY else f"{pad}? {name}\n{pad}:"
 
 
 def _entry(head: str, value: JSON, indent: int) -> Iterator[str]:
@@ -69,11 +76,7 @@ def _scalar(head: str, value: JSON, indent: int) -> Iterator[str]:
 
 def _is_prose(text: str) -> bool:
     """Text of several lines that a literal block holds exactly."""
-    return (
-        "\n" in text.strip("\n")
-        and not _UNPRINTABLE.search(text)
-        and bool(text.removesuffix("\n").rpartition("\n")[2].strip())
-    )
+    return "\n" in text.strip("\n") and not _UNPRINTABLE.search(text) and not text.endswith("\n\n")
 
 
 def _indicator(text: str) -> str:
@@ -86,7 +89,7 @@ def flow(value: JSON) -> str:
     if isinstance(value, str):
         return value if _fits_plain(value) else _quoted(value)
     if isinstance(value, dict):
-        return "{" + ", ".join(f"{_key(k)}: {_in_flow(v)}" for k, v in value.items()) + "}"
+        return "{" + ", ".join(_pair(key, item) for key, item in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ", ".join(map(_in_flow, value)) + "]"
     if isinstance(value, float):
@@ -94,12 +97,18 @@ def flow(value: JSON) -> str:
     return orjson.dumps(value).decode()
 
 
+def _pair(key: str, value: JSON) -> str:
+    name = _key(key)
+    mark, space = ("", "") if len(name) <= _LONGEST_KEY else ("? ", " ")
+    return f"{mark}{name}{space}: {_in_flow(value)}"
+
+
 def _in_flow(value: JSON) -> str:
     return _quoted(value) if isinstance(value, str) else flow(value)
 
 
 def _key(key: str) -> str:
-    plain = len(key) <= 100 and _PLAIN_KEY.fullmatch(key) and not _NOT_TEXT.fullmatch(key)
+    plain = _PLAIN_KEY.fullmatch(key) and not _NOT_TEXT.fullmatch(key)
     return key if plain else _double_quoted(key)
 
 

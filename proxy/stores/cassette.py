@@ -14,7 +14,18 @@ from proxy.core.interaction import Interaction, Request
 from proxy.errors import PromptdeckError, StoreUnavailable
 
 from .base import Stored
-from .cassette_file import New, Saved, digest, names, path_of, read, save
+from .cassette_file import (
+    New,
+    Saved,
+    Signature,
+    contents,
+    digest,
+    names,
+    parsed,
+    path_of,
+    save,
+    signature,
+)
 from .sqlite import Database, Tape
 
 _INDEX_VERSION = 1
@@ -40,8 +51,8 @@ class Cassette:
         self._database = database
         self._canon = canon
         self._tape = Tape(database, ())
-        self._digest = ""
-        self._seen: tuple[int, ...] | None = None
+        self._state = ""
+        self._seen: Signature | None = None
         self._saving = asyncio.Lock()
         self._waiting: list[tuple[New, asyncio.Future[Interaction]]] = []
 
@@ -66,33 +77,35 @@ class Cassette:
             return await self._follow_file()
 
     async def _follow_file(self) -> bool:
-        seen = self._signature()
-        if self.tapes and seen == self._seen and self._database.has_tape(self.tapes[0]):
+        seen = signature(self.path)
+        if seen == self._seen and all(map(self._database.has_tape, self.tapes)):
             return False
-        data = self.path.read_bytes() if seen else b""
+        data = await asyncio.to_thread(contents, self.path) if seen else b""
+        before = self._state, self.tapes
+        tapes = (await self._indexed(data),) if data else ()
+        self._follow(digest(data), seen, tapes)
+        return before != (self._state, self.tapes)
+
+    def _follow(self, state: str, seen: Signature | None, tapes: tuple[int, ...]) -> None:
+        self._state, self._seen, self._tape = state, seen, Tape(self._database, tapes)
+
+    async def _indexed(self, data: bytes) -> int:
         name = self._index_name(digest(data))
         tape = self._database.tape_named(name)
         if tape is None:
-            interactions = await asyncio.to_thread(read, self.path) if data else []
-            rows = await asyncio.to_thread(self._rows, interactions)
+            rows = await asyncio.to_thread(self._parsed, data)
             tape = await self._database.index(name, self._source, rows)
-        moved = (tape,) != self.tapes
-        self._seen, self._digest, self._tape = seen, digest(data), Tape(self._database, (tape,))
-        return moved
-
-    def _signature(self) -> tuple[int, ...] | None:
-        try:
-            stat = self.path.stat()
-        except OSError:
-            return None
-        return stat.st_mtime_ns, stat.st_size, stat.st_ino
+        return tape
 
     @property
     def _source(self) -> str:
-        return f"{self.path.absolute()}|{self._canon.laws}"
+        return str(self.path.absolute())
 
     def _index_name(self, state: str) -> str:
-        return f"{_INDEX_VERSION}|{TAG}|{state}|{self._source}"
+        return f"{_INDEX_VERSION}|{TAG}|{self._canon.laws}|{state}|{self._source}"
+
+    def _parsed(self, data: bytes) -> list[tuple[str, Stored]]:
+        return self._rows(_in_recorded_order(parsed(data, self.path)))
 
     def _rows(self, interactions: Iterable[Interaction]) -> list[tuple[str, Stored]]:
         canonicals = ((self._canon.canonical(item.request), item) for item in interactions)
@@ -115,32 +128,54 @@ class Cassette:
         self._waiting.append((new, done))
         async with self._saving:
             batch, self._waiting = self._waiting, []
-            if batch:
-                await self._save(batch)
+            try:
+                if batch:
+                    await self._save(batch)
+            finally:
+                for _, other in batch:
+                    if not other.done():
+                        other.set_exception(StoreUnavailable(f"saving {self.path} was cut short"))
         return await done
 
     async def _save(self, batch: Sequence[tuple[New, asyncio.Future[Interaction]]]) -> None:
         try:
             saved = await asyncio.to_thread(save, self.path, [new for new, _ in batch])
-            await self._follow_save(saved)
         except (OSError, PromptdeckError) as error:
-            for _, done in batch:
-                if not done.done():
-                    done.set_exception(StoreUnavailable(f"cannot save {self.path}: {error}"))
+            # One that cannot be written must not take the others with it.
+            if len(batch) > 1:
+                for single in batch:
+                    await self._save([single])
+            elif not (done := batch[0][1]).done():
+                done.set_exception(StoreUnavailable(f"cannot save {self.path}: {error}"))
             return
+        await self._follow_save(saved)
         for (_, done), interaction in zip(batch, saved.interactions, strict=True):
             if not done.done():
                 done.set_result(interaction)
 
     async def _follow_save(self, saved: Saved) -> None:
-        if saved.before != self._digest:
-            # Somebody else wrote in between: our index does not have theirs.
-            await self._follow_file()
-            return
-        rows = await asyncio.to_thread(self._rows, saved.interactions)
-        name = self._index_name(saved.after)
-        await self._database.extend(self.tapes[0], name, saved.gone, rows)
-        self._digest, self._seen = saved.after, self._signature()
+        before, after = self._index_name(saved.before), self._index_name(saved.after)
+        try:
+            rows = await asyncio.to_thread(self._rows, saved.interactions)
+            tape = await self._database.extend(before, after, saved.gone, rows)
+            if tape is None:
+                await self._follow_file()
+            else:
+                self._follow(saved.after, saved.signature, (tape,))
+        except PromptdeckError:
+            # The file has them; the index follows with the next refresh.
+            self._seen = None
+
+
+def _in_recorded_order(interactions: Iterable[Interaction]) -> list[Interaction]:
+    """By time, where the file sorts by conversation; of one request, as the file has them."""
+    latest: dict[str, float] = {}
+
+    def moment(item: Interaction) -> float:
+        latest[item.key] = max(item.recorded_at, latest.get(item.key, item.recorded_at))
+        return latest[item.key]
+
+    return sorted(interactions, key=moment)
 
 
 class Shelf:
@@ -151,6 +186,8 @@ class Shelf:
         self._database = database
         self._canon = canon
         self._cassettes: dict[str, Cassette] = {}
+        self._tape = Tape(database, ())
+        self._refreshing = asyncio.Lock()
 
     @property
     def exists(self) -> bool:
@@ -158,25 +195,26 @@ class Shelf:
 
     async def refresh(self) -> bool:
         """Follow the folder: files that came, went or changed."""
-        before = self._tapes
-        for name in names(self._folder):
-            if name not in self._cassettes:
-                path = path_of(self._folder, name)
-                self._cassettes[name] = Cassette(name, path, self._database, self._canon)
-        self._cassettes = {name: one for name, one in self._cassettes.items() if one.exists}
-        for cassette in self._cassettes.values():
-            await cassette.refresh()
-        return self._tapes != before
+        async with self._refreshing:
+            present = await asyncio.to_thread(names, self._folder)
+            moved = self._cassettes.keys() != set(present)
+            self._cassettes = {
+                name: self._cassettes.get(name) or self._new(name) for name in present
+            }
+            for cassette in self._cassettes.values():
+                moved |= await cassette.refresh()
+            tapes = (tape for cassette in self._cassettes.values() for tape in cassette.tapes)
+            self._tape = Tape(self._database, tuple(tapes))
+        return moved
 
-    @property
-    def _tapes(self) -> tuple[int, ...]:
-        return tuple(tape for _, one in sorted(self._cassettes.items()) for tape in one.tapes)
+    def _new(self, name: str) -> Cassette:
+        return Cassette(name, path_of(self._folder, name), self._database, self._canon)
 
     def find(self, key: str) -> Sequence[Stored]:
-        return Tape(self._database, self._tapes).find(key)
+        return self._tape.find(key)
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
-        return Tape(self._database, self._tapes).canonicals()
+        return self._tape.canonicals()
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         raise NotImplementedError("a recording goes into one cassette, not into a folder of them")

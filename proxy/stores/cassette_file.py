@@ -8,9 +8,10 @@ of all other interactions, with whatever people wrote around it, stays as it was
 import contextlib
 import os
 import re
-import tempfile
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace as changed
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,8 +23,16 @@ from proxy.core.names import validate_cassette_name
 from proxy.errors import CassetteError
 
 SUFFIX = ".yaml"
-_START = re.compile(r"^\n?- ", re.MULTILINE)
-_FIELD = re.compile(r"^(?:- |  )(id|key|variant): (\S+)$", re.MULTILINE)
+_COMMENTS = r"(?:(?:#[^\n]*)?\n)*"
+_HEADER = re.compile(
+    rf"\ufeff?{_COMMENTS}promptdeck: 1 *\n{_COMMENTS}interactions: *\n(?={_COMMENTS}(?:- |\Z))"
+)
+# At a line's start stands an interaction with the comments above it, or else something foreign.
+_START = re.compile(rf"\n(?:(?P<own>{_COMMENTS}- )|[^\s#])")
+_FIELD = re.compile(r"\n(?:- |  )(id|key|variant): [\"']?([^\s\"']+)[\"']? *(?=\n)")
+
+Signature = tuple[int, ...]
+"""Changes whenever a file does."""
 
 
 class New(NamedTuple):
@@ -46,10 +55,12 @@ class Saved(NamedTuple):
     """Ids that left."""
     interactions: list[Interaction]
     """The new ones, with their ids, in the order given."""
+    signature: Signature
+    """Of the file as it was written."""
 
 
 class _Item(NamedTuple):
-    """One interaction's text, from the blank line before it, and what its first lines say."""
+    """One interaction's text with the comments above it, and what its first lines say."""
 
     id: str
     key: str
@@ -64,20 +75,34 @@ def path_of(folder: Path, name: str) -> Path:
 
 def names(folder: Path) -> list[str]:
     """All cassettes below a folder."""
-    found = (path.relative_to(folder).as_posix() for path in folder.rglob(f"*{SUFFIX}"))
-    return sorted(name.removesuffix(SUFFIX) for name in found if not _hidden(name))
+    files = (path.relative_to(folder) for path in folder.rglob(f"*{SUFFIX}") if path.is_file())
+    return sorted(filter(_is_name, (file.as_posix().removesuffix(SUFFIX) for file in files)))
 
 
-def _hidden(name: str) -> bool:
-    return any(part.startswith(".") for part in name.split("/"))
+def _is_name(name: str) -> bool:
+    try:
+        return bool(validate_cassette_name(name))
+    except ValueError:
+        return False
 
 
 def read(path: Path) -> list[Interaction]:
     """Every interaction of a file. CassetteError names file and line."""
+    return parsed(contents(path), path)
+
+
+def contents(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CassetteError(f"{path}: cannot be read: {error.strerror or error}") from None
+
+
+def parsed(data: bytes, path: Path) -> list[Interaction]:
     # PyYAML is needed only where a file is new or changed.
     from .cassette_yaml import load
 
-    return load(decoded(path.read_bytes(), path), str(path))
+    return load(decoded(data, path), str(path))
 
 
 def decoded(data: bytes, path: Path) -> str:
@@ -92,10 +117,23 @@ def digest(data: bytes) -> str:
     return xxhash.xxh3_128_hexdigest(data)
 
 
+def signature(path: Path) -> Signature | None:
+    """None if there is no such file."""
+    try:
+        return _signature(path.stat())
+    except OSError:
+        return None
+
+
+def _signature(stat: os.stat_result) -> Signature:
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+
+
 def save(path: Path, news: Sequence[New]) -> Saved:
     """Put recordings into a cassette file. OSError or CassetteError leave it as it was."""
     from .cassette_yaml import HEADER, dump
 
+    path = Path(os.path.realpath(path))  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     with _locked(path.parent):
         data = path.read_bytes() if path.exists() else b""
@@ -109,25 +147,32 @@ def save(path: Path, news: Sequence[New]) -> Saved:
             _insert(items, _item("\n" + dump(interaction)))
             named.append(interaction)
         text = (header + "".join(item.text for item in items)).encode()
-        _replace(path, text)
-    return Saved(digest(data), digest(text), gone, named)
+        written = _replace(path, text)
+    return Saved(digest(data), digest(text), gone, named, written)
 
 
 def _split(text: str, path: Path) -> tuple[str, list[_Item]]:
     """Cut a file into header and items without reading YAML; another layout is laid anew."""
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
     text = text if text.endswith("\n") else text + "\n"
-    starts = [match.start() for match in _START.finditer(text)]
-    header = text[: starts[0]] if starts else text
-    items = [_item(text[a:b]) for a, b in zip(starts, [*starts[1:], len(text)], strict=True)]
-    if header.rstrip().endswith("\ninteractions:") and all(item.id for item in items):
-        return header, items
+    if header := _HEADER.match(text):
+        starts = list(_START.finditer(text, header.end() - 1))
+        cuts = [*(match.start() + 1 for match in starts), len(text)]
+        items = [_item(text[a:b]) for a, b in pairwise(cuts)]
+        if all(match["own"] for match in starts) and all(map(all, items)):
+            return text[: cuts[0]], items
     from .cassette_yaml import HEADER, dump, load
 
     return HEADER, [_item("\n" + dump(found)) for found in load(text, str(path))]
 
 
 def _item(text: str) -> _Item:
-    fields = dict(reversed(_FIELD.findall(text)))
+    # The fields stand at the top unless somebody moved them.
+    head = "\n" + text.partition("\n  request:")[0] + "\n"
+    fields = dict(_FIELD.findall(head))
+    if len(fields) < len(_Item._fields) - 1:
+        fields = dict(reversed(_FIELD.findall("\n" + text)))
     return _Item(fields.get("id", ""), fields.get("key", ""), fields.get("variant", ""), text)
 
 
@@ -164,29 +209,27 @@ def _locked(folder: Path) -> Iterator[None]:
         return
     descriptor = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        # Some network file systems have no locks for folders.
+        with contextlib.suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
     finally:
         os.close(descriptor)
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes) -> Signature:
     """The new content or the old, never a part: written beside, synced, renamed."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
-        Path(temporary).chmod(mode)
-        Path(temporary).replace(path)
+            written = os.fstat(file.fileno())
+        if path.exists():
+            shutil.copymode(path, temporary)
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+    return _signature(written)

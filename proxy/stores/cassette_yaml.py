@@ -11,19 +11,17 @@ anything else. `says` is what the model said, for people; replay reads frames.
 """
 
 import base64
-import binascii
-import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
-
-import yaml
+from typing import NamedTuple
 
 from proxy.core import accumulate
 from proxy.core.interaction import Frame, Headers, Interaction, Request, Response, Variant
 from proxy.core.jsontext import JSON, Unfaithful, compact, parse, render, style_of
 from proxy.core.yamltext import block
 from proxy.errors import CassetteError
+
+from .yamlread import Reader, Unreadable
 
 VERSION = 1
 HEADER = (
@@ -33,40 +31,6 @@ HEADER = (
 )
 _DELTA = "<delta>"
 _JSON_TYPE = "application/json"
-
-
-class _Loader(yaml.CSafeLoader):
-    """YAML with JSON's scalars only: `no`, `1:30` and dates stay text; no aliases, no doubles."""
-
-    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  PyYAML's own way
-
-    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
-        if node in self.constructed_objects:
-            raise yaml.MarkedYAMLError(
-                problem="an alias, which cassettes do not use", problem_mark=node.start_mark
-            )
-        return super().construct_object(node, deep=deep)
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        mapping = super().construct_mapping(node, deep=deep)
-        if len(mapping) != len(node.value):
-            raise yaml.MarkedYAMLError(
-                problem="a key stands twice in one mapping", problem_mark=node.start_mark
-            )
-        return mapping
-
-
-for tag, pattern, first in (
-    ("null", "~|null|", "~n\0"),
-    ("bool", "true|false", "tf"),
-    ("int", r"-?(?:0|[1-9]\d*)", "-0123456789"),
-    ("float", r"-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][-+]?\d+)?", "-0123456789"),
-):
-    _Loader.add_implicit_resolver(
-        f"tag:yaml.org,2002:{tag}",
-        re.compile(f"(?:{pattern})$"),
-        list(first) + [""][: tag == "null"],
-    )
 
 
 class _Form(NamedTuple):
@@ -82,11 +46,12 @@ _FORMS = (_Form(True, True), _Form(False, True), _Form(False, False))
 def dump(interaction: Interaction) -> str:
     """The list item for one interaction. CassetteError if no form keeps it exactly."""
     for form in _FORMS:
-        text = "".join(f"{line}\n" for line in block([_plain(interaction, form)]))
         try:
+            text = "".join(f"{line}\n" for line in block([_plain(interaction, form)]))
             if load(HEADER + text) == [interaction]:
                 return text
-        except CassetteError:
+        # Header values can hold what is not Unicode; times before the year 1 are none.
+        except (CassetteError, ValueError, TypeError, OverflowError, RecursionError):
             continue
     raise CassetteError(f"recording {interaction.id} cannot be written as YAML without loss")
 
@@ -134,7 +99,7 @@ def _verbatim(body: bytes, form: _Form) -> dict[str, JSON]:
             return {"text": body.decode()}
         except UnicodeDecodeError:
             pass
-    return {"base64": base64.encodebytes(body).decode()}
+    return {"base64": base64.encodebytes(body).decode().removesuffix("\n")}
 
 
 def _headers_out(headers: Headers) -> dict[str, JSON]:
@@ -236,140 +201,188 @@ def _frame_out(data: bytes, template: _Template | None, form: _Form) -> list[JSO
     return ["base64", base64.b64encode(data).decode()]
 
 
+class Entry(NamedTuple):
+    """An interaction and what else a file says of it."""
+
+    line: int
+    interaction: Interaction
+    says: str | None
+    """For people: replay does not read it."""
+
+
 def load(text: str, name: str = "cassette") -> list[Interaction]:
     """Every interaction of a cassette's text. CassetteError names file and line."""
-    items = _items(text, name)
-    return [_interaction(item, n, text, name) for n, item in enumerate(items)]
+    return [entry.interaction for entry in entries(text, name)]
 
 
-def told(text: str) -> list[str | None]:
-    """The readable `says` of each interaction, as it stands in the text."""
-    return [item["response"].get("says") for item in _items(text, "cassette")]
-
-
-def _items(text: str, name: str) -> list[Any]:
-    loader = _Loader(text)
+def entries(text: str, name: str = "cassette") -> list[Entry]:
+    """The same with lines and readable texts."""
     try:
-        root = loader.get_single_data()
-    except yaml.YAMLError as error:
-        raise CassetteError(_yaml_problem(error, name)) from None
-    finally:
-        loader.dispose()
-    return _checked_items(root, name)
+        return list(_entries(Reader(text)))
+    except Unreadable as error:
+        raise CassetteError(f"{name}:{error.line}: {error}") from None
 
 
-def _yaml_problem(error: yaml.YAMLError, name: str) -> str:
-    mark = getattr(error, "problem_mark", None)
-    place = f"{name}:{mark.line + 1}" if mark else name
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"{place}: not a readable cassette: {problem}"
+def _entries(reader: Reader) -> Iterator[Entry]:
+    version = None
+    for key, line in reader.pairs():
+        if key == "promptdeck":
+            version = _version(reader.value(), line)
+        elif key == "interactions":
+            for entry in reader.entries():
+                yield _entry(reader.value(), entry)
+        else:
+            raise Unreadable(line, f"unknown key {key!r} beside `interactions`")
+    if version is None:
+        raise Unreadable(1, f"`promptdeck: {VERSION}` is missing")
 
 
-def _checked_items(root: Any, name: str) -> list[Any]:
-    version = root.get("promptdeck") if isinstance(root, dict) else None
-    if not isinstance(version, int) or isinstance(version, bool):
-        raise CassetteError(f"{name}:1: not a cassette: `promptdeck: {VERSION}` is missing")
-    if version > VERSION:
-        raise CassetteError(
-            f"{name}:1: format version {version} is newer than {VERSION}, the newest that this"
-            " promptdeck reads; update promptdeck"
+def _version(version: JSON, line: int) -> int:
+    if type(version) is int and version > VERSION:
+        raise Unreadable(
+            line,
+            f"format version {version} is newer than {VERSION}, the newest that this promptdeck"
+            " reads; update promptdeck",
         )
-    items = root.get("interactions")
-    if items is not None and not isinstance(items, list):
-        raise CassetteError(f"{name}: `interactions` must be a list")
-    if unknown := [key for key in root if key not in ("promptdeck", "interactions")]:
-        raise CassetteError(f"{name}: unknown key {unknown[0]!r} beside `interactions`")
-    return items or []
+    if version != VERSION or type(version) is not int:
+        raise Unreadable(line, f"no format version {version!r}; there is {VERSION}")
+    return version
 
 
-def _interaction(item: Any, position: int, text: str, name: str) -> Interaction:
+def _entry(item: JSON, line: int) -> Entry:
     try:
-        return _read(item)
-    except (LookupError, TypeError, ValueError, AttributeError, binascii.Error) as error:
-        line = item_lines(text)[position]
-        what = f"{error} is missing" if isinstance(error, KeyError) else str(error)
-        raise CassetteError(
-            f"{name}:{line}: interaction {position + 1} cannot be read: {what}"
-        ) from None
+        return Entry(line, _read(item), _text(item["response"], "says", "") or None)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise Unreadable(line, f"this interaction: {error}") from None
 
 
-def item_lines(text: str) -> list[int]:
-    """The line, from 1, on which each interaction starts."""
-    node = yaml.compose(text, _Loader)
-    pairs = node.value if isinstance(node, yaml.MappingNode) else []
-    lists = [value for key, value in pairs if key.value == "interactions"]
-    return [entry.start_mark.line + 1 for found in lists for entry in found.value]
+_ITEM = frozenset("id key recorded upstream variant redacted request response".split())
+_BODY = frozenset(["json", "text", "base64"])
+_REQUEST = _BODY | {"method", "target", "content-type"}
+_WHOLE = _BODY | {"status", "headers", "took", "style"}
+_STREAM = frozenset("status headers says style chunk frames".split())
 
 
-def _read(item: Any) -> Interaction:
-    request, response = item["request"], item["response"]
+def _read(item: JSON) -> Interaction:
+    _expect(item, "the entry", _ITEM)
+    request, response = item.get("request"), item.get("response")
+    _expect(request, "`request`", _REQUEST)
+    streamed = isinstance(response, dict) and "frames" in response
+    _expect(response, "`response`", _STREAM if streamed else _WHOLE)
     return Interaction(
         id=_text(item, "id"),
         key=_text(item, "key"),
-        variant=Variant(item["variant"]),
-        recorded_at=datetime.fromisoformat(_text(item, "recorded")).timestamp(),
+        variant=Variant(_text(item, "variant")),
+        recorded_at=_time(_text(item, "recorded")),
         upstream=_text(item, "upstream"),
         request=Request(
             method=_text(request, "method"),
             target=_text(request, "target"),
-            content_type=request.get("content-type", _JSON_TYPE),
-            body=_body_in(request, "compact"),
+            content_type=_text(request, "content-type", _JSON_TYPE),
+            body=_body_in(request),
         ),
         response=Response(
-            status=_number(response, "status"),
+            status=_number(response, "status", range(100, 1000)),
             headers=_headers_in(response.get("headers", {})),
-            frames=tuple(_frames_in(response)),
+            frames=tuple(_frames_in(response) if streamed else [_whole_in(response)]),
         ),
         redacted=_number(item, "redacted") if "redacted" in item else 0,
     )
 
 
-def _text(holder: Any, key: str) -> str:
-    value = holder[key]
+def _expect(holder: JSON, what: str, known: frozenset[str]) -> None:
+    if not isinstance(holder, dict):
+        raise TypeError(f"{what} must be a mapping")
+    if unknown := sorted(holder.keys() - known):
+        raise ValueError(f"{what} has an unknown key {unknown[0]!r}")
+
+
+def _text(holder: dict[str, JSON], key: str, default: str | None = None) -> str:
+    value = holder.get(key, default)
     if not isinstance(value, str):
-        raise TypeError(f"{key} must be text, not {value!r}")
+        raise TypeError(f"`{key}` must be text" if key in holder else f"`{key}` is missing")
     return value
 
 
-def _number(holder: Any, key: str) -> int:
-    value = holder[key]
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError(f"{key} must be a whole number, not {value!r}")
+# What SQLite and every reader of JSON hold exactly.
+_NUMBERS = range(2**53)
+
+
+def _number(holder: dict[str, JSON], key: str, allowed: range = _NUMBERS) -> int:
+    value = holder.get(key)
+    if type(value) is not int or value not in allowed:
+        raise ValueError(f"`{key}` must be a whole number, {allowed[0]} to {allowed[-1]}")
     return value
 
 
-def _headers_in(headers: Any) -> Headers:
+def _time(text: str) -> float:
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"`recorded` has no time zone: {text}")
+    return moment.timestamp()
+
+
+def _headers_in(headers: JSON) -> Headers:
     pairs = headers.items() if isinstance(headers, dict) else headers
-    return tuple((str(key), str(value)) for key, value in pairs)
+    if not all(isinstance(part, str) for pair in pairs for part in pair):
+        raise TypeError("names and values of `headers` must be text; numbers want quotes")
+    return tuple((name, value) for name, value in pairs)
 
 
-def _body_in(holder: Any, style: str) -> bytes:
+def _body_in(holder: dict[str, JSON], style: str | None = None) -> bytes:
+    """A body; `json` without a style is written as requests are kept."""
+    forms = holder.keys() & _BODY
+    if len(forms) > 1:
+        raise ValueError(f"more than one of {', '.join(sorted(forms))}")
     if "json" in holder:
         value = holder["json"]
-        return compact(value) if style == "compact" else render(value, style).encode()
-    if "text" in holder:
-        return _text(holder, "text").encode()
-    return base64.b64decode(_text(holder, "base64")) if "base64" in holder else b""
+        return render(value, style).encode() if style else compact(value)
+    if "base64" in holder:
+        return _bytes(_text(holder, "base64"))
+    return _text(holder, "text", "").encode()
 
 
-def _frames_in(response: Any) -> Iterator[Frame]:
-    style = response.get("style", "compact")
-    if "frames" not in response:
-        yield Frame(_number(response, "took"), _body_in(response, style))
-        return
-    template = _Template(response.get("chunk", ""), style)
-    for entry in response["frames"]:
+def _bytes(text: str) -> bytes:
+    return base64.b64decode("".join(text.split()), validate=True)
+
+
+def _style(response: dict[str, JSON]) -> str:
+    style = _text(response, "style", "compact")
+    try:
+        render(None, style)
+    except KeyError:
+        raise ValueError(f"no style {style!r}") from None
+    return style
+
+
+def _whole_in(response: dict[str, JSON]) -> Frame:
+    return Frame(_number(response, "took"), _body_in(response, _style(response)))
+
+
+def _frames_in(response: dict[str, JSON]) -> Iterator[Frame]:
+    template = _Template(_text(response, "chunk", ""), _style(response))
+    frames = response["frames"]
+    if not isinstance(frames, list):
+        raise TypeError("`frames` must be a list")
+    for n, entry in enumerate(frames, 1):
         match entry:
-            case [int(ms), dict(delta)] if _DELTA in template.text:
-                yield Frame(ms, f"{template.fill(delta)}\n\n".encode())
-            case [int(ms), str(text)]:
-                yield Frame(ms, f"{text}\n\n".encode())
-            case [int(ms), "exact", str(text)]:
-                yield Frame(ms, text.encode())
-            case [int(ms), "base64", str(text)]:
-                yield Frame(ms, base64.b64decode(text))
+            case [int() as ms, *form] if type(ms) is int and ms in _NUMBERS:
+                yield Frame(ms, _frame_in(form, template, n))
             case _:
-                raise ValueError(f"frame {compact(entry).decode()[:60]} has no known form")
+                raise ValueError(f"frame {n} does not start with its milliseconds")
+
+
+def _frame_in(form: list[JSON], template: _Template, n: int) -> bytes:
+    match form:
+        case [dict(delta)] if _DELTA in template.text:
+            return f"{template.fill(delta)}\n\n".encode()
+        case [str(text)]:
+            return f"{text}\n\n".encode()
+        case ["exact", str(text)]:
+            return text.encode()
+        case ["base64", str(text)]:
+            return _bytes(text)
+    raise ValueError(f"frame {n} has no known form")
 
 
 def _time_text(seconds: float) -> str:

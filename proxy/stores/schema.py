@@ -1,13 +1,25 @@
-"""The SQLite schema as numbered migrations: append, never edit; `PRAGMA user_version` counts them.
+"""The SQLite file: how it is opened, what its tables are, and how a recording is a row.
 
 A *tape* is one ordered collection of recordings: the local cache, or the index
 of a cassette file in one state. A tape's name says all that its rows depend on.
 """
 
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+
+from proxy.core.interaction import Frame, Interaction, Request, Response, Variant
+from proxy.errors import StoreError
+
+from .base import Stored
+
 MIGRATIONS = (
     """
     CREATE TABLE tape (
-        id INTEGER PRIMARY KEY,
+        id INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used twice: another process may hold it
         name TEXT NOT NULL UNIQUE,
         source TEXT NOT NULL,              -- the cassette file, or '' for the cache
         bytes INTEGER NOT NULL DEFAULT 0   -- what its recordings weigh together
@@ -37,3 +49,118 @@ MIGRATIONS = (
     CREATE INDEX recording_by_use ON recording (tape, used_at);
     """,
 )
+"""Append, never edit: `PRAGMA user_version` counts them."""
+
+_COLUMNS = """tape, key, id, base_key, variant, recorded_at, expires_at, used_at, bytes, upstream,
+    redacted, canonical, request, request_body, status, headers, frames, body"""
+INSERT = f"INSERT INTO recording ({_COLUMNS}) VALUES ({', '.join('?' * 18)})"  # noqa: S608  our own constants
+SELECT = f"SELECT n, {_COLUMNS} FROM recording"  # noqa: S608
+
+
+class Row(NamedTuple):
+    n: int
+    tape: int
+    stored: Stored
+    weight: int
+
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA foreign_keys = ON",
+    "PRAGMA busy_timeout = 5000",
+)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open the file, making and migrating it as needed. StoreError says what is wrong with it."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, isolation_level=None)
+    except (sqlite3.Error, OSError) as error:
+        raise unusable(path, error) from error
+    try:
+        # 16 KB pages waste least on rows of a few KB; takes effect on a new file only.
+        connection.execute("PRAGMA page_size = 16384")
+        for pragma in _PRAGMAS:
+            connection.execute(pragma)
+        _migrate(connection, path)
+    except BaseException as error:
+        connection.close()
+        if isinstance(error, sqlite3.Error):
+            raise unusable(path, error) from error
+        raise
+    return connection
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    if _version(connection) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    version = _version(connection)
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path} was written by a newer promptdeck (schema {version}); update promptdeck,"
+            " or name another file with --store"
+        )
+    if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+        raise StoreError(f"{path} belongs to another program; name another file with --store")
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        for statement in script.split(";"):
+            connection.execute(statement)
+        connection.execute(f"PRAGMA user_version = {number}")
+    connection.execute("COMMIT")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    [version] = connection.execute("PRAGMA user_version").fetchone()
+    return int(version)
+
+
+def unusable(path: Path, error: Exception) -> StoreError:
+    return StoreError(f"cannot use the store {path}: {error}; name another file with --store")
+
+
+def values_of(tape: int, key: str, stored: Stored, now: float) -> tuple[Any, ...]:
+    interaction = stored.interaction
+    request, response = interaction.request, interaction.response
+    body = response.body
+    frames = orjson.dumps([(ms, len(data)) for ms, data in response.frames]).decode()
+    weight = len(stored.canonical) + len(request.body) + len(body) + len(frames) + 500
+    return (
+        tape, key, interaction.id, interaction.key, str(interaction.variant),
+        interaction.recorded_at, stored.expires_at, now, weight, interaction.upstream,
+        interaction.redacted, stored.canonical,
+        orjson.dumps((request.method, request.target, request.content_type)).decode(),
+        request.body, response.status, orjson.dumps(response.headers).decode(), frames, body,
+    )  # fmt: skip
+
+
+def row_of(values: tuple[Any, ...]) -> Row:
+    (
+        n, tape, _, name, base_key, variant, recorded_at, expires_at, _, weight, upstream,
+        redacted, canonical, request, request_body, status, headers, frames, body,
+    ) = values  # fmt: skip
+    method, target, content_type = orjson.loads(request)
+    interaction = Interaction(
+        id=name,
+        key=base_key,
+        variant=Variant(variant),
+        recorded_at=recorded_at,
+        upstream=upstream,
+        request=Request(method, target, content_type, request_body),
+        response=Response(
+            status,
+            tuple((key, value) for key, value in orjson.loads(headers)),
+            tuple(_cut(body, orjson.loads(frames))),
+        ),
+        redacted=redacted,
+    )
+    return Row(n, tape, Stored(interaction, canonical, expires_at), weight)
+
+
+def _cut(body: bytes, frames: list[tuple[int, int]]) -> Iterator[Frame]:
+    start = 0
+    for ms, length in frames:
+        yield Frame(ms, body[start : start + length])
+        start += length

@@ -14,36 +14,27 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import replace as changed
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import aiosqlite
-import orjson
 
 from proxy.core.fingerprint import recording_id
-from proxy.core.interaction import Frame, Interaction, Request, Response, Variant
-from proxy.errors import StoreError, StoreUnavailable
+from proxy.core.interaction import Interaction, Variant
+from proxy.errors import StoreUnavailable
 
 from .base import Stored
-from .schema import MIGRATIONS
+from .schema import INSERT, SELECT, Row, connect, row_of, unusable, values_of
 
 CACHE = "cache"
 """The name of the tape that is not made from a cassette."""
 
-_COLUMNS = """tape, key, id, base_key, variant, recorded_at, expires_at, used_at, bytes, upstream,
-    redacted, canonical, request, request_body, status, headers, frames, body"""
-_INSERT = f"INSERT INTO recording ({_COLUMNS}) VALUES ({', '.join('?' * 18)})"
-_SELECT = f"SELECT n, {_COLUMNS} FROM recording"
 _MEMORY = 64 * 1024 * 1024
 """Bytes of recently found recordings kept ready."""
 
+_STATES_KEPT = 4
+"""Of each cassette file: on another branch, or under other rules, it has another."""
+
 Job = Callable[[aiosqlite.Connection], Awaitable[Any]]
-
-
-class _Row(NamedTuple):
-    n: int
-    tape: int
-    stored: Stored
-    weight: int
 
 
 class Database:
@@ -56,7 +47,7 @@ class Database:
         self._jobs: list[tuple[Job, asyncio.Future[Any]]] = []
         self._wake = asyncio.Event()
         self._closing = False
-        self._found: OrderedDict[str, list[_Row]] = OrderedDict()
+        self._found: OrderedDict[str, list[Row]] = OrderedDict()
         self._found_bytes = 0
         self._version = 0
         self._touched: dict[int, float] = {}
@@ -64,44 +55,46 @@ class Database:
     async def __aenter__(self) -> Self:
         self._reader = connect(self.path)
         try:
-            self._writer = await aiosqlite.connect(self.path, isolation_level=None)
-            for pragma in _PRAGMAS:
-                await self._writer.execute(pragma)
-        except sqlite3.Error as error:
-            raise _unusable(self.path, error) from error
-        self._version_cursor = self._reader.cursor()
+            self._writer = await aiosqlite.Connection(lambda: connect(self.path), 64)
+        except BaseException:
+            self._reader.close()
+            raise
         self._drainer = self._tasks.create_task(self._drain(), name="store writer")
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._closing = True
         self._wake.set()
-        await self._drainer
-        await self._writer.close()
-        self._reader.close()
+        try:
+            await self._drainer
+        finally:
+            await self._writer.close()
+            self._reader.close()
 
     # Reading
 
-    def find(self, key: str) -> Sequence[_Row]:
+    def find(self, key: str) -> Sequence[Row]:
         """Every recording under a fingerprint, of whatever tape, oldest first."""
-        try:
-            version = self._version_cursor.execute("PRAGMA data_version").fetchone()[0]
-            if version != self._version:
-                self._version = version
-                self._found.clear()
-                self._found_bytes = 0
-            if rows := self._found.get(key):
-                self._found.move_to_end(key)
-                return rows
-            cursor = self._reader.execute(f"{_SELECT} WHERE key = ? ORDER BY n", (key,))
-            rows = [_row(values) for values in cursor]
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"cannot read {self.path}: {error}") from error
+        [(version,)] = self._query("PRAGMA data_version")
+        if version != self._version:
+            self._version = version
+            self._found.clear()
+            self._found_bytes = 0
+        if rows := self._found.get(key):
+            self._found.move_to_end(key)
+            return rows
+        rows = list(map(row_of, self._query(f"{SELECT} WHERE key = ? ORDER BY n", key)))
         if rows:
             self._remember(key, rows)
         return rows
 
-    def _remember(self, key: str, rows: list[_Row]) -> None:
+    def _query(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        try:
+            return self._reader.execute(query, parameters).fetchall()
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"cannot read {self.path}: {error}") from error
+
+    def _remember(self, key: str, rows: list[Row]) -> None:
         self._found[key] = rows
         self._found_bytes += sum(row.weight for row in rows)
         while self._found_bytes > _MEMORY and self._found:
@@ -110,17 +103,14 @@ class Database:
 
     def canonicals(self, tape: int) -> Iterator[tuple[str, bytes]]:
         query = "SELECT id, canonical FROM recording WHERE tape = ? ORDER BY n"
-        try:
-            yield from self._reader.execute(query, (tape,))
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"cannot read {self.path}: {error}") from error
+        return iter(self._query(query, tape))
 
     def tape_named(self, name: str) -> int | None:
-        row = self._reader.execute("SELECT id FROM tape WHERE name = ?", (name,)).fetchone()
-        return row[0] if row else None
+        found = self._query("SELECT id FROM tape WHERE name = ?", name)
+        return found[0][0] if found else None
 
     def has_tape(self, tape: int) -> bool:
-        return bool(self._reader.execute("SELECT 1 FROM tape WHERE id = ?", (tape,)).fetchone())
+        return bool(self._query("SELECT 1 FROM tape WHERE id = ?", tape))
 
     def touch(self, n: int, now: float) -> None:
         """Note that a recording was used; no write."""
@@ -150,12 +140,14 @@ class Database:
         """All jobs in one transaction; if one fails, each in its own, so that only it does."""
         try:
             results = await self._transaction([job for job, _ in jobs])
-        except (sqlite3.Error, ValueError) as error:
-            if len(jobs) > 1:
+        except Exception as error:  # noqa: BLE001  whatever a job raises is for who asked for it
+            if len(jobs) > 1 and not _is_locked(error):
                 for single in jobs:
                     await self._commit([single])
-            elif jobs and not jobs[0][1].done():
-                jobs[0][1].set_exception(StoreUnavailable(f"cannot write {self.path}: {error}"))
+                return
+            for _, done in jobs:
+                if not done.done():
+                    done.set_exception(StoreUnavailable(f"cannot write {self.path}: {error}"))
             return
         for (_, done), result in zip(jobs, results, strict=True):
             if not done.done():
@@ -163,8 +155,8 @@ class Database:
 
     async def _transaction(self, jobs: list[Job]) -> list[Any]:
         touched, self._touched = self._touched, {}
-        await self._writer.execute("BEGIN IMMEDIATE")
         try:
+            await self._writer.execute("BEGIN IMMEDIATE")
             if touched:
                 await self._writer.executemany(
                     "UPDATE recording SET used_at = ? WHERE n = ?",
@@ -174,7 +166,10 @@ class Database:
             await self._evict()
             await self._writer.execute("COMMIT")
         except BaseException:
-            await self._writer.execute("ROLLBACK")
+            self._touched = touched | self._touched
+            # SQLite ends a transaction by itself where the disk is full.
+            if self._writer.in_transaction:
+                await self._writer.execute("ROLLBACK")
             raise
         return results
 
@@ -182,7 +177,7 @@ class Database:
         """Bring the cache under its limit: least recently used first."""
         query = "SELECT id, bytes FROM tape WHERE name = ? AND bytes > ?"
         for tape, size in await self._writer.execute_fetchall(query, (CACHE, self._max_bytes)):
-            query = "SELECT n, bytes FROM recording WHERE tape = ? ORDER BY used_at"
+            query = "SELECT n, bytes FROM recording WHERE tape = ? ORDER BY used_at, n"
             async with self._writer.execute(query, (tape,)) as cursor:
                 victims = []
                 async for n, weight in cursor:
@@ -200,32 +195,41 @@ class Database:
         return Tape(self, (await self.submit(job),), evictable=True)
 
     async def index(self, name: str, source: str, rows: Sequence[tuple[str, Stored]]) -> int:
-        """Make a tape of a cassette's recordings, in place of any older state of that file."""
+        """Make a tape of the recordings of a cassette file, unless another process has."""
 
         async def job(db: aiosqlite.Connection) -> int:
-            await _forget(db, source)
+            found = await _named(db, name)
+            if found is not None:
+                return found
             tape = await _tape(db, name, source)
-            now = time.time()
-            await db.executemany(_INSERT, [_values(tape, key, row, now) for key, row in rows])
+            await _insert(db, tape, rows)
+            await _forget(db, source)
             return tape
 
         return int(await self.submit(job))
 
     async def extend(
-        self, tape: int, name: str, gone: Sequence[str], rows: Sequence[tuple[str, Stored]]
-    ) -> None:
-        """Follow a cassette file to its next state: `gone` ids left it, `rows` came."""
+        self, before: str, after: str, gone: Sequence[str], rows: Sequence[tuple[str, Stored]]
+    ) -> int | None:
+        """Follow a cassette file to its next state: `gone` ids left it, `rows` came.
 
-        async def job(db: aiosqlite.Connection) -> None:
+        Returns the tape; None where the state before is not indexed.
+        """
+
+        async def job(db: aiosqlite.Connection) -> int | None:
+            tape = await _named(db, before)
+            done = await _named(db, after)
+            if tape is None or done is not None:
+                return done
             await db.executemany(
                 "DELETE FROM recording WHERE tape = ? AND id = ?", [(tape, old) for old in gone]
             )
-            now = time.time()
-            await db.executemany(_INSERT, [_values(tape, key, row, now) for key, row in rows])
-            await db.execute("DELETE FROM tape WHERE name = ? AND id != ?", (name, tape))
-            await db.execute("UPDATE tape SET name = ? WHERE id = ?", (name, tape))
+            await _insert(db, tape, rows)
+            await db.execute("UPDATE tape SET name = ? WHERE id = ?", (after, tape))
+            return tape
 
-        await self.submit(job)
+        found: int | None = await self.submit(job)
+        return found
 
 
 class Tape:
@@ -257,8 +261,8 @@ class Tape:
             ordinal = 1 + await _last_ordinal(db, tape, key)
             name = recording_id(stored.canonical, stored.interaction.key, ordinal)
             named = changed(stored.interaction, id=name)
-            values = _values(tape, key, stored._replace(interaction=named), time.time())
-            await db.execute(_INSERT, values)
+            values = values_of(tape, key, stored._replace(interaction=named), time.time())
+            await db.execute(INSERT, values)
             await db.execute("UPDATE tape SET bytes = bytes + ? WHERE id = ?", (values[8], tape))
             return named
 
@@ -276,12 +280,24 @@ async def _tape(db: aiosqlite.Connection, name: str, source: str) -> int:
     return int(tape)
 
 
+async def _named(db: aiosqlite.Connection, name: str) -> int | None:
+    found = list(await db.execute_fetchall("SELECT id FROM tape WHERE name = ?", (name,)))
+    return int(found[0][0]) if found else None
+
+
+async def _insert(db: aiosqlite.Connection, tape: int, rows: Sequence[tuple[str, Stored]]) -> None:
+    now = time.time()
+    # A generator: the writer's thread does the work.
+    await db.executemany(INSERT, (values_of(tape, key, stored, now) for key, stored in rows))
+
+
 async def _forget(db: aiosqlite.Connection, source: str) -> None:
-    old = [
-        row[0]
-        for row in await db.execute_fetchall("SELECT id FROM tape WHERE source = ?", (source,))
-    ]
-    await db.executemany("DELETE FROM tape WHERE id = ?", [(tape,) for tape in old])
+    """Drop all but the last states of a cassette file, and every state of files that are gone."""
+    old = "SELECT id FROM tape WHERE source = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
+    await db.execute(f"DELETE FROM tape WHERE id IN ({old})", (source, _STATES_KEPT))
+    sources = await db.execute_fetchall("SELECT DISTINCT source FROM tape WHERE source != ''")
+    gone = await asyncio.to_thread(lambda: [row for row in sources if not Path(row[0]).exists()])
+    await db.executemany("DELETE FROM tape WHERE source = ?", gone)
 
 
 async def _drop(db: aiosqlite.Connection, tape: int, key: str, variant: Variant) -> None:
@@ -298,103 +314,30 @@ async def _last_ordinal(db: aiosqlite.Connection, tape: int, key: str) -> int:
     return max((int(name.rpartition("-")[2]) for (name,) in rows), default=0)
 
 
-_PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = NORMAL",
-    "PRAGMA foreign_keys = ON",
-    "PRAGMA busy_timeout = 5000",
-)
+def _is_locked(error: Exception) -> bool:
+    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open the file, making and migrating it as needed. StoreError says what is wrong with it."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, isolation_level=None)
-        # 16 KB pages waste least on rows of a few KB; takes effect on a new file only.
-        connection.execute("PRAGMA page_size = 16384")
-        for pragma in _PRAGMAS:
-            connection.execute(pragma)
-        _migrate(connection, path)
-    except (sqlite3.Error, OSError) as error:
-        raise _unusable(path, error) from error
-    return connection
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    with contextlib.closing(connect(path)) as db:
+        try:
+            yield db
+        except sqlite3.Error as error:
+            raise unusable(path, error) from error
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    if connection.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),):
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > len(MIGRATIONS):
-        raise StoreError(
-            f"{path} was written by a newer promptdeck (schema {version}); update promptdeck,"
-            " or name another file with --store"
-        )
-    for number, script in enumerate(MIGRATIONS[version:], version + 1):
-        for statement in script.split(";"):
-            connection.execute(statement)
-        connection.execute(f"PRAGMA user_version = {number}")
-    connection.execute("COMMIT")
-
-
-def _unusable(path: Path, error: Exception) -> StoreError:
-    return StoreError(f"cannot use the store {path}: {error}; name another file with --store")
-
-
-def _values(tape: int, key: str, stored: Stored, now: float) -> tuple[Any, ...]:
-    interaction = stored.interaction
-    request, response = interaction.request, interaction.response
-    body = response.body
-    frames = orjson.dumps([(ms, len(data)) for ms, data in response.frames]).decode()
-    weight = len(stored.canonical) + len(request.body) + len(body) + len(frames) + 500
-    return (
-        tape, key, interaction.id, interaction.key, str(interaction.variant),
-        interaction.recorded_at, stored.expires_at, now, weight, interaction.upstream,
-        interaction.redacted, stored.canonical,
-        orjson.dumps((request.method, request.target, request.content_type)).decode(),
-        request.body, response.status, orjson.dumps(response.headers).decode(), frames, body,
-    )  # fmt: skip
-
-
-def _row(values: tuple[Any, ...]) -> _Row:
-    (
-        n, tape, _, name, base_key, variant, recorded_at, expires_at, _, weight, upstream,
-        redacted, canonical, request, request_body, status, headers, frames, body,
-    ) = values  # fmt: skip
-    method, target, content_type = orjson.loads(request)
-    interaction = Interaction(
-        id=name,
-        key=base_key,
-        variant=Variant(variant),
-        recorded_at=recorded_at,
-        upstream=upstream,
-        request=Request(method, target, content_type, request_body),
-        response=Response(
-            status,
-            tuple((key, value) for key, value in orjson.loads(headers)),
-            tuple(_cut(body, orjson.loads(frames))),
-        ),
-        redacted=redacted,
-    )
-    return _Row(n, tape, Stored(interaction, canonical, expires_at), weight)
-
-
-def _cut(body: bytes, frames: list[tuple[int, int]]) -> Iterator[Frame]:
-    start = 0
-    for ms, length in frames:
-        yield Frame(ms, body[start : start + length])
-        start += length
+_OF = "FROM recording JOIN tape ON tape.id = tape WHERE name"
 
 
 def statistics(path: Path) -> dict[str, int]:
     """How much a store's file holds, from outside a running server. StoreError."""
     if not path.exists():
         return dict.fromkeys(("answers", "bytes", "cassettes", "indexed"), 0)
-    counts = "SELECT count(*), count(DISTINCT tape.id) FROM recording JOIN tape ON tape.id = tape"
-    with contextlib.closing(connect(path)) as db:
-        answers, _ = db.execute(f"{counts} WHERE name = ?", (CACHE,)).fetchone()
-        indexed, cassettes = db.execute(f"{counts} WHERE name != ?", (CACHE,)).fetchone()
+    with _opened(path) as db:
+        [answers] = db.execute(f"SELECT count(*) {_OF} = ?", (CACHE,)).fetchone()
+        query = f"SELECT count(DISTINCT source), count(*) {_OF} != ?"
+        cassettes, indexed = db.execute(query, (CACHE,)).fetchone()
         size = db.execute("SELECT bytes FROM tape WHERE name = ?", (CACHE,)).fetchone()
     return {
         "answers": answers,
@@ -408,22 +351,20 @@ def clear(path: Path) -> int:
     """Empty a store's file; how many cached answers it held. StoreError."""
     if not path.exists():
         return 0
-    answers = statistics(path)["answers"]
-    with contextlib.closing(connect(path)) as db:
-        try:
-            db.execute("DELETE FROM recording")
-            db.execute("UPDATE tape SET bytes = 0")
-            db.execute("DELETE FROM tape WHERE name != ?", (CACHE,))
-            db.execute("VACUUM")
-        except sqlite3.Error as error:
-            raise _unusable(path, error) from error
-    return answers
+    with _opened(path) as db:
+        db.execute("BEGIN IMMEDIATE")
+        [answers] = db.execute(f"SELECT count(*) {_OF} = ?", (CACHE,)).fetchone()
+        db.execute("DELETE FROM recording")
+        db.execute("DELETE FROM tape WHERE name != ?", (CACHE,))
+        db.execute("UPDATE tape SET bytes = 0")
+        db.execute("COMMIT")
+        db.execute("VACUUM")
+    return int(answers)
 
 
 def cached(path: Path) -> list[tuple[str, bytes]]:
     """Id and canonical form of every cached answer of a store's file. StoreError."""
     if not path.exists():
         return []
-    query = "SELECT recording.id, canonical FROM recording JOIN tape ON tape.id = tape WHERE name=?"
-    with contextlib.closing(connect(path)) as db:
-        return list(db.execute(query, (CACHE,)))
+    with _opened(path) as db:
+        return db.execute(f"SELECT recording.id, canonical {_OF} = ?", (CACHE,)).fetchall()

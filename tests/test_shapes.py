@@ -1,0 +1,86 @@
+"""Each kind of secret is found where it stands, and nothing that only looks like one."""
+
+import base64
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from proxy.core import shapes
+from tests.secret_samples import LOOKALIKES, SAMPLES, TEXTS, TOKENS, placeholder
+
+
+def redacted(text: str) -> str:
+    """`text` with each secret's name in its place."""
+    at, parts = 0, []
+    for start, end, name in sorted(shapes.find(text, 0, len(text))):
+        if start >= at:
+            parts += [text[at:start], placeholder(name)]
+            at = end
+    return "".join(parts) + text[at:]
+
+
+@pytest.mark.parametrize(("name", "before", "secret", "after"), SAMPLES)
+def test_each_kind_of_secret_is_found_and_nothing_around_it(name, before, secret, after):
+    assert redacted(before + secret + after) == before + placeholder(name) + after
+
+
+def test_every_pattern_has_a_sample():
+    assert {name for name, *_ in SAMPLES} == set(shapes.NAMES)
+
+
+@pytest.mark.parametrize("text", LOOKALIKES)
+def test_what_only_looks_like_a_secret_is_none(text):
+    assert not shapes.find(text, 0, len(text))
+
+
+@given(st.binary(max_size=3000))
+def test_base64_is_no_secret(data):
+    text = "data:image/png;base64," + base64.b64encode(data).decode()
+    assert not shapes.hit(text)
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        r"\n",
+        r"\t",
+        r"\r",
+        r"\"",
+        r"\\n",
+        r"\u0022",
+        "%3D",
+        "\x1b[32m",
+        r"\u001b[0m",
+        *"\n\t '`=(,/<[é_-",
+    ],
+)
+def test_a_token_may_follow_an_escape_or_any_sign(before):
+    for name, token in TOKENS:
+        assert redacted(before + token) == before + placeholder(name)
+
+
+@pytest.mark.parametrize("letter", ["x", "Z", "7"])
+def test_a_token_does_not_begin_within_a_word(letter):
+    for _, token in TOKENS:
+        assert redacted(letter + token) == letter + token
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["sk-", "sk-a1", "dsk-", "glpat-", "-eyJ", "-eyJaaaaaaaa.", "://", "://a:", "API_KEY=", "\\",
+     "PRIVATE " + "KEY-----Ab-c: ", "PRIVATE " + "KEY-----", "Abc: x\\n", "Bearer ", "[redacted:"],
+)  # fmt: skip
+def test_long_repetition_takes_no_long_time(piece):
+    for text in (piece * 20_000, "PRIVATE " + "KEY-----" + piece * 20_000):
+        assert shapes.hit(text) == bool(shapes.find(text, 0, len(text)))
+
+
+@given(TEXTS)
+def test_a_hit_is_a_find(text):
+    assert shapes.hit(text) == bool(shapes.find(text, 0, len(text)))
+
+
+def test_tokens_come_before_the_places_they_stand_in():
+    text = "Bearer " + TOKENS[3][1]
+    assert [span.name for span in shapes.find(text, 0, len(text))] == ["openai", "bearer"]
