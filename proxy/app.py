@@ -20,14 +20,20 @@ from .config import Config
 from .core.interaction import Request
 from .core.normalize import normalize
 from .core.policy import Mode
+from .core.providers import PROVIDERS
 from .core.redact import Redactor
 from .engine.deck import AfterLast, Deck
+from .engine.deferred import Deferred
 from .engine.exchange import NO_RULES, Exchange, Settings
+from .engine.stored import Storing
 from .errors import BindError, ClientError, StoreError
-from .server import Edge, application
+from .server import Edge, Keeps, application
+from .server.writing import Pace
 from .stores.base import Store
 from .stores.cassette import Canon, Cassette, Shelf
 from .stores.cassette_file import path_of
+from .stores.completions import Completions
+from .stores.slips import Slips
 from .stores.sqlite import Database, Tape
 from .upstream import Upstream
 
@@ -159,7 +165,22 @@ async def serving(config: Config) -> AsyncIterator[Serving]:
         upstream = _upstream(config)
         if upstream:
             parts.push_async_callback(upstream.close)
-        exchange = Exchange(_settings(config), upstream.call if upstream else None, tasks)
+        completions = None
+        if database:
+            completions = Completions(database, lasting=config.mode is not Mode.REPLAY)
+            parts.push_async_callback(completions.close)
+        exchange = Exchange(
+            _settings(config),
+            upstream.call if upstream else None,
+            tasks,
+            answered=Storing(completions, redactor_of(config)).keep if completions else None,
+        )
+        keeps = None
+        if database and completions:
+            slips = Slips(database)
+            deferred = Deferred(exchange, slips, tasks)
+            parts.push_async_callback(deferred.finish)
+            keeps = Keeps(completions, slips, deferred)
 
         def counts() -> Counts:
             return Counts(
@@ -171,8 +192,10 @@ async def serving(config: Config) -> AsyncIterator[Serving]:
         edge = Edge(
             exchange,
             library,
-            pace=config.replay.pace,
+            pace=Pace(config.replay.pace, config.server.keep_alive),
             max_body=config.server.max_body,
+            providers={**PROVIDERS, **{item.name: item.url for item in config.upstream.providers}},
+            keeps=keeps,
             describe=lambda: {"mode": str(config.mode), **asdict(counts())},
         )
         runner = web.AppRunner(
@@ -202,6 +225,7 @@ def _settings(config: Config) -> Settings:
         rules=config.match.rules,
         redactor=redactor_of(config),
         upstream=config.upstream.url,
+        secrets=tuple(filter(None, [config.upstream.api_key])),
         keep_bytes=config.record.max_bytes,
         keep_errors=config.record.errors and config.mode in (Mode.RECORD, Mode.RECORD_MISSING),
         outlives_client=config.record.finish_after_disconnect,

@@ -63,12 +63,14 @@ class HTTPError(PromptdeckError):
         status: int | None = None,
         param: str | None = None,
         details: Mapping[str, Any] | None = None,
+        retry: bool | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.code = code or self.code
         self.status = status or self.status
         self.param = param
+        self.retry = self.retry if retry is None else retry
         self.details = details
         self.cache_status = ""
         """The `Cache-Status` header it goes with, if any."""

@@ -1,5 +1,6 @@
 """The way upstream: one pooled aiohttp client, its errors in our words, and the count of calls."""
 
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from proxy.core.headers import CREDENTIALS, to_client, to_upstream
-from proxy.core.interaction import Headers
+from proxy.core.interaction import Headers, header
+from proxy.core.providers import BYOK_HEADERS
 from proxy.engine.exchange import Incoming
 from proxy.errors import UpstreamError
 
@@ -78,26 +80,27 @@ class Upstream:
     @asynccontextmanager
     async def call(self, incoming: Incoming) -> AsyncIterator[UpstreamAnswer]:
         """Send a request on. UpstreamError: 502 unreachable or cut, 504 too slow."""
-        request = incoming.request
-        url = self.url + request.target.removeprefix(_PREFIX)
+        request, route = incoming.request, incoming.route
+        base = route.url if route else self.url
         self.calls += 1
         try:
             response = await self._client().request(
                 request.method,
-                URL(url, encoded=True),
-                data=request.body or None,
-                headers=CIMultiDict(self._headers(incoming.headers)),
+                URL(base + request.target.removeprefix(_PREFIX), encoded=True),
+                data=(route.body if route else request.body) or None,
+                headers=CIMultiDict(self._headers(incoming)),
+                timeout=self._timeout_for(incoming.headers),
                 allow_redirects=False,
             )
         except TimeoutError:
             raise UpstreamError(
-                f"{self.url} did not answer in time", code="upstream_timeout", status=504
+                f"{base} did not answer in time", code="upstream_timeout", status=504
             ) from None
         except (aiohttp.ClientError, OSError) as error:
-            raise UpstreamError(f"cannot reach {self.url}: {error}") from None
+            raise UpstreamError(f"cannot reach {base}: {error}") from None
         try:
             headers = tuple((name, value) for name, value in response.headers.items())
-            yield UpstreamAnswer(response.status, to_client(headers), response.content, self.url)
+            yield UpstreamAnswer(response.status, to_client(headers), response.content, base)
         finally:
             # Closing gives an exhausted connection back to the pool and drops any other.
             if response.content.at_eof():
@@ -105,11 +108,31 @@ class Upstream:
             else:
                 response.close()
 
-    def _headers(self, headers: Headers) -> Headers:
+    def _headers(self, incoming: Incoming) -> Headers:
         """The client's headers, with our key where it has none of its own."""
-        passed = to_upstream(headers)
-        bare = tuple(item for item in passed if PLACEHOLDER_KEY not in item[1])
-        own = any(name.lower() in CREDENTIALS for name, _ in bare)
-        if own or not self._api_key:
-            return bare
-        return (*bare, ("Authorization", f"Bearer {self._api_key}"))
+        passed = (item for item in to_upstream(incoming.headers) if PLACEHOLDER_KEY not in item[1])
+        route = incoming.route
+        if route is None:
+            bare = tuple(passed)
+            own = any(name.lower() in CREDENTIALS for name, _ in bare)
+            key = "" if own else self._api_key
+        else:
+            # The client's other credentials are ours or another provider's: they stay here.
+            left_out = CREDENTIALS | BYOK_HEADERS if route.key else BYOK_HEADERS
+            bare = tuple(item for item in passed if item[0].lower() not in left_out)
+            key = route.key
+        return (*bare, ("Authorization", f"Bearer {key}")) if key else bare
+
+    def _timeout_for(self, headers: Headers) -> aiohttp.ClientTimeout:
+        """Ours, or that of the client where it is shorter: longer than it waits nobody listens."""
+        told = header(headers, "x-stainless-read-timeout")
+        try:
+            seconds = float(told)
+        except ValueError:
+            return self._timeout
+        ours = self._timeout.sock_read
+        if not 0 < seconds < (ours or math.inf):
+            return self._timeout
+        return aiohttp.ClientTimeout(
+            total=None, sock_connect=self._timeout.sock_connect, sock_read=seconds
+        )

@@ -1,7 +1,7 @@
 """The scripted upstream and a promptdeck in front of it, both on real sockets."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -67,7 +67,31 @@ class Deck:
         )
 
 
-Start = Callable[..., Awaitable[Deck]]
+class Start:
+    """`await start(mode="replay", cassette="x", environ={...})` starts a promptdeck."""
+
+    def __init__(self, stack: AsyncExitStack, provider: Upstream, folder: Path) -> None:
+        self._stack = stack
+        self._provider = provider
+        self.folder = folder
+
+    async def __call__(self, environ: dict[str, str] | None = None, **flags: Any) -> Deck:
+        settings = {
+            "upstream": self._provider.url,
+            "port": 0,
+            "store": self.folder / "store.db",
+            "cassettes": self.folder / "cassettes",
+            "log_level": "debug",
+            **flags,
+        }
+        config = load(settings, environ or {}, cwd=self.folder).config
+        server = await self._stack.enter_async_context(serving(config))
+        session = await self._stack.enter_async_context(aiohttp.ClientSession())
+        return Deck(server, session, self._provider)
+
+    def local(self) -> dict[str, str]:
+        """The environment in which X-Provider: local is the scripted upstream."""
+        return {"PROMPTDECK_UPSTREAM_PROVIDERS": f"[{{name: local, url: {self._provider.url}}}]"}
 
 
 @pytest.fixture
@@ -78,21 +102,5 @@ async def provider() -> AsyncIterator[Upstream]:
 
 @pytest.fixture
 async def start(provider: Upstream, tmp_path: Path) -> AsyncIterator[Start]:
-    """Start a promptdeck: `await start(mode="replay", cassette="x", environ={...})`."""
     async with AsyncExitStack() as stack:
-
-        async def begin(environ: dict[str, str] | None = None, **flags: Any) -> Deck:
-            settings = {
-                "upstream": provider.url,
-                "port": 0,
-                "store": tmp_path / "store.db",
-                "cassettes": tmp_path / "cassettes",
-                "log_level": "debug",
-                **flags,
-            }
-            config = load(settings, environ or {}, cwd=tmp_path).config
-            server = await stack.enter_async_context(serving(config))
-            session = await stack.enter_async_context(aiohttp.ClientSession())
-            return Deck(server, session, provider)
-
-        yield begin
+        yield Start(stack, provider, tmp_path)

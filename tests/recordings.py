@@ -1,8 +1,10 @@
 """Interactions for the tests: plain ones by hand, and drawn ones with every oddity of a body."""
 
+import asyncio
 import json  # noqa: TID251  providers write JSON in the standard library's styles, too
 import random
 import re
+from contextlib import asynccontextmanager
 from dataclasses import replace as changed
 
 import orjson
@@ -24,10 +26,18 @@ from proxy.core.rules import Rules
 from proxy.stores.base import Stored
 from proxy.stores.cassette import Canon
 from proxy.stores.cassette_file import New
+from proxy.stores.sqlite import Database
 
 REDACTOR = Redactor()
 UPSTREAM = "https://api.example.com/v1"
 THEN = 1_700_000_000.123
+
+
+@asynccontextmanager
+async def opened(path, max_bytes=10**9):
+    """The SQLite file `path`, open until the block ends."""
+    async with asyncio.TaskGroup() as tasks, Database(path, tasks, max_bytes) as database:
+        yield database
 
 
 def canon(rules=None):
@@ -71,7 +81,7 @@ def whole(text, headers=()):
 def streamed(text):
     """The same as a stream, a word a frame."""
     deltas = [{"role": "assistant", "content": ""}]
-    deltas += [{"content": word} for word in re.findall(r"\S+\s*|^\s+", text)]
+    deltas += [{"content": word} for word in re.findall("[^ ]+ *| +", text)]
     chunks = [*map(chunk, deltas), chunk({}, "stop")]
     data = [*(sse.encode(orjson.dumps(item)) for item in chunks), b"data: [DONE]\n\n"]
     frames = tuple(Frame(20 * n, item) for n, item in enumerate(data, 1))
@@ -119,7 +129,9 @@ ODD = {
     "empty stream": of(
         chat_request("es"), Response(200, (("content-type", "text/event-stream"),), ())
     ),
-    "binary": of(Request("POST", "/v1/files?a=%20b", "application/x", b"\xfe\n\x00"), _SERVER_ERROR),
+    "binary": of(
+        Request("POST", "/v1/files?a=%20b", "application/x", b"\xfe\n\x00"), _SERVER_ERROR
+    ),
     "emoji": interaction("👩🏽‍🚀\n  漢字 \u2028\x85\r\n", "\ufeffé\t \n\n"),
     "get": of(Request("GET", "/v1/models", "", b""), whole("x", (("x-é", ' "ü" # : '),))),
 }
@@ -130,18 +142,36 @@ ODD = {
 
 TEXT = st.text(
     st.one_of(
-        st.sampled_from(' \n\n\t\r"\'\\{}[]:,#-|>&*!%@`~?=<.0aZé漢\x7f\x85\xa0\u2028\u2029\ufeff🙂'),
+        st.sampled_from(
+            " \n\n\t\r\"'\\{}[]:,#-|>&*!%@`~?=<.0aZé漢\x7f\x85\xa0\u2028\u2029\ufeff🙂"
+        ),
         st.characters(codec="utf-8"),
     ),
     max_size=30,
 )
-TRICKY = st.sampled_from(
-    """~ null Null true FALSE yes no on off y n 0 -0 1 -1 007 0o7 0x1F 0b1 1_000 1.5 .5 5. 1e3 1E-3
+WORDS = """~ null Null true FALSE yes no on off y n 0 -0 1 -1 007 0o7 0x1F 0b1 1_000 1.5 .5 5. 1e3
     -.inf .nan nan 1:30 2001-12-14 2001-12-14T21:59:43Z 12-3 - -- --- ... ? : = << @a `a *a &a !a
     !!str [a] {a} a: a:b :a #a a# 1٣ exact base64 <delta> data: |""".split()
-    + ["", " ", "  \n ", "\n", "\n\n", "- x", "key: value", "a #comment", "a: ", "? x", "\tx", "a\t"]
-    + ["line\nline\n", " line\nline", "line\nline\n\n", "line\n  ", "\n\nline\nline", "a\n \nb"]
-    + ["<<<<<<< HEAD", "a\n=======\nb", "\r\n", "line\r\nline", "\x85", "\ufeff", "\x00", "é" * 99]
+TRICKY = st.sampled_from(
+    [
+        *WORDS,
+        *(
+            "",
+            " ",
+            "  \n ",
+            "\n",
+            "\n\n",
+            "- x",
+            "key: value",
+            "a #comment",
+            "a: ",
+            "? x",
+            "\tx",
+            "a\t",
+        ),
+        *("a\nb\n", " a\nb", "a\nb\n\n", "a\n  ", "\n\na\nb", "a\n \nb", "\r\n", "a\r\nb", "\x85"),
+        *("<<<<<<< HEAD", "a\n=======\nb", "\ufeff", "\x00", "é" * 99),
+    ]
 )
 STRINGS = TEXT | TRICKY
 NUMBERS = st.one_of(
@@ -175,7 +205,9 @@ ANY_BYTES = st.one_of(
     JSON.map(orjson.dumps),
     st.builds(_written, JSON, STYLES),
     st.builds(lambda value: _written(value, {}) + b"\n", JSON),
-    st.sampled_from([b"1e400", b'{"a":%d}' % 2**80, b'{"a":1,"a":2}', b'"\\ud800"', b"[NaN]", b"-0"]),
+    st.sampled_from(
+        [b"1e400", b'{"a":%d}' % 2**80, b'{"a":1,"a":2}', b'"\\ud800"', b"[NaN]", b"-0"]
+    ),
 )
 
 
@@ -193,7 +225,9 @@ def frame_lists(draw):
     style = draw(st.just(_COMPACT) | STYLES)
     usual = st.builds(_event, DELTAS.map(chunk), st.just(style), st.just(b"\n\n"))
     odd = st.one_of(
-        st.sampled_from([b": keep-alive\n\n", b"data: [DONE]\n\n", b"\n\n", b"event: x\nid: 1\n\n"]),
+        st.sampled_from(
+            [b": keep-alive\n\n", b"data: [DONE]\n\n", b"\n\n", b"event: x\nid: 1\n\n"]
+        ),
         st.builds(_event, JSON, STYLES, _ENDS),
         st.binary(max_size=20),
     )

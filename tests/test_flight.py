@@ -204,6 +204,18 @@ async def test_a_cancelled_pump_leaves_no_reader_hanging() -> None:
         await read_all(flight, place)
 
 
+async def test_silence_is_told_and_told_again_and_costs_no_byte() -> None:
+    wire = Wire()
+    flight = launch(wire)
+    reader = flight.read(flight.join(), idle=0.01)
+    assert await anext(reader) == b""
+    wire.send(b"a")
+    assert await anext(reader) == b"a"
+    assert [await anext(reader), await anext(reader)] == [b"", b""]
+    wire.send(b"b", None)
+    assert [data async for data in reader if data] == [b"b"]
+
+
 @given(
     pieces=st.lists(st.binary(min_size=1, max_size=5), max_size=12),
     joins=st.lists(st.integers(0, 12), max_size=4),

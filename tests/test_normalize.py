@@ -660,7 +660,7 @@ def test_what_is_kept_holds_no_secret(
 def test_what_is_kept_holds_no_credentials(
     values: Any, where: str, spoiler: str, indent: int | None
 ) -> None:
-    credentials: Any = [{"connection_name": "c", "values": {**values, "pin": "s3cr"}}, 90817263]
+    credentials: Any = [{"connection_name": "c", "values": {**values, "pin": "s3cr3t"}}, 90817263]
     server = {"credentials": credentials, "name": "s"}
     field, value = {
         "credentials": ("credentials", credentials),
@@ -670,12 +670,27 @@ def test_what_is_kept_holds_no_credentials(
     schema = {"properties": {"credentials": {"const": "schema stays"}}}
     body = {"a": "(here)", field: value, "tools": [{"function": {"parameters": schema}}]}
     text = json.dumps(body, indent=indent).replace('"(here)"', spoiler)
-    for request in (chat(text), chat(text[: text.index('"tools"')]), chat(text + "}")):
+    cut_off = (text[: text.index(sign)] for sign in ('"tools"', '3t"', "7263"))
+    for request in map(chat, (text, text + "}", *cut_off)):
         kept, _ = keepable(request, REDACTOR)
         assert b"s3cr" not in kept.body
-        assert b"90817263" not in kept.body
+        assert b"9081" not in kept.body
         assert canonical(kept) == canonical(request)
     assert b"schema stays" in keepable(chat(text), REDACTOR)[0].body
+
+
+def test_no_more_than_the_credentials_is_taken_out_of_an_odd_body() -> None:
+    odd = '{"credentials": {"a": [1]}, 2, "b": NaN, "credentials":3, "c": {"credentials": 4}}'
+    bare = b'{"credentials":null, 2, "b": NaN, "credentials":null, "c": {"credentials": 4}}'
+    assert keepable(chat(odd), REDACTOR)[0].body == bare
+
+
+def test_credentials_that_show_only_behind_a_secret_are_not_kept() -> None:
+    redactor = Redactor.build(USER_PATTERNS)
+    request = chat('{ token={ "credentials": "s3cr"} NaN')
+    kept, _ = keepable(request, redactor)
+    assert b"s3cr" not in kept.body
+    assert canonical(kept, NO_RULES, redactor) == canonical(request, NO_RULES, redactor)
 
 
 def test_an_odd_body_is_matched_without_its_credentials() -> None:

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from proxy.errors import ClientError, UpstreamError
-from proxy.server import error_body
+from proxy.server.writing import error_body
 
 from .conftest import Start
 from .upstream import chunks, raw, stream

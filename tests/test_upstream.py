@@ -1,10 +1,13 @@
 """The way upstream: whose key is sent, and what is never sent."""
 
+import asyncio
+
 import pytest
 
 from proxy.upstream import PLACEHOLDER_KEY, Upstream
 
 from .conftest import Start
+from .upstream import chunks, raw, stream
 
 
 @pytest.mark.parametrize(
@@ -30,9 +33,49 @@ async def test_the_placeholder_never_leaves_the_house(start: Start) -> None:
     assert PLACEHOLDER_KEY not in str(deck.upstream.seen[0].headers)
 
 
-async def test_a_redirect_is_the_clients_to_follow(start: Start) -> None:
-    from .upstream import raw
+async def test_a_request_may_bring_its_own_provider_and_key(start: Start) -> None:
+    deck = await start(
+        mode="record", cassette="c", upstream="http://127.0.0.1:9/v1", environ=start.local()
+    )
+    byok = {"X-Provider": "local", "X-Provider-Key": "theirs", "Authorization": "Bearer ours"}
+    got = await deck.chat(model="tiny", headers=byok)
+    assert got.status == 200
+    [seen] = deck.upstream.seen
+    assert seen.headers["Authorization"] == "Bearer theirs"
+    assert not [name for name in seen.headers if name.lower().startswith("x-provider")]
+    assert seen.json["model"] == "tiny"
+    kept = (start.folder / "cassettes" / "c.yaml").read_text()
+    assert "model: local/tiny" in kept
+    assert f"upstream: {deck.upstream.url}" in kept
+    assert "theirs" not in kept
 
+
+async def test_the_same_prompt_from_another_provider_is_another_request(start: Start) -> None:
+    deck = await start(mode="cache", environ=start.local())
+    await deck.chat(model="tiny", headers={"X-Provider": "local"})
+    got = await deck.chat(model="tiny")
+    assert "hit" not in got.cache_status
+    again = await deck.chat(model="local/tiny", headers={"X-Provider-Key": "other"})
+    assert "hit" in again.cache_status
+
+
+async def test_an_unknown_provider_is_400_with_the_list(start: Start) -> None:
+    deck = await start(mode="cache")
+    got = await deck.chat(headers={"X-Provider": "nobody"})
+    assert (got.status, got.json["code"]) == (400, "unknown_provider")
+    assert "anthropic" in got.json["message"]
+
+
+async def test_the_clients_timeout_bounds_the_upstream_call(start: Start) -> None:
+    deck = await start(mode="cache")
+    gate = asyncio.Event()
+    deck.upstream.answers = [stream(chunks("late"), gate=gate)]
+    got = await deck.chat(stream=True, headers={"x-stainless-read-timeout": "0.05"})
+    gate.set()
+    assert b"upstream_timeout" in got.body
+
+
+async def test_a_redirect_is_the_clients_to_follow(start: Start) -> None:
     deck = await start(mode="cache")
     deck.upstream.answers = [raw(b"", status=307, headers={"Location": "http://127.0.0.1:9/"})]
     url = f"{deck.server.base_url}/models"

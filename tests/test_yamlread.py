@@ -1,5 +1,7 @@
 """The strict reader: JSON's values, their lines, and a refusal of all else."""
 
+import re
+
 import pytest
 import yaml
 from hypothesis import example, given
@@ -88,10 +90,9 @@ def test_every_key_is_text(key):
     ],
 )
 def test_what_json_lacks_is_refused_with_its_line(text, line, problem):
-    with pytest.raises(Unreadable, match=".") as refused:
+    with pytest.raises(Unreadable, match=re.escape(problem)) as refused:
         read(text)
     assert refused.value.line == line
-    assert problem in str(refused.value)
 
 
 def test_json_of_two_hundred_levels_is_read():
@@ -143,10 +144,8 @@ def test_null_has_no_entries_and_text_is_no_list():
 @example("%YAML 9.9\n---\na: 1")
 @example("a: \ufeffb")
 def test_any_text_is_read_or_refused(text):
-    try:
-        assert isinstance(read(text), dict)
-    except Unreadable as refused:
-        assert refused.line >= 1
+    found = outcome(text)
+    assert isinstance(found, dict) or found >= 1
 
 
 @given(JSON)

@@ -88,7 +88,7 @@ def test_a_prompt_from_an_indented_source_text_is_a_literal_block():
         ("Grüße, wie geht's?", "Grüße, wie geht's?"),
         ('say "hi"', 'say "hi"'),
         ('"hi"', "'\"hi\"'"),
-        ("it's \"x\"", "it's \"x\""),
+        ('it\'s "x"', 'it\'s "x"'),
         ("no", '"no"'),
         ("1:30", '"1:30"'),
         ("2001-12-14", '"2001-12-14"'),

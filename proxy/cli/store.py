@@ -40,7 +40,8 @@ def stats(*, as_json: bool, **flags: Any) -> None:
     click.echo(
         f"{config.store.path}: {counted(told['answers'], 'answer')}, {size(told['bytes'])}"
         f" of at most {size(config.store.max_bytes)};"
-        f" index of {counted(told['cassettes'], 'cassette')}, {counted(told['indexed'], 'recording')}"
+        f" index of {counted(told['cassettes'], 'cassette')},"
+        f" {counted(told['indexed'], 'recording')}"
     )
 
 

@@ -11,7 +11,7 @@ and `1:30` are what they look like. Whatever cannot be read makes one line of a
 ConfigError: source, path, what was expected and what was found.
 """
 
-from .kinds import SecretShape
+from .kinds import Provider, SecretShape
 from .loading import Loaded, load
 from .render import Row, example, settings_table, show
 from .settings import SETTINGS, Config, Setting
@@ -20,6 +20,7 @@ __all__ = [
     "SETTINGS",
     "Config",
     "Loaded",
+    "Provider",
     "Row",
     "SecretShape",
     "Setting",

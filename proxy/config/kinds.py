@@ -165,6 +165,24 @@ def _secret_shape(entry: dict[str, str]) -> SecretShape:
     return SecretShape(name, compiled)
 
 
+class Provider(NamedTuple):
+    """A provider that a request may choose for itself."""
+
+    name: str
+    url: str
+
+
+def _provider(entry: dict[str, str]) -> Provider:
+    if set(entry) != {"name", "url"}:
+        raise ValueError("wants the two keys `name` and `url`")
+    if not re.fullmatch(r"[a-z0-9_-]+", entry["name"]):
+        raise ValueError(f"a name is made of a-z, 0-9, _ and -, not {entry['name']!r}")
+    try:
+        return Provider(entry["name"], _url(entry["url"]))
+    except ValueError as error:
+        raise ValueError(str(error) or f"expected {URL.expects}") from None
+
+
 HOST = Kind("a host name or address", _host)
 PORT = Kind("a port from 0 to 65535", _port)
 URL = Kind("a URL such as https://api.openai.com/v1", _url)
@@ -192,4 +210,7 @@ SECRET_SHAPE = Kind(
     _secret_shape,
     lambda shape: {"name": shape.name, "pattern": shape.pattern.pattern},
     (dict,),
+)
+PROVIDER = Kind(
+    "{name, url}", _provider, lambda item: {"name": item.name, "url": item.url}, (dict,)
 )

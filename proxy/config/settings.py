@@ -16,7 +16,7 @@ from proxy.core.policy import Mode
 from proxy.core.rules import Rules
 
 from . import kinds
-from .kinds import Kind, SecretShape, choice, found
+from .kinds import Kind, Provider, SecretShape, choice, found
 
 T = TypeVar("T")
 
@@ -122,6 +122,9 @@ class Server:
     shutdown_timeout: float = _one(
         kinds.DURATION, "10s", "how long a shutdown waits for recordings under way"
     )
+    keep_alive: float | None = _one(
+        kinds.LIMIT, "15s", "after so much silence of upstream a stream gets a comment"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +145,19 @@ class Upstream:
     )
     connect_timeout: float | None = _one(kinds.LIMIT, "10s", "longest wait for a connection")
     read_timeout: float | None = _one(kinds.LIMIT, "10m", "longest silence between two bytes")
+    providers: tuple[Provider, ...] = _many(
+        kinds.PROVIDER,
+        "providers that X-Provider may choose besides the built-in ones, each {name, url}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """How requests are checked before they are answered or sent on."""
+
+    strict: bool = _one(
+        kinds.TRUTH, "false", "whether documented values and ranges are enforced, not only types"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +262,7 @@ class Config:
     )
     server: Server = field(default_factory=Server)
     upstream: Upstream = field(default_factory=Upstream)
+    contract: Contract = field(default_factory=Contract)
     cassette: Cassette = field(default_factory=Cassette)
     store: Store = field(default_factory=Store)
     replay: Replay = field(default_factory=Replay)

@@ -84,7 +84,14 @@ def _problem_with_json(body: bytes, chat: bool) -> str | None:
         return "the body is no JSON object"
     if value.get("error") is not None:
         return "the body reports an error"
-    choices = enumerate(objects_in([value.get("choices")]))
+    choices = objects_in([value.get("choices")])
+    if not choices:
+        # A deferred completion's receipt, say, which is no answer to the same prompt asked plainly.
+        return "the body has no choices"
     return _problem_with_choices(
-        {index_of(choice, at) for at, choice in choices if choice.get("finish_reason") is None}
+        {
+            index_of(choice, at)
+            for at, choice in enumerate(choices)
+            if choice.get("finish_reason") is None
+        }
     )

@@ -8,7 +8,7 @@ taken out first of all, so that what is kept of a request has its canonical form
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -109,12 +109,20 @@ def is_json(content_type: str) -> bool:
 
 
 def normalize(
-    request: Request, rules: Rules, redactor: Redactor, *, explain: bool = False
+    request: Request,
+    rules: Rules,
+    redactor: Redactor,
+    *,
+    explain: bool = False,
+    inspect: Callable[[JSON], None] | None = None,
 ) -> Normalized:
-    """Bring a request, as sent or as kept, to its canonical form."""
+    """Bring a request, as sent or as kept, to its canonical form.
+
+    `inspect` is shown the body of a chat completion as it was parsed, which is done once.
+    """
     chat = is_chat(request.method, request.target)
     dropped: list[Dropped] = []
-    body, _ = _without_secrets(request, redactor, dropped)
+    body, _ = _without_secrets(request, redactor, dropped, inspect)
     variant = _variant(body) if chat else Variant.JSON
     if not isinstance(body, bytes):
         if chat and isinstance(body, dict):
@@ -160,12 +168,17 @@ def matching_table() -> str:
 
 
 def _without_secrets(
-    request: Request, redactor: Redactor, dropped: list[Dropped]
+    request: Request,
+    redactor: Redactor,
+    dropped: list[Dropped],
+    inspect: Callable[[JSON], None] | None = None,
 ) -> tuple[JSON, int]:
     """The body, parsed or else as bytes, without secrets; and how many of them there were."""
     chat = is_chat(request.method, request.target)
     as_json = chat or is_json(request.content_type)
     body = _parsed(request.body) if as_json else request.body
+    if inspect and chat and not isinstance(body, bytes):
+        inspect(body)
     count = 0
     if isinstance(body, bytes):
         body, count = _raw_without_secrets(body, redactor, chat=chat)

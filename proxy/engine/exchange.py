@@ -9,10 +9,11 @@ import asyncio
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, assert_never
+from urllib.parse import unquote
 
 import orjson
 import xxhash
@@ -23,6 +24,7 @@ from proxy.core.fingerprint import fingerprint
 from proxy.core.interaction import Headers, Request, Response, Variant, header
 from proxy.core.normalize import Normalized, normalize
 from proxy.core.policy import Action, CacheControl, Found, Mode, decide
+from proxy.core.providers import Route
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
 from proxy.errors import CassetteMiss, HTTPError, StoreUnavailable, UpstreamError
@@ -30,11 +32,13 @@ from proxy.stores.base import Stored
 
 from .deck import Deck, Search
 from .flight import Answer, Flight, Place
-from .recorder import NotKept, Recorder, Take
+from .idempotency import Idempotency
+from .recorder import NotKept, Recorder, Take, response_of
 
 log = logging.getLogger("promptdeck")
 
 NO_RULES = Rules()
+_MODELS = "/v1/models/"
 _DAY = 24 * 60 * 60
 _LARGE = 64 * 1024
 _MEMO_BYTES = 32 * 1024 * 1024
@@ -44,7 +48,10 @@ class Incoming(NamedTuple):
     """A client's request."""
 
     request: Request
+    """As it counts in matching."""
     headers: Headers
+    route: Route | None = None
+    """Where it goes in place of the configured upstream, if it says so itself."""
 
 
 Call = Callable[[Incoming], AbstractAsyncContextManager[Answer]]
@@ -56,6 +63,8 @@ class Served(NamedTuple):
     response: Response
     cache_status: str
     age: int
+    warning: str = ""
+    """What the contract finds odd in the request."""
 
 
 class Flown(NamedTuple):
@@ -64,6 +73,7 @@ class Flown(NamedTuple):
     flight: Flight
     place: Place
     cache_status: str
+    warning: str = ""
 
 
 class Listed(NamedTuple):
@@ -90,10 +100,20 @@ class Settings:
     redactor: Redactor
     upstream: str
     """Base URL, as recordings name it."""
+    secrets: tuple[str, ...]
+    """Known secrets, such as the upstream's key."""
     keep_bytes: int
     keep_errors: bool
     outlives_client: bool
     ttl: float | None
+
+
+class _Known(NamedTuple):
+    """What does not change between requests of the same bytes."""
+
+    form: Normalized
+    key: str
+    warning: str
 
 
 class _Asked(NamedTuple):
@@ -102,6 +122,7 @@ class _Asked(NamedTuple):
     incoming: Incoming
     form: Normalized
     key: str
+    warning: str
     wants: CacheControl
 
     @property
@@ -109,15 +130,33 @@ class _Asked(NamedTuple):
         return self.key, self.form.variant
 
 
+Check = Callable[[Any], str]
+"""Judges the body of a chat completion: ClientError, or what is odd about it, or nothing."""
+
+Answered = Callable[[Incoming, Response], Awaitable[None]]
+"""Told of each whole answer to a request that says `store: true`."""
+
+
 class Exchange:
-    def __init__(self, settings: Settings, call: Call | None, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        call: Call | None,
+        tasks: asyncio.TaskGroup,
+        *,
+        check: Check | None = None,
+        answered: Answered | None = None,
+    ) -> None:
         self.stats = Stats()
+        self._check = check
+        self._answered = answered
+        self._first_answers: Idempotency[Served | Flight] = Idempotency(_weight)
         self._settings = settings
         self._call = call
         self._tasks = tasks
         self._recorder = Recorder(settings.redactor, settings.keep_errors)
         self._flights: dict[tuple[Deck, str, Variant], tuple[Flight, bytes]] = {}
-        self._memo: OrderedDict[tuple[str, ...], tuple[Normalized, str]] = OrderedDict()
+        self._memo: OrderedDict[tuple[str, ...], _Known] = OrderedDict()
         self._memo_bytes = 0
         self._under_way: set[asyncio.Task[None]] = set()
         self._warned = False
@@ -127,6 +166,27 @@ class Exchange:
         mode = self._settings.mode
         if mode is Mode.PASSTHROUGH:
             return self._fly(incoming, http.cache_status("fwd=bypass"), keep_bytes=0)
+        idempotency_key = header(incoming.headers, "idempotency-key")
+        if idempotency_key and (again := self._again(idempotency_key, incoming.request)):
+            return again
+        answer = await self._new_answer(incoming, deck)
+        if idempotency_key and not isinstance(answer, Listed):
+            first = answer.flight if isinstance(answer, Flown) else answer
+            self._first_answers.remember(idempotency_key, incoming.request, first)
+        return answer
+
+    def _again(self, key: str, request: Request) -> Served | Flown | None:
+        """The answer that this key's first request got or is getting, if it can be given again."""
+        first = self._first_answers.first(key, request)
+        status = http.cache_status("hit", detail="idempotency-key")
+        if isinstance(first, Served):
+            return first._replace(cache_status=status)
+        if first and first.whole and not first.failed and not first.refused:
+            return Flown(first, first.join(), status)
+        return None
+
+    async def _new_answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
+        mode = self._settings.mode
         asked = self._asked(incoming)
         search = await self._search(asked, deck)
         action = decide(mode, search.found, asked.wants)
@@ -157,11 +217,12 @@ class Exchange:
             await asyncio.wait(late)
 
     def _asked(self, incoming: Incoming) -> _Asked:
-        form, key = self._normalized(incoming.request)
-        wants = CacheControl.parse(header(incoming.headers, "cache-control"))
-        return _Asked(incoming, form, key, wants)
+        wants = CacheControl.parse(
+            ",".join(value for name, value in incoming.headers if name.lower() == "cache-control")
+        )
+        return _Asked(incoming, *self._known(incoming.request), wants)
 
-    def _normalized(self, request: Request) -> tuple[Normalized, str]:
+    def _known(self, request: Request) -> _Known:
         """Canonical form and fingerprint; bytes seen before are not parsed again."""
         digest = xxhash.xxh3_128_hexdigest(request.body)
         memo_key = (request.method, request.target, request.content_type, digest)
@@ -169,14 +230,23 @@ class Exchange:
         if known:
             self._memo.move_to_end(memo_key)
             return known
-        form = normalize(request, self._settings.rules, self._settings.redactor)
-        key = fingerprint(form.canonical, self._settings.rules.digest)
-        self._memo[memo_key] = form, key
-        self._memo_bytes += len(form.canonical)
+        known = self._normalized(request)
+        self._memo[memo_key] = known
+        self._memo_bytes += len(known.form.canonical)
         while self._memo_bytes > _MEMO_BYTES:
-            _, (old, _) = self._memo.popitem(last=False)
-            self._memo_bytes -= len(old.canonical)
-        return form, key
+            _, old = self._memo.popitem(last=False)
+            self._memo_bytes -= len(old.form.canonical)
+        return known
+
+    def _normalized(self, request: Request) -> _Known:
+        settings, odd = self._settings, [""]
+
+        def inspect(body: Any) -> None:
+            if self._check:
+                odd.append(self._check(body))
+
+        form = normalize(request, settings.rules, settings.redactor, inspect=inspect)
+        return _Known(form, fingerprint(form.canonical, settings.rules.digest), odd[-1])
 
     async def _search(self, asked: _Asked, deck: Deck) -> Search:
         if self._settings.mode is Mode.RECORD:
@@ -208,15 +278,24 @@ class Exchange:
             detail += f" converted-from={interaction.variant}"
         status = http.cache_status("hit", key=asked.key, detail=detail)
         age = max(0, int(time.time() - interaction.recorded_at))
-        return Served(search.response, status, age)
+        if self._is_to_be_stored(asked.incoming):
+            self._start(self._tell(asked.incoming, search.response))
+        return Served(search.response, status, age, asked.warning)
+
+    def _is_to_be_stored(self, incoming: Incoming) -> bool:
+        return self._answered is not None and b'"store"' in incoming.request.body
+
+    async def _tell(self, incoming: Incoming, response: Response) -> None:
+        if self._answered:
+            await self._answered(incoming, response)
 
     # Misses
 
     async def _refuse(self, asked: _Asked, deck: Deck, search: Search) -> Listed:
         request = asked.incoming.request
-        if (request.method, request.target.partition("?")[0]) == ("GET", "/v1/models"):
+        if implied := _implied(request, deck):
             status = http.cache_status(key=asked.key, detail="listed from recordings")
-            return Listed(_models(deck), status)
+            return Listed(implied, status)
         self.stats.misses += 1
         if self._settings.mode is not Mode.REPLAY:
             stale = HTTPError(
@@ -258,14 +337,17 @@ class Exchange:
             why = "request"
         words = [f"fwd={why}", *(["stored"] if store else [])]
         if not store:
-            return self._fly(asked.incoming, http.cache_status(*words, key=asked.key), keep_bytes=0)
+            keep = self._settings.keep_bytes if self._is_to_be_stored(asked.incoming) else 0
+            return self._fly(
+                asked.incoming, http.cache_status(*words, key=asked.key), keep_bytes=keep
+            )
         place = (deck, *asked.place)
         if mode.shares_flights and not asked.wants.no_cache and not search.requested:
             flight, canonical = self._flights.get(place, (None, b""))
             if flight and canonical == asked.form.canonical and flight.whole and not flight.failed:
                 self.stats.collapsed += 1
                 status = http.cache_status(f"fwd={why}", "collapsed", key=asked.key)
-                return Flown(flight, flight.join(), status)
+                return Flown(flight, flight.join(), status, asked.warning)
         flown = self._fly(
             asked.incoming,
             http.cache_status(*words, key=asked.key),
@@ -274,7 +356,7 @@ class Exchange:
         )
         if mode.shares_flights:
             self._flights[place] = flown.flight, asked.form.canonical
-        return flown
+        return flown._replace(warning=asked.warning)
 
     def _fly(
         self,
@@ -289,22 +371,29 @@ class Exchange:
         outlives = self._settings.outlives_client and record is not None
         flight = Flight(keep_bytes=keep_bytes, outlives_readers=outlives)
         place = flight.join()
-        flight.task = self._tasks.create_task(self._run(flight, self._call(incoming), record))
-        self._under_way.add(flight.task)
-        flight.task.add_done_callback(self._under_way.discard)
+        flight.task = self._start(self._run(flight, self._call(incoming), incoming, record))
         # A task that is cancelled before its first step never runs: its readers must not hang.
         flight.task.add_done_callback(lambda _: flight.end(UpstreamError("dropped")))
         return Flown(flight, place, cache_status)
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = self._tasks.create_task(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
 
     async def _run(
         self,
         flight: Flight,
         call: AbstractAsyncContextManager[Answer],
+        incoming: Incoming,
         record: tuple[_Asked, Deck] | None,
     ) -> None:
         started = time.time()
         try:
             await flight.pump(call)
+            if flight.ended_well and flight.whole and self._is_to_be_stored(incoming):
+                await self._tell(incoming, response_of(await flight.head(), flight.chunks))
             if record and not flight.failed:
                 await self._keep(flight, *record, started)
         except NotKept as reason:
@@ -324,17 +413,17 @@ class Exchange:
             del self._flights[place]
 
     async def _keep(self, flight: Flight, asked: _Asked, deck: Deck, started: float) -> None:
-        settings = self._settings
+        settings, incoming = self._settings, asked.incoming
         head = await flight.head()
-        request = asked.incoming.request
+        request = incoming.request
         base = normalize(request, NO_RULES, settings.redactor).canonical
         take = Take(
             request=request,
             variant=asked.form.variant,
             key=fingerprint(base),
             recorded_at=started,
-            upstream=settings.upstream,
-            secrets=http.secrets(asked.incoming.headers),
+            upstream=incoming.route.url if incoming.route else settings.upstream,
+            secrets=(*http.secrets(incoming.headers), *settings.secrets),
         )
         large = sum(len(chunk.data) for chunk in flight.chunks) + len(request.body) > _LARGE
         make = self._recorder.interaction
@@ -355,6 +444,11 @@ class Exchange:
         return None if ttl is None else now + ttl
 
 
+def _weight(answer: Served | Flight) -> int:
+    """What remembering an answer costs: a recording is kept elsewhere anyway."""
+    return answer.size if isinstance(answer, Flight) else 0
+
+
 def _wants_a_day(body: bytes) -> bool:
     if b"prompt_cache_retention" not in body:
         return False
@@ -365,8 +459,20 @@ def _wants_a_day(body: bytes) -> bool:
     return isinstance(value, dict) and value.get("prompt_cache_retention") == "24h"
 
 
-def _models(deck: Deck) -> dict[str, Any]:
-    """The models that the recordings name, in the form of `GET /v1/models`."""
+def _implied(request: Request, deck: Deck) -> dict[str, Any] | None:
+    """The answer to `GET /v1/models` or `/v1/models/ID` that the recordings imply, if any."""
+    path = request.target.partition("?")[0]
+    if request.method != "GET" or not (path + "/").startswith(_MODELS):
+        return None
+    models = _models(deck)
+    name = unquote(path.removeprefix(_MODELS.rstrip("/")).removeprefix("/"))
+    if not name:
+        return {"object": "list", "data": list(models.values())}
+    return models.get(name)
+
+
+def _models(deck: Deck) -> dict[str, dict[str, Any]]:
+    """The models that the recordings name, each as `GET /v1/models/ID` has it."""
     found = set()
     for _, canonical in deck.canonicals():
         try:
@@ -376,8 +482,7 @@ def _models(deck: Deck) -> dict[str, Any]:
         model = value.get("model") if isinstance(value, dict) else None
         if isinstance(model, str):
             found.add(model)
-    data = [
-        {"id": name, "object": "model", "created": 0, "owned_by": "promptdeck"}
+    return {
+        name: {"id": name, "object": "model", "created": 0, "owned_by": "promptdeck"}
         for name in sorted(found)
-    ]
-    return {"object": "list", "data": data}
+    }

@@ -82,8 +82,18 @@ class Flight:
         return self._first == 0 and self._size <= self._keep_bytes
 
     @property
+    def size(self) -> int:
+        """Bytes that have come."""
+        return self._size
+
+    @property
     def failed(self) -> bool:
         return self._error is not None
+
+    @property
+    def refused(self) -> bool:
+        """Whether upstream answered with an error."""
+        return self._head.done() and not self.failed and self._head.result().status >= 400
 
     @property
     def ended_well(self) -> bool:
@@ -172,22 +182,38 @@ class Flight:
         self._places.add(place)
         return place
 
-    async def read(self, place: Place) -> AsyncIterator[bytes]:
-        """All there is at each turn, in one piece. UpstreamError where upstream was cut."""
-        while True:
-            if data := self._take(place):
-                yield data
-            elif self._ended:
-                if self._error:
-                    raise self._error
-                return
-            else:
-                waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-                self._readable.add(waiter)
-                try:
-                    await waiter
-                finally:
-                    self._readable.discard(waiter)
+    async def read(self, place: Place, idle: float | None = None) -> AsyncIterator[bytes]:
+        """All there is at each turn, in one piece. UpstreamError where upstream was cut.
+
+        After `idle` seconds without news it yields nothing, `b""`, for the reader to keep its
+        client company.
+        """
+        silence = _Silence(idle) if idle else None
+        try:
+            while True:
+                if data := self._take(place):
+                    yield data
+                elif self._ended:
+                    if self._error:
+                        raise self._error
+                    return
+                elif await self._news(silence):
+                    yield b""
+        finally:
+            if silence:
+                silence.end()
+
+    async def _news(self, silence: "_Silence | None") -> bool:
+        """Wait for a change; whether silence was all that came."""
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._readable.add(waiter)
+        try:
+            if silence:
+                return await silence.wait(waiter)
+            await waiter
+        finally:
+            self._readable.discard(waiter)
+        return False
 
     def _take(self, place: Place) -> bytes:
         start = place.at - self._first
@@ -213,3 +239,33 @@ class Flight:
             return
         if self.task:
             self.task.cancel()
+
+
+class _Silence:
+    """A timer that many waits share: starting one per chunk would cost more than the chunk."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._loop = asyncio.get_running_loop()
+        self._since = self._loop.time()
+        self._broken = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._timer = self._loop.call_later(seconds, self._tick)
+
+    async def wait(self, waiter: asyncio.Future[None]) -> bool:
+        """Wait for `waiter`; whether the time ran out instead."""
+        self._since = self._loop.time()
+        self._waiter, self._broken = waiter, False
+        await waiter
+        return self._broken
+
+    def _tick(self) -> None:
+        left = self._since + self._seconds - self._loop.time()
+        if left <= 0 and self._waiter and not self._waiter.done():
+            self._broken = True
+            self._waiter.set_result(None)
+            left = self._seconds
+        self._timer = self._loop.call_later(left if left > 0 else self._seconds, self._tick)
+
+    def end(self) -> None:
+        self._timer.cancel()

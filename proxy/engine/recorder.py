@@ -51,7 +51,7 @@ class Recorder:
         failed = not 200 <= head.status < 300
         if failed and not self.errors:
             raise NotKept(f"status {head.status}")
-        response = _response(head, flight.chunks)
+        response = response_of(head, flight.chunks)
         problem = problem_with(response, is_chat(take.request.method, take.request.target))
         if problem and not failed:
             raise NotKept(problem)
@@ -82,7 +82,8 @@ class Recorder:
         return Response(response.status, headers, frames), sum(counts.values())
 
 
-def _response(head: Head, chunks: Sequence[Chunk]) -> Response:
+def response_of(head: Head, chunks: Sequence[Chunk]) -> Response:
+    """What came, as a recording has it: decompressed, in frames. NotKept if it can't be."""
     chunks = _decoded(chunks, header(head.headers, "content-encoding"))
     response = Response(head.status, kept(head.headers), ())
     return Response(

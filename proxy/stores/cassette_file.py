@@ -27,8 +27,8 @@ _COMMENTS = r"(?:(?:#[^\n]*)?\n)*"
 _HEADER = re.compile(
     rf"\ufeff?{_COMMENTS}promptdeck: 1 *\n{_COMMENTS}interactions: *\n(?={_COMMENTS}(?:- |\Z))"
 )
-# At a line's start stands an interaction with the comments above it, or else something foreign.
-_START = re.compile(rf"\n(?:(?P<own>{_COMMENTS}- )|[^\s#])")
+# What stands at a line's start: an interaction or, without the dash, something foreign.
+_START = re.compile(r"\n(?:(- )|[^\s#])")
 _FIELD = re.compile(r"\n(?:- |  )(id|key|variant): [\"']?([^\s\"']+)[\"']? *(?=\n)")
 
 Signature = tuple[int, ...]
@@ -158,13 +158,23 @@ def _split(text: str, path: Path) -> tuple[str, list[_Item]]:
     text = text if text.endswith("\n") else text + "\n"
     if header := _HEADER.match(text):
         starts = list(_START.finditer(text, header.end() - 1))
-        cuts = [*(match.start() + 1 for match in starts), len(text)]
+        cuts = [*(_with_comments(text, match.start() + 1) for match in starts), len(text)]
         items = [_item(text[a:b]) for a, b in pairwise(cuts)]
-        if all(match["own"] for match in starts) and all(map(all, items)):
+        if all(match[1] for match in starts) and all(map(all, items)):
             return text[: cuts[0]], items
     from .cassette_yaml import HEADER, dump, load
 
     return HEADER, [_item("\n" + dump(found)) for found in load(text, str(path))]
+
+
+def _with_comments(text: str, start: int) -> int:
+    """Where the comments and blank lines above the line at `start` begin."""
+    while start > 0:
+        above = text.rfind("\n", 0, start - 1) + 1
+        if text[above] not in "\n#":
+            break
+        start = above
+    return start
 
 
 def _item(text: str) -> _Item:

@@ -48,6 +48,26 @@ MIGRATIONS = (
     CREATE INDEX recording_by_key ON recording (key, n);
     CREATE INDEX recording_by_use ON recording (tape, used_at);
     """,
+    """
+    CREATE TABLE completion (              -- what clients asked to have stored
+        n INTEGER PRIMARY KEY,
+        scope TEXT NOT NULL,               -- '' for good, else as long as one server runs
+        id TEXT NOT NULL,
+        created INTEGER NOT NULL,          -- seconds since the epoch
+        model TEXT NOT NULL,
+        metadata TEXT NOT NULL,            -- JSON, as the two below
+        messages TEXT NOT NULL,
+        body TEXT NOT NULL,
+        UNIQUE (scope, id)
+    );
+    CREATE TABLE slip (                    -- deferred completions, until they are collected
+        id TEXT PRIMARY KEY,
+        created_at REAL NOT NULL,
+        owner INTEGER NOT NULL,            -- the process that works at it
+        status INTEGER,                    -- null while it does
+        body BLOB
+    );
+    """,
 )
 """Append, never edit: `PRAGMA user_version` counts them."""
 

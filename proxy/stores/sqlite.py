@@ -75,7 +75,7 @@ class Database:
 
     def find(self, key: str) -> Sequence[Row]:
         """Every recording under a fingerprint, of whatever tape, oldest first."""
-        [(version,)] = self._query("PRAGMA data_version")
+        [(version,)] = self.query("PRAGMA data_version")
         if version != self._version:
             self._version = version
             self._found.clear()
@@ -83,12 +83,13 @@ class Database:
         if rows := self._found.get(key):
             self._found.move_to_end(key)
             return rows
-        rows = list(map(row_of, self._query(f"{SELECT} WHERE key = ? ORDER BY n", key)))
+        rows = list(map(row_of, self.query(f"{SELECT} WHERE key = ? ORDER BY n", key)))
         if rows:
             self._remember(key, rows)
         return rows
 
-    def _query(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+    def query(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
+        """All rows of a query, at once. StoreUnavailable."""
         try:
             return self._reader.execute(query, parameters).fetchall()
         except sqlite3.Error as error:
@@ -103,14 +104,14 @@ class Database:
 
     def canonicals(self, tape: int) -> Iterator[tuple[str, bytes]]:
         query = "SELECT id, canonical FROM recording WHERE tape = ? ORDER BY n"
-        return iter(self._query(query, tape))
+        return iter(self.query(query, tape))
 
     def tape_named(self, name: str) -> int | None:
-        found = self._query("SELECT id FROM tape WHERE name = ?", name)
+        found = self.query("SELECT id FROM tape WHERE name = ?", name)
         return found[0][0] if found else None
 
     def has_tape(self, tape: int) -> bool:
-        return bool(self._query("SELECT 1 FROM tape WHERE id = ?", tape))
+        return bool(self.query("SELECT 1 FROM tape WHERE id = ?", tape))
 
     def touch(self, n: int, now: float) -> None:
         """Note that a recording was used; no write."""
@@ -126,6 +127,14 @@ class Database:
         self._jobs.append((job, done))
         self._wake.set()
         return await done
+
+    async def execute(self, statement: str, *parameters: object) -> None:
+        """Run one statement in the next transaction. StoreUnavailable."""
+
+        async def job(db: aiosqlite.Connection) -> None:
+            await db.execute(statement, parameters)
+
+        await self.submit(job)
 
     async def _drain(self) -> None:
         while not (self._closing and not self._jobs):

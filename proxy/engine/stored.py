@@ -1,0 +1,50 @@
+"""Answers to requests that say `store: true`, kept for the client to read back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import orjson
+
+from proxy.core.accumulate import to_json
+from proxy.core.interaction import Response
+from proxy.core.jsontext import Unfaithful, parse
+from proxy.core.normalize import is_chat
+from proxy.core.redact import Redactor
+
+from .exchange import Incoming
+
+
+class CompletionStore(Protocol):
+    async def put(
+        self, completion: Mapping[str, Any], messages: Sequence[Any], metadata: Mapping[str, str]
+    ) -> None: ...
+
+
+class Storing:
+    """`keep` what is a completion and was asked to be stored; anything else is passed over."""
+
+    def __init__(self, store: CompletionStore, redactor: Redactor) -> None:
+        self._store = store
+        self._redactor = redactor
+
+    async def keep(self, incoming: Incoming, response: Response) -> None:
+        request = incoming.request
+        if response.status != 200 or not is_chat(request.method, request.target):
+            return
+        try:
+            asked: Any = parse(request.body)
+            answer = to_json(response) if response.is_stream else response
+            completion: Any = orjson.loads(answer.body)
+        except (Unfaithful, orjson.JSONDecodeError):
+            return
+        if not isinstance(asked, dict) or asked.get("store") is not True:
+            return
+        if not isinstance(completion, dict) or not isinstance(completion.get("id"), str):
+            return
+        messages = asked.get("messages")
+        metadata = asked.get("metadata")
+        await self._store.put(
+            self._redactor.value(completion)[0],
+            self._redactor.value(messages if isinstance(messages, list) else [])[0],
+            metadata if isinstance(metadata, dict) else {},
+        )

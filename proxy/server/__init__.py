@@ -1,0 +1,132 @@
+"""HTTP at the edge: routes and handlers. The only part that knows aiohttp's server.
+
+__init__   the routes, and the handlers of /v1/ and /_deck/
+stored     the handlers of stored and deferred completions
+reading    a client's request, as the engine takes it
+writing    answers: whole, at their recorded pace, or as they come
+errors     the one place where an error becomes JSON
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, Protocol
+
+from aiohttp import web
+
+from proxy import __version__
+from proxy.core.interaction import CHAT_COMPLETIONS
+from proxy.engine.deck import Deck
+from proxy.engine.deferred import Deferred, deferral
+from proxy.engine.exchange import Exchange, Flown, Listed, Served
+from proxy.errors import ClientError
+from proxy.stores.completions import Completions
+from proxy.stores.slips import Slips
+
+from . import errors, stored
+from .reading import incoming_of
+from .writing import Pace, json_response, pass_on, serve
+
+
+class Decks(Protocol):
+    """Where a request's deck comes from."""
+
+    async def deck(self, name: str) -> Deck:
+        """The deck of cassette `name`, or the default one for the empty name. HTTPError."""
+
+
+class Keeps(NamedTuple):
+    """What is kept beside recordings; there is none of it in passthrough mode."""
+
+    completions: Completions
+    slips: Slips
+    deferred: Deferred
+
+
+class Edge(NamedTuple):
+    """What the handlers work with."""
+
+    exchange: Exchange
+    decks: Decks
+    pace: Pace
+    max_body: int
+    providers: Mapping[str, str]
+    """Base URLs that a request may choose from."""
+    keeps: Keeps | None
+    describe: Callable[[], dict[str, Any]]
+    """What `/_deck/health` tells beside the version."""
+
+
+def application(edge: Edge) -> web.Application:
+    app = web.Application(client_max_size=edge.max_body, middlewares=[errors.middleware])
+    handlers = _Handlers(edge)
+    router = app.router
+    router.add_get("/health", handlers.alive)
+    router.add_get("/_deck/health", handlers.health)
+    router.add_get("/openapi.json", handlers.openapi)
+    router.add_get("/_deck/docs", handlers.docs)
+    router.add_get("/_deck/cassettes/{name:.+}/report", handlers.report)
+    router.add_post("/_deck/cassettes/{name:.+}/rewind", handlers.rewind)
+    # A cassette's name may hold slashes; the first /v1/ ends it.
+    for prefix in ("/cassette/{name:.+?}", ""):
+        if edge.keeps:
+            stored.add_routes(
+                router, prefix, edge.keeps.completions, edge.keeps.slips, handlers.api
+            )
+        router.add_route("*", prefix + "/v1/{rest:.*}", handlers.api)
+    router.add_route("*", "/{rest:.*}", handlers.unknown)
+    return app
+
+
+class _Handlers:
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    async def api(self, request: web.Request) -> web.StreamResponse:
+        edge = self._edge
+        deck = await edge.decks.deck(request.match_info.get("name", ""))
+        incoming = await incoming_of(request, edge.providers)
+        if edge.keeps and (body := deferral(incoming.request)):
+            return json_response(await edge.keeps.deferred.accept(incoming, body, deck))
+        answer = await edge.exchange.answer(incoming, deck)
+        match answer:
+            case Served():
+                return await serve(request, answer, edge.pace)
+            case Flown():
+                return await pass_on(request, answer, edge.pace.keep_alive)
+            case Listed():
+                return json_response(answer.body, headers={"Cache-Status": answer.cache_status})
+
+    async def alive(self, request: web.Request) -> web.Response:
+        del request
+        return json_response({"status": "ok"})
+
+    async def health(self, request: web.Request) -> web.Response:
+        del request
+        return json_response({"status": "ok", "version": __version__, **self._edge.describe()})
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        del request
+        from proxy.core.openapi import document  # only for who asks
+
+        return json_response(document(__version__))
+
+    async def docs(self, request: web.Request) -> web.Response:
+        del request
+        from proxy.core.openapi import page
+
+        return web.Response(text=page(), content_type="text/html")
+
+    async def report(self, request: web.Request) -> web.Response:
+        deck = await self._edge.decks.deck(request.match_info["name"])
+        return json_response(deck.report())
+
+    async def rewind(self, request: web.Request) -> web.Response:
+        deck = await self._edge.decks.deck(request.match_info["name"])
+        await deck.refresh()
+        deck.rewind()
+        return json_response(deck.report())
+
+    async def unknown(self, request: web.Request) -> web.Response:
+        hint = "paths start with /v1/, /cassette/NAME/v1/ or /_deck/"
+        if request.path.endswith(CHAT_COMPLETIONS.removeprefix("/v1")):
+            hint = "the base_url must end in /v1"
+        raise ClientError(f"no such path: {request.path}; {hint}", code="not_found", status=404)

@@ -1,0 +1,54 @@
+"""The one place where an error becomes JSON, in the body that both SDKs read."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from uuid import uuid4
+
+from aiohttp import web
+
+from proxy.errors import ClientError, HTTPError, UsageError
+
+from .writing import REQUEST_ID, error_body, json_response
+
+log = logging.getLogger("promptdeck")
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+@web.middleware
+async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """Give each request an id, log its outcome, turn whatever goes wrong into JSON."""
+    started = time.perf_counter()
+    request[REQUEST_ID] = request.headers.get("X-Request-Id") or f"req_{uuid4().hex}"
+    try:
+        response = await handler(request)
+    except HTTPError as error:
+        response = error_response(error)
+    except UsageError as error:
+        # A cassette that has become unreadable while the server runs.
+        response = error_response(HTTPError(str(error), code="unusable"))
+    except web.HTTPException as error:
+        response = error_response(ClientError(error.reason, status=error.status))
+    except (ConnectionError, asyncio.CancelledError):
+        log.info("%s %s closed by the client", request.method, request.path)
+        raise
+    except Exception:
+        log.exception("%s %s failed", request.method, request.path)
+        response = error_response(HTTPError("promptdeck failed; its log says how"))
+    if not response.prepared:
+        response.headers.setdefault("X-Request-Id", request[REQUEST_ID])
+    took = (time.perf_counter() - started) * 1000
+    outcome = response.headers.get("Cache-Status", "")
+    log.info("%s %s %d %.1f ms %s", request.method, request.path, response.status, took, outcome)
+    return response
+
+
+def error_response(error: HTTPError) -> web.Response:
+    headers = {}
+    if error.retry is not None:
+        headers["x-should-retry"] = "true" if error.retry else "false"
+    if error.cache_status:
+        headers["Cache-Status"] = error.cache_status
+    return json_response(error_body(error), status=error.status, headers=headers)

@@ -1,0 +1,28 @@
+"""A client's request, as the engine takes it."""
+
+from collections.abc import Mapping
+
+from aiohttp import web
+
+from proxy.core.interaction import Request
+from proxy.core.providers import routed
+from proxy.engine.exchange import Incoming
+from proxy.errors import ClientError
+
+
+async def incoming_of(request: web.Request, providers: Mapping[str, str]) -> Incoming:
+    """Read the body to its end and see where the request wants to go. ClientError."""
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        limit = request.client_max_size
+        raise ClientError(
+            f"the request body is larger than server.max_body ({limit} bytes)",
+            code="too_large",
+            status=413,
+        ) from None
+    headers = tuple(request.headers.items())
+    target = request.raw_path[request.raw_path.index("/v1/") :]
+    sent = Request(request.method, target, request.headers.get("Content-Type", ""), body)
+    counted, route = routed(sent, headers, providers)
+    return Incoming(counted, headers, route)
