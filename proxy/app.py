@@ -22,9 +22,10 @@ from .core.normalize import normalize
 from .core.policy import Mode
 from .core.providers import PROVIDERS
 from .core.redact import Redactor
+from .engine.checking import Contract
 from .engine.deck import AfterLast, Deck
 from .engine.deferred import Deferred
-from .engine.exchange import NO_RULES, Exchange, Settings
+from .engine.exchange import NO_RULES, Check, Exchange, Settings
 from .engine.stored import Storing
 from .errors import BindError, ClientError, StoreError
 from .server import Edge, Keeps, application
@@ -173,6 +174,7 @@ async def serving(config: Config) -> AsyncIterator[Serving]:
             _settings(config),
             upstream.call if upstream else None,
             tasks,
+            check=_check(config),
             answered=Storing(completions, redactor_of(config)).keep if completions else None,
         )
         keeps = None
@@ -209,6 +211,12 @@ async def serving(config: Config) -> AsyncIterator[Serving]:
         parts.push_async_callback(runner.cleanup)
         port = await _listen(runner, config)
         yield Serving(config.server.host, port, counts)
+
+
+def _check(config: Config) -> Check | None:
+    """The contract's judgement. In passthrough mode upstream judges, and we say nothing."""
+    passing = config.mode is Mode.PASSTHROUGH
+    return None if passing else Contract(strict=config.contract.strict).check
 
 
 def _upstream(config: Config) -> Upstream | None:

@@ -869,3 +869,19 @@ def test_the_matching_table_names_every_field_and_every_equality() -> None:
         assert f"| {what} | `{one}` | `{other}` |" in second.splitlines()
     for table in (first, second):
         assert len({line.replace(r"\|", "").count("|") for line in table.splitlines()}) == 1
+
+
+def multipart(boundary: str, text: str = "hi", *, quoted: bool = False) -> bytes:
+    body = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+        f"{text}\r\n--{boundary}--\r\n"
+    ).encode()
+    value = f'"{boundary}"' if quoted else boundary
+    content_type = f"multipart/form-data; charset=utf-8; boundary={value}"
+    request = Request("POST", "/v1/audio/transcriptions", content_type, body)
+    return normalize(request, Rules(), Redactor.build()).canonical
+
+
+def test_the_random_boundary_of_a_form_does_not_count() -> None:
+    assert multipart("abc") == multipart("0f-1e'()+_,./:=?", quoted=True)
+    assert multipart("abc") != multipart("abc", "ho")

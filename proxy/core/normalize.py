@@ -124,7 +124,9 @@ def normalize(
     dropped: list[Dropped] = []
     body, _ = _without_secrets(request, redactor, dropped, inspect)
     variant = _variant(body) if chat else Variant.JSON
-    if not isinstance(body, bytes):
+    if isinstance(body, bytes):
+        body = _without_boundary(body, request.content_type)
+    else:
         if chat and isinstance(body, dict):
             body = _chat(body, dropped)
         body, ignored = rules.apply(body)
@@ -190,6 +192,17 @@ def _without_secrets(
         body, found = redactor.value(body)
         count += found.total()
     return body, count
+
+
+_BOUNDARY = re.compile(r'(?i)multipart/[^;]+;.*?\bboundary=(?:"([^"]+)"|([^\s;"]+))')
+
+
+def _without_boundary(body: bytes, content_type: str) -> bytes:
+    """A multipart body (RFC 2046, 5.1.1) with one boundary for all: clients draw it at random."""
+    match = _BOUNDARY.match(content_type)
+    if match is None:
+        return body
+    return body.replace(b"--" + (match[1] or match[2]).encode(), b"--boundary")
 
 
 def _parsed(body: bytes) -> JSON:

@@ -52,7 +52,9 @@ async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamR
 def _add(headers: "CIMultiDict[str]", request: web.Request, warning: str) -> None:
     headers.setdefault("X-Request-Id", request[REQUEST_ID])
     if warning:
-        headers["Warning"] = f'299 promptdeck "{warning}"'
+        # 299, miscellaneous persistent warning; a header holds ASCII, a quoted string no quotes.
+        text = warning.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
+        headers["Warning"] = f'299 promptdeck "{text}"'
 
 
 def _is_chat(request: web.Request) -> bool:

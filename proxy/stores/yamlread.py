@@ -49,7 +49,8 @@ class Reader:
         event = self._next()
         if not isinstance(event, yaml.MappingStartEvent):
             raise _refused(event, "a root that is not a mapping")
-        yield from self._keys(event)
+        for key in self._keys(event):
+            yield key.value, _line(key)
         self._next()
         if not isinstance(event := self._next(), yaml.StreamEndEvent):
             raise _refused(event, "a second document")
@@ -75,7 +76,7 @@ class Reader:
         except yaml.YAMLError as error:
             raise _unreadable(error, self._text) from None
 
-    def _keys(self, event: Any) -> Iterator[tuple[str, int]]:
+    def _keys(self, event: Any) -> Iterator[Any]:
         _check(event)
         seen: set[str] = set()
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
@@ -85,7 +86,7 @@ class Reader:
             if event.value in seen:
                 raise _refused(event, f"the key {event.value!r} for the second time")
             seen.add(event.value)
-            yield event.value, _line(event)
+            yield event
 
     def _built(self, event: Any, depth: int) -> JSON:
         _check(event)
@@ -95,8 +96,8 @@ class Reader:
             raise _refused(event, f"more than {_MAX_DEPTH} levels")
         if isinstance(event, yaml.MappingStartEvent):
             mapping = {}
-            for key, _ in self._keys(event):
-                mapping[key] = self._built(self._next(), depth + 1)
+            for key in self._keys(event):
+                mapping[key.value] = self._built(self._next(), depth + 1)
             return mapping
         values = []
         while not isinstance(event := self._next(), yaml.SequenceEndEvent):
