@@ -22,10 +22,11 @@ from .core.normalize import normalize
 from .core.policy import Mode
 from .core.providers import PROVIDERS
 from .core.redact import Redactor
+from .engine.asking import Check
 from .engine.checking import Contract
 from .engine.deck import AfterLast, Deck
 from .engine.deferred import Deferred
-from .engine.exchange import NO_RULES, Check, Exchange, Settings
+from .engine.exchange import NO_RULES, Exchange, Settings
 from .engine.stored import Storing
 from .errors import BindError, ClientError, StoreError
 from .server import Edge, Keeps, application

@@ -12,7 +12,7 @@ from yarl import URL
 from proxy.core.headers import CREDENTIALS, to_client, to_upstream
 from proxy.core.interaction import Headers, header
 from proxy.core.providers import BYOK_HEADERS
-from proxy.engine.exchange import Incoming
+from proxy.engine.asking import Incoming
 from proxy.errors import UpstreamError
 
 PLACEHOLDER_KEY = "promptdeck-placeholder-key"

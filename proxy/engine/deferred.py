@@ -16,8 +16,9 @@ from proxy.core.jsontext import Unfaithful, compact, parse
 from proxy.core.normalize import is_chat
 from proxy.errors import StoreUnavailable, UpstreamError
 
+from .asking import Incoming
 from .deck import Deck
-from .exchange import Exchange, Flown, Incoming, Listed, Served
+from .exchange import Exchange, Flown, Listed, Served
 
 
 class SlipStore(Protocol):

@@ -8,50 +8,36 @@ call upstream: `call` is None, and no branch below could reach it.
 import asyncio
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, NamedTuple, assert_never
-from urllib.parse import unquote
 
 import orjson
-import xxhash
 
 from proxy.core import headers as http
 from proxy.core.explain import Explanation, Reason, explain
 from proxy.core.fingerprint import fingerprint
-from proxy.core.interaction import Headers, Request, Response, Variant, header
-from proxy.core.normalize import Normalized, normalize
-from proxy.core.policy import Action, CacheControl, Found, Mode, decide
-from proxy.core.providers import Route
+from proxy.core.interaction import Request, Response, Variant, header
+from proxy.core.normalize import normalize
+from proxy.core.policy import Action, Found, Mode, decide
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
 from proxy.errors import CassetteMiss, HTTPError, StoreUnavailable, UpstreamError
 from proxy.stores.base import Stored
 
+from .asking import Asked, Canonicals, Check, Incoming
 from .deck import Deck, Search
 from .flight import Answer, Flight, Place
 from .idempotency import Idempotency
+from .listing import implied
 from .recorder import NotKept, Recorder, Take, response_of
 
 log = logging.getLogger("promptdeck")
 
 NO_RULES = Rules()
-_MODELS = "/v1/models/"
 _DAY = 24 * 60 * 60
 _LARGE = 64 * 1024
-_MEMO_BYTES = 32 * 1024 * 1024
-
-
-class Incoming(NamedTuple):
-    """A client's request."""
-
-    request: Request
-    """As it counts in matching."""
-    headers: Headers
-    route: Route | None = None
-    """Where it goes in place of the configured upstream, if it says so itself."""
 
 
 Call = Callable[[Incoming], AbstractAsyncContextManager[Answer]]
@@ -108,31 +94,6 @@ class Settings:
     ttl: float | None
 
 
-class _Known(NamedTuple):
-    """What does not change between requests of the same bytes."""
-
-    form: Normalized
-    key: str
-    warning: str
-
-
-class _Asked(NamedTuple):
-    """A request brought into canonical form."""
-
-    incoming: Incoming
-    form: Normalized
-    key: str
-    warning: str
-    wants: CacheControl
-
-    @property
-    def place(self) -> tuple[str, Variant]:
-        return self.key, self.form.variant
-
-
-Check = Callable[[Any], str]
-"""Judges the body of a chat completion: ClientError, or what is odd about it, or nothing."""
-
 Answered = Callable[[Incoming, Response], Awaitable[None]]
 """Told of each whole answer to a request that says `store: true`."""
 
@@ -148,7 +109,7 @@ class Exchange:
         answered: Answered | None = None,
     ) -> None:
         self.stats = Stats()
-        self._check = check
+        self._canonicals = Canonicals(settings.rules, settings.redactor, check)
         self._answered = answered
         self._first_answers: Idempotency[Served | Flight] = Idempotency(_weight)
         self._settings = settings
@@ -156,8 +117,6 @@ class Exchange:
         self._tasks = tasks
         self._recorder = Recorder(settings.redactor, settings.keep_errors)
         self._flights: dict[tuple[Deck, str, Variant], tuple[Flight, bytes]] = {}
-        self._memo: OrderedDict[tuple[str, ...], _Known] = OrderedDict()
-        self._memo_bytes = 0
         self._under_way: set[asyncio.Task[None]] = set()
         self._warned = False
 
@@ -187,7 +146,7 @@ class Exchange:
 
     async def _new_answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
         mode = self._settings.mode
-        asked = self._asked(incoming)
+        asked = self._canonicals.asked(incoming)
         search = await self._search(asked, deck)
         action = decide(mode, search.found, asked.wants)
         match action:
@@ -216,39 +175,7 @@ class Exchange:
             log.warning("%d answers were still coming at shutdown and are not recorded", len(late))
             await asyncio.wait(late)
 
-    def _asked(self, incoming: Incoming) -> _Asked:
-        wants = CacheControl.parse(
-            ",".join(value for name, value in incoming.headers if name.lower() == "cache-control")
-        )
-        return _Asked(incoming, *self._known(incoming.request), wants)
-
-    def _known(self, request: Request) -> _Known:
-        """Canonical form and fingerprint; bytes seen before are not parsed again."""
-        digest = xxhash.xxh3_128_hexdigest(request.body)
-        memo_key = (request.method, request.target, request.content_type, digest)
-        known = self._memo.get(memo_key)
-        if known:
-            self._memo.move_to_end(memo_key)
-            return known
-        known = self._normalized(request)
-        self._memo[memo_key] = known
-        self._memo_bytes += len(known.form.canonical)
-        while self._memo_bytes > _MEMO_BYTES:
-            _, old = self._memo.popitem(last=False)
-            self._memo_bytes -= len(old.form.canonical)
-        return known
-
-    def _normalized(self, request: Request) -> _Known:
-        settings, odd = self._settings, [""]
-
-        def inspect(body: Any) -> None:
-            if self._check:
-                odd.append(self._check(body))
-
-        form = normalize(request, settings.rules, settings.redactor, inspect=inspect)
-        return _Known(form, fingerprint(form.canonical, settings.rules.digest), odd[-1])
-
-    async def _search(self, asked: _Asked, deck: Deck) -> Search:
+    async def _search(self, asked: Asked, deck: Deck) -> Search:
         if self._settings.mode is Mode.RECORD:
             return Search(Found.HIT)
         try:
@@ -267,7 +194,7 @@ class Exchange:
             self._warned = True
             log.warning("%s; going on without it", error)
 
-    def _serve(self, asked: _Asked, deck: Deck, search: Search) -> Served:
+    def _serve(self, asked: Asked, deck: Deck, search: Search) -> Served:
         if search.stored is None or search.response is None:
             raise AssertionError("a hit without a recording")
         interaction = search.stored.interaction
@@ -291,11 +218,11 @@ class Exchange:
 
     # Misses
 
-    async def _refuse(self, asked: _Asked, deck: Deck, search: Search) -> Listed:
+    async def _refuse(self, asked: Asked, deck: Deck, search: Search) -> Listed:
         request = asked.incoming.request
-        if implied := _implied(request, deck):
+        if models := implied(request, deck):
             status = http.cache_status(key=asked.key, detail="listed from recordings")
-            return Listed(implied, status)
+            return Listed(models, status)
         self.stats.misses += 1
         if self._settings.mode is not Mode.REPLAY:
             stale = HTTPError(
@@ -316,7 +243,7 @@ class Exchange:
         miss.cache_status = http.cache_status(key=asked.key, detail=search.reason)
         raise miss
 
-    async def _explain(self, asked: _Asked, deck: Deck, search: Search) -> Explanation:
+    async def _explain(self, asked: Asked, deck: Deck, search: Search) -> Explanation:
         recorded = list(deck.canonicals())
         return await asyncio.to_thread(
             explain,
@@ -330,7 +257,7 @@ class Exchange:
 
     # Upstream
 
-    def _forward(self, asked: _Asked, deck: Deck, search: Search, *, store: bool) -> Flown:
+    def _forward(self, asked: Asked, deck: Deck, search: Search, *, store: bool) -> Flown:
         mode = self._settings.mode
         why = http.FORWARDED[search.found]
         if search.requested:
@@ -364,7 +291,7 @@ class Exchange:
         cache_status: str,
         *,
         keep_bytes: int,
-        record: tuple[_Asked, Deck] | None = None,
+        record: tuple[Asked, Deck] | None = None,
     ) -> Flown:
         if self._call is None:
             raise AssertionError("replay never goes upstream")
@@ -387,7 +314,7 @@ class Exchange:
         flight: Flight,
         call: AbstractAsyncContextManager[Answer],
         incoming: Incoming,
-        record: tuple[_Asked, Deck] | None,
+        record: tuple[Asked, Deck] | None,
     ) -> None:
         started = time.time()
         try:
@@ -407,12 +334,12 @@ class Exchange:
             if record:
                 self._landed(flight, *record)
 
-    def _landed(self, flight: Flight, asked: _Asked, deck: Deck) -> None:
+    def _landed(self, flight: Flight, asked: Asked, deck: Deck) -> None:
         place = (deck, *asked.place)
         if self._flights.get(place, (None,))[0] is flight:
             del self._flights[place]
 
-    async def _keep(self, flight: Flight, asked: _Asked, deck: Deck, started: float) -> None:
+    async def _keep(self, flight: Flight, asked: Asked, deck: Deck, started: float) -> None:
         settings, incoming = self._settings, asked.incoming
         head = await flight.head()
         request = incoming.request
@@ -457,32 +384,3 @@ def _wants_a_day(body: bytes) -> bool:
     except orjson.JSONDecodeError:
         return False
     return isinstance(value, dict) and value.get("prompt_cache_retention") == "24h"
-
-
-def _implied(request: Request, deck: Deck) -> dict[str, Any] | None:
-    """The answer to `GET /v1/models` or `/v1/models/ID` that the recordings imply, if any."""
-    path = request.target.partition("?")[0]
-    if request.method != "GET" or not (path + "/").startswith(_MODELS):
-        return None
-    models = _models(deck)
-    name = unquote(path.removeprefix(_MODELS.rstrip("/")).removeprefix("/"))
-    if not name:
-        return {"object": "list", "data": list(models.values())}
-    return models.get(name)
-
-
-def _models(deck: Deck) -> dict[str, dict[str, Any]]:
-    """The models that the recordings name, each as `GET /v1/models/ID` has it."""
-    found = set()
-    for _, canonical in deck.canonicals():
-        try:
-            value = orjson.loads(canonical.partition(b"\n")[2])
-        except orjson.JSONDecodeError:
-            continue
-        model = value.get("model") if isinstance(value, dict) else None
-        if isinstance(model, str):
-            found.add(model)
-    return {
-        name: {"id": name, "object": "model", "created": 0, "owned_by": "promptdeck"}
-        for name in sorted(found)
-    }

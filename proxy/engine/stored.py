@@ -11,7 +11,7 @@ from proxy.core.jsontext import Unfaithful, parse
 from proxy.core.normalize import is_chat
 from proxy.core.redact import Redactor
 
-from .exchange import Incoming
+from .asking import Incoming
 
 
 class CompletionStore(Protocol):

@@ -6,7 +6,7 @@ from aiohttp import web
 
 from proxy.core.interaction import Request
 from proxy.core.providers import routed
-from proxy.engine.exchange import Incoming
+from proxy.engine.asking import Incoming
 from proxy.errors import ClientError
 
 
