@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODEL_VENV := .model
 
-.PHONY: help demo test check format bench cassettes clean
+.PHONY: help demo test check conformance format bench cassettes clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,6 +31,9 @@ check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+conformance: $(READY)  ## the SDKs' own test suites against promptdeck (a few minutes)
+	$(BIN)/python tests/conformance/run.py
+
 format: $(READY)  ## format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -48,4 +51,4 @@ $(MODEL_VENV)/.ready:
 	@touch $@
 
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) $(MODEL_VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(MODEL_VENV) .conformance .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

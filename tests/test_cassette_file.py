@@ -205,10 +205,23 @@ def test_who_leaves_takes_the_comments_about_it_along(path):
 
 
 def test_a_file_without_its_last_line_end_gets_it_back(path):
-    saved(path, interaction("a"))
-    path.write_text(path.read_text().rstrip("\n"))
-    saved(path, interaction("b"))
-    assert len(read(path)) == 2
+    saved(path, conversation(1), conversation(2))
+    whole_text = path.read_text()
+    path.write_text(whole_text.rstrip("\n"))
+    [one] = saved(path, conversation(3))
+    assert path.read_text().replace("\n" + dump(one), "") == whole_text
+
+
+def test_comments_stay_where_the_fields_have_another_order(path):
+    hand_edited(path)
+    before = read(path)
+    line = f"  key: {before[0].key}\n"
+    text = path.read_text().replace(line, "", 1)
+    path.write_text(text.replace("\n# The hard case", f"\n{line}# The hard case", 1))
+    assert read(path) == before
+    done = save(path, [new(before[0], replace=True)])
+    assert done.gone == [before[0].id]
+    assert "# The hard case" in path.read_text()
 
 
 def test_a_file_with_windows_line_ends_keeps_its_comments(path):
@@ -282,6 +295,7 @@ def test_replace_spares_what_comes_in_the_same_save(path):
         lambda text: text.replace("\n- id", "\n<<<<<<< HEAD\n- id", 1),
         lambda text: text.replace("\n- id", "\n=======\n- id", 1),
         lambda text: text + "other: 1\n",
+        lambda text: text + "other:\n  id: a\n  key: b\n  variant: c\n",
         lambda text: text.replace("promptdeck: 1", "promptdeck: 2"),
         lambda text: text.replace("promptdeck: 1\n", ""),
         lambda text: text.replace("- id:", "- name:"),
@@ -308,7 +322,7 @@ def test_a_recording_that_cannot_be_written_leaves_the_file_as_it_was(path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def run(script, *argv, **options):
+def run(script, *argv):
     """A process of its own, in which `path`, `new`, `save` and more are ready."""
     prelude = (
         "import os, resource, sys; from pathlib import Path; path = Path(sys.argv[1])\n"
@@ -317,10 +331,20 @@ def run(script, *argv, **options):
     return subprocess.Popen(
         [sys.executable, "-c", prelude + script, *map(str, argv)],
         cwd=Path(__file__).parent.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        **options,
     )
+
+
+def start_together(processes):
+    """Let processes that say `ready` go on at once: starting takes longer than what they do."""
+    for process in processes:
+        assert process.stdout.readline() == "ready\n"
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()
 
 
 def test_a_full_disk_leaves_the_file_as_it_was(path):
@@ -373,9 +397,13 @@ def test_a_new_file_obeys_the_umask(path):
 
 
 def test_processes_that_save_at_once_lose_nothing(path):
-    script = "for n in map(int, sys.argv[2:]):\n    save(path, [new(conversation(n))])"
+    script = (
+        "print('ready', flush=True); input()\n"
+        "for n in map(int, sys.argv[2:]):\n    save(path, [new(conversation(n))])"
+    )
     turns = [range(start, 40, 4) for start in range(4)]
     processes = [run(script, path, *turn) for turn in turns]
+    start_together(processes)
     assert [process.communicate()[1] for process in processes] == [""] * 4
     assert sorted(map(repr, map(nameless, read(path)))) == sorted(
         repr(nameless(conversation(n))) for n in range(40)

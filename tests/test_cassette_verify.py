@@ -96,7 +96,7 @@ def test_a_time_that_would_not_be_written_again_is_found(path):
     assert "cannot be written as YAML without loss" in problem.text
 
 
-IN_TWO = (chunk({"content": KEY[:20]}), chunk({"content": KEY[20:]}), chunk({}, "stop"))
+IN_TWO = (chunk({"content": KEY[:8]}), chunk({"content": KEY[8:]}), chunk({}, "stop"))
 SPREAD = Response(
     200,
     (("content-type", "text/event-stream"),),

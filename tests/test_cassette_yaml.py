@@ -291,7 +291,7 @@ def test_a_problem_is_told_with_file_and_line(text, line, problem):
 
 
 def test_base64_must_be_base64():
-    text = dump(answer_of(b"\xff" * 10)).replace("////", "//*/", 1)
+    text = dump(answer_of(b"\xff" * 10)).replace("////", "//*//", 1)
     with pytest.raises(CassetteError, match="base64"):
         load(HEADER + text)
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from proxy.config import settings_table
+from proxy.core.contract import fields_table
 from proxy.core.normalize import matching_table
 from proxy.core.policy import modes_table
 
@@ -20,7 +21,12 @@ from .command import environment
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-TABLES = {"modes": modes_table, "matching": matching_table, "settings": settings_table}
+TABLES = {
+    "modes": modes_table,
+    "matching": matching_table,
+    "settings": settings_table,
+    "fields": fields_table,
+}
 
 
 @pytest.mark.parametrize("name", TABLES)

@@ -154,7 +154,12 @@ async def test_closing_writes_all_that_is_queued(path):
     async with asyncio.TaskGroup() as tasks:
         async with Database(path, tasks, 10**9) as database:
             tape = await database.cache_tape()
-            puts = [tasks.create_task(put(tape, conversation(n))) for n in range(50)]
+            puts = [tasks.create_task(put(tape, conversation(n))) for n in range(25)]
+            await asyncio.sleep(0)
+            while database._jobs:
+                await asyncio.sleep(0)
+            # The first are being written; these come behind.
+            puts += [tasks.create_task(put(tape, conversation(n))) for n in range(25, 50)]
             await asyncio.sleep(0)
         assert count(path) == 50
         with pytest.raises(StoreUnavailable, match="is being closed"):
@@ -485,7 +490,7 @@ async def database(path):
 
 async def test_an_index_that_is_there_is_taken(database):
     first = await database.index("x", "", [stored(interaction())])
-    assert await database.index("x", "", []) == first
+    assert await database.index("x", "", [stored(interaction())]) == first
     assert database.tape_named("x") == first
     assert len(found(Tape(database, (first,)), interaction())) == 1
 

@@ -1,6 +1,7 @@
 """The way upstream: whose key is sent, and what is never sent."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
@@ -87,3 +88,26 @@ async def test_nothing_is_opened_before_the_first_call() -> None:
     upstream = Upstream("http://127.0.0.1:9/v1", None, None, None)
     await upstream.close()
     assert upstream.calls == 0
+
+
+async def test_a_proxy_of_the_environment_is_used_and_no_proxy_heeded(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deck = await start(mode="passthrough", upstream="http://far.example/v1")
+    monkeypatch.setenv("http_proxy", deck.upstream.url.removesuffix("/v1"))
+    monkeypatch.setenv("no_proxy", "near.example")
+    assert (await deck.chat()).status == 200
+    # A forward proxy is asked for the absolute URL.
+    assert deck.upstream.seen[0].headers["Host"] == "far.example"
+    near = await start(mode="passthrough", upstream="http://near.example:9/v1")
+    assert (await near.chat()).status == 502
+
+
+async def test_a_netrc_of_the_user_is_not_read(
+    start: Start, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "netrc").write_text("default login someone password hush")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    deck = await start(mode="passthrough")
+    assert (await deck.chat(headers={"Authorization": "Bearer k"})).status == 200
+    assert deck.upstream.seen[0].headers["Authorization"] == "Bearer k"

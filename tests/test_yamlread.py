@@ -82,7 +82,7 @@ def test_every_key_is_text(key):
         ("a: " + "1" * 5000, 1, "64 bits"),
         ("a: 'open\n", 2, "unexpected end of stream"),
         ("a: [1\nb: 2", 2, "expected ',' or ']'"),
-        ("é: 1\nb: \x07", 2, "the character #x07"),
+        ("é: éééé\nb: \x07\n\n\n\n\n", 2, "the character #x07"),
         ("a: |\n  b\n\tc: 1", 3, "a tab character"),
         ("a: " + "[" * 100_000, 1, "levels"),
         ("a: " + "{a: " * 100_000, 1, "levels"),

@@ -55,3 +55,5 @@ def log_to_stderr(level: str) -> None:
     logger = logging.getLogger("promptdeck")
     logger.addHandler(handler)
     logger.setLevel(level.upper())
+    # Of a malformed request it would print a traceback; its sender gets a 400, and ours are logged.
+    logging.getLogger("aiohttp").setLevel(logging.CRITICAL)

@@ -46,9 +46,10 @@ class Field(NamedTuple):
     deprecated: bool = False
 
 
-def _options(**known: Schema) -> Schema:
+def _options(name: str, **known: Schema) -> Schema:
     """An object that is typed as free and documented to hold these."""
-    return nullable(Object({}, {key: Advised(nullable(item)) for key, item in known.items()}))
+    advised = {key: Advised(nullable(item)) for key, item in known.items()}
+    return nullable(Object({}, advised, name=name))
 
 
 _COMMON = "all"
@@ -79,7 +80,7 @@ FIELDS: Mapping[str, Field] = {
     ),
     "stream": Field(MAYBE_BOOLEAN, _COMMON, "Answer as server-sent events.", default=False),
     "stream_options": Field(
-        _options(include_usage=Boolean(), include_obfuscation=Boolean()),
+        _options("StreamOptions", include_usage=Boolean(), include_obfuscation=Boolean()),
         "OpenAI",
         "With `include_usage` a last chunk tells the usage.",
     ),
@@ -108,7 +109,7 @@ FIELDS: Mapping[str, Field] = {
     "tool_config": Field(MAYBE_FREE, "Google", "How tools are called."),
     "functions": Field(nullable(ListOf(tools.FUNCTION)), "OpenAI", "Use `tools`.", deprecated=True),
     "function_call": Field(
-        nullable(Either(TEXT, Object({"name": TEXT}))),
+        nullable(Either(TEXT, Object({"name": TEXT}, name="FunctionName"))),
         "OpenAI",
         "Use `tool_choice`.",
         deprecated=True,
@@ -191,6 +192,7 @@ FIELDS: Mapping[str, Field] = {
     "output_config": Field(MAYBE_FREE, "Anthropic", "Effort and format under Anthropic's names."),
     "search_parameters": Field(
         _options(
+            "SearchParameters",
             mode=Text(["off", "auto", "on"]),
             sources=ListOf(FREE),
             from_date=TEXT,
@@ -202,7 +204,11 @@ FIELDS: Mapping[str, Field] = {
         "What live search looks for.",
     ),
     "web_search_options": Field(
-        _options(search_context_size=Text(["low", "medium", "high"]), user_location=FREE),
+        _options(
+            "WebSearchOptions",
+            search_context_size=Text(["low", "medium", "high"]),
+            user_location=FREE,
+        ),
         "OpenAI",
         "How the web is searched.",
     ),

@@ -23,6 +23,7 @@ _PARTS = {
                 Object(
                     {"url": Text(about="An http(s) or data URL.")},
                     {"detail": nullable(Text(["auto", "low", "high", "original"]))},
+                    name="ImageURL",
                 ),
             )
         },
@@ -31,13 +32,23 @@ _PARTS = {
     "input_audio": Object(
         {
             "input_audio": Either(
-                TEXT, Object({"data": Text(about="Base64.")}, {"format": Text(["wav", "mp3"])})
+                TEXT,
+                Object(
+                    {"data": Text(about="Base64.")},
+                    {"format": nullable(Text(["wav", "mp3"]))},
+                    asked=["format"],
+                    name="InputAudio",
+                ),
             )
         },
         name="AudioPart",
     ),
     "file": Object(
-        {"file": Object({}, dict.fromkeys(["file_data", "file_id", "filename"], MAYBE_TEXT))},
+        {
+            "file": Object(
+                {}, dict.fromkeys(["file_data", "file_id", "filename"], MAYBE_TEXT), name="File"
+            )
+        },
         name="FilePart",
     ),
     "refusal": Object({"refusal": TEXT}, name="RefusalPart"),

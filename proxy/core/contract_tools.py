@@ -34,6 +34,7 @@ TOOL = Tagged(
                         "parameters": nullable(MapOf(ANYTHING, about="JSON Schema.")),
                         "strict": MAYBE_BOOLEAN,
                     },
+                    name="ToolFunction",
                 )
             },
             name="FunctionTool",
@@ -175,6 +176,7 @@ RESPONSE_FORMAT = Tagged(
                 "json_schema": Object(
                     {"name": _FUNCTION_NAME},
                     {"description": MAYBE_TEXT, "schema": MAYBE_FREE, "strict": MAYBE_BOOLEAN},
+                    name="NamedSchema",
                 )
             }
         ),
@@ -197,9 +199,10 @@ AUDIO = Object(
     {
         "voice": Either(TEXT, Object({"id": TEXT})),
         "format": Enum("wav aac mp3 flac opus pcm16".split()),
-    }
+    },
+    name="AudioOutput",
 )
-PREDICTION = Object({"type": Enum(["content"]), "content": TEXT_OR_PARTS})
+PREDICTION = Object({"type": Enum(["content"]), "content": TEXT_OR_PARTS}, name="Prediction")
 _HARMS = """UNSPECIFIED DEROGATORY TOXICITY VIOLENCE SEXUAL MEDICAL DANGEROUS HARASSMENT
     HATE_SPEECH SEXUALLY_EXPLICIT DANGEROUS_CONTENT CIVIC_INTEGRITY""".split()
 SAFETY_SETTING = Object(

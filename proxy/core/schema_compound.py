@@ -151,7 +151,7 @@ class Object(Schema):
 
     @property
     def advice(self) -> str:
-        return f"with {' and '.join(self.asked)}" if self.asked else ""
+        return f"{' and '.join(self.asked)} required" if self.asked else ""
 
     def _bare(self, shapes: dict[str, Shape]) -> Shape:
         properties = {key: schema.shape(shapes) for key, schema in self.fields.items()}

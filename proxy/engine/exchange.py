@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple, assert_never
 
 import orjson
@@ -60,6 +61,8 @@ class Flown(NamedTuple):
     place: Place
     cache_status: str
     warning: str = ""
+    end_counts: bool = False
+    """Whether the end means more than the last byte: that the answer has been stored."""
 
 
 class Listed(NamedTuple):
@@ -151,7 +154,7 @@ class Exchange:
         action = decide(mode, search.found, asked.wants)
         match action:
             case Action.SERVE:
-                return self._serve(asked, deck, search)
+                return await self._serve(asked, deck, search)
             case Action.REFUSE:
                 return await self._refuse(asked, deck, search)
             case Action.FORWARD | Action.STORE:
@@ -194,7 +197,7 @@ class Exchange:
             self._warned = True
             log.warning("%s; going on without it", error)
 
-    def _serve(self, asked: Asked, deck: Deck, search: Search) -> Served:
+    async def _serve(self, asked: Asked, deck: Deck, search: Search) -> Served:
         if search.stored is None or search.response is None:
             raise AssertionError("a hit without a recording")
         interaction = search.stored.interaction
@@ -206,15 +209,30 @@ class Exchange:
         status = http.cache_status("hit", key=asked.key, detail=detail)
         age = max(0, int(time.time() - interaction.recorded_at))
         if self._is_to_be_stored(asked.incoming):
-            self._start(self._tell(asked.incoming, search.response))
+            await self._tell(asked.incoming, search.response)
         return Served(search.response, status, age, asked.warning)
 
     def _is_to_be_stored(self, incoming: Incoming) -> bool:
         return self._answered is not None and b'"store"' in incoming.request.body
 
     async def _tell(self, incoming: Incoming, response: Response) -> None:
-        if self._answered:
+        """Have an answer stored before its client can ask for it. Failing at that harms nobody."""
+        if self._answered is None:
+            return
+        try:
             await self._answered(incoming, response)
+        except StoreUnavailable as error:
+            log.error("not stored: %s", error)  # noqa: TRY400  the message says it all
+
+    async def _tell_of_flight(self, flight: Flight, incoming: Incoming) -> None:
+        if not flight.whole:
+            return
+        try:
+            response = response_of(await flight.head(), flight.chunks)
+        except NotKept as reason:
+            log.info("not stored: %s", reason)
+        else:
+            await self._tell(incoming, response)
 
     # Misses
 
@@ -301,7 +319,7 @@ class Exchange:
         flight.task = self._start(self._run(flight, self._call(incoming), incoming, record))
         # A task that is cancelled before its first step never runs: its readers must not hang.
         flight.task.add_done_callback(lambda _: flight.end(UpstreamError("dropped")))
-        return Flown(flight, place, cache_status)
+        return Flown(flight, place, cache_status, end_counts=self._is_to_be_stored(incoming))
 
     def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = self._tasks.create_task(work)
@@ -318,9 +336,10 @@ class Exchange:
     ) -> None:
         started = time.time()
         try:
-            await flight.pump(call)
-            if flight.ended_well and flight.whole and self._is_to_be_stored(incoming):
-                await self._tell(incoming, response_of(await flight.head(), flight.chunks))
+            stored = self._is_to_be_stored(incoming)
+            await flight.pump(
+                call, partial(self._tell_of_flight, flight, incoming) if stored else None
+            )
             if record and not flight.failed:
                 await self._keep(flight, *record, started)
         except NotKept as reason:

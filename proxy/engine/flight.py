@@ -10,7 +10,7 @@ upstream and memory stays bounded.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import NamedTuple, Protocol
 
@@ -109,8 +109,15 @@ class Flight:
 
     # The upstream's side
 
-    async def pump(self, call: AbstractAsyncContextManager[Answer]) -> None:
-        """Read upstream to its end; errors go to the readers."""
+    async def pump(
+        self,
+        call: AbstractAsyncContextManager[Answer],
+        before_end: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """Read upstream to its end; errors go to the readers.
+
+        `before_end` is awaited when all has come, before the readers are told so.
+        """
         started = self._clock()
         try:
             async with call as answer:
@@ -119,6 +126,8 @@ class Flight:
                     self._append(Chunk(round((self._clock() - started) * 1000), data))
                     while self._ahead() > WINDOW:
                         await self._room()
+            if before_end:
+                await before_end()
         except UpstreamError as error:
             self.end(error)
         except BaseException as error:

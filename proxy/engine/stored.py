@@ -39,7 +39,7 @@ class Storing:
             return
         if not isinstance(asked, dict) or asked.get("store") is not True:
             return
-        if not isinstance(completion, dict) or not isinstance(completion.get("id"), str):
+        if not (isinstance(completion, dict) and isinstance(completion.get("id"), str)):
             return
         messages = asked.get("messages")
         metadata = asked.get("metadata")

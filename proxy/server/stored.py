@@ -77,8 +77,8 @@ class _Stored:
 
 def _page(request: web.Request) -> Page:
     limit, order = request.query.get("limit", "20"), request.query.get("order", "asc")
-    if not (limit.isascii() and limit.isdecimal() and 1 <= int(limit) <= _MOST):
-        raise ClientError(f"limit is a number from 1 to {_MOST}, not {limit!r}", param="limit")
+    if not (limit.isascii() and limit.isdecimal() and int(limit) <= _MOST):
+        raise ClientError(f"limit is a number from 0 to {_MOST}, not {limit!r}", param="limit")
     if order not in ("asc", "desc"):
         raise ClientError(f"order is asc or desc, not {order!r}", param="order")
     return Page(request.query.get("after", ""), int(limit), order == "desc")

@@ -97,6 +97,9 @@ async def pass_on(
             raise
         headers = CIMultiDict(to_client(head.headers))
         headers["Cache-Status"] = flown.cache_status
+        if flown.end_counts:
+            # A client that knows the length would not wait for the end.
+            headers.popall("Content-Length", None)
         _add(headers, request, flown.warning)
         stream = web.StreamResponse(status=head.status, headers=headers)
         await stream.prepare(request)

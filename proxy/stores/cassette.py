@@ -187,7 +187,6 @@ class Shelf:
         self._canon = canon
         self._cassettes: dict[str, Cassette] = {}
         self._tape = Tape(database, ())
-        self._refreshing = asyncio.Lock()
 
     @property
     def exists(self) -> bool:
@@ -195,16 +194,13 @@ class Shelf:
 
     async def refresh(self) -> bool:
         """Follow the folder: files that came, went or changed."""
-        async with self._refreshing:
-            present = await asyncio.to_thread(names, self._folder)
-            moved = self._cassettes.keys() != set(present)
-            self._cassettes = {
-                name: self._cassettes.get(name) or self._new(name) for name in present
-            }
-            for cassette in self._cassettes.values():
-                moved |= await cassette.refresh()
-            tapes = (tape for cassette in self._cassettes.values() for tape in cassette.tapes)
-            self._tape = Tape(self._database, tuple(tapes))
+        present = names(self._folder)
+        moved = self._cassettes.keys() != set(present)
+        self._cassettes = {name: self._cassettes.get(name) or self._new(name) for name in present}
+        for cassette in self._cassettes.values():
+            moved |= await cassette.refresh()
+        tapes = (tape for cassette in self._cassettes.values() for tape in cassette.tapes)
+        self._tape = Tape(self._database, tuple(tapes))
         return moved
 
     def _new(self, name: str) -> Cassette:

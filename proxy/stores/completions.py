@@ -41,13 +41,14 @@ class Completions:
         self, completion: Mapping[str, Any], messages: Sequence[Any], metadata: Mapping[str, str]
     ) -> None:
         """Keep a completion; the same id again replaces it."""
+        created, model = completion.get("created"), completion.get("model")
         await self._database.execute(
             "INSERT OR REPLACE INTO completion"
             " (scope, id, created, model, metadata, messages, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
             self._scope,
             completion["id"],
-            completion.get("created") or 0,
-            completion.get("model") or "",
+            created if isinstance(created, int) else 0,
+            model if isinstance(model, str) else "",
             _text(metadata),
             _text(messages),
             _text(completion),

@@ -46,6 +46,7 @@ MIGRATIONS = (
         body BLOB NOT NULL
     );
     CREATE INDEX recording_by_key ON recording (key, n);
+    CREATE INDEX recording_by_id ON recording (id);
     CREATE INDEX recording_by_use ON recording (tape, used_at);
     """,
     """

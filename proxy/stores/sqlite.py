@@ -231,7 +231,7 @@ class Database:
             if tape is None or done is not None:
                 return done
             await db.executemany(
-                "DELETE FROM recording WHERE tape = ? AND id = ?", [(tape, old) for old in gone]
+                "DELETE FROM recording WHERE +tape = ? AND id = ?", [(tape, old) for old in gone]
             )
             await _insert(db, tape, rows)
             await db.execute("UPDATE tape SET name = ? WHERE id = ?", (after, tape))
@@ -310,7 +310,8 @@ async def _forget(db: aiosqlite.Connection, source: str) -> None:
 
 
 async def _drop(db: aiosqlite.Connection, tape: int, key: str, variant: Variant) -> None:
-    where = "WHERE tape = ? AND key = ? AND variant = ?"
+    # The plus keeps SQLite from the index by tape, which would read the whole cache.
+    where = "WHERE +tape = ? AND key = ? AND variant = ?"
     query = f"SELECT coalesce(sum(bytes), 0) FROM recording {where}"
     [(weight,)] = await db.execute_fetchall(query, (tape, key, variant))
     await db.execute(f"DELETE FROM recording {where}", (tape, key, variant))
@@ -318,7 +319,7 @@ async def _drop(db: aiosqlite.Connection, tape: int, key: str, variant: Variant)
 
 
 async def _last_ordinal(db: aiosqlite.Connection, tape: int, key: str) -> int:
-    query = "SELECT id FROM recording WHERE tape = ? AND key = ?"
+    query = "SELECT id FROM recording WHERE +tape = ? AND key = ?"
     rows = await db.execute_fetchall(query, (tape, key))
     return max((int(name.rpartition("-")[2]) for (name,) in rows), default=0)
 
