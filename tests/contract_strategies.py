@@ -108,7 +108,7 @@ def _(schema: Tagged):
 
 
 def _of(fields):
-    return {key: st.deferred(lambda item=item: values(item)) for key, item in fields.items()}
+    return {key: values(item) for key, item in fields.items()}
 
 
 def with_strangers(strategy):
@@ -117,11 +117,14 @@ def with_strangers(strategy):
     return st.builds(dict.__or__, strangers, strategy)
 
 
+_FIELD_VALUES = {name: values(field.schema) for name, field in FIELDS.items()}
+
+
 @st.composite
 def requests(draw, most=5):
     """Bodies of chat completion requests without a violation."""
     names = draw(st.lists(st.sampled_from([*FIELDS]), max_size=most, unique=True))
-    return {name: draw(values(FIELDS[name].schema)) for name in {"model", *names}}
+    return {name: draw(_FIELD_VALUES[name]) for name in dict.fromkeys(["model", *names])}
 
 
 def places(schema: Schema, value, path=()):

@@ -4,8 +4,11 @@ import asyncio
 import json  # noqa: TID251  providers write JSON in the standard library's styles, too
 import random
 import re
+import subprocess
+import sys
 from contextlib import asynccontextmanager
 from dataclasses import replace as changed
+from pathlib import Path
 
 import orjson
 from hypothesis import strategies as st
@@ -273,3 +276,43 @@ def conversation(n):
     """The n-th of many recordings that resemble nothing but one another, about 3 KB long."""
     words = random.Random(n).choices("to be or not that is the question".split(), k=400)
     return interaction(f"Question {n}\n{' '.join(words)}", " ".join(words[:60]), stream=n % 2 == 0)
+
+
+# Other processes
+
+_PRELUDE = """
+import asyncio, os, resource, sys
+from pathlib import Path
+from proxy.stores.cassette import Cassette
+from proxy.stores.cassette_file import save
+from proxy.stores.sqlite import clear
+from tests.recordings import *
+path = Path(sys.argv[1])
+"""
+
+
+def python(script, path, *argv):
+    """A process of its own that runs `script`, which has `path` and all of this module."""
+    return subprocess.Popen(
+        [sys.executable, "-c", _PRELUDE + script, *map(str, (path, *argv))],
+        cwd=Path(__file__).parent.parent,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def ready():
+    """In such a process: wait for the others. Starting takes longer than what they are to do."""
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    sys.stdin.readline()
+
+
+def start_together(processes):
+    for process in processes:
+        assert process.stdout.readline() == "ready\n", process.communicate()
+    for process in processes:
+        process.stdin.write("\n")
+        process.stdin.flush()

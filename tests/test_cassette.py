@@ -2,9 +2,6 @@
 
 import asyncio
 import os
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
@@ -25,6 +22,8 @@ from .recordings import (
     new,
     of,
     opened,
+    python,
+    start_together,
     stored,
     whole,
 )
@@ -291,27 +290,17 @@ async def test_a_dropped_index_is_never_taken_for_that_of_another_file(path, tmp
 
 async def test_processes_that_record_into_one_cassette_lose_nothing(path, tmp_path):
     script = """
-import asyncio, sys
-from pathlib import Path
-from proxy.stores.cassette import Cassette
-from tests.recordings import *
-async def main(store, path, start):
+async def main(store, start):
+    ready()
     async with opened(Path(store)) as database:
-        cassette = await Cassette.open("x", Path(path), database, canon())
+        cassette = await Cassette.open("x", path, database, canon())
         for n in range(int(start), 24, 3):
             kept = await cassette.put(*stored(conversation(n)), replace=False)
             assert [row.interaction for row in cassette.find(stored(kept)[0])] == [kept]
-asyncio.run(main(*sys.argv[1:]))
+asyncio.run(main(*sys.argv[2:]))
 """
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(tmp_path / "store.db"), str(path), str(start)],
-            cwd=Path(__file__).parent.parent,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for start in range(3)
-    ]
+    processes = [python(script, path, tmp_path / "store.db", start) for start in range(3)]
+    start_together(processes)
     assert [process.communicate()[1] for process in processes] == [""] * 3
     async with opened(tmp_path / "store.db") as database:
         cassette = await open_(path, database)
@@ -439,19 +428,20 @@ async def test_who_gives_up_waiting_leaves_the_others_alone(cassette, path):
 
 
 async def test_what_another_writes_while_a_save_is_indexed_is_followed(path, database):
-    theirs = []
+    armed, theirs = [], []
 
     def canonical(request):
         # The index of a save asks for this right after the file is in its place.
-        if path.exists() and not theirs:
+        if armed:
+            armed.pop()
             theirs.extend(saved(path, interaction("theirs")))
         return canon().canonical(request)
 
-    laws = canon()._replace(canonical=canonical)
-    cassette = await Cassette.open("x", path, database, laws)
-    saved(path.with_name("y.yaml"), interaction("unrelated"))
+    cassette = await Cassette.open("x", path, database, canon()._replace(canonical=canonical))
+    await put(cassette, interaction("first"))
+    armed.append(True)
     await put(cassette, interaction("mine"))
-    await cassette.refresh()
+    assert await cassette.refresh() is True
     assert found(cassette, theirs[0]) == theirs
 
 

@@ -5,9 +5,7 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import threading
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -30,6 +28,8 @@ from .recordings import (
     nameless,
     new,
     of,
+    python,
+    start_together,
     whole,
 )
 
@@ -128,7 +128,7 @@ def test_an_id_of_digits_only_is_counted_on_too(path):
     assert save(path, [new(digits, replace=True)]).gone == [one.id for one in made]
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)
 @given(st.permutations(range(6)))
 def test_whatever_the_order_of_saves_the_file_is_the_same(tmp_path_factory, turns):
     path = tmp_path_factory.mktemp("order") / "x.yaml"
@@ -322,31 +322,6 @@ def test_a_recording_that_cannot_be_written_leaves_the_file_as_it_was(path):
     assert list(path.parent.iterdir()) == [path]
 
 
-def run(script, *argv):
-    """A process of its own, in which `path`, `new`, `save` and more are ready."""
-    prelude = (
-        "import os, resource, sys; from pathlib import Path; path = Path(sys.argv[1])\n"
-        "from proxy.stores.cassette_file import *\nfrom tests.recordings import *\n"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", prelude + script, *map(str, argv)],
-        cwd=Path(__file__).parent.parent,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def start_together(processes):
-    """Let processes that say `ready` go on at once: starting takes longer than what they do."""
-    for process in processes:
-        assert process.stdout.readline() == "ready\n"
-    for process in processes:
-        process.stdin.write("\n")
-        process.stdin.flush()
-
-
 def test_a_full_disk_leaves_the_file_as_it_was(path):
     saved(path, *map(conversation, range(3)))
     before = path.read_bytes()
@@ -355,7 +330,7 @@ def test_a_full_disk_leaves_the_file_as_it_was(path):
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before)}, {len(before)}))\n"
         "save(path, [new(conversation(9))])"
     )
-    process = run(script, path)
+    process = python(script, path)
     _, error = process.communicate()
     assert "OSError: [Errno 27] File too large" in error
     assert path.read_bytes() == before
@@ -391,18 +366,15 @@ def test_permissions_and_links_stay(path, tmp_path):
 
 
 def test_a_new_file_obeys_the_umask(path):
-    process = run("os.umask(0o027)\nsave(path, [new(interaction())])", path)
+    process = python("os.umask(0o027)\nsave(path, [new(interaction())])", path)
     process.communicate()
     assert path.stat().st_mode & 0o777 == 0o640
 
 
 def test_processes_that_save_at_once_lose_nothing(path):
-    script = (
-        "print('ready', flush=True); input()\n"
-        "for n in map(int, sys.argv[2:]):\n    save(path, [new(conversation(n))])"
-    )
+    script = "ready()\nfor n in map(int, sys.argv[2:]):\n    save(path, [new(conversation(n))])"
     turns = [range(start, 40, 4) for start in range(4)]
-    processes = [run(script, path, *turn) for turn in turns]
+    processes = [python(script, path, *turn) for turn in turns]
     start_together(processes)
     assert [process.communicate()[1] for process in processes] == [""] * 4
     assert sorted(map(repr, map(nameless, read(path)))) == sorted(
@@ -430,7 +402,7 @@ def test_a_reader_sees_the_file_before_or_after_a_save_and_nothing_between(path)
 
 def test_a_process_killed_while_saving_leaves_a_whole_file(path):
     script = "for n in range(10**6):\n    save(path, [new(conversation(n))])"
-    process = run(script, path)
+    process = python(script, path)
     while not (path.exists() and len(read(path)) >= 10):
         assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGKILL)

@@ -1,20 +1,21 @@
 """The SQLite store: grouped writes, eviction, other processes, and every way to go wrong."""
 
 import asyncio
+import contextlib
+import random
 import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
-from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from proxy.errors import StoreError, StoreUnavailable
 from proxy.stores.schema import connect
 from proxy.stores.sqlite import Database, Tape, cached, clear, statistics
 
-from .recordings import conversation, interaction, nameless, opened, stored
+from .recordings import conversation, interaction, nameless, opened, python, start_together, stored
 
 
 @pytest.fixture
@@ -280,27 +281,12 @@ async def test_replacing_counts_only_what_is_there(path):
 # Other processes
 
 
-def run(script, *argv, **options):
-    prelude = (
-        "import asyncio, sys; from pathlib import Path; path = Path(sys.argv[1])\n"
-        "from proxy.stores.sqlite import *\nfrom tests.recordings import *\n"
-    )
-    return subprocess.Popen(
-        [sys.executable, "-c", prelude + script, *map(str, argv)],
-        cwd=Path(__file__).parent.parent,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        **options,
-    )
-
-
 async def test_what_another_process_clears_is_found_no_more(path):
     async with opened(path) as database:
         tape = await database.cache_tape()
         await put(tape, interaction())
         assert found(tape, interaction())
-        assert run("print(clear(path))", path).communicate() == ("1\n", "")
+        assert python("print(clear(path))", path).communicate() == ("1\n", "")
         assert found(tape, interaction()) == []
         await put(tape, interaction())
         assert len(found(tape, interaction())) == 1
@@ -318,20 +304,22 @@ asyncio.run(main())
         tape = await database.cache_tape()
         ours = await put(tape, interaction("a", "ours"))
         assert found(tape, interaction("a")) == [ours]
-        assert run(script, path).communicate() == ("", "")
+        assert python(script, path).communicate() == ("", "")
         assert [one.id[-2:] for one in found(tape, interaction("a"))] == ["-1", "-2"]
 
 
 async def test_processes_that_put_at_once_lose_nothing(path):
     script = """
 async def main():
+    ready()
     async with opened(path) as database:
         tape = await database.cache_tape()
         for n in range(20):
             await tape.put(*stored(conversation(n)), replace=False)
 asyncio.run(main())
 """
-    processes = [run(script, path) for _ in range(3)]
+    processes = [python(script, path) for _ in range(3)]
+    start_together(processes)
     assert [process.communicate() for process in processes] == [("", "")] * 3
     async with opened(path) as database:
         tape = await database.cache_tape()
@@ -356,7 +344,7 @@ async def main():
             await asyncio.gather(*map(keep, range(start, start + 10)))
 asyncio.run(main())
 """
-    process = run(script, path)
+    process = python(script, path)
     acknowledged = [process.stdout.readline() for _ in range(75)]
     process.send_signal(signal.SIGKILL)
     rest, _ = process.communicate()
@@ -425,6 +413,41 @@ async def test_damage_is_unavailable_to_a_reader_and_an_error_to_a_command(path)
             command(path)
 
 
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 2**32), length=st.integers(1, 3000))
+def test_damage_anywhere_is_told_or_harmless(tmp_path_factory, seed, length):
+    path = tmp_path_factory.mktemp("damage") / "store.db"
+
+    async def write():
+        async with opened(path) as database:
+            await fill(await database.cache_tape(), range(10))
+
+    async def read():
+        async with opened(path) as database:
+            tape = await database.cache_tape()
+            for n in range(10):
+                found(tape, conversation(n))
+            list(tape.canonicals())
+            await put(tape, conversation(11))
+
+    asyncio.run(write())
+    data = bytearray(path.read_bytes())
+    rng = random.Random(seed)
+    start = rng.randrange(len(data))
+    data[start : start + length] = rng.randbytes(length)
+    path.write_bytes(data)
+    with contextlib.suppress(StoreError):
+        statistics(path)
+    with contextlib.suppress(StoreError):
+        cached(path)
+    try:
+        asyncio.run(read())
+    except* (StoreError, StoreUnavailable):
+        pass
+    with contextlib.suppress(StoreError):
+        clear(path)
+
+
 async def test_a_file_that_cannot_be_opened_is_an_error_and_no_thread_stays(tmp_path):
     async with asyncio.TaskGroup() as tasks:
         with pytest.raises(StoreError):
@@ -435,7 +458,7 @@ async def main():
         pass
 asyncio.run(main())
 """
-    _, err = run(script, tmp_path).communicate(timeout=20)
+    _, err = python(script, tmp_path).communicate(timeout=20)
     assert "StoreError: cannot use the store" in err
 
 

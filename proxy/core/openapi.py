@@ -203,7 +203,8 @@ _CREATED = {
                 "example": examples.COMPLETION,
             },
             _SSE: {
-                "schema": {"type": "string"},
+                # No `schema`: one of OpenAPI 3.1 would be of the stream as one text, and readers of
+                # 3.2 take it for one of each event, whose data need not be JSON (`[DONE]`).
                 "x-event": _ref("ChatCompletionChunk"),
                 "example": examples.STREAM,
             },

@@ -163,7 +163,7 @@ def _operation(method: str, path: str, item: Any, parameters: list[Any]) -> str:
     return (
         f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> "
         f"<span>{_inline(item['summary'])}</span></summary>"
-        + (_table("parameter, in, what it does", asked) if parameters else "")
+        + (_table("parameter, where, what it does", asked) if parameters else "")
         + _table("status, when", answered)
         + "</details>"
     )
@@ -219,6 +219,7 @@ table { border-collapse: collapse; width: 100%; font-size: .9rem; margin: .5rem 
 th, td { text-align: left; vertical-align: top; padding: .4rem .75rem .4rem 0;
   border-bottom: 1px solid var(--line); }
 td code { white-space: nowrap; } small { color: var(--faint); }
+details th:first-child { width: 14rem; } details th:nth-child(2) { width: 24rem; }
 details { border-bottom: 1px solid var(--line); padding: .4rem 0; }
 summary { cursor: pointer; } summary span { color: var(--faint); }
 tr:target, div:target { background: var(--soft); }

@@ -108,7 +108,8 @@ def connect(path: Path) -> sqlite3.Connection:
         _migrate(connection, path)
     except BaseException as error:
         connection.close()
-        if isinstance(error, sqlite3.Error):
+        # A damaged schema's text need not be text, not even in the error's message.
+        if isinstance(error, sqlite3.Error | UnicodeDecodeError):
             raise unusable(path, error) from error
         raise
     return connection

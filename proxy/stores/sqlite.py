@@ -83,7 +83,11 @@ class Database:
         if rows := self._found.get(key):
             self._found.move_to_end(key)
             return rows
-        rows = list(map(row_of, self.query(f"{SELECT} WHERE key = ? ORDER BY n", key)))
+        found = self.query(f"{SELECT} WHERE key = ? ORDER BY n", key)
+        try:
+            rows = list(map(row_of, found))
+        except (ValueError, TypeError) as error:
+            raise StoreUnavailable(f"cannot read {self.path}: damaged: {error}") from error
         if rows:
             self._remember(key, rows)
         return rows
@@ -92,7 +96,7 @@ class Database:
         """All rows of a query, at once. StoreUnavailable."""
         try:
             return self._reader.execute(query, parameters).fetchall()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise StoreUnavailable(f"cannot read {self.path}: {error}") from error
 
     def _remember(self, key: str, rows: list[Row]) -> None:
@@ -333,7 +337,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
     with contextlib.closing(connect(path)) as db:
         try:
             yield db
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             raise unusable(path, error) from error
 
 
