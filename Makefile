@@ -23,7 +23,7 @@ demo: $(READY)  ## see it work, offline, in under a minute
 	@$(BIN)/python cassettes/demo.py
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .

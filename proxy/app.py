@@ -17,32 +17,22 @@ from pathlib import Path
 from aiohttp import web
 
 from .config import Config
-from .core.interaction import Request
-from .core.normalize import normalize
 from .core.policy import Mode
 from .core.providers import PROVIDERS
-from .core.redact import Redactor
-from .engine.asking import Check
-from .engine.checking import Contract
-from .engine.deck import AfterLast, Deck
 from .engine.deferred import Deferred
-from .engine.exchange import NO_RULES, Exchange, Settings
+from .engine.exchange import Exchange, Stats
 from .engine.stored import Storing
 from .errors import BindError, ClientError, StoreError
+from .library import Library, check_of, redactor_of, settings_of
 from .server import Edge, Keeps, application
 from .server.writing import Pace
-from .stores.base import Store
-from .stores.cassette import Canon, Cassette, Shelf
-from .stores.cassette_file import path_of
+from .sessions import Sessions
 from .stores.completions import Completions
 from .stores.slips import Slips
-from .stores.sqlite import Database, Tape
+from .stores.sqlite import Database
 from .upstream import Upstream
 
 log = logging.getLogger("promptdeck")
-
-DEFAULT_CASSETTE = "default"
-"""Where the record modes write when no cassette is named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +47,14 @@ class Counts:
     under_way: int
     """Answers that are still coming, or being recorded."""
     upstream_calls: int
+
+    @classmethod
+    def of(cls, *stats: Stats, under_way: int) -> "Counts":
+        names = asdict(stats[0])
+        return cls(
+            **{name: sum(getattr(one, name) for one in stats) for name in names},
+            under_way=under_way,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,83 +75,39 @@ class Serving:
         return f"{self.root}/v1"
 
 
-def redactor_of(config: Config) -> Redactor:
-    shapes = config.redact.patterns
-    return Redactor.build(
-        {"name": shape.name, "pattern": shape.pattern.pattern} for shape in shapes
-    )
+class _House:
+    """What the default deck and every session are made with."""
 
-
-def canon_of(config: Config) -> Canon:
-    """How this configuration brings a recorded request to its canonical form."""
-    rules, redactor = config.match.rules, redactor_of(config)
-
-    def canonical(request: Request) -> bytes:
-        return normalize(request, rules, redactor).canonical
-
-    def base(request: Request) -> bytes:
-        return normalize(request, NO_RULES, redactor).canonical
-
-    return Canon(canonical, base, rules.digest, f"{rules.digest}|{redactor.digest}")
-
-
-class Library:
-    """The decks of one server, made when first asked for."""
-
-    def __init__(self, config: Config, database: Database | None, cache: Tape | None) -> None:
-        self._config = config
+    def __init__(
+        self,
+        database: Database | None,
+        upstream: Upstream | None,
+        completions: Completions | None,
+        tasks: asyncio.TaskGroup,
+    ) -> None:
         self._database = database
-        self._cache = cache
-        self._canon = canon_of(config)
-        self._decks: dict[str, Deck] = {}
-        self._opening = asyncio.Lock()
+        self._upstream = upstream
+        self._completions = completions
+        self._tasks = tasks
 
-    async def deck(self, name: str) -> Deck:
-        """The deck of a cassette, or with an empty name what a bare base_url plays."""
-        name = name or self._config.cassette.name or self._default_name
-        deck = self._decks.get(name)
-        if deck is None:
-            async with self._opening:
-                if name not in self._decks:
-                    self._decks[name] = await self._open(name)
-                deck = self._decks[name]
-        return deck
-
-    @property
-    def _default_name(self) -> str:
-        recording = self._config.mode in (Mode.RECORD, Mode.RECORD_MISSING)
-        return DEFAULT_CASSETTE if recording else ""
-
-    async def _open(self, name: str) -> Deck:
-        if self._database is None:
-            return Deck(name, ())
-        stores: list[Store] = []
-        tape: Cassette | Shelf | None = None
-        if name:
-            tape = await self._cassette(name, self._database)
-            stores.append(tape)
-        elif self._config.mode is Mode.REPLAY:
-            tape = Shelf(self._config.cassette.dir, self._database, self._canon)
-            await tape.refresh()
-            stores.append(tape)
-        if self._cache:
-            stores.append(self._cache)
-        return Deck(
-            name,
-            stores,
-            writer=stores[-1],
-            newest=self._cache is not None,
-            after_last=AfterLast(self._config.replay.after_last),
-            exists=(lambda: tape.exists) if tape else (lambda: True),
-            refresh=tape.refresh if tape else None,
+    def exchange(self, config: Config) -> Exchange:
+        # In replay there is no way upstream: nothing could take it by mistake.
+        way = self._upstream if config.mode is not Mode.REPLAY else None
+        kept = self._completions
+        return Exchange(
+            settings_of(config),
+            way.call if way else None,
+            self._tasks,
+            check=check_of(config),
+            answered=Storing(kept, redactor_of(config)).keep if kept else None,
         )
 
-    async def _cassette(self, name: str, database: Database) -> Cassette:
-        try:
-            path = path_of(self._config.cassette.dir, name)
-        except ValueError as error:
-            raise ClientError(f"no cassette can have this name: {error}", code="bad_name") from None
-        return await Cassette.open(name, path, database, self._canon)
+    async def library(self, config: Config, hold: bool = False) -> Library:
+        if self._database is None and config.mode is not Mode.PASSTHROUGH:
+            raise ClientError("this server passes through and keeps nothing", param="mode")
+        cached = self._database and config.mode is Mode.CACHE
+        cache = await self._database.cache_tape() if self._database and cached else None
+        return Library(config, self._database, cache, hold=hold)
 
 
 @asynccontextmanager
@@ -161,63 +115,40 @@ async def serving(config: Config) -> AsyncIterator[Serving]:
     """Serve until the block ends. UsageError if it cannot start."""
     async with _task_group() as tasks, AsyncExitStack() as parts:
         database = await _open_database(config, tasks, parts)
-        cache = await database.cache_tape() if database and config.mode is Mode.CACHE else None
-        library = Library(config, database, cache)
-        await library.deck("")
         upstream = _upstream(config)
         if upstream:
             parts.push_async_callback(upstream.close)
-        completions = None
-        if database:
-            completions = Completions(database, lasting=config.mode is not Mode.REPLAY)
-            parts.push_async_callback(completions.close)
-        exchange = Exchange(
-            _settings(config),
-            upstream.call if upstream else None,
-            tasks,
-            check=_check(config),
-            answered=Storing(completions, redactor_of(config)).keep if completions else None,
-        )
         keeps = None
-        if database and completions:
+        if database:
+            lasting = config.mode is not Mode.REPLAY
             slips = Slips(database)
-            deferred = Deferred(exchange, slips, tasks)
-            parts.push_async_callback(deferred.finish)
-            keeps = Keeps(completions, slips, deferred)
+            keeps = Keeps(Completions(database, lasting=lasting), slips, Deferred(slips, tasks))
+            parts.push_async_callback(keeps.completions.close)
+            parts.push_async_callback(keeps.deferred.finish)
+        house = _House(database, upstream, keeps.completions if keeps else None, tasks)
+        exchange, library = house.exchange(config), await house.library(config)
+        await library.deck("")
+        sessions = Sessions(config, house.exchange, house.library)
+        timeout = config.server.shutdown_timeout
+        parts.push_async_callback(exchange.finish, timeout)
+        parts.push_async_callback(sessions.finish, timeout)
 
         def counts() -> Counts:
-            return Counts(
-                **asdict(exchange.stats),
-                under_way=exchange.under_way,
-                upstream_calls=upstream.calls if upstream else 0,
-            )
+            under_way = exchange.under_way + sessions.under_way
+            return Counts.of(exchange.stats, sessions.stats(), under_way=under_way)
 
         edge = Edge(
             exchange,
             library,
+            sessions,
             pace=Pace(config.replay.pace, config.server.keep_alive),
             max_body=config.server.max_body,
             providers={**PROVIDERS, **{item.name: item.url for item in config.upstream.providers}},
             keeps=keeps,
             describe=lambda: {"mode": str(config.mode), **asdict(counts())},
         )
-        runner = web.AppRunner(
-            application(edge),
-            handler_cancellation=True,
-            access_log=None,
-            shutdown_timeout=config.server.shutdown_timeout,
-        )
-        await runner.setup()
-        parts.push_async_callback(exchange.finish, config.server.shutdown_timeout)
-        parts.push_async_callback(runner.cleanup)
-        port = await _listen(runner, config)
+        port = await _listen(edge, config, parts)
         yield Serving(config.server.host, port, counts)
-
-
-def _check(config: Config) -> Check | None:
-    """The contract's judgement. In passthrough mode upstream judges, and we say nothing."""
-    passing = config.mode is Mode.PASSTHROUGH
-    return None if passing else Contract(strict=config.contract.strict).check
 
 
 def _upstream(config: Config) -> Upstream | None:
@@ -226,20 +157,6 @@ def _upstream(config: Config) -> Upstream | None:
         return None
     settings = config.upstream
     return Upstream(settings.url, settings.api_key, settings.connect_timeout, settings.read_timeout)
-
-
-def _settings(config: Config) -> Settings:
-    return Settings(
-        mode=config.mode,
-        rules=config.match.rules,
-        redactor=redactor_of(config),
-        upstream=config.upstream.url,
-        secrets=tuple(filter(None, [config.upstream.api_key])),
-        keep_bytes=config.record.max_bytes,
-        keep_errors=config.record.errors and config.mode in (Mode.RECORD, Mode.RECORD_MISSING),
-        outlives_client=config.record.finish_after_disconnect,
-        ttl=config.store.ttl,
-    )
 
 
 @asynccontextmanager
@@ -273,8 +190,17 @@ async def _open_database(
     return await parts.enter_async_context(Database(path, tasks, config.store.max_bytes))
 
 
-async def _listen(runner: web.AppRunner, config: Config) -> int:
+async def _listen(edge: Edge, config: Config, parts: AsyncExitStack) -> int:
+    """Listen until `parts` are closed; the port. BindError."""
     host, port = config.server.host, config.server.port
+    runner = web.AppRunner(
+        application(edge),
+        handler_cancellation=True,
+        access_log=None,
+        shutdown_timeout=config.server.shutdown_timeout,
+    )
+    await runner.setup()
+    parts.push_async_callback(runner.cleanup)
     try:
         await web.TCPSite(runner, host, port).start()
     except OSError as error:

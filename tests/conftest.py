@@ -17,6 +17,9 @@ from proxy.config import load
 from .upstream import Upstream, upstream
 
 
+pytest_plugins = ["pytester"]
+
+
 class Got(NamedTuple):
     """An answer as a client saw it."""
 

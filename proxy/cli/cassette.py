@@ -181,7 +181,7 @@ def verify_(*, chosen: Sequence[str], as_json: bool, **flags: Any) -> None:
       promptdeck cassette verify checkout
       promptdeck cassette verify --cassettes tests/cassettes --json
     """
-    from proxy.app import redactor_of
+    from proxy.library import redactor_of
 
     config = options.loaded(flags).config
     folder = config.cassette.dir

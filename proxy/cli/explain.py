@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from proxy.app import canon_of, redactor_of
 from proxy.config import Config
 from proxy.core.explain import Explanation, Reason, explain
 from proxy.core.fingerprint import fingerprint
 from proxy.core.interaction import CHAT_COMPLETIONS, Request
 from proxy.core.normalize import Normalized, normalize
 from proxy.errors import UsageError
+from proxy.library import canon_of, redactor_of
 from proxy.stores.cassette_file import names, path_of, read
 from proxy.stores.sqlite import cached
 

@@ -57,7 +57,7 @@ def describe(config: Config) -> str:
 
 
 def _cassette(config: Config) -> str:
-    from proxy.app import DEFAULT_CASSETTE
+    from proxy.library import DEFAULT_CASSETTE
 
     folder = config.cassette.dir
     if config.cassette.name:

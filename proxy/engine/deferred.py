@@ -28,15 +28,16 @@ class SlipStore(Protocol):
 
 
 class Deferred:
-    def __init__(self, exchange: Exchange, slips: SlipStore, tasks: asyncio.TaskGroup) -> None:
-        self._exchange = exchange
+    def __init__(self, slips: SlipStore, tasks: asyncio.TaskGroup) -> None:
         self._slips = slips
         self._tasks = tasks
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def accept(self, incoming: Incoming, body: dict[str, Any], deck: Deck) -> dict[str, Any]:
+    async def accept(
+        self, exchange: Exchange, incoming: Incoming, body: dict[str, Any], deck: Deck
+    ) -> dict[str, Any]:
         """Begin, and say by which id to collect. HTTPError where there will be no answer."""
-        answer = await self._exchange.answer(_without_flag(incoming, body), deck)
+        answer = await exchange.answer(_without_flag(incoming, body), deck)
         name = str(uuid4())
         try:
             await self._slips.open(name)

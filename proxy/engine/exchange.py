@@ -80,6 +80,7 @@ class Stats:
     recorded: int = 0
     collapsed: int = 0
     redacted: int = 0
+    upstream_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,10 +252,11 @@ class Exchange:
             stale.cache_status = http.cache_status(key=asked.key, detail="only-if-cached")
             raise stale
         explanation = await self._explain(asked, deck, search)
-        deck.missed({"key": asked.key, "target": request.target, **explanation.details()})
-        log.warning("miss %s %s\n%s", request.method, request.target, explanation.text())
+        told = {"message": explanation.message(), "text": explanation.text()}
+        deck.missed({"key": asked.key, "target": request.target, **told, **explanation.details()})
+        log.warning("miss %s %s\n%s", request.method, request.target, told["text"])
         miss = CassetteMiss(
-            explanation.message(),
+            told["message"],
             param=explanation.differences[0].path if explanation.differences else None,
             details={"key": asked.key, **explanation.details()},
         )
@@ -313,6 +315,7 @@ class Exchange:
     ) -> Flown:
         if self._call is None:
             raise AssertionError("replay never goes upstream")
+        self.stats.upstream_calls += 1
         outlives = self._settings.outlives_client and record is not None
         flight = Flight(keep_bytes=keep_bytes, outlives_readers=outlives)
         place = flight.join()

@@ -23,6 +23,8 @@ from proxy.stores.slips import Slips
 
 from . import errors, stored
 from .reading import incoming_of
+from .sessions import Sessions
+from .sessions import add_routes as add_session_routes
 from .writing import Pace, json_response, pass_on, serve
 
 
@@ -46,6 +48,7 @@ class Edge(NamedTuple):
 
     exchange: Exchange
     decks: Decks
+    sessions: Sessions
     pace: Pace
     max_body: int
     providers: Mapping[str, str]
@@ -65,8 +68,9 @@ def application(edge: Edge) -> web.Application:
     router.add_get("/_deck/docs", handlers.docs)
     router.add_get("/_deck/cassettes/{name:.+}/report", handlers.report)
     router.add_post("/_deck/cassettes/{name:.+}/rewind", handlers.rewind)
+    add_session_routes(router, edge.sessions)
     # A cassette's name may hold slashes; the first /v1/ ends it.
-    for prefix in ("/cassette/{name:.+?}", ""):
+    for prefix in ("/session/{session}", "/cassette/{name:.+?}", ""):
         if edge.keeps:
             stored.add_routes(
                 router, prefix, edge.keeps.completions, edge.keeps.slips, handlers.api
@@ -82,11 +86,16 @@ class _Handlers:
 
     async def api(self, request: web.Request) -> web.StreamResponse:
         edge = self._edge
-        deck = await edge.decks.deck(request.match_info.get("name", ""))
+        if session := request.match_info.get("session", ""):
+            found = edge.sessions.get(session)
+            exchange, deck = found.exchange, found.deck
+        else:
+            exchange = edge.exchange
+            deck = await edge.decks.deck(request.match_info.get("name", ""))
         incoming = await incoming_of(request, edge.providers)
         if edge.keeps and (body := deferral(incoming.request)):
-            return json_response(await edge.keeps.deferred.accept(incoming, body, deck))
-        answer = await edge.exchange.answer(incoming, deck)
+            return json_response(await edge.keeps.deferred.accept(exchange, incoming, body, deck))
+        answer = await exchange.answer(incoming, deck)
         match answer:
             case Served():
                 return await serve(request, answer, edge.pace)

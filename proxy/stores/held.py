@@ -1,0 +1,37 @@
+"""Recordings held back until they are known to be wanted: a test's, until it has passed."""
+
+from collections.abc import Iterator, Sequence
+
+from proxy.core.interaction import Interaction
+
+from .base import Store, Stored
+from .memory import MemoryStore
+
+
+class Held:
+    """Reads like the store behind it with what was put since; that gets there by `release`."""
+
+    def __init__(self, behind: Store) -> None:
+        self._behind = behind
+        self._new = MemoryStore()
+        self._puts: list[tuple[str, Stored, bool]] = []
+
+    def find(self, key: str) -> Sequence[Stored]:
+        return [*self._behind.find(key), *self._new.find(key)]
+
+    async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
+        self._puts.append((key, stored, replace))
+        return await self._new.put(key, stored, replace=replace)
+
+    def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        yield from self._behind.canonicals()
+        yield from self._new.canonicals()
+
+    async def release(self) -> list[str]:
+        """Put everything held where it belongs; the ids it has there."""
+        puts, self._puts = self._puts, []
+        self._new = MemoryStore()
+        return [
+            (await self._behind.put(key, stored, replace=replace)).id
+            for key, stored, replace in puts
+        ]
