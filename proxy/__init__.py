@@ -9,6 +9,7 @@ imports upward and only `app` knows all the parts.
       jsontext      JSON read without loss, written in any style, canonical
       yamltext      JSON values as YAML for people
       sse           a stream's bytes as frames
+      plainstream   a chat stream as every SDK reads it
       names, units  cassette names; durations, sizes, paces
       rules         what the user says must not count
       shapes        what secrets look like
@@ -16,7 +17,11 @@ imports upward and only `app` knows all the parts.
       normalize     a request's canonical form
       fingerprint   its short name, and the ids of recordings
       headers       which travel, which are kept; Cache-Status
+      providers     requests that bring their own provider
       policy        mode x found -> action, one total table
+      schema, schema_compound, violations   declared types, and what breaks them
+      contract, contract_messages, contract_tools, contract_answers   the API, defined once
+      openapi, openapi_examples, openapi_page   its document, made from that
       deltas        how the deltas of a stream add up
       accumulate    a stream to a message and a message to a stream
       completeness  whether an answer is whole
@@ -24,16 +29,25 @@ imports upward and only `app` knows all the parts.
     stores/       recordings kept
       base          what a store is
       memory        the reference
+      held          back until they are wanted
       schema, sqlite   the cache, and the index of cassettes
-      cassette, cassette_file, cassette_yaml, cassette_verify   files in git
+      cassette, cassette_file, cassette_yaml, yamlread, cassette_verify   files in git
+      completions, slips   what clients asked to have stored, or deferred
     engine/       the way of a request
+      asking        its canonical form, once for the same bytes
+      checking      judged by the contract
       flight        one upstream response, many readers
       recorder      from a landed flight to an interaction
       deck          the recordings behind one base_url, how far they are played
       exchange      find, decide, serve or refuse or fly
+      idempotency   the first answer again
+      listing       what recordings imply
+      stored, deferred   answers kept for the client, answers fetched later
     config/       every setting, declared once
     upstream      the aiohttp client
-    server        the aiohttp handlers
+    server/       the aiohttp handlers
+    library       from a configuration to the decks that play it
+    sessions      decks of one's own, side by side
     app           the composition root
     cli/          the commands
 

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 
@@ -64,6 +65,8 @@ class Serving:
     host: str
     port: int
     counts: Callable[[], Counts]
+    report: Callable[[], dict[str, Any]]
+    """What was played and what was missed behind the bare base_url."""
 
     @property
     def root(self) -> str:
@@ -127,7 +130,7 @@ async def serving(config: Config) -> AsyncIterator[Serving]:
             parts.push_async_callback(keeps.deferred.finish)
         house = _House(database, upstream, keeps.completions if keeps else None, tasks)
         exchange, library = house.exchange(config), await house.library(config)
-        await library.deck("")
+        deck = await library.deck("")
         sessions = Sessions(config, house.exchange, house.library)
         timeout = config.server.shutdown_timeout
         parts.push_async_callback(exchange.finish, timeout)
@@ -148,7 +151,7 @@ async def serving(config: Config) -> AsyncIterator[Serving]:
             describe=lambda: {"mode": str(config.mode), **asdict(counts())},
         )
         port = await _listen(edge, config, parts)
-        yield Serving(config.server.host, port, counts)
+        yield Serving(config.server.host, port, counts, deck.report)
 
 
 def _upstream(config: Config) -> Upstream | None:

@@ -102,6 +102,7 @@ class Library:
             stores,
             writer=stores[-1],
             newest=self._cache is not None,
+            draws=self._config.record.draws if self._config.mode is Mode.RECORD_MISSING else 1,
             after_last=AfterLast(self._config.replay.after_last),
             exists=(lambda: tape.exists) if tape else (lambda: True),
             refresh=tape.refresh if tape else None,

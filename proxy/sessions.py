@@ -25,6 +25,7 @@ _FIELDS = {
     "mode": "mode",
     "cassette": "cassette.name",
     "after_last": "replay.after_last",
+    "draws": "record.draws",
     "ignore": "match.ignore",
     "replace": "match.replace",
 }
@@ -114,6 +115,7 @@ class Sessions:
             replay=replace(
                 config.replay, after_last=read.get("after_last", config.replay.after_last)
             ),
+            record=replace(config.record, draws=read.get("draws", config.record.draws)),
             match=replace(
                 config.match,
                 ignore=(*config.match.ignore, *read.get("ignore", ())),
@@ -182,7 +184,7 @@ def _taken(wants: dict[str, Any], name: str, kind: type, default: Any) -> Any:
 
 def _read(name: str, value: Any) -> Any:
     try:
-        return SETTINGS[_FIELDS[name]].read(value, name)
+        return SETTINGS[_FIELDS[name]].read(str(value) if type(value) is int else value, name)
     except ValueError as error:
         raise ClientError(str(error), param=name) from None
 

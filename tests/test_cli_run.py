@@ -59,6 +59,22 @@ async def test_a_miss_that_the_program_swallows_still_fails_the_run(tmp_path: Pa
     assert ran.code == 6
 
 
+async def test_leftovers_fail_the_run_where_it_is_asked_to(
+    provider: Upstream, tmp_path: Path
+) -> None:
+    await promptdeck(
+        tmp_path,
+        *("run", "--mode", "record", "--cassette", "c", "--upstream", provider.url),
+        *("--", sys.executable, "-c", "import openai; openai.OpenAI().models.list()"),
+    )
+    replay = ("run", "--mode", "replay", "--cassette", "c")
+    assert (await promptdeck(tmp_path, *replay, "--", "true")).code == 0
+    ran = await promptdeck(tmp_path, *replay, "--fail-on", "miss,unused", "--", "true")
+    assert ran.code == 6
+    assert "promptdeck: not used: " in ran.err
+    assert (await promptdeck(tmp_path, *replay, "--fail-on", "x", "--", "true")).code == 2
+
+
 async def test_the_commands_own_exit_code_comes_first(tmp_path: Path) -> None:
     ran = await promptdeck(
         tmp_path, "run", "--mode", "replay", "--", sys.executable, "-c", "import sys; sys.exit(42)"

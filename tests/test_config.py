@@ -55,6 +55,7 @@ OTHER: Mapping[str, tuple[str, Any]] = {
     "replay.pace": ("2x", 2.0),
     "replay.after_last": ("refuse", "refuse"),
     "record.errors": ("yes", True),
+    "record.draws": ("3", 3),
     "record.max_bytes": ("64MB", 64_000_000),
     "record.finish_after_disconnect": ("off", False),
     "match.ignore": ('["$.user", "$..id"]', ("$.user", "$..id")),
@@ -121,6 +122,7 @@ FLAGS = {
     "store": "store.path",
     "pace": "replay.pace",
     "log_level": "log.level",
+    "draws": "record.draws",
 }
 
 

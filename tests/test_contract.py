@@ -460,6 +460,32 @@ def test_what_is_documented_is_a_warning_and_strict_a_violation(
     assert ([*map(str, strict.violations)], strict.warnings) == ([warning], ())
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"temperature": 2},
+        {"temperature": 0, "top_p": 1.0, "top_k": 0, "n": 128, "seed": 2**63 - 1},
+        {"presence_penalty": -2, "frequency_penalty": 2.0},
+        {"stop": ["a"] * 4, "safety_identifier": "x" * 64},
+        {"metadata": {"k" * 63 + hex(n)[-1]: "v" * 512 for n in range(16)}},
+        {"thinking": {"type": "enabled", "budget_tokens": 1024}, "max_tokens": 1025},
+        {"logit_bias": {"1": -100, "2": 100}, "agent_attributes": {"speed": 0, "cost": 1}},
+    ],
+)
+def test_what_is_just_within_the_documented_limits_draws_no_warning(body: dict[str, Any]) -> None:
+    assert check({"model": "m", **body}) == ((), ())
+
+
+def test_a_tool_and_a_call_of_an_unheard_of_kind_pass_with_a_warning() -> None:
+    body = told({"role": "assistant", "tool_calls": [{"type": "builtin", "id": "1"}]})
+    found = check({**body, "tools": [{"type": "web_search"}]})
+    assert found.violations == ()
+    assert {one.path for one in found.warnings} == {
+        "$.messages[0].tool_calls[0].type",
+        "$.tools[0].type",
+    }
+
+
 @pytest.mark.parametrize("strict", [False, True])
 def test_an_unknown_key_passes_and_draws_a_warning_if_it_looks_like_a_typo(strict: bool) -> None:
     body = {"model": "m", "max_token": 5, "x_mine": 1, "min_tokens": 2}

@@ -313,6 +313,13 @@ def test_what_is_documented_is_described_and_not_enforced_in_json_schema() -> No
     }
 
 
+def test_what_is_not_enforced_at_all_is_described_only() -> None:
+    assert Advised(nullable(Text(["low", "high"]))).shape({}) == {
+        "description": "Documented: one of low, high."
+    }
+    assert Advised(nullable(Boolean())).shape({}) == {"description": "Documented: true or false."}
+
+
 def test_a_named_schema_is_written_once_and_referred_to() -> None:
     shapes: dict[str, Any] = {}
     part = Object({"text": TEXT}, name="Part")

@@ -92,6 +92,27 @@ async def test_closing_waits_for_the_recording_under_way(start: Start) -> None:
     assert len((await closed(deck, session)).json["recorded_ids"]) == 1
 
 
+async def test_draws_record_so_many_answers_and_replay_them_in_turn(start: Start) -> None:
+    deck = await start(mode="cache")
+    session = await opened(deck, cassette="c", mode="record-missing", draws=3)
+    drawn = [(await deck.chat(at=at(session))).body for _ in range(4)]
+    assert len(set(drawn[:3])) == 3
+    assert drawn[3] == drawn[2]
+    await closed(deck, session)
+    replaying = await opened(deck, cassette="c", mode="replay")
+    assert [(await deck.chat(at=at(replaying))).body for _ in range(4)] == drawn
+    more = await opened(deck, cassette="c", mode="record-missing", draws=4)
+    again = [(await deck.chat(at=at(more))).body for _ in range(4)]
+    assert again[:3] == drawn[:3]
+    assert len(deck.upstream.seen) == 4
+
+
+async def test_concurrent_draws_do_not_share_an_answer(start: Start) -> None:
+    deck = await start(mode="record-missing", cassette="c", draws=4)
+    answers = await asyncio.gather(*(deck.chat() for _ in range(4)))
+    assert len({answer.body for answer in answers}) == 4
+
+
 async def test_a_closed_or_unknown_session_is_404(start: Start) -> None:
     deck = await start(mode="replay")
     session = await opened(deck)

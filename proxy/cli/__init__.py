@@ -1,8 +1,8 @@
 """The command line. Each command's module is imported when that command is called.
 
 Exit codes: 0 done; 1 a check found something; 2 wrong usage; 3 configuration;
-4 a cassette is corrupt; 5 cannot listen; 6 `run`: replay had misses although
-the command succeeded; 7 the store is unusable; otherwise `run` exits as its
+4 a cassette is corrupt; 5 cannot listen; 6 `run`: replay had misses or leftovers
+although the command succeeded; 7 the store is unusable; otherwise `run` exits as its
 command did.
 """
 

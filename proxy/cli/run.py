@@ -19,26 +19,34 @@ from . import options
 from .loop import run
 from .output import counted
 
-MISSES = 6
-"""Exit code where replay had misses although the command succeeded."""
+FAILED = 6
+"""Exit code where replay had misses or leftovers although the command succeeded."""
 
 _KEYS = ("OPENAI_API_KEY", "DEDALUS_API_KEY")
 
 
 @click.command("run", context_settings={"allow_interspersed_args": False})
 @options.settings()
+@click.option(
+    "--fail-on",
+    default="miss",
+    show_default=True,
+    metavar="miss,unused",
+    help="In replay: fail on requests without a recording, on recordings without a request.",
+)
 @click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND ...")
-def command(argv: Sequence[str], **flags: Any) -> None:
+def command(argv: Sequence[str], fail_on: str, **flags: Any) -> None:
     """Run a command against a server of its own.
 
     The command finds the server by OPENAI_BASE_URL and DEDALUS_BASE_URL; where no
     API key is set it gets a placeholder. promptdeck exits with the command's code,
-    or with 6 if replay had misses although the command succeeded.
+    or with 6 if replay had what --fail-on names although the command succeeded.
 
     \b
     Examples:
       promptdeck run --mode replay --cassette checkout -- pytest -q
       promptdeck run --mode record-missing --cassette demo -- python app.py
+      promptdeck run --mode replay --fail-on miss,unused -- npm test
       promptdeck run -- node agent.js
     """
     loaded = options.loaded(dict(flags))
@@ -47,19 +55,29 @@ def command(argv: Sequence[str], **flags: Any) -> None:
         config = replace(config, server=replace(config.server, port=0))
     quiet = loaded.sources["log.level"] == "default"
     options.log_to_stderr("warning" if quiet else config.log.level)
-    sys.exit(run(_run(argv, config)))
+    sys.exit(run(_run(argv, config, _failures(fail_on))))
 
 
-async def _run(argv: Sequence[str], config: Config) -> int:
+def _failures(text: str) -> set[str]:
+    names = {name for name in text.split(",") if name}
+    if unknown := names - {"miss", "unused"}:
+        raise click.BadParameter(f"knows miss and unused, not {', '.join(unknown)}")
+    return names
+
+
+async def _run(argv: Sequence[str], config: Config, fail_on: set[str]) -> int:
     async with serving(config) as server:
         code = await _command(argv, environment(os.environ, server.root))
+        unused = server.report()["unplayed"] if "unused" in fail_on else []
     counts = server.counts()
     click.echo(f"promptdeck: {summary(counts)}", err=True)
     if config.mode is Mode.REPLAY:
         if counts.upstream_calls:
             raise AssertionError(f"replay made {counts.upstream_calls} upstream calls")
-        if counts.misses and code == 0:
-            return MISSES
+        if unused:
+            click.echo(f"promptdeck: not used: {', '.join(unused)}", err=True)
+        if code == 0 and (unused or ("miss" in fail_on and counts.misses)):
+            return FAILED
     return code
 
 

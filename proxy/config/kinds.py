@@ -183,7 +183,14 @@ def _provider(entry: dict[str, str]) -> Provider:
         raise ValueError(str(error) or f"expected {URL.expects}") from None
 
 
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
+        raise ValueError
+    return int(text)
+
+
 HOST = Kind("a host name or address", _host)
+COUNT = Kind("a number from 1 to 9999", _count)
 PORT = Kind("a port from 0 to 65535", _port)
 URL = Kind("a URL such as https://api.openai.com/v1", _url)
 SECRET = optional(Kind("a key", _secret))

@@ -207,6 +207,12 @@ class Record:
     """What is kept of answers."""
 
     errors: bool = _one(kinds.TRUTH, "false", "whether record mode keeps error answers too")
+    draws: int = _one(
+        kinds.COUNT,
+        "1",
+        "how many answers of one request record-missing records before it repeats them",
+        flag="--draws",
+    )
     max_bytes: int = _one(kinds.SIZE, "32 MiB", "larger answers pass through and are not kept")
     finish_after_disconnect: bool = _one(
         kinds.TRUTH, "true", "whether a recording goes on when its client leaves"

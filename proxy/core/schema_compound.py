@@ -247,6 +247,14 @@ class Either(Schema):
     def inside(self, value: JSON) -> Problems:
         return self._by_kind[type(value)].inside(value)
 
+    @property
+    def advice(self) -> str:
+        return " or ".join(filter(None, (option.advice for option in self.options)))
+
+    @property
+    def description(self) -> str:
+        return self.about  # each option speaks for itself
+
     def hint(self, value: JSON) -> str:
         return next(filter(None, (option.hint(value) for option in self.options)), "")
 

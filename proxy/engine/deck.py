@@ -59,6 +59,7 @@ class Deck:
         *,
         writer: Store | None = None,
         newest: bool = False,
+        draws: int = 1,
         after_last: AfterLast = AfterLast.REPEAT,
         exists: Callable[[], bool] = lambda: True,
         refresh: Callable[[], Awaitable[bool]] | None = None,
@@ -68,6 +69,8 @@ class Deck:
         self._stores = stores
         self._writer = writer
         self._newest = newest
+        self._draws = draws
+        """So many answers of one request are recorded before any is repeated."""
         self._after_last = after_last
         self._refresh = refresh
         self._conversions: OrderedDict[tuple[str, str, Variant], Response | None] = OrderedDict()
@@ -110,6 +113,8 @@ class Deck:
             stored = rows[-1]
         elif turn < len(rows):
             stored = rows[turn]
+        elif self._writer and len(rows) < self._draws:
+            return Search(Found.MISS, reason="consumed")
         elif self._after_last is AfterLast.REPEAT:
             stored = rows[-1]
         else:
@@ -137,6 +142,16 @@ class Deck:
     def played(self, key: str, variant: Variant, stored: Stored) -> None:
         self._turns[key, variant] += 1
         self._played[stored.interaction.id] += 1
+
+    @property
+    def samples(self) -> bool:
+        """Whether identical requests under way are to have answers of their own."""
+        return self._draws > 1
+
+    def drawn(self, key: str, variant: Variant) -> None:
+        """An answer is being recorded that takes a turn of its own."""
+        if self.samples:
+            self._turns[key, variant] += 1
 
     def missed(self, miss: dict[str, Any]) -> None:
         self._missed.append(miss)

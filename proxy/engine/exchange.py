@@ -289,7 +289,9 @@ class Exchange:
                 asked.incoming, http.cache_status(*words, key=asked.key), keep_bytes=keep
             )
         place = (deck, *asked.place)
-        if mode.shares_flights and not asked.wants.no_cache and not search.requested:
+        deck.drawn(*asked.place)
+        sharing = mode.shares_flights and not deck.samples
+        if sharing and not asked.wants.no_cache and not search.requested:
             flight, canonical = self._flights.get(place, (None, b""))
             if flight and canonical == asked.form.canonical and flight.whole and not flight.failed:
                 self.stats.collapsed += 1
@@ -301,7 +303,7 @@ class Exchange:
             keep_bytes=self._settings.keep_bytes,
             record=(asked, deck),
         )
-        if mode.shares_flights:
+        if sharing:
             self._flights[place] = flown.flight, asked.form.canonical
         return flown._replace(warning=asked.warning)
 
