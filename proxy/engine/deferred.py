@@ -5,7 +5,9 @@ without the flag, and keeps the answer until it is collected.
 """
 
 import asyncio
+import logging
 import time
+from contextlib import suppress
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -19,6 +21,10 @@ from proxy.errors import StoreUnavailable, UpstreamError
 from .asking import Incoming
 from .deck import Deck
 from .exchange import Exchange, Flown, Listed, Served
+
+_LOST = {"error": {"message": "promptdeck lost this answer; its log says how", "code": "lost"}}
+
+log = logging.getLogger("promptdeck")
 
 
 class SlipStore(Protocol):
@@ -60,25 +66,37 @@ class Deferred:
         }
 
     async def _fill(self, name: str, answer: Served | Flown | Listed) -> None:
-        match answer:
-            case Served(response):
-                await self._slips.fill(name, response.status, response.body)
-            case Flown(flight, place):
-                try:
-                    head = await flight.head()
-                    body = b"".join([data async for data in flight.read(place)])
-                except UpstreamError as error:
-                    told = {"error": {"message": error.message, "code": error.code}}
-                    await self._slips.fill(name, error.status, orjson.dumps(told))
-                else:
-                    await self._slips.fill(name, head.status, body)
-                finally:
-                    flight.leave(place)
+        try:
+            status, body = await _whole(answer)
+            await self._slips.fill(name, status, body)
+        except Exception:
+            # One answer's trouble must not end the server, and whoever collects it must hear of it.
+            log.exception("the deferred completion %s is lost", name)
+            with suppress(StoreUnavailable):
+                await self._slips.fill(name, 500, orjson.dumps(_LOST))
 
     async def finish(self) -> None:
         """Wait for what is under way; its flights have been ended before."""
         if self._under_way:
             await asyncio.wait(self._under_way)
+
+
+async def _whole(answer: Served | Flown | Listed) -> tuple[int, bytes]:
+    """Status and body of an answer when all of it has come."""
+    match answer:
+        case Served(response):
+            return response.status, response.body
+        case Listed(body):
+            return 200, orjson.dumps(body)
+        case Flown(flight, place):
+            try:
+                head = await flight.head()
+                return head.status, b"".join([data async for data in flight.read(place)])
+            except UpstreamError as error:
+                told = {"error": {"message": error.message, "code": error.code}}
+                return error.status, orjson.dumps(told)
+            finally:
+                flight.leave(place)
 
 
 def deferral(request: Request) -> dict[str, Any] | None:
