@@ -2,7 +2,7 @@
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.core import sse
@@ -38,7 +38,6 @@ def test_a_sound_file_has_no_problem(path):
     assert verify(path, REDACTOR) == []
 
 
-@settings(deadline=None)
 @given(prompt=TEXT, answer=TEXT, stream=st.booleans())
 def test_what_is_recorded_is_sound(tmp_path_factory, prompt, answer, stream):
     path = tmp_path_factory.mktemp("sound") / "x.yaml"

@@ -4,7 +4,7 @@ from dataclasses import replace as changed
 
 import orjson
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from proxy.core import sse
@@ -39,7 +39,6 @@ def stream_of(*frames):
     return of(chat_request("x"), Response(200, headers, tuple(Frame(1, data) for data in frames)))
 
 
-@settings(deadline=None)
 @given(INTERACTIONS)
 def test_every_interaction_comes_back_byte_for_byte(one):
     assert load(HEADER + dump(one)) == [one]
@@ -50,7 +49,6 @@ def test_every_odd_one_comes_back_byte_for_byte(name):
     assert load(HEADER + dump(ODD[name])) == [ODD[name]]
 
 
-@settings(deadline=None)
 @given(st.lists(INTERACTIONS, max_size=3))
 def test_a_file_of_many_comes_back_in_order(many):
     assert load(HEADER + "".join("\n" + dump(one) for one in many)) == many
@@ -120,7 +118,6 @@ def test_a_stream_is_what_was_said_and_a_line_a_frame():
     )
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=20) | TEXT.map(str.encode), max_size=4))
 def test_a_frame_is_one_line_whatever_it_holds(frames):
     text = dump(stream_of(*frames))
@@ -174,7 +171,6 @@ def test_one_chunk_of_its_own_kind_does_not_make_a_template():
     assert "chunk:" not in dump(stream_of(sse.encode(orjson.dumps(chunk({"content": "a"})))))
 
 
-@settings(deadline=None)
 @given(TRICKY)
 def test_a_delta_that_speaks_of_the_template_itself_comes_back(text):
     frames = [chunk({"content": word}) for word in ("a", "b", "<delta>", text, '"delta":<delta>')]
@@ -307,7 +303,6 @@ MUTANTS = st.one_of(
 )
 
 
-@settings(deadline=None)
 @given(
     st.integers(0, len(TWO)),
     st.integers(0, 40) | st.integers(0, len(TWO)),
@@ -326,7 +321,6 @@ def test_any_mutation_is_read_or_told_with_its_line(start, length, mutant):
         assert all(variant.variant in Variant for variant in found)
 
 
-@settings(deadline=None)
 @given(INTERACTIONS)
 def test_equality_looks_at_everything(one):
     other = changed(one, response=streamed("something that is not drawn by chance"))

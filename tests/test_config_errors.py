@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import yaml
 from hypothesis import example as try_also
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.config import SETTINGS, Config, Setting, load
@@ -192,14 +192,12 @@ def survives(content: str | bytes = "", **environ: str) -> None:
 
 
 @any_pattern
-@settings(deadline=None)
 @given(MAPPINGS)
 def test_any_mapping_is_settings_or_a_config_error(mapping: dict[Any, Any]) -> None:
     survives(yaml.safe_dump(mapping, allow_unicode=True))
 
 
 @any_pattern
-@settings(deadline=None)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(lambda text: text.encode("utf-8")))
 @try_also(b"[" * 5000)
 @try_also(b'"\\UFFFFFFFF"')
@@ -218,13 +216,11 @@ ANY_TEXT = st.text(st.characters(exclude_characters="\0", codec="utf-8"))
 
 
 @any_pattern
-@settings(deadline=None)
 @given(st.sampled_from([*SETTINGS.values()]), ANY_TEXT | ANYTHING.map(str))
 def test_any_variable_is_a_setting_or_a_config_error(setting: Setting, text: str) -> None:
     survives(**{setting.variable: text})
 
 
-@settings(deadline=None)
 @given(st.from_regex(r"[A-Z0-9_]{1,20}", fullmatch=True))
 def test_an_unknown_variable_is_a_config_error_that_may_name_a_known_one(name: str) -> None:
     variable = "PROMPTDECK_" + name

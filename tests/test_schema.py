@@ -8,7 +8,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.errors import StoreError
@@ -118,7 +118,6 @@ def test_what_is_no_database_is_refused_with_a_way_out(path, data):
     assert path.read_bytes() == data
 
 
-@settings(deadline=None)
 @given(st.integers(0, 2**32), st.integers(1, 2000))
 def test_a_damaged_file_is_refused_or_read(tmp_path_factory, seed, length):
     path = tmp_path_factory.mktemp("damaged") / "store.db"

@@ -8,6 +8,7 @@ JSON text, where a letter before a token may belong to an escape such as \\n.
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -206,14 +207,13 @@ def _search(anchor: str, ways: tuple[_Way, ...]) -> _Search:
     return _Search(re.compile(f"{re.escape(anchor)}(?:{glance})(?:{patterns})", re.ASCII), ways)
 
 
+@cache
 def _searches() -> tuple[_Search, ...]:
+    """Compiled when first needed: it takes 20 ms, which a start does not have to wait for."""
     anchors: dict[str, list[_Way]] = defaultdict(list)
     for way in _ways():
         anchors[way.head[-1]].append(way)
     return tuple(_search(anchor, tuple(ways)) for anchor, ways in anchors.items())
-
-
-_SEARCHES = _searches()
 
 
 class Span(NamedTuple):
@@ -224,13 +224,13 @@ class Span(NamedTuple):
 
 def hit(text: str) -> bool:
     """Whether `find` would find anything; 60 kB of an agent's JSON take some 0.2 ms."""
-    return any(search.pattern.search(text) for search in _SEARCHES)
+    return any(search.pattern.search(text) for search in _searches())
 
 
 def find(text: str, begin: int, end: int) -> list[Span]:
     """Secrets in `text[begin:end]`, tokens before places; one may lie within another."""
     found = []
-    for pattern, ways in _SEARCHES:
+    for pattern, ways in _searches():
         for match in pattern.finditer(text, begin, end):
             group = match.lastindex or 0
             name, _, _, before = ways[group - 1]

@@ -12,12 +12,11 @@ from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 
 import orjson
 
 from proxy.core import headers as http
-from proxy.core.explain import Explanation, Reason, explain
 from proxy.core.fingerprint import fingerprint
 from proxy.core.interaction import Request, Response, Variant, header
 from proxy.core.normalize import normalize
@@ -33,6 +32,9 @@ from .flight import Answer, Flight, Place
 from .idempotency import Idempotency
 from .listing import implied
 from .recorder import NotKept, Recorder, Take, response_of
+
+if TYPE_CHECKING:
+    from proxy.core.explain import Explanation
 
 log = logging.getLogger("promptdeck")
 
@@ -263,7 +265,9 @@ class Exchange:
         miss.cache_status = http.cache_status(key=asked.key, detail=search.reason)
         raise miss
 
-    async def _explain(self, asked: Asked, deck: Deck, search: Search) -> Explanation:
+    async def _explain(self, asked: Asked, deck: Deck, search: Search) -> "Explanation":
+        from proxy.core.explain import Reason, explain  # only for a miss
+
         recorded = list(deck.canonicals())
         return await asyncio.to_thread(
             explain,
