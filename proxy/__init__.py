@@ -26,12 +26,16 @@ imports upward and only `app` knows all the parts.
       accumulate    a stream to a message and a message to a stream
       completeness  whether an answer is whole
       differences, wording, explain   why a request missed
+      faultplan, faults, verdict   answers that go wrong on purpose, and how a client took it
+      drift         what a live answer has that the recording has not
+      recut         a stream made anew from its edited text
     stores/       recordings kept
       base          what a store is
       memory        the reference
       held          back until they are wanted
       schema, sqlite   the cache, and the index of cassettes
       cassette, cassette_file, cassette_yaml, yamlread, cassette_verify   files in git
+      cassette_edit, cassette_revise, cassette_diff   files kept clean
       completions, slips   what clients asked to have stored, or deferred
     engine/       the way of a request
       asking        its canonical form, once for the same bytes
@@ -46,10 +50,13 @@ imports upward and only `app` knows all the parts.
     config/       every setting, declared once
     upstream      the aiohttp client
     server/       the aiohttp handlers
+    imports/      other tools' recordings, and HAR
+    relive        a recorded request asked again
     library       from a configuration to the decks that play it
     sessions      decks of one's own, side by side
     app           the composition root
     cli/          the commands
+    pytest_plugin/   a cassette for each test
 
 A request's way: `server` reads it, `exchange` brings it to its canonical form
 and asks the `deck`; a hit is written from the recording, a miss flies: `flight`

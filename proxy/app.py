@@ -26,6 +26,7 @@ from .engine.stored import Storing
 from .errors import BindError, ClientError, StoreError
 from .library import Library, check_of, redactor_of, settings_of
 from .server import Edge, Keeps, application
+from .server.faulty import Faults
 from .server.writing import Pace
 from .sessions import Sessions
 from .stores.completions import Completions
@@ -146,6 +147,8 @@ async def serving(config: Config) -> AsyncIterator[Serving]:
             sessions,
             pace=Pace(config.replay.pace, config.server.keep_alive),
             max_body=config.server.max_body,
+            plan=config.replay.faults,
+            faults=Faults(),
             providers={**PROVIDERS, **{item.name: item.url for item in config.upstream.providers}},
             keeps=keeps,
             describe=lambda: {"mode": str(config.mode), **asdict(counts())},

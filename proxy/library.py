@@ -5,15 +5,17 @@ of its own, made from the configuration with the session's changes.
 """
 
 import asyncio
+import os
 
 from .config import Config
+from .config.settings import in_ci
 from .core.interaction import Request
 from .core.normalize import normalize
 from .core.policy import Mode
 from .core.redact import Redactor
 from .engine.asking import Check
 from .engine.checking import Contract
-from .engine.deck import AfterLast, Deck
+from .engine.deck import AfterLast, Deck, OnExpired
 from .engine.exchange import NO_RULES, Settings
 from .errors import ClientError
 from .stores.base import Store
@@ -104,6 +106,8 @@ class Library:
             newest=self._cache is not None,
             draws=self._config.record.draws if self._config.mode is Mode.RECORD_MISSING else 1,
             after_last=AfterLast(self._config.replay.after_last),
+            expires=_expires(self._config),
+            on_expired=_on_expired(self._config),
             exists=(lambda: tape.exists) if tape else (lambda: True),
             refresh=tape.refresh if tape else None,
         )
@@ -118,6 +122,20 @@ class Library:
         except ValueError as error:
             raise ClientError(f"no cassette can have this name: {error}", code="bad_name") from None
         return await Cassette.open(name, path, database, self._canon)
+
+
+def _expires(config: Config) -> float | None:
+    """The cache has its own `store.ttl`; the record modes ask anyway."""
+    plays = config.mode in (Mode.REPLAY, Mode.RECORD_MISSING)
+    return config.replay.expires if plays else None
+
+
+def _on_expired(config: Config) -> OnExpired:
+    """What the mode can do of it: only replay refuses, only record-missing records, not in CI."""
+    wanted = OnExpired(config.replay.on_expired)
+    recording = config.mode is Mode.RECORD_MISSING and not in_ci(os.environ)
+    able = {OnExpired.FAIL: config.mode is Mode.REPLAY, OnExpired.RECORD: recording}
+    return wanted if able.get(wanted) else OnExpired.WARN
 
 
 def check_of(config: Config) -> Check | None:

@@ -14,11 +14,13 @@ from typing import Any
 from uuid import uuid4
 
 from .config import SETTINGS, Config
+from .core.faultplan import Plan, read_plan
 from .core.policy import Mode
 from .engine.deck import Deck
 from .engine.exchange import Exchange, Stats
 from .errors import ClientError
 from .library import DEFAULT_CASSETTE, Library
+from .server.faulty import Faults
 from .stores.cassette_file import path_of
 
 _FIELDS = {
@@ -42,6 +44,8 @@ class Session:
     deck: Deck
     exchange: Exchange
     library: Library
+    plan: Plan | None
+    faults: Faults
     lifetime: float | None
     """Seconds without a request after which it is dropped."""
     used_at: float
@@ -55,7 +59,13 @@ class Session:
             **asdict(self.exchange.stats),
             "under_way": self.exchange.under_way,
             **told,
+            "client": self._verdict(),
         }
+
+    def _verdict(self) -> dict[str, Any]:
+        """How the client took the faults that it was dealt."""
+        verdict = self.faults.verdict()
+        return {"ok": verdict.ok, "text": verdict.text(), **verdict.as_dict()}
 
 
 MakeExchange = Callable[[Config], Exchange]
@@ -77,6 +87,7 @@ class Sessions:
         wants = dict(wants)
         hold = _taken(wants, "hold", bool, default=False)
         lifetime = _LIFETIME.read(str(wants.pop("expires", "1h")), "expires")
+        plan = _plan(wants.pop("faults", None))
         config = self._configured(wants)
         await self._drop_idle()
         library = await self._make_library(config, hold)
@@ -87,6 +98,8 @@ class Sessions:
             deck=await library.deck(""),
             exchange=self._make_exchange(config),
             library=library,
+            plan=plan if plan is not None else config.replay.faults,
+            faults=Faults(),
             lifetime=lifetime,
             used_at=time.monotonic(),
         )
@@ -98,7 +111,7 @@ class Sessions:
         match = _taken(wants, "match", dict, default={})
         given = {**wants, **match}
         if unknown := [name for name in given if name not in _FIELDS]:
-            known = ", ".join([*_FIELDS, "hold", "expires"])
+            known = ", ".join([*_FIELDS, "hold", "expires", "faults"])
             raise ClientError(f"a session has no {unknown[0]!r}; it has {known}", param=unknown[0])
         read = {name: _read(name, value) for name, value in given.items()}
         config = self._config
@@ -180,6 +193,13 @@ def _taken(wants: dict[str, Any], name: str, kind: type, default: Any) -> Any:
     if not isinstance(value, kind):
         raise ClientError(f"{name} is not what it should be: {value!r}", param=name)
     return value
+
+
+def _plan(value: Any) -> Plan | None:
+    try:
+        return None if value is None else read_plan(value, "faults")
+    except ValueError as error:
+        raise ClientError(str(error), code="bad_fault", param="faults") from None
 
 
 def _read(name: str, value: Any) -> Any:

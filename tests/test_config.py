@@ -24,6 +24,7 @@ from proxy.config import (
     settings_table,
     show,
 )
+from proxy.core.faultplan import parse_plan
 from proxy.core.policy import Mode
 from proxy.errors import ConfigError
 
@@ -54,6 +55,9 @@ OTHER: Mapping[str, tuple[str, Any]] = {
     "store.max_bytes": ("10k", 10_000),
     "replay.pace": ("2x", 2.0),
     "replay.after_last": ("refuse", "refuse"),
+    "replay.expires": ("30d", 2_592_000.0),
+    "replay.on_expired": ("record", "record"),
+    "replay.faults": ("status=429; times=1", parse_plan("status=429; times=1")),
     "record.errors": ("yes", True),
     "record.draws": ("3", 3),
     "record.max_bytes": ("64MB", 64_000_000),

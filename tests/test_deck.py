@@ -1,12 +1,17 @@
 """A deck over the reference store: turns, stand-ins, conversions, the report."""
 
+import logging
+import time
+from dataclasses import replace
+from typing import Any
+
 import orjson
 import pytest
 
 from proxy.core.interaction import Frame, Interaction, Request, Response, Variant
 from proxy.core.normalize import Normalized
 from proxy.core.policy import ANYTHING, CacheControl, Found
-from proxy.engine.deck import AfterLast, Deck
+from proxy.engine.deck import AfterLast, Deck, OnExpired
 from proxy.stores.base import Stored
 from proxy.stores.memory import MemoryStore
 
@@ -34,11 +39,11 @@ def asked(variant: Variant, canonical: bytes = CANONICAL, *, chat: bool = True) 
     return Normalized(canonical, variant, chat, ())
 
 
-async def deck(*recordings: Stored, newest: bool = False, **options: AfterLast) -> Deck:
+async def deck(*recordings: Stored, newest: bool = False, **options: Any) -> Deck:
     store = MemoryStore()
     for recording in recordings:
         await store.put(KEY, recording, replace=False)
-    return Deck("c", [store], writer=store, newest=newest, **options)  # type: ignore[arg-type]
+    return Deck("c", [store], writer=store, newest=newest, **options)
 
 
 def play(deck: Deck, variant: Variant) -> str:
@@ -119,6 +124,57 @@ async def test_an_expired_recording_is_stale_and_so_is_one_older_than_asked_for(
     assert fresh.find(KEY, asked(Variant.JSON), ANYTHING).found is Found.HIT
     search = fresh.find(KEY, asked(Variant.JSON), CacheControl(max_age=5))
     assert (search.found, search.requested) == (Found.STALE, True)
+
+
+def new(variant: Variant, text: str) -> Stored:
+    recent = replace(stored(variant, text).interaction, recorded_at=time.time())
+    return stored(variant, text)._replace(interaction=recent)
+
+
+async def test_a_recording_that_is_too_old_is_served_with_one_warning(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one = await deck(stored(Variant.JSON, "first"), new(Variant.SSE, "second"), expires=60.0)
+    with caplog.at_level(logging.WARNING, "promptdeck"):
+        assert [play(one, Variant.JSON) for _ in range(3)] == ["first"] * 3
+        assert play(one, Variant.SSE) == "second"
+    [record] = caplog.records
+    assert "is older than replay.expires" in record.getMessage()
+
+
+async def test_a_recording_that_is_too_old_can_be_refused() -> None:
+    refusing = {"expires": 60.0, "on_expired": OnExpired.FAIL}
+    one = await deck(stored(Variant.JSON, "first"), **refusing)
+    assert play(one, Variant.JSON) == "expired"
+    assert play(await deck(new(Variant.JSON, "first"), **refusing), Variant.JSON) == "first"
+
+
+async def test_without_a_limit_nothing_is_too_old() -> None:
+    for way in OnExpired:
+        one = await deck(stored(Variant.JSON, "first"), on_expired=way)
+        assert play(one, Variant.JSON) == "first"
+
+
+async def test_a_sequence_that_is_too_old_is_recorded_again_as_long_as_it_was() -> None:
+    old = [stored(Variant.JSON, "first"), stored(Variant.JSON, "first")]
+    one = await deck(*old, expires=60.0, on_expired=OnExpired.RECORD)
+    for text in ("second", "third"):
+        assert play(one, Variant.JSON) == "consumed"
+        one.drawn(KEY, Variant.JSON)
+        await one.keep(KEY, new(Variant.JSON, text), overwrite=False)
+    assert play(one, Variant.JSON) == "third"
+    one.rewind()
+    assert [play(one, Variant.JSON) for _ in range(3)] == ["second", "third", "third"]
+
+
+async def test_what_is_too_old_stays_until_there_is_a_new_one() -> None:
+    one = await deck(stored(Variant.JSON, "first"), expires=60.0, on_expired=OnExpired.RECORD)
+    for _ in range(2):
+        assert play(one, Variant.JSON) == "consumed"
+        one.drawn(KEY, Variant.JSON)
+    assert len(one.report()["unplayed"]) == 1
+    await one.keep(KEY, new(Variant.JSON, "second"), overwrite=False)
+    assert play(one, Variant.JSON) == "second"
 
 
 async def test_recording_over_replaces_what_was_there_once_and_then_adds() -> None:

@@ -1,6 +1,7 @@
 """One request from fingerprint to answer, in every mode, over a real socket."""
 
 import asyncio
+import re
 import time
 
 import orjson
@@ -285,6 +286,74 @@ async def test_after_the_last_recording_replay_can_refuse(start: Start) -> None:
     refused = await deck.chat()
     assert (refused.status, refused.json["details"]["reason"]) == (404, "consumed")
     assert "recorded once and has been played once" in refused.json["message"]
+
+
+async def aged(start: Start, times: int = 1) -> bytes:
+    """Record an answer so many times, as if long ago; the last of the answers."""
+    deck = await start(mode="record", cassette="c")
+    answers = [(await deck.chat()).body for _ in range(times)]
+    path = start.folder / "cassettes" / "c.yaml"
+    path.write_text(
+        re.sub(r"(?m)^  recorded: .*", "  recorded: 2020-01-01T00:00:00Z", path.read_text())
+    )
+    return answers[-1]
+
+
+def expiring(on_expired: str) -> dict[str, str]:
+    return {"PROMPTDECK_REPLAY_EXPIRES": "30d", "PROMPTDECK_REPLAY_ON_EXPIRED": on_expired}
+
+
+@pytest.mark.parametrize("on_expired", ["warn", "record"])
+async def test_replay_serves_an_expired_recording_with_a_warning(
+    start: Start, caplog: pytest.LogCaptureFixture, on_expired: str
+) -> None:
+    recorded = await aged(start)
+    deck = await start(mode="replay", cassette="c", environ=expiring(on_expired))
+    assert [(await deck.chat()).body for _ in range(2)] == [recorded] * 2
+    assert caplog.text.count("is older than replay.expires") == 1
+    assert deck.server.counts().upstream_calls == 0
+
+
+async def test_replay_can_refuse_an_expired_recording(start: Start) -> None:
+    await aged(start)
+    deck = await start(mode="replay", cassette="c", environ=expiring("fail"))
+    got = await deck.chat()
+    assert (got.status, got.json["details"]["reason"]) == (404, "expired")
+    assert "has expired. Record it again" in got.json["message"]
+
+
+async def test_record_missing_records_an_expired_sequence_again(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("CI", raising=False)
+    await aged(start, times=2)
+    deck = await start(mode="record-missing", cassette="c", environ=expiring("record"))
+    renewed = [(await deck.chat()).body for _ in range(3)]
+    assert len(deck.upstream.seen) == 4
+    assert renewed[0] != renewed[1] == renewed[2]
+    replaying = await start(mode="replay", cassette="c", environ=expiring("fail"))
+    assert [(await replaying.chat()).body for _ in range(2)] == renewed[:2]
+    assert "2020" not in (start.folder / "cassettes" / "c.yaml").read_text()
+
+
+@pytest.mark.parametrize(("on_expired", "ci"), [("record", "true"), ("warn", ""), ("fail", "")])
+async def test_record_missing_serves_what_expired_in_ci_or_if_not_told_to_record(
+    start: Start, monkeypatch: pytest.MonkeyPatch, on_expired: str, ci: str
+) -> None:
+    monkeypatch.setenv("CI", ci)
+    recorded = await aged(start)
+    deck = await start(mode="record-missing", cassette="c", environ=expiring(on_expired))
+    assert (await deck.chat()).body == recorded
+    assert len(deck.upstream.seen) == 1
+
+
+async def test_the_cache_knows_no_expired_recordings(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    recorded = await aged(start)
+    deck = await start(mode="cache", cassette="c", environ=expiring("fail"))
+    assert (await deck.chat()).body == recorded
+    assert "replay.expires" not in caplog.text
 
 
 async def test_recording_again_replaces_what_an_earlier_run_recorded(start: Start) -> None:

@@ -148,7 +148,7 @@ def _print_conversation(told: Mapping[str, Any]) -> None:
     secrets = f", {counted(told['redacted'], 'secret')} redacted" if told["redacted"] else ""
     click.echo(
         f"  {told['request']}  {told['model']}  {told['variant']},"
-        f" {told['frames']} frames in {told['took_ms']} ms, recorded {told['recorded']}{secrets}"
+        f" {counted(told['frames'], 'frame')} in {told['took_ms']} ms, recorded {told['recorded']}{secrets}"
     )
     for role, text in _turns(told):
         click.secho(f"  {role}: ", fg="cyan", nl=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from proxy.core import units
+from proxy.core.faultplan import Plan, format_fault, parse_plan
 from proxy.core.names import validate_cassette_name
 from proxy.core.rules import parse_path, parse_replacement
 
@@ -189,8 +190,14 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _written_plan(plan: Plan) -> str:
+    seed = [f"seed={plan.seed}"] if plan.seed else []
+    return ", ".join([*map(format_fault, plan.faults), *seed])
+
+
 HOST = Kind("a host name or address", _host)
 COUNT = Kind("a number from 1 to 9999", _count)
+FAULTS = optional(Kind("faults such as latency=200ms; times=1", parse_plan, _written_plan))
 PORT = Kind("a port from 0 to 65535", _port)
 URL = Kind("a URL such as https://api.openai.com/v1", _url)
 SECRET = optional(Kind("a key", _secret))

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast
 
+from proxy.core.faultplan import Plan
 from proxy.core.jsontext import render
 from proxy.core.policy import Mode
 from proxy.core.rules import Rules
@@ -62,9 +63,14 @@ class Setting:
     def default_in(self, environ: Mapping[str, str]) -> tuple[Any, str]:
         """The default's value and what to call its source."""
         text, source = self.default, "default"
-        if self.default_in_ci and environ.get("CI", "").lower() in ("true", "1"):
+        if self.default_in_ci and in_ci(environ):
             text, source = self.default_in_ci, "default under CI"
         return self.read([] if self.many else fill(text, environ), source), source
+
+
+def in_ci(environ: Mapping[str, str]) -> bool:
+    """Whether this runs in continuous integration, where nothing is ever recorded."""
+    return environ.get("CI", "").lower() in ("true", "1")
 
 
 _PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^{}]*))?\})?")
@@ -199,6 +205,17 @@ class Replay:
         choice("repeat", "refuse"),
         "repeat",
         "what follows the last of several recordings of one request: repeat it, or refuse",
+    )
+    expires: float | None = _one(
+        kinds.LIMIT, "none", "how old a cassette's recording may grow before it counts as expired"
+    )
+    on_expired: Literal["warn", "fail", "record"] = _one(
+        choice("warn", "fail", "record"),
+        "warn",
+        "expired recordings: warn, fail (in replay), or record again (record-missing, not in CI)",
+    )
+    faults: Plan | None = _one(
+        kinds.FAULTS, "none", "how recorded answers are to go wrong, to try a client"
     )
 
 

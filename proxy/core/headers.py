@@ -19,7 +19,7 @@ CREDENTIALS = frozenset(
 
 # The body is read whole and unpacked before it is sent on: nothing to wait for, nothing to unpack.
 _NOT_SENT_UPSTREAM = frozenset(
-    "host content-length content-encoding accept-encoding expect".split()
+    "host content-length content-encoding accept-encoding expect x-promptdeck-fault".split()
 )
 
 # A recording is read in reviews and replayed years later: what is about one

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import xxhash
 
+from proxy.core.faults import Dealt
 from proxy.core.fingerprint import fingerprint
 from proxy.core.interaction import Headers, Request, Variant
 from proxy.core.normalize import Normalized, normalize
@@ -32,6 +33,8 @@ class Incoming(NamedTuple):
     headers: Headers
     route: Route | None = None
     """Where it goes in place of the configured upstream, if it says so itself."""
+    deal: Callable[[str], Dealt | None] | None = None
+    """What is to befall an answer to the request of a key, on purpose."""
 
 
 class Known(NamedTuple):

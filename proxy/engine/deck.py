@@ -5,6 +5,7 @@ identical requests in the order they were recorded and keeps the report of
 what was played, missed and recorded; over the cache it serves the newest.
 """
 
+import logging
 import time
 from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -17,12 +18,23 @@ from proxy.core.normalize import Normalized
 from proxy.core.policy import CacheControl, Found
 from proxy.stores.base import Store, Stored
 
+log = logging.getLogger("promptdeck")
+
 
 class AfterLast(StrEnum):
     """What follows the last recording of a request that is asked once more."""
 
     REPEAT = "repeat"
     REFUSE = "refuse"
+
+
+class OnExpired(StrEnum):
+    """What is done with a recording that is too old."""
+
+    WARN = "warn"
+    FAIL = "fail"
+    RECORD = "record"
+    """Its request is recorded anew, and as often as it was recorded."""
 
 
 class Search(NamedTuple):
@@ -34,7 +46,7 @@ class Search(NamedTuple):
     """In the variant asked for."""
     converted: bool = False
     reason: str = ""
-    """Of a miss: `not_recorded`, `consumed` or `cassette_missing`."""
+    """Of a miss: `not_recorded`, `consumed`, `cassette_missing` or `expired`."""
     requested: bool = False
     """Whether it is stale because the request's Cache-Control wants it fresher."""
 
@@ -61,6 +73,8 @@ class Deck:
         newest: bool = False,
         draws: int = 1,
         after_last: AfterLast = AfterLast.REPEAT,
+        expires: float | None = None,
+        on_expired: OnExpired = OnExpired.WARN,
         exists: Callable[[], bool] = lambda: True,
         refresh: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
@@ -72,6 +86,10 @@ class Deck:
         self._draws = draws
         """So many answers of one request are recorded before any is repeated."""
         self._after_last = after_last
+        self._expires = expires
+        """Seconds from its recording to when a recording is too old."""
+        self._on_expired = on_expired
+        self._warned: set[str] = set()
         self._refresh = refresh
         self._conversions: OrderedDict[tuple[str, str, Variant], Response | None] = OrderedDict()
         self.rewind()
@@ -82,6 +100,8 @@ class Deck:
         self._played: Counter[str] = Counter()
         self._recorded: list[str] = []
         self._overwritten: set[tuple[str, Variant]] = set()
+        self._renewed: dict[tuple[str, Variant], int] = {}
+        """How many recordings there are to be again of a request whose recordings expired."""
         self._missed: deque[dict[str, Any]] = deque(maxlen=_MISSES_KEPT)
 
     async def refresh(self) -> bool:
@@ -108,17 +128,13 @@ class Deck:
     def _search(
         self, rows: list[Stored], key: str, asked: Normalized, wants: CacheControl
     ) -> Search:
-        turn = self._turns[key, asked.variant]
-        if self._newest:
-            stored = rows[-1]
-        elif turn < len(rows):
-            stored = rows[turn]
-        elif self._writer and len(rows) < self._draws:
+        stored = self._in_turn(rows, (key, asked.variant))
+        if stored is None:
             return Search(Found.MISS, reason="consumed")
-        elif self._after_last is AfterLast.REPEAT:
-            stored = rows[-1]
-        else:
-            return Search(Found.MISS, reason="consumed")
+        if self._is_old(stored):
+            if self._on_expired is OnExpired.FAIL:
+                return Search(Found.MISS, reason="expired")
+            self._warn(stored.interaction)
         response = self._converted(stored, asked.variant)
         converted = response is not stored.interaction.response
         now = time.time()
@@ -126,6 +142,32 @@ class Deck:
         fresh = wants.accepts(now - stored.interaction.recorded_at)
         found = Found.HIT if fresh and not expired else Found.STALE
         return Search(found, stored, response, converted, requested=not fresh)
+
+    def _in_turn(self, rows: list[Stored], place: tuple[str, Variant]) -> Stored | None:
+        """The recording to play now; None if one more is to be recorded, or refused."""
+        if self._newest:
+            return rows[-1]
+        if self._on_expired is OnExpired.RECORD and any(map(self._is_old, rows)):
+            self._renewed.setdefault(place, len(rows))
+            rows = [row for row in rows if not self._is_old(row)]
+        turn = self._turns[place]
+        wanted = max(self._draws, self._renewed.get(place, 0))
+        if turn < len(rows):
+            return rows[turn]
+        if (self._writer and len(rows) < wanted) or self._after_last is AfterLast.REFUSE:
+            return None
+        return rows[-1]
+
+    def _is_old(self, stored: Stored) -> bool:
+        recorded_at = stored.interaction.recorded_at
+        return self._expires is not None and time.time() - recorded_at > self._expires
+
+    def _warn(self, interaction: Interaction) -> None:
+        if interaction.id not in self._warned:
+            self._warned.add(interaction.id)
+            log.warning(
+                "recording %s is older than replay.expires; record it again", interaction.id
+            )
 
     def _converted(self, stored: Stored, variant: Variant) -> Response | None:
         """The recorded response in another variant; None if it lacks what that variant holds."""
@@ -139,8 +181,9 @@ class Deck:
                 self._conversions.popitem(last=False)
         return self._conversions[place]
 
-    def played(self, key: str, variant: Variant, stored: Stored) -> None:
-        self._turns[key, variant] += 1
+    def played(self, key: str, variant: Variant, stored: Stored, *, turns: bool = True) -> None:
+        """Note that a recording was played; `turns` on to the next one of its request."""
+        self._turns[key, variant] += turns
         self._played[stored.interaction.id] += 1
 
     @property
@@ -150,18 +193,21 @@ class Deck:
 
     def drawn(self, key: str, variant: Variant) -> None:
         """An answer is being recorded that takes a turn of its own."""
-        if self.samples:
+        if self.samples or (key, variant) in self._renewed:
             self._turns[key, variant] += 1
 
     def missed(self, miss: dict[str, Any]) -> None:
         self._missed.append(miss)
 
     async def keep(self, key: str, stored: Stored, *, overwrite: bool) -> Interaction:
-        """Record; `overwrite` replaces what was there before this deck began to record it."""
+        """Record; `overwrite` replaces what was there before this deck began to record it.
+
+        What had expired is replaced in any case.
+        """
         if self._writer is None:
             raise RuntimeError("this deck does not record")
         place = (key, stored.interaction.variant)
-        first = overwrite and place not in self._overwritten
+        first = (overwrite or place in self._renewed) and place not in self._overwritten
         self._overwritten.add(place)
         kept = await self._writer.put(key, stored, replace=self._newest or first)
         self._recorded.append(kept.id)

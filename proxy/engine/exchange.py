@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
 import orjson
 
 from proxy.core import headers as http
+from proxy.core.faults import Dealt
 from proxy.core.fingerprint import fingerprint
 from proxy.core.interaction import Request, Response, Variant, header
 from proxy.core.normalize import normalize
@@ -52,8 +53,11 @@ class Served(NamedTuple):
     response: Response
     cache_status: str
     age: int
+    key: str
     warning: str = ""
     """What the contract finds odd in the request."""
+    dealt: Dealt | None = None
+    """The fault with which it is to be written."""
 
 
 class Flown(NamedTuple):
@@ -132,7 +136,7 @@ class Exchange:
         if mode is Mode.PASSTHROUGH:
             return self._fly(incoming, http.cache_status("fwd=bypass"), keep_bytes=0)
         idempotency_key = header(incoming.headers, "idempotency-key")
-        if idempotency_key and (again := self._again(idempotency_key, incoming.request)):
+        if idempotency_key and (again := self._again(idempotency_key, incoming)):
             return again
         answer = await self._new_answer(incoming, deck)
         if idempotency_key and not isinstance(answer, Listed):
@@ -140,12 +144,13 @@ class Exchange:
             self._first_answers.remember(idempotency_key, incoming.request, first)
         return answer
 
-    def _again(self, key: str, request: Request) -> Served | Flown | None:
+    def _again(self, key: str, incoming: Incoming) -> Served | Flown | None:
         """The answer that this key's first request got or is getting, if it can be given again."""
-        first = self._first_answers.first(key, request)
+        first = self._first_answers.first(key, incoming.request)
         status = http.cache_status("hit", detail="idempotency-key")
         if isinstance(first, Served):
-            return first._replace(cache_status=status)
+            dealt = incoming.deal(first.key) if incoming.deal else None
+            return first._replace(cache_status=status, dealt=dealt)
         if first and first.whole and not first.failed and not first.refused:
             return Flown(first, first.join(), status)
         return None
@@ -204,7 +209,11 @@ class Exchange:
         if search.stored is None or search.response is None:
             raise AssertionError("a hit without a recording")
         interaction = search.stored.interaction
-        deck.played(asked.key, asked.form.variant, search.stored)
+        deal = asked.incoming.deal
+        dealt = deal(asked.key) if deal else None
+        # An answer that no client can get whole takes no turn: the retry is to get it.
+        turns = not (dealt and dealt.fault.harms)
+        deck.played(asked.key, asked.form.variant, search.stored, turns=turns)
         self.stats.hits += 1
         detail = interaction.id
         if search.converted:
@@ -213,7 +222,7 @@ class Exchange:
         age = max(0, int(time.time() - interaction.recorded_at))
         if self._is_to_be_stored(asked.incoming):
             await self._tell(asked.incoming, search.response)
-        return Served(search.response, status, age, asked.warning)
+        return Served(search.response, status, age, asked.key, asked.warning, dealt)
 
     def _is_to_be_stored(self, incoming: Incoming) -> bool:
         return self._answered is not None and b'"store"' in incoming.request.body

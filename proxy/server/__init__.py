@@ -8,11 +8,13 @@ errors     the one place where an error becomes JSON
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from aiohttp import web
 
 from proxy import __version__
+from proxy.core.faultplan import Plan
 from proxy.core.interaction import CHAT_COMPLETIONS
 from proxy.engine.deck import Deck
 from proxy.engine.deferred import Deferred, deferral
@@ -22,6 +24,7 @@ from proxy.stores.completions import Completions
 from proxy.stores.slips import Slips
 
 from . import errors, stored
+from .faulty import Faults, plan_of
 from .reading import incoming_of
 from .sessions import Sessions
 from .sessions import add_routes as add_session_routes
@@ -51,6 +54,9 @@ class Edge(NamedTuple):
     sessions: Sessions
     pace: Pace
     max_body: int
+    plan: Plan | None
+    """Faults for the answers behind the bare base_url."""
+    faults: Faults
     providers: Mapping[str, str]
     """Base URLs that a request may choose from."""
     keeps: Keeps | None
@@ -88,15 +94,21 @@ class _Handlers:
         edge = self._edge
         if session := request.match_info.get("session", ""):
             found = edge.sessions.get(session)
-            exchange, deck = found.exchange, found.deck
+            exchange, deck, faults = found.exchange, found.deck, found.faults
+            plan = plan_of(request, found.plan)
         else:
-            exchange = edge.exchange
+            exchange, faults = edge.exchange, edge.faults
             deck = await edge.decks.deck(request.match_info.get("name", ""))
+            plan = plan_of(request, edge.plan)
         incoming = await incoming_of(request, edge.providers)
         if edge.keeps and (body := deferral(incoming.request)):
             return json_response(await edge.keeps.deferred.accept(exchange, incoming, body, deck))
+        if plan:
+            incoming = incoming._replace(deal=partial(faults.deal, plan))
         answer = await exchange.answer(incoming, deck)
         match answer:
+            case Served() if plan:
+                return await faults.serve(request, answer, edge.pace, answer.key, answer.dealt)
             case Served():
                 return await serve(request, answer, edge.pace)
             case Flown():

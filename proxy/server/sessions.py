@@ -1,19 +1,26 @@
 """The handlers of /_deck/sessions: a session is opened, looked at, closed with a verdict."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import orjson
 from aiohttp import web
 
+from proxy.core.faultplan import Plan
 from proxy.core.policy import Mode
 from proxy.engine.deck import Deck
 from proxy.engine.exchange import Exchange
 from proxy.errors import ClientError
 
+from .faulty import Faults
 from .writing import json_response
 
-_FAILURES = {"miss": "misses", "unused": "unplayed"}
-"""What `fail_on` may name, and where the report has it."""
+_FAILURES: dict[str, Callable[[dict[str, Any]], Any]] = {
+    "miss": lambda report: report["misses"],
+    "unused": lambda report: report["unplayed"],
+    "client": lambda report: not report["client"]["ok"],
+}
+"""What `fail_on` may name, and whether a report has it."""
 
 
 class Session(Protocol):
@@ -22,6 +29,8 @@ class Session(Protocol):
     path: Any
     deck: Deck
     exchange: Exchange
+    plan: Plan | None
+    faults: Faults
 
     def report(self) -> dict[str, Any]: ...
 
@@ -64,11 +73,11 @@ class _Handlers:
     async def close(self, request: web.Request) -> web.Response:
         fail_on = [name for name in request.query.get("fail_on", "").split(",") if name]
         if unknown := [name for name in fail_on if name not in _FAILURES]:
-            names = " and ".join(_FAILURES)
+            names = ", ".join(_FAILURES)
             raise ClientError(f"fail_on knows {names}, not {unknown[0]!r}", param="fail_on")
         keep = request.query.get("keep", "true") != "false"
         report = await self._sessions.close(request.match_info["id"], keep=keep)
-        if failed := [name for name in fail_on if report[_FAILURES[name]]]:
+        if failed := [name for name in fail_on if _FAILURES[name](report)]:
             raise ClientError(
                 f"the session failed: {' and '.join(_told(name, report) for name in failed)}",
                 code="session_failed",
@@ -80,6 +89,8 @@ class _Handlers:
 
 
 def _told(name: str, report: dict[str, Any]) -> str:
+    if name == "client":
+        return f"the client did not take the faults well: {report['client']['text']}"
     if name == "unused":
         return f"{len(report['unplayed'])} recordings were not used"
     first = report["missed"][0]["message"] if report["missed"] else ""

@@ -36,9 +36,9 @@ async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamR
     headers = CIMultiDict(response.headers)
     headers["Cache-Status"] = served.cache_status
     headers["Age"] = str(served.age)
-    _add(headers, request, served.warning)
+    add_common(headers, request, served.warning)
     at_once = math.isinf(pace.factor)
-    plain = PlainStream() if response.is_stream and _is_chat(request) else None
+    plain = PlainStream() if response.is_stream and is_chat(request) else None
     if response.is_stream and not at_once:
         return await _paced(request, response, headers, pace.factor, plain)
     if not at_once:
@@ -49,7 +49,7 @@ async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamR
     return web.Response(status=response.status, headers=headers, body=body)
 
 
-def _add(headers: "CIMultiDict[str]", request: web.Request, warning: str) -> None:
+def add_common(headers: "CIMultiDict[str]", request: web.Request, warning: str) -> None:
     headers.setdefault("X-Request-Id", request[REQUEST_ID])
     if warning:
         # 299, miscellaneous persistent warning; a header holds ASCII, a quoted string no quotes.
@@ -57,7 +57,7 @@ def _add(headers: "CIMultiDict[str]", request: web.Request, warning: str) -> Non
         headers["Warning"] = f'299 promptdeck "{text}"'
 
 
-def _is_chat(request: web.Request) -> bool:
+def is_chat(request: web.Request) -> bool:
     return request.path.endswith(CHAT_COMPLETIONS)
 
 
@@ -100,7 +100,7 @@ async def pass_on(
         if flown.end_counts:
             # A client that knows the length would not wait for the end.
             headers.popall("Content-Length", None)
-        _add(headers, request, flown.warning)
+        add_common(headers, request, flown.warning)
         stream = web.StreamResponse(status=head.status, headers=headers)
         await stream.prepare(request)
         if not header(head.headers, "content-type").lower().startswith("text/event-stream"):
@@ -131,7 +131,7 @@ async def _copy_events(
     """Events as they come; comments where upstream is silent, an error event where it is cut."""
     # With a length given, upstream's bytes are all that may be sent.
     free = "Content-Length" not in stream.headers
-    plain = PlainStream() if free and _is_chat(request) else None
+    plain = PlainStream() if free and is_chat(request) else None
     between_frames = True
     try:
         async for data in flown.flight.read(flown.place, keep_alive if free else None):

@@ -1,0 +1,96 @@
+"""Which cassette a test plays: the folder, the name, and what the test's marks say."""
+
+import re
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+_LONGEST = 80
+"""Characters of one part: a name has several, and file systems take 255 bytes at most."""
+
+_OTHER = re.compile(r"[^A-Za-z0-9._-]+")
+# Upper case is told from lower by its digest: some file systems take them for one.
+_PLAIN = re.compile(r"[a-z0-9_][a-z0-9._-]*(?<!\.)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """The keywords of `@pytest.mark.cassette`."""
+
+    name: str = ""
+    """Below the folder of cassettes, without suffix, such as `shared/weather`."""
+    match: dict[str, list[Any]] = field(default_factory=dict)
+    repeat: bool | None = None
+    allow_unused: bool = False
+
+    @classmethod
+    def of(cls, item: pytest.Item) -> "Mark":
+        """All of a test's marks in one; what stands closer to the test counts."""
+        given: dict[str, Any] = {}
+        for mark in reversed(list(item.iter_markers("cassette"))):
+            if mark.args:
+                pytest.fail("@pytest.mark.cassette takes keywords: name=...", pytrace=False)
+            given |= mark.kwargs
+        known = [item.name for item in fields(cls)]
+        if unknown := [name for name in given if name not in known]:
+            told = f"@pytest.mark.cassette knows {', '.join(known)}, not {', '.join(unknown)}"
+            pytest.fail(told, pytrace=False)
+        return cls(**given)
+
+
+class Place(NamedTuple):
+    folder: Path
+    name: str
+
+
+class Folders:
+    """Where cassettes lie: beside each test file, or all in one folder that was asked for."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        option, ini = config.getoption("cassette_dir"), config.getini("cassette_dir")
+        self._root = config.rootpath
+        self._folder: Path | None = None
+        if option:
+            self._folder = config.invocation_params.dir / option
+        elif ini:
+            self._folder = config.rootpath / ini
+
+    def place(self, item: pytest.Item, name: str) -> Place:
+        name = name.removesuffix(".yaml")
+        if self._folder is None:
+            return Place(item.path.parent / "cassettes", name or name_of(item.path.stem, _id(item)))
+        return Place(self._folder, name or name_of(self._module(item.path), _id(item)))
+
+    def _module(self, path: Path) -> str:
+        inside = path.is_relative_to(self._root)
+        return (
+            (path.relative_to(self._root) if inside else Path(path.name)).with_suffix("").as_posix()
+        )
+
+
+def _id(item: pytest.Item) -> str:
+    """`TestClass.test_name[parameters]`; not the node id, to which pytest-xdist adds its groups."""
+    classes = (node.name for node in item.listchain() if isinstance(node, pytest.Class))
+    return ".".join([*classes, item.name])
+
+
+def name_of(module: str, test: str) -> str:
+    """A cassette's name for a test: readable, fit for every file system, no two tests' the same."""
+    function, _, parameters = test.partition("[")
+    shown = f"{function}-{parameters[:-1]}" if parameters else function
+    plain = not parameters or _PLAIN.fullmatch(parameters[:-1]) is not None
+    parts = [_safe(part, part) for part in module.split("/")]
+    return "/".join([*parts, _safe(shown, test, plain=plain)])
+
+
+def _safe(shown: str, whole: str, *, plain: bool = True) -> str:
+    """`shown` in the alphabet of names, with a digest of `whole` where that lost something."""
+    text = _OTHER.sub("-", shown).strip(".-")[:_LONGEST].rstrip(".-")
+    if plain and text == shown:
+        return text
+    from hashlib import blake2s
+
+    digest = blake2s(whole.encode(errors="surrogatepass"), digest_size=4).hexdigest()
+    return f"{text}-{digest}" if text else digest
