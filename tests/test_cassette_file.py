@@ -140,7 +140,6 @@ def test_whatever_the_order_of_saves_the_file_is_the_same(tmp_path_factory, turn
     assert ids(path) == sorted(ids(path), key=order)
 
 
-@settings(deadline=None)
 @given(st.lists(INTERACTIONS, min_size=1, max_size=3), st.lists(INTERACTIONS, max_size=2))
 def test_whatever_is_saved_is_read(tmp_path_factory, first, then):
     path = tmp_path_factory.mktemp("any") / "x.yaml"
@@ -487,7 +486,6 @@ def test_additions_of_different_conversations_spread_over_the_file(path):
     assert len(gaps) > 12
 
 
-@settings(deadline=None)
 @given(st.sampled_from(list(ODD)), st.sampled_from(Variant), st.integers(0, 2**32))
 def test_a_file_that_grows_and_shrinks_stays_readable(tmp_path_factory, name, variant, seed):
     path = tmp_path_factory.mktemp("grow") / "x.yaml"

@@ -52,7 +52,8 @@ def test_an_edited_prompt_is_found_on_the_line_of_its_interaction(path):
     assert problem.place == f"{path}:{line_of(text, interaction('two').id)}"
     assert problem.text.startswith("the request was edited: its key is p")
     assert problem.text.endswith(f"now, the file says {interaction('two').key}")
-    assert str(problem) == f"{problem.place}: {problem.text}"
+    assert problem.mend == "run promptdeck cassette fix x"
+    assert str(problem) == f"{problem.place}: {problem.text}; {problem.mend}"
 
 
 def test_what_does_not_count_in_a_request_may_be_edited(path):
@@ -118,6 +119,7 @@ def test_a_secret_is_found_by_its_kind_and_not_shown(path, place):
         Problem(
             f"{path}:{line_of(text, holder.id)}",
             f"it holds what looks like a secret: {kind}",
+            "run promptdeck cassette redact x and, if others may have seen the secret, revoke it",
         )
     ]
 

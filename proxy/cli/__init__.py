@@ -7,45 +7,30 @@ command did.
 """
 
 import sys
-from importlib import import_module
 
 import click
 
 from proxy import __version__
 from proxy.errors import UsageError
 
+from .lazy import LazyGroup
+
 _COMMANDS = {
-    "serve": "Serve a base_url that records, caches and replays.",
-    "run": "Run a command against a server of its own.",
-    "cassette": "List, show and verify cassettes.",
-    "store": "Look at the local cache, or clear it.",
-    "explain": "Say how a request is matched, and why it would miss.",
-    "config": "Check and show the configuration.",
-    "completion": "Print the completion script for a shell.",
+    "serve": ("serve:command", "Serve a base_url that records, caches and replays."),
+    "run": ("run:command", "Run a command against a server of its own."),
+    "cassette": ("cassette:command", "Look at cassettes, verify them, keep them clean."),
+    "store": ("store:command", "Look at the local cache, or clear it."),
+    "explain": ("explain:command", "Say how a request is matched, and why it would miss."),
+    "config": ("config:command", "Check and show the configuration."),
+    "completion": ("completion:command", "Print the completion script for a shell."),
 }
 
 
-class _Lazy(click.Group):
-    """A group whose commands are known by name and imported when used."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        del ctx
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        del ctx
-        if cmd_name not in _COMMANDS:
-            return None
-        command: click.Command = import_module(f"proxy.cli.{cmd_name}").command
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(_COMMANDS.items()))
-
-
-@click.group(cls=_Lazy, epilog="Each command has examples: promptdeck COMMAND --help")
+@click.group(
+    cls=LazyGroup,
+    lazy=_COMMANDS,
+    epilog="Each command has examples: promptdeck COMMAND --help",
+)
 @click.version_option(__version__, prog_name="promptdeck")
 def cli() -> None:
     """Run LLM software without the LLM.

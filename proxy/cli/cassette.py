@@ -18,22 +18,45 @@ from proxy.stores.cassette_file import names, path_of, read
 from proxy.stores.cassette_verify import Problem, verify
 
 from . import options
+from .chosen import existing
+from .lazy import LazyGroup
 from .output import counted, print_json, print_rows, size
 
 
-@click.group("cassette")
+@click.group(
+    "cassette",
+    cls=LazyGroup,
+    lazy={
+        "list": ("cassette:list_", "List the cassettes of the folder."),
+        "show": ("cassette:show", "Show recordings as conversations."),
+        "verify": ("cassette:verify_", "Say whether cassettes are whole and safe to commit."),
+        "fix": ("hygiene:fix_", "Make keys, ids and frames anew after edits by hand."),
+        "diff": ("difference:command", "Compare two cassettes."),
+        "merge": ("hygiene:merge_", "Put cassettes together."),
+        "split": ("hygiene:split", "Take a cassette apart."),
+        "prune": ("hygiene:prune_", "Remove recordings that a report calls unused."),
+        "dedupe": ("hygiene:dedupe_", "Remove recordings that say the same."),
+        "rename-model": ("hygiene:rename_model_", "Give a model another name."),
+        "redact": ("hygiene:redact_", "Take secrets out of existing cassettes."),
+        "import": ("transfer:import_command", "Read other tools' recordings."),
+        "export": ("transfer:export_command", "Write a cassette as HAR."),
+        "check": ("live:check", "Ask upstream again and report what has drifted."),
+        "refresh": ("live:refresh", "Ask upstream again and replace answers, with a review."),
+    },
+)
 def command() -> None:
-    """List, show and verify cassettes.
+    """Look at cassettes, verify them, keep them clean.
 
     \b
     Examples:
       promptdeck cassette list
       promptdeck cassette show checkout
       promptdeck cassette verify
+      promptdeck cassette import tests/cassettes/*.yaml
     """
 
 
-@command.command("list")
+@click.command("list")
 @options.settings("cassette.dir")
 @options.as_json
 def list_(*, as_json: bool, **flags: Any) -> None:
@@ -68,7 +91,7 @@ def _date(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
-@command.command("show")
+@click.command("show")
 @options.settings("cassette.dir")
 @click.argument("name")
 @click.argument("recording", required=False)
@@ -97,17 +120,7 @@ def show(*, name: str, recording: str | None, as_json: bool, **flags: Any) -> No
 
 
 def _read(config: Config, name: str) -> list[Interaction]:
-    return read(_existing(config.cassette.dir, name))
-
-
-def _existing(folder: Path, name: str) -> Path:
-    try:
-        path = path_of(folder, name)
-    except ValueError as error:
-        raise UsageError(f"no cassette can have this name: {error}") from None
-    if not path.exists():
-        raise UsageError(f"there is no cassette {name} in {folder}; `cassette list` shows them")
-    return path
+    return read(existing(config.cassette.dir, name))
 
 
 def _told(item: Interaction) -> dict[str, Any]:
@@ -148,7 +161,8 @@ def _print_conversation(told: Mapping[str, Any]) -> None:
     secrets = f", {counted(told['redacted'], 'secret')} redacted" if told["redacted"] else ""
     click.echo(
         f"  {told['request']}  {told['model']}  {told['variant']},"
-        f" {counted(told['frames'], 'frame')} in {told['took_ms']} ms, recorded {told['recorded']}{secrets}"
+        f" {counted(told['frames'], 'frame')} in {told['took_ms']} ms,"
+        f" recorded {told['recorded']}{secrets}"
     )
     for role, text in _turns(told):
         click.secho(f"  {role}: ", fg="cyan", nl=False)
@@ -165,7 +179,7 @@ def _turns(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield f"answer ({told['status']})", told["says"] or "(not a chat answer)"
 
 
-@command.command("verify")
+@click.command("verify")
 @options.settings("cassette.dir")
 @click.argument("chosen", nargs=-1, metavar="[NAME ...]")
 @options.as_json
@@ -185,23 +199,21 @@ def verify_(*, chosen: Sequence[str], as_json: bool, **flags: Any) -> None:
 
     config = options.loaded(flags).config
     folder = config.cassette.dir
-    paths = [_existing(folder, name) for name in chosen or names(folder)]
+    paths = {name: existing(folder, name) for name in chosen or names(folder)}
     redactor = redactor_of(config)
     problems: list[Problem] = []
     unreadable = False
-    with click.progressbar(paths, label="verifying", file=sys.stderr, hidden=_quiet()) as progress:
-        for path in progress:
+    with click.progressbar(
+        paths.items(), label="verifying", file=sys.stderr, hidden=not sys.stderr.isatty()
+    ) as progress:
+        for name, path in progress:
             try:
-                problems += verify(path, redactor)
+                problems += verify(path, redactor, name)
             except CassetteError as error:
                 unreadable = True
                 problems.append(Problem("", str(error)))
     _print_verdict(problems, len(paths), as_json=as_json)
     sys.exit(CassetteError.exit_code if unreadable else int(bool(problems)))
-
-
-def _quiet() -> bool:
-    return not sys.stderr.isatty()
 
 
 def _print_verdict(problems: Sequence[Problem], count: int, *, as_json: bool) -> None:

@@ -59,7 +59,7 @@ class Saved(NamedTuple):
     """Of the file as it was written."""
 
 
-class _Item(NamedTuple):
+class Item(NamedTuple):
     """One interaction's text with the comments above it, and what its first lines say."""
 
     id: str
@@ -135,9 +135,9 @@ def save(path: Path, news: Sequence[New]) -> Saved:
 
     path = Path(os.path.realpath(path))  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(path.parent):
+    with locked(path.parent):
         data = path.read_bytes() if path.exists() else b""
-        header, items = _split(decoded(data, path), path) if data else (HEADER, [])
+        header, items = split(decoded(data, path), path) if data else (HEADER, [])
         gone: list[str] = []
         named: list[Interaction] = []
         for new in news:
@@ -147,18 +147,18 @@ def save(path: Path, news: Sequence[New]) -> Saved:
             _insert(items, _item("\n" + dump(interaction)))
             named.append(interaction)
         text = (header + "".join(item.text for item in items)).encode()
-        written = _replace(path, text)
+        written = overwrite(path, text)
     return Saved(digest(data), digest(text), gone, named, written)
 
 
-def _split(text: str, path: Path) -> tuple[str, list[_Item]]:
+def split(text: str, path: Path) -> tuple[str, list[Item]]:
     """Cut a file into header and items without reading YAML; another layout is laid anew."""
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     text = text if text.endswith("\n") else text + "\n"
     if header := _HEADER.match(text):
         starts = list(_START.finditer(text, header.end() - 1))
-        cuts = [*(_with_comments(text, match.start() + 1) for match in starts), len(text)]
+        cuts = [*(with_comments(text, match.start() + 1) for match in starts), len(text)]
         items = [_item(text[a:b]) for a, b in pairwise(cuts)]
         if all(match[1] for match in starts) and all(map(all, items)):
             return text[: cuts[0]], items
@@ -167,7 +167,7 @@ def _split(text: str, path: Path) -> tuple[str, list[_Item]]:
     return HEADER, [_item("\n" + dump(found)) for found in load(text, str(path))]
 
 
-def _with_comments(text: str, start: int) -> int:
+def with_comments(text: str, start: int) -> int:
     """Where the comments and blank lines above the line at `start` begin."""
     while start > 0:
         above = text.rfind("\n", 0, start - 1) + 1
@@ -177,16 +177,16 @@ def _with_comments(text: str, start: int) -> int:
     return start
 
 
-def _item(text: str) -> _Item:
+def _item(text: str) -> Item:
     # The fields stand at the top unless somebody moved them.
     head = "\n" + text.partition("\n  request:")[0] + "\n"
     fields = dict(_FIELD.findall(head))
-    if len(fields) < len(_Item._fields) - 1:
+    if len(fields) < len(Item._fields) - 1:
         fields = dict(reversed(_FIELD.findall("\n" + text)))
-    return _Item(fields.get("id", ""), fields.get("key", ""), fields.get("variant", ""), text)
+    return Item(fields.get("id", ""), fields.get("key", ""), fields.get("variant", ""), text)
 
 
-def _take_out(items: list[_Item], new: Interaction, but: set[str]) -> list[str]:
+def _take_out(items: list[Item], new: Interaction, but: set[str]) -> list[str]:
     """Remove older recordings of the same request and variant; returns their ids."""
     gone = [
         item
@@ -198,19 +198,19 @@ def _take_out(items: list[_Item], new: Interaction, but: set[str]) -> list[str]:
     return [item.id for item in gone]
 
 
-def _next_id(new: New, items: Sequence[_Item]) -> str:
+def _next_id(new: New, items: Sequence[Item]) -> str:
     stem = recording_id(new.base, new.interaction.key, 0).removesuffix("0")
     taken = [item.id.removeprefix(stem) for item in items if item.id.startswith(stem)]
     return f"{stem}{1 + max((int(n) for n in taken if n.isdecimal()), default=0)}"
 
 
-def _insert(items: list[_Item], new: _Item) -> None:
+def _insert(items: list[Item], new: Item) -> None:
     later = (n for n, item in enumerate(items) if order(item.id) > order(new.id))
     items.insert(next(later, len(items)), new)
 
 
 @contextlib.contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """Hold the folder's lock against other processes; where there is no flock, hold nothing."""
     try:
         import fcntl
@@ -227,7 +227,7 @@ def _locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _replace(path: Path, data: bytes) -> Signature:
+def overwrite(path: Path, data: bytes) -> Signature:
     """The new content or the old, never a part: written beside, synced, renamed."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:

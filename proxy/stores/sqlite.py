@@ -23,7 +23,7 @@ from proxy.core.interaction import Interaction, Variant
 from proxy.errors import StoreUnavailable
 
 from .base import Stored
-from .schema import INSERT, SELECT, Row, connect, row_of, unusable, values_of
+from .schema import INSERT, SELECT, Row, connect, is_locked, row_of, unusable, values_of
 
 CACHE = "cache"
 """The name of the tape that is not made from a cassette."""
@@ -154,7 +154,7 @@ class Database:
         try:
             results = await self._transaction([job for job, _ in jobs])
         except Exception as error:  # noqa: BLE001  whatever a job raises is for who asked for it
-            if len(jobs) > 1 and not _is_locked(error):
+            if len(jobs) > 1 and not is_locked(error):
                 for single in jobs:
                     await self._commit([single])
                 return
@@ -326,10 +326,6 @@ async def _last_ordinal(db: aiosqlite.Connection, tape: int, key: str) -> int:
     query = "SELECT id FROM recording WHERE +tape = ? AND key = ?"
     rows = await db.execute_fetchall(query, (tape, key))
     return max((int(name.rpartition("-")[2]) for (name,) in rows), default=0)
-
-
-def _is_locked(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
 
 
 @contextlib.contextmanager

@@ -1,0 +1,356 @@
+"""`promptdeck cassette`, the commands that keep cassettes clean: `COMMANDS` has them all."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from proxy.core.fingerprint import recording_id
+from proxy.core.interaction import Interaction
+from proxy.core.jsontext import Unfaithful, parse
+from proxy.core.normalize import normalize
+from proxy.core.redact import Redactor
+from proxy.core.rules import Rules
+from proxy.errors import CassetteError, UsageError
+from proxy.stores.cassette_edit import Piece, dedupe, divide, merge, pieces, prune
+from proxy.stores.cassette_revise import Keep, Revised, fix, redact, rename_model
+
+from . import difference, options
+from .chosen import check_only, each, existing, path_in, several
+from .output import counted, print_json
+
+_NO_RULES = Rules()
+
+
+def _redactor(config: Any) -> Redactor:
+    from proxy.library import redactor_of  # the engine, which half of the commands do without
+
+    return redactor_of(config)
+
+
+@click.command("merge")
+@options.settings("cassette.dir")
+@click.argument("chosen", nargs=-1, required=True, metavar="A B ...")
+@click.option("--to", "target", required=True, metavar="NAME", help="The cassette to put them in.")
+@options.as_json
+def merge_(*, chosen: Sequence[str], target: str, as_json: bool, **flags: Any) -> None:
+    """Put the recordings of several cassettes into one.
+
+    What NAME has already stays in it. Duplicates, with the same request and the same
+    bytes in response, are kept once; ids that clash get another number. The
+    cassettes merged stay where they are.
+
+    \b
+    Examples:
+      promptdeck cassette merge login checkout --to shop
+      promptdeck cassette merge ann bob --to ann --json
+    """
+    folder = options.loaded(flags).config.cassette.dir
+    paths = [existing(folder, name) for name in chosen]
+    merged = merge(path_in(folder, target), paths)
+    if as_json:
+        print_json({"cassette": target, **merged._asdict()})
+        return
+    for old, new in merged.renumbered:
+        click.echo(f"{old} is {new} in {target}")
+    click.echo(
+        f"{target}: {counted(merged.recordings, 'recording')},"
+        f" {counted(len(merged.duplicates), 'duplicate')} left out"
+    )
+
+
+@click.command("split")
+@options.settings("cassette.dir")
+@click.argument("name")
+@click.option(
+    "--by",
+    type=click.Choice(["conversation", "model"]),
+    required=True,
+    help="What the recordings of one part share.",
+)
+@options.as_json
+def split(*, name: str, by: str, as_json: bool, **flags: Any) -> None:
+    """Write the parts of a cassette to cassettes NAME/PART; NAME itself stays.
+
+    A part is called by its model, or by the start that the ids of a conversation share.
+
+    \b
+    Examples:
+      promptdeck cassette split checkout --by conversation
+      promptdeck cassette split checkout --by model --json
+    """
+    config = options.loaded(flags).config
+    existing(config.cassette.dir, name)
+    part_of = _model if by == "model" else _conversation(_redactor(config))
+    parts = divide(config.cassette.dir, name, part_of)
+    if as_json:
+        print_json({"cassette": name, "parts": parts})
+        return
+    for part, ids in parts.items():
+        click.echo(f"{part}: {counted(len(ids), 'recording')}")
+    click.echo(f"{name} is still there; remove it when its parts serve you", err=True)
+
+
+def _conversation(redactor: Redactor) -> Callable[[Interaction], str]:
+    def part(item: Interaction) -> str:
+        canonical = normalize(item.request, _NO_RULES, redactor).canonical
+        return recording_id(canonical, item.key, 0).partition("-")[0]
+
+    return part
+
+
+def _model(item: Interaction) -> str:
+    try:
+        model = parse(item.request.body)["model"]
+    except (Unfaithful, LookupError, TypeError):
+        return ""
+    return "-".join(map(str, model)) if isinstance(model, list) else str(model)
+
+
+@click.command("prune")
+@options.settings("cassette.dir")
+@click.argument("name")
+@click.option(
+    "--unused",
+    "report",
+    required=True,
+    metavar="REPORT.json",
+    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
+    help="Which: a report, several of them in a list, or a list of ids; - reads stdin.",
+)
+@click.option("--dry-run", is_flag=True, help="Change nothing; say what would go.")
+@check_only
+@options.as_json
+def prune_(
+    *, name: str, report: Path, dry_run: bool, check: bool, as_json: bool, **flags: Any
+) -> None:
+    """Take recordings out that a run had no use for.
+
+    A report is what /_deck/cassettes/NAME/report gives after the run. Of several,
+    all must agree that a recording was neither played nor made.
+
+    \b
+    Examples:
+      curl -s localhost:4141/_deck/cassettes/checkout/report > report.json
+      promptdeck cassette prune checkout --unused report.json --dry-run
+      promptdeck cassette prune checkout --unused report.json
+    """
+    path = existing(options.loaded(flags).config.cassette.dir, name)
+    unused = _unused(_report(report), name)
+    gone = prune(path, unused, dry=dry_run or check)
+    if as_json:
+        absent = sorted(unused.difference(gone))
+        print_json({"cassette": name, "removed": gone, "not_there": absent})
+    else:
+        _print_gone({name: gone}, "unused recording", dry=dry_run or check)
+    sys.exit(int(check and bool(gone)))
+
+
+def _report(path: Path) -> Any:
+    try:
+        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
+        return orjson.loads(data)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    except orjson.JSONDecodeError as error:
+        raise UsageError(f"{path} is no JSON: {error}") from None
+
+
+def _unused(report: Any, name: str) -> set[str]:
+    if isinstance(report, list) and all(isinstance(item, str) for item in report):
+        return set(report)
+    found = list(_reports(report))
+    ours = [item for item in found if item.get("cassette") in (name, "", None)]
+    if not ours:
+        others = ", ".join(sorted({str(item["cassette"]) for item in found}))
+        raise UsageError(
+            f"the report is of {others}, not of {name}"
+            if others
+            else "this is no report: it names nothing `unplayed`, and it is no list of ids"
+        )
+    return set.intersection(*map(_unused_in, ours))
+
+
+def _reports(value: Any) -> Iterator[Mapping[str, Any]]:
+    """Everything in it that is a report, however a run wraps it."""
+    if isinstance(value, dict) and isinstance(value.get("unplayed"), list):
+        yield value
+    elif isinstance(value, dict | list):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _reports(item)
+
+
+def _unused_in(report: Mapping[str, Any]) -> set[str]:
+    # What the run itself recorded was asked for, though never played.
+    used = {*(report.get("played") or ()), *(report.get("recorded") or ())}
+    return {str(name) for name in report["unplayed"]} - used
+
+
+def _print_gone(gone: Mapping[str, Sequence[str]], what: str, *, dry: bool) -> None:
+    for name, ids in gone.items():
+        for recording in ids:
+            click.echo(f"{name}: {recording}")
+    total = sum(map(len, gone.values()))
+    click.echo(f"{counted(total, what)} {'would go' if dry else 'removed'}")
+
+
+@click.command("dedupe")
+@options.settings("cassette.dir")
+@several
+@check_only
+@options.as_json
+def dedupe_(*, chosen: Sequence[str], check: bool, as_json: bool, **flags: Any) -> None:
+    """Keep one of each duplicate: the same request with the same bytes in response.
+
+    The first stays. Of answers that were recorded as A, B, A for one request, A and B stay.
+
+    \b
+    Examples:
+      promptdeck cassette dedupe
+      promptdeck cassette dedupe checkout --check
+    """
+    folder = options.loaded(flags).config.cassette.dir
+    gone = each(folder, chosen, "comparing", lambda path: dedupe(path, dry=check))
+    if as_json:
+        print_json([{"cassette": name, "removed": ids} for name, ids in gone.items()])
+    else:
+        _print_gone(gone, "duplicate", dry=check)
+    sys.exit(int(check and any(gone.values())))
+
+
+@click.command("rename-model")
+@options.settings("cassette.dir")
+@click.argument("old")
+@click.argument("new")
+@several
+@check_only
+@options.as_json
+def rename_model_(
+    *, old: str, new: str, chosen: Sequence[str], check: bool, as_json: bool, **flags: Any
+) -> None:
+    """Call model OLD NEW, in requests and in answers; keys and ids follow.
+
+    Answers that name another model, such as a dated one, stay as they are.
+
+    \b
+    Examples:
+      promptdeck cassette rename-model gpt-4o openai/gpt-4o
+      promptdeck cassette rename-model gpt-4o gpt-5 checkout --check
+    """
+    config = options.loaded(flags).config
+    redactor = _redactor(config)
+    done = each(
+        config.cassette.dir,
+        chosen,
+        "renaming",
+        lambda path: rename_model(path, old, new, redactor, dry=check),
+    )
+    _finish(done, check=check, as_json=as_json)
+
+
+@click.command("redact")
+@options.settings("cassette.dir")
+@several
+@check_only
+@options.as_json
+def redact_(*, chosen: Sequence[str], check: bool, as_json: bool, **flags: Any) -> None:
+    """Take secrets out of cassettes, by all patterns known today and your own.
+
+    \b
+    Examples:
+      promptdeck cassette redact
+      promptdeck cassette redact checkout --config promptdeck.yaml
+      promptdeck cassette redact --check --json
+    """
+    config = options.loaded(flags).config
+    redactor = _redactor(config)
+    done = each(
+        config.cassette.dir, chosen, "redacting", lambda path: redact(path, redactor, dry=check)
+    )
+    _finish(done, check=check, as_json=as_json)
+
+
+@click.command("fix")
+@options.settings("cassette.dir")
+@several
+@click.option(
+    "--keep",
+    type=click.Choice(list(Keep), case_sensitive=False),
+    help="Of `says` and frames that differ, what counts; else whichever was edited since the"
+    " last commit, or `says`.",
+)
+@check_only
+@options.as_json
+def fix_(
+    *, chosen: Sequence[str], keep: Keep | None, check: bool, as_json: bool, **flags: Any
+) -> None:
+    """Make cassettes sound again after they were edited by hand.
+
+    Keys and ids follow an edited request; ids that stand twice are numbered. Where the
+    text under `says` was edited, the frames are cut anew to say it; tool calls and
+    whatever else a stream holds stay. Exits with 1 if something is left for a person.
+
+    \b
+    Examples:
+      promptdeck cassette fix
+      promptdeck cassette fix checkout --check
+      promptdeck cassette fix checkout --keep frames
+    """
+    config = options.loaded(flags).config
+    redactor = _redactor(config)
+    done = each(
+        config.cassette.dir,
+        chosen,
+        "fixing",
+        lambda path: fix(path, redactor, before=lambda: _committed(path), keep=keep, dry=check),
+    )
+    _finish(done, check=check, as_json=as_json)
+
+
+def _committed(path: Path) -> Iterable[Piece]:
+    """The file as git's last commit has it; nothing where there is no such thing."""
+    argv = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
+    try:
+        ran = subprocess.run(argv, capture_output=True, check=True)  # noqa: S603  our own words
+        return pieces(ran.stdout, path)[1]
+    except (OSError, subprocess.CalledProcessError, CassetteError):
+        return ()
+
+
+def _finish(done: Mapping[str, Revised], *, check: bool, as_json: bool) -> None:
+    """Print what was done, and exit."""
+    if as_json:
+        print_json([_revised(name, result) for name, result in done.items()])
+    else:
+        _print_revised(done, check=check)
+    problems = any(result.problems for result in done.values())
+    sys.exit(int(problems or (check and any(result.changed for result in done.values()))))
+
+
+def _revised(name: str, result: Revised) -> dict[str, Any]:
+    return {
+        "cassette": name,
+        "changed": [{"from": old, "to": new} for old, new in result.changed],
+        "secrets": dict(result.secrets),
+        "problems": result.problems,
+    }
+
+
+def _print_revised(done: Mapping[str, Revised], *, check: bool) -> None:
+    for name, result in done.items():
+        for old, new in result.changed:
+            click.echo(f"{name}: {old}" + (f" -> {new}" if new != old else ""))
+        for secret, count in sorted(result.secrets.items()):
+            click.echo(f"{name}: {counted(count, 'secret')} of kind {secret}")
+        for problem in result.problems:
+            click.echo(problem, err=True)
+    total = sum(len(result.changed) for result in done.values())
+    verb = "would change" if check else "changed"
+    click.echo(f"{counted(len(done), 'cassette')}: {counted(total, 'recording')} {verb}")
+
+
+COMMANDS = (difference.command, merge_, split, prune_, dedupe_, rename_model_, redact_, fix_)

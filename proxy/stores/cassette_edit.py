@@ -1,0 +1,301 @@
+"""Changing cassette files that exist: merge, split, prune, dedupe.
+
+Every edit reads a file, decides, and writes it in one step under the folder's
+lock. A recording that stays as it was keeps its text, comments and all; one
+with another id or key gets other lines for these; any other is laid out anew.
+What was written is what was meant: the new text is read before it replaces the old.
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace as changed
+from pathlib import Path
+from typing import NamedTuple
+
+from proxy.core.accumulate import says
+from proxy.core.fingerprint import order
+from proxy.core.interaction import Interaction, Request, Variant
+from proxy.core.yamltext import flow
+from proxy.errors import CassetteError, UsageError
+
+from .cassette_file import contents, decoded, locked, overwrite, path_of, split, with_comments
+from .cassette_yaml import HEADER, dump, entries, load
+
+
+class Piece(NamedTuple):
+    """An interaction and its text in a file, with the comments above it."""
+
+    line: int
+    text: str
+    interaction: Interaction
+    says: str | None
+
+    @property
+    def says_otherwise(self) -> bool:
+        """Whether the readable text is not what the frames say: one of them was edited."""
+        return self.says is not None and self.says != says(self.interaction.response)
+
+    def becoming(self, new: Interaction) -> "Piece":
+        """The same place in the file with another interaction."""
+        old = self.interaction
+        if new == old:
+            return self
+        if changed(old, id=new.id, key=new.key) == new:
+            text = _relabelled(self.text, new)
+            if _reads_as(text, new):
+                return self._replace(text=text, interaction=new)
+        if self.says_otherwise:
+            raise CassetteError(f"{old.id}: {EDITED}")
+        return self.laid_anew(new)
+
+    def laid_anew(self, new: Interaction) -> "Piece":
+        """As promptdeck writes it, between the comments that were there."""
+        begin, end = _LEAD.match(self.text), with_comments(self.text, len(self.text))
+        lead, trail = begin[0] if begin else "", self.text[end:]
+        text = lead + dump(new) + (trail if "#" in trail else "")
+        return self._replace(text=text, interaction=new, says=says(new.response) or None)
+
+
+EDITED = "`says` is not what the frames say; run promptdeck cassette fix first"
+_LEAD = re.compile(r"(?:(?:#[^\n]*)?\n)*")
+
+
+def _reads_as(text: str, new: Interaction) -> bool:
+    try:
+        return load(HEADER + text) == [new]
+    except CassetteError:  # an id of several lines
+        return False
+
+
+def _relabelled(text: str, new: Interaction) -> str:
+    for field, value in (("id", new.id), ("key", new.key)):
+        line = re.compile(rf"^(?:- |  ){field}: .*$", re.MULTILINE)
+        if match := line.search(text):
+            head = match[0].partition(": ")[0]
+            text = f"{text[: match.start()]}{head}: {flow(value)}{text[match.end() :]}"
+    return text
+
+
+def pieces(data: bytes, path: Path) -> tuple[str, list[Piece]]:
+    """A file's header and its interactions in order. CassetteError names file and line."""
+    text = decoded(data, path)
+    found = entries(text, str(path))
+    header, items = split(text, path)
+    if [item.id for item in items] == [entry.interaction.id for entry in found]:
+        texts = [item.text for item in items]
+    else:
+        header, texts = HEADER, ["\n" + dump(entry.interaction) for entry in found]
+    laid = zip(found, texts, strict=True)
+    return header, [Piece(line, text, one, told) for (line, one, told), text in laid]
+
+
+def read_pieces(path: Path) -> list[Piece]:
+    return pieces(contents(path), path)[1]
+
+
+Change = Callable[[list[Piece]], list[Piece]]
+
+
+class Edited(NamedTuple):
+    before: list[Piece]
+    after: list[Piece]
+
+    @property
+    def differs(self) -> bool:
+        return [piece.text for piece in self.before] != [piece.text for piece in self.after]
+
+
+def edit(path: Path, change: Change, *, dry: bool = False, create: bool = False) -> Edited:
+    """Change a file in one step, or only say how (`dry`). CassetteError leaves it as it was."""
+    path = Path(os.path.realpath(path))  # a link stays one
+    with _writing(path):
+        if create:
+            path.parent.mkdir(parents=True, exist_ok=True)
+        with locked(path.parent):
+            new = create and not path.exists()
+            header, before = (HEADER, []) if new else pieces(contents(path), path)
+            try:
+                edited = Edited(before, change(before))
+            except CassetteError as error:
+                raise CassetteError(f"{path}: {error}") from None
+            if not dry and (new or edited.differs):
+                overwrite(path, _whole(path, header, edited.after))
+    return edited
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CassetteError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _whole(path: Path, header: str, found: Sequence[Piece]) -> bytes:
+    text = header + "".join(piece.text for piece in found)
+    written = entries(text, str(path))
+    if [entry.interaction for entry in written] != [piece.interaction for piece in found]:
+        raise CassetteError(f"{path}: the edit would have altered a recording; nothing was changed")
+    for entry, piece in zip(written, found, strict=True):
+        # A file in another layout is laid anew, and with it goes what a person wrote there.
+        if piece.says_otherwise and entry.says != piece.says:
+            raise CassetteError(f"{path}:{piece.line}: {EDITED}")
+    return text.encode()
+
+
+Content = tuple[Request, Variant, int, str, bytes]
+
+
+def content(item: Interaction) -> Content:
+    """What makes two recordings duplicates: the request and the response's bytes, not its times."""
+    response = item.response
+    return item.request, item.variant, response.status, response.content_type, response.body
+
+
+class Numbers:
+    """The last number given under each stem of an id."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._last: dict[str, int] = defaultdict(int)
+        self._taken: set[str] = set()
+        for name in ids:
+            self.take(name)
+
+    def take(self, name: str) -> bool:
+        """Whether this id was free."""
+        stem, number = _cut(name)
+        self._last[stem] = max(self._last[stem], number)
+        free = name not in self._taken
+        self._taken.add(name)
+        return free
+
+    def next(self, stem: str) -> str:
+        self._last[stem] += 1
+        name = f"{stem}{self._last[stem]}"
+        self._taken.add(name)
+        return name
+
+
+def _cut(name: str) -> tuple[str, int]:
+    """`x-3` as `x-` and 3; what has no number begins a sequence of its own."""
+    match = _NUMBERED.fullmatch(name)
+    return (match[1], int(match[2])) if match else (name + "-", 0)
+
+
+_NUMBERED = re.compile(r"(.*-)([0-9]{1,18})", re.DOTALL)
+
+
+def by_id(piece: Piece) -> list[tuple[int, str]]:
+    return order(piece.interaction.id)
+
+
+# Whole files
+
+
+class Merged(NamedTuple):
+    recordings: int
+    """In the file now."""
+    duplicates: list[str]
+    """Ids, as their own file had them, of what was there already."""
+    renumbered: list[tuple[str, str]]
+
+
+def merge(target: Path, sources: Sequence[Path]) -> Merged:
+    """Put all of `sources` into `target`, beside what it has; duplicates once, sorted by id."""
+    found = [piece for path in sources if not _same(path, target) for piece in read_pieces(path)]
+    duplicates: list[str] = []
+    renumbered: list[tuple[str, str]] = []
+
+    def change(before: list[Piece]) -> list[Piece]:
+        kept, gone = _once([*before, *found])
+        duplicates.extend(gone)
+        numbers = Numbers(())
+        after = []
+        for piece in kept:
+            name = piece.interaction.id
+            if not numbers.take(name):
+                piece = piece.becoming(changed(piece.interaction, id=numbers.next(_cut(name)[0])))
+                renumbered.append((name, piece.interaction.id))
+            after.append(piece)
+        return sorted(after, key=by_id)
+
+    return Merged(len(edit(target, change, create=True).after), duplicates, renumbered)
+
+
+def _same(path: Path, other: Path) -> bool:
+    return os.path.realpath(path) == os.path.realpath(other)
+
+
+def _once(found: Iterable[Piece]) -> tuple[list[Piece], list[str]]:
+    """The first of each content, and the ids of the others."""
+    first: dict[Content, Piece] = {}
+    gone = [
+        piece.interaction.id
+        for piece in found
+        if first.setdefault(content(piece.interaction), piece) is not piece
+    ]
+    return list(first.values()), gone
+
+
+def dedupe(path: Path, *, dry: bool = False) -> list[str]:
+    """Leave one of each duplicate, the first; gives the ids of those that went."""
+    gone: list[str] = []
+
+    def change(before: list[Piece]) -> list[Piece]:
+        kept, others = _once(before)
+        gone.extend(others)
+        return kept
+
+    edit(path, change, dry=dry)
+    return gone
+
+
+def prune(path: Path, unused: Collection[str], *, dry: bool = False) -> list[str]:
+    """Take out the recordings with these ids; gives those that were there."""
+    edited = edit(
+        path, lambda found: [one for one in found if one.interaction.id not in unused], dry=dry
+    )
+    return [one.interaction.id for one in edited.before if one.interaction.id in unused]
+
+
+def divide(
+    folder: Path, name: str, part_of: Callable[[Interaction], str]
+) -> Mapping[str, list[str]]:
+    """Write each part of cassette `name` to `name/PART`, which must not hold anything else.
+
+    The cassette itself stays. Gives the ids in each new cassette.
+    """
+    parts: dict[str, list[Piece]] = defaultdict(list)
+    spelled: dict[str, str] = {}
+    for piece in read_pieces(path_of(folder, name)):
+        part = _fit(part_of(piece.interaction))
+        # Where case does not count in file names, two such parts would be one file.
+        parts[f"{name}/{spelled.setdefault(part.casefold(), part)}"].append(piece)
+    for part, found in parts.items():
+        path = path_of(folder, part)
+        if path.exists() and _texts(read_pieces(path)) != _texts(found):
+            raise UsageError(f"there is a cassette {part} already, and it holds something else")
+    for part, found in parts.items():
+        _create(path_of(folder, part), found)
+    return {part: [piece.interaction.id for piece in found] for part, found in parts.items()}
+
+
+def _texts(found: Iterable[Piece]) -> list[str]:
+    return [piece.text for piece in found]
+
+
+def _create(path: Path, found: list[Piece]) -> None:
+    def change(before: list[Piece]) -> list[Piece]:
+        if before and _texts(before) != _texts(found):
+            raise CassetteError("somebody else has just written it; nothing was changed there")
+        return found
+
+    edit(path, change, create=True)
+
+
+def _fit(part: str) -> str:
+    """As a part of a cassette's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", part)[:80].strip(".-") or "other"
