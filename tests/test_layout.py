@@ -30,6 +30,8 @@ TESTED_WITH = {
     "contract_messages": "test_contract",
     "contract_tools": "test_contract",
     "contract_answers": "test_contract",
+    "cassette_diff": "test_cli_hygiene",
+    "cassette_revise": "test_cli_hygiene",
     "openapi_examples": "test_openapi",
     "openapi_page": "test_openapi",
 }

@@ -2,8 +2,6 @@
 
 import random
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -15,7 +13,7 @@ from proxy.errors import StoreError
 from proxy.stores.base import Stored
 from proxy.stores.schema import INSERT, MIGRATIONS, SELECT, connect, row_of, values_of
 
-from .recordings import INTERACTIONS
+from .recordings import INTERACTIONS, python, start_together
 
 INSTEAD = "--store"
 """How a message says that another file can be named."""
@@ -60,17 +58,15 @@ def test_a_file_that_is_up_to_date_is_not_written(path):
 
 
 def test_processes_that_open_a_new_file_at_once_all_can(path):
-    script = (
-        "import sys; from pathlib import Path; from proxy.stores.schema import connect\n"
-        "connect(Path(sys.argv[1]))"
-    )
-    processes = [
-        subprocess.Popen(
-            [sys.executable, "-c", script, str(path)], stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(6)
-    ]
-    assert [process.communicate()[1] for process in processes] == [""] * 6
+    script = """
+from proxy.stores.schema import connect
+ready()
+for n in range(20):
+    connect(path / f"{n}.db").close()
+"""
+    processes = [python(script, path) for _ in range(4)]
+    start_together(processes)
+    assert [process.communicate()[1] for process in processes] == [""] * 4
 
 
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))

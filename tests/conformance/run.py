@@ -32,6 +32,8 @@ WORKSHOP = HERE.parents[1] / ".conformance"
 PYTHON = WORKSHOP / "venv" / "bin" / "python"
 REQUIREMENTS = HERE / "requirements.txt"
 SDISTS = dict(re.findall(r"(?m)^(dedalus_labs|openai)\[.*\]==(.+)$", REQUIREMENTS.read_text()))
+NODE = WORKSHOP / "node"
+NODE_PACKAGES = ("openai@7.57.0",)
 PLUGIN = "sdk_plugin"
 LONGEST = 600
 """Seconds that one round may take."""
@@ -110,6 +112,14 @@ def schemathesis(at: Round) -> Run:
     return Run([str(PYTHON.with_name(name)), *options], {}, at.folder)
 
 
+def node(at: Round) -> Run:
+    """The recipe for Node; modules are found from where the test lies, so it is copied there."""
+    shutil.copy(HERE / "recipe.test.mjs", NODE)
+    reporter = ["--test-reporter=junit", f"--test-reporter-destination={at.report}"]
+    environment = {"PROMPTDECK_ROOT": at.root, "PROMPTDECK_ROUND": at.mode}
+    return Run(["node", "--test", *reporter, "recipe.test.mjs"], environment, NODE)
+
+
 _API = "tests/api_resources"
 _dedalus = partial(sdk_tests, "dedalus_labs", "")
 _openai = partial(sdk_tests, "openai", "/v1")
@@ -129,13 +139,14 @@ SUITES = (
     Suite("openai-create", 40, partial(_openai, [f"{_API}/chat", "-k", "create"])),
     Suite("openai-stored", 105, partial(_openai, [f"{_API}/chat", "-k", "not create"])),
     Suite("dedalus-runner", 12, sessions),
+    Suite("node", 4, node),
 )
 
 
 def prepare() -> None:
     """Install what requirements.txt names, once, and unpack the source distributions."""
     ready = WORKSHOP / "ready"
-    wanted = sys.version + REQUIREMENTS.read_text()
+    wanted = sys.version + REQUIREMENTS.read_text() + str(NODE_PACKAGES)
     if ready.exists() and ready.read_text() == wanted:
         return
     click.echo("setting up .conformance (a minute, once)")
@@ -145,6 +156,7 @@ def prepare() -> None:
     with ThreadPoolExecutor() as pool:
         for done in [
             pool.submit(_install),
+            pool.submit(_install_node),
             *(pool.submit(_unpack, *item) for item in SDISTS.items()),
         ]:
             done.result()
@@ -154,6 +166,13 @@ def prepare() -> None:
 def _install() -> None:
     subprocess.run([sys.executable, "-m", "venv", WORKSHOP / "venv"], check=True)
     _pip(PYTHON, "install", "--requirement", str(REQUIREMENTS))
+
+
+def _install_node() -> None:
+    NODE.mkdir()
+    (NODE / "package.json").write_text('{"private": true}')
+    npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", *NODE_PACKAGES]
+    subprocess.run(npm, cwd=NODE, check=True)
 
 
 def _unpack(name: str, version: str) -> None:
