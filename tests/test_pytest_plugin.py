@@ -89,6 +89,9 @@ class Project:
 def project(
     pytester: pytest.Pytester, start: Start, provider: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> Project:
+    # Under CI pytest does not shorten its summary, and each message would stand twice.
+    for name in ("CI", "BUILD_NUMBER"):
+        monkeypatch.delenv(name, raising=False)
     for name in ("GITHUB_ACTIONS", "GITHUB_WORKSPACE", "PYTEST_ADDOPTS"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / ".cache"))

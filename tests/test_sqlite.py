@@ -347,9 +347,9 @@ asyncio.run(main())
     process = python(script, path)
     acknowledged = [process.stdout.readline() for _ in range(75)]
     process.send_signal(signal.SIGKILL)
-    rest, _ = process.communicate()
     # The last line may be cut off.
-    acknowledged += rest.splitlines(keepends=True)
+    acknowledged += process.stdout.readlines()
+    process.communicate()
     async with opened(path) as database:
         tape = await database.cache_tape()
         for n, name in (line.split() for line in acknowledged if line.endswith("\n")):
