@@ -29,10 +29,7 @@ DEFAULT_CASSETTE = "default"
 
 
 def redactor_of(config: Config) -> Redactor:
-    shapes = config.redact.patterns
-    return Redactor.build(
-        {"name": shape.name, "pattern": shape.pattern.pattern} for shape in shapes
-    )
+    return Redactor(config.redact.patterns)
 
 
 def canon_of(config: Config) -> Canon:

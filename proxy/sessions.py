@@ -33,6 +33,7 @@ _FIELDS = {
 }
 """What a session may say, and the setting that it stands for."""
 
+# `expires` is a duration or none, which is how this setting reads.
 _LIFETIME = SETTINGS["store.ttl"]
 
 
@@ -191,7 +192,8 @@ def _is_idle(session: Session) -> bool:
 def _taken(wants: dict[str, Any], name: str, kind: type, default: Any) -> Any:
     value = wants.pop(name, default)
     if not isinstance(value, kind):
-        raise ClientError(f"{name} is not what it should be: {value!r}", param=name)
+        expected = {bool: "true or false", dict: "an object"}[kind]
+        raise ClientError(f"{name} must be {expected}, not {value!r}", param=name)
     return value
 
 

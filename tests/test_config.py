@@ -17,7 +17,6 @@ from proxy.config import (
     Config,
     Loaded,
     Provider,
-    SecretShape,
     Setting,
     example,
     load,
@@ -26,6 +25,7 @@ from proxy.config import (
 )
 from proxy.core.faultplan import parse_plan
 from proxy.core.policy import Mode
+from proxy.core.redact import Shape
 from proxy.errors import ConfigError
 
 ROOT = Path(__file__).parent.parent
@@ -69,7 +69,7 @@ OTHER: Mapping[str, tuple[str, Any]] = {
     ),
     "redact.patterns": (
         '[{name: badge, pattern: "B[0-9]{4}"}]',
-        (SecretShape("badge", re.compile("B[0-9]{4}")),),
+        (Shape("badge", re.compile("B[0-9]{4}")),),
     ),
     "log.level": ("debug", "debug"),
 }

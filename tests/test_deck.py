@@ -100,6 +100,17 @@ async def test_a_variant_stands_in_for_another_where_nothing_has_to_be_made_up(
         )
 
 
+async def test_json_without_usage_does_not_pass_for_a_stream_with_it() -> None:
+    recorded = stored(Variant.JSON, "first")
+    value = {key: item for key, item in completion("first").items() if key != "usage"}
+    response = recorded.interaction.response
+    bare = Response(200, response.headers, (Frame(1, orjson.dumps(value)),))
+    interaction = replace(recorded.interaction, response=bare)
+    one = await deck(recorded._replace(interaction=interaction))
+    assert one.find(KEY, asked(Variant.SSE_USAGE), ANYTHING).found is Found.MISS
+    assert one.find(KEY, asked(Variant.SSE), ANYTHING).found is Found.HIT
+
+
 async def test_only_chat_completions_convert() -> None:
     one = await deck(stored(Variant.JSON, "first"))
     assert one.find(KEY, asked(Variant.SSE, chat=False), ANYTHING).found is Found.MISS

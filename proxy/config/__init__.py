@@ -11,7 +11,7 @@ and `1:30` are what they look like. Whatever cannot be read makes one line of a
 ConfigError: source, path, what was expected and what was found.
 """
 
-from .kinds import Provider, SecretShape
+from .kinds import Provider
 from .loading import Loaded, load
 from .render import Row, example, settings_table, show
 from .settings import SETTINGS, Config, Setting
@@ -22,7 +22,6 @@ __all__ = [
     "Loaded",
     "Provider",
     "Row",
-    "SecretShape",
     "Setting",
     "example",
     "load",

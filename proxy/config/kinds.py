@@ -13,6 +13,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from proxy.core import units
 from proxy.core.faultplan import Plan, format_fault, parse_plan
 from proxy.core.names import validate_cassette_name
+from proxy.core.redact import Shape
 from proxy.core.rules import parse_path, parse_replacement
 
 T = TypeVar("T")
@@ -144,26 +145,10 @@ def _replacement(entry: str | dict[str, str]) -> str | Mapping[str, str]:
     return entry
 
 
-class SecretShape(NamedTuple):
-    """A user's own kind of secret: what it looks like, and the name to write in its place."""
-
-    name: str
-    pattern: re.Pattern[str]
-
-
-def _secret_shape(entry: dict[str, str]) -> SecretShape:
+def _secret_shape(entry: dict[str, str]) -> Shape:
     if set(entry) != {"name", "pattern"}:
         raise ValueError("wants the two keys `name` and `pattern`")
-    name, pattern = entry["name"], entry["pattern"]
-    if not re.fullmatch(r"[a-z0-9-]+", name):
-        raise ValueError(f"a name is made of a-z, 0-9 and -, not {name!r}")
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
-    if compiled.search(""):
-        raise ValueError(f"{pattern!r} matches the empty text, and so everywhere")
-    return SecretShape(name, compiled)
+    return Shape.build(entry["name"], entry["pattern"])
 
 
 class Provider(NamedTuple):

@@ -14,10 +14,11 @@ from typing import Any, Literal, TypeVar, cast
 from proxy.core.faultplan import Plan
 from proxy.core.jsontext import render
 from proxy.core.policy import Mode
+from proxy.core.redact import Shape
 from proxy.core.rules import Rules
 
 from . import kinds
-from .kinds import Kind, Provider, SecretShape, choice, found
+from .kinds import Kind, Provider, choice, found
 
 T = TypeVar("T")
 
@@ -257,7 +258,7 @@ class Match:
 class Redact:
     """What never reaches a recording, besides the secrets that promptdeck knows."""
 
-    patterns: tuple[SecretShape, ...] = _many(
+    patterns: tuple[Shape, ...] = _many(
         kinds.SECRET_SHAPE, "secrets of your own, each {name: NAME, pattern: REGEX}"
     )
 

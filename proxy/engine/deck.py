@@ -241,10 +241,12 @@ def _convert(response: Response, variant: Variant) -> Response | None:
         if variant is Variant.JSON:
             return accumulate.to_json(response) if response.is_stream else response
         usage = variant is Variant.SSE_USAGE
-        if not response.is_stream:
-            return accumulate.to_stream(response, include_usage=usage)
+        stream = response if response.is_stream else accumulate.to_stream(response, usage)
         if usage:
-            return None
+            # Usage that was not recorded cannot be made up.
+            known = accumulate.has_usage(frame.data for frame in stream.frames)
+            return stream if known else None
+        frames = accumulate.without_usage(stream.frames)
     except ValueError:
         return None
-    return Response(response.status, response.headers, accumulate.without_usage(response.frames))
+    return Response(stream.status, stream.headers, frames)
