@@ -44,6 +44,8 @@ imports upward and only `app` knows all the parts.
       recorder      from a landed flight to an interaction
       deck          the recordings behind one base_url, how far they are played
       exchange      find, decide, serve or refuse or fly
+      outcome       what it answers and what it counts
+      repeat        a hit that comes out the same again
       idempotency   the first answer again
       listing       what recordings imply
       stored, deferred   answers kept for the client, answers fetched later

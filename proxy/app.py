@@ -21,11 +21,13 @@ from .config import Config
 from .core.policy import Mode
 from .core.providers import PROVIDERS
 from .engine.deferred import Deferred
-from .engine.exchange import Exchange, Stats
+from .engine.exchange import Exchange
+from .engine.outcome import Stats
 from .engine.stored import Storing
 from .errors import BindError, ClientError, StoreError
 from .library import Library, check_of, redactor_of, settings_of
 from .server import Edge, Keeps, application
+from .server.fastpath import connections
 from .server.faulty import Faults
 from .server.writing import Pace
 from .sessions import Sessions
@@ -115,8 +117,11 @@ class _House:
 
 
 @asynccontextmanager
-async def serving(config: Config) -> AsyncIterator[Serving]:
-    """Serve until the block ends. UsageError if it cannot start."""
+async def serving(config: Config, *, fast: bool = True) -> AsyncIterator[Serving]:
+    """Serve until the block ends. UsageError if it cannot start.
+
+    Without `fast` each request takes the ordinary way: what the fast path is tested against.
+    """
     async with _task_group() as tasks, AsyncExitStack() as parts:
         database = await _open_database(config, tasks, parts)
         upstream = _upstream(config)
@@ -153,7 +158,7 @@ async def serving(config: Config) -> AsyncIterator[Serving]:
             keeps=keeps,
             describe=lambda: {"mode": str(config.mode), **asdict(counts())},
         )
-        port = await _listen(edge, config, parts)
+        port = await _listen(edge, config, parts, fast=fast)
         yield Serving(config.server.host, port, counts, deck.report)
 
 
@@ -196,7 +201,7 @@ async def _open_database(
     return await parts.enter_async_context(Database(path, tasks, config.store.max_bytes))
 
 
-async def _listen(edge: Edge, config: Config, parts: AsyncExitStack) -> int:
+async def _listen(edge: Edge, config: Config, parts: AsyncExitStack, *, fast: bool) -> int:
     """Listen until `parts` are closed; the port. BindError."""
     host, port = config.server.host, config.server.port
     runner = web.AppRunner(
@@ -207,9 +212,14 @@ async def _listen(edge: Edge, config: Config, parts: AsyncExitStack) -> int:
     )
     await runner.setup()
     parts.push_async_callback(runner.cleanup)
+    if runner.server is None:
+        raise AssertionError("a runner that is set up has a server")
+    loop = asyncio.get_running_loop()
+    connect = connections(runner.server, loop, edge.sessions.is_open) if fast else runner.server
     try:
-        await web.TCPSite(runner, host, port).start()
+        server = await loop.create_server(connect, host, port, backlog=1024)
     except OSError as error:
         why = "the port is taken" if error.errno == errno.EADDRINUSE else (error.strerror or error)
         raise BindError(f"cannot listen on {host}:{port}: {why}; choose another --port") from None
-    return int(runner.addresses[0][1])
+    parts.callback(server.close)
+    return int(server.sockets[0].getsockname()[1])

@@ -16,7 +16,8 @@ from .core.redact import Redactor
 from .engine.asking import Check
 from .engine.checking import Contract
 from .engine.deck import AfterLast, Deck, OnExpired
-from .engine.exchange import NO_RULES, Settings
+from .engine.exchange import NO_RULES
+from .engine.outcome import Settings
 from .errors import ClientError
 from .stores.base import Store
 from .stores.cassette import Canon, Cassette, Shelf

@@ -17,7 +17,8 @@ from .config import SETTINGS, Config
 from .core.faultplan import Plan, read_plan
 from .core.policy import Mode
 from .engine.deck import Deck
-from .engine.exchange import Exchange, Stats
+from .engine.exchange import Exchange
+from .engine.outcome import Stats
 from .errors import ClientError
 from .library import DEFAULT_CASSETTE, Library
 from .server.faulty import Faults
@@ -139,15 +140,21 @@ class Sessions:
 
     def get(self, name: str) -> Session:
         """An open session, now in use. ClientError 404."""
-        session = self._open.get(name)
-        if session is None or _is_idle(session):
+        if not self.is_open(name):
             raise ClientError(
                 f"no session {name}: it never was, was closed, or was idle too long",
                 code="no_session",
                 status=404,
             )
+        return self._open[name]
+
+    def is_open(self, name: str) -> bool:
+        """Whether there is such a session; it is then in use."""
+        session = self._open.get(name)
+        if session is None or _is_idle(session):
+            return False
         session.used_at = time.monotonic()
-        return session
+        return True
 
     async def close(self, name: str, *, keep: bool) -> dict[str, Any]:
         """End a session when its answers have come; what it held back is kept or not."""

@@ -1,4 +1,4 @@
-from time import perf_counter
+from time import thread_time
 
 import orjson
 import pytest
@@ -331,7 +331,7 @@ def test_any_kind_of_body_can_be_near(make):
     assert ids(form(make("lake")), recorded)[0] == "near"
 
 
-def test_five_thousand_recordings_are_ranked_in_about_a_second():
+def test_ranking_takes_time_in_proportion_to_the_recordings():
     words = [f"word{n * n % 2003}" for n in range(20_000)]
 
     def body(n):
@@ -341,10 +341,15 @@ def test_five_thousand_recordings_are_ranked_in_about_a_second():
         )
 
     recorded = [(str(n), form(body(n))) for n in range(5000)]
-    asked = form(body(1234)).replace(b" word1 ", b" sword ", 1)
-    start = perf_counter()
-    assert ids(asked, recorded)[0] == "1234"
-    assert perf_counter() - start < 3  # 0.6 s on an idle machine
+    asked = form(body(123)).replace(b" word1 ", b" sword ", 1)
+
+    def cost(count):
+        start = thread_time()
+        assert ids(asked, recorded[:count])[0] == "123"
+        return thread_time() - start
+
+    cost(500)
+    assert cost(5000) < 40 * cost(500)  # 10 times as many; by pairs it would be 100 times
 
 
 JSON_BODY = st.recursive(

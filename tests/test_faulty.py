@@ -13,7 +13,7 @@ from aiohttp import ClientSession, web
 from proxy.core.faultplan import HEADER, read_plan
 from proxy.core.interaction import Frame, Response
 from proxy.core.verdict import Limits
-from proxy.engine.exchange import Served
+from proxy.engine.outcome import Served
 from proxy.server.errors import middleware
 from proxy.server.faulty import Faults, plan_of
 from proxy.server.writing import Pace

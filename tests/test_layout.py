@@ -23,6 +23,8 @@ TESTED_WITH = {
     "completions": "test_stored",
     "slips": "test_deferred",
     "listing": "test_exchange",
+    "outcome": "test_exchange",
+    "repeat": "test_fastpath",
     "interaction": "test_recorder",
     "errors": "test_server",
     "schema_compound": "test_core_schema",

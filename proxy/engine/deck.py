@@ -6,9 +6,10 @@ what was played, missed and recorded; over the cache it serves the newest.
 """
 
 import logging
+import math
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -49,6 +50,9 @@ class Search(NamedTuple):
     """Of a miss: `not_recorded`, `consumed`, `cassette_missing` or `expired`."""
     requested: bool = False
     """Whether it is stale because the request's Cache-Control wants it fresher."""
+    until: float = 0.0
+    """Till then (seconds since the epoch) the request finds this again, in the same `state`."""
+    state: Hashable = None
 
 
 # In which variant an answer may stand in for another, best first.
@@ -92,10 +96,12 @@ class Deck:
         self._warned: set[str] = set()
         self._refresh = refresh
         self._conversions: OrderedDict[tuple[str, str, Variant], Response | None] = OrderedDict()
+        self._rewound = 0
         self.rewind()
 
     def rewind(self) -> None:
         """Start over: sequences from their first recording, an empty report."""
+        self._rewound += 1
         self._turns: Counter[tuple[str, Variant]] = Counter()
         self._played: Counter[str] = Counter()
         self._recorded: list[str] = []
@@ -104,16 +110,21 @@ class Deck:
         """How many recordings there are to be again of a request whose recordings expired."""
         self._missed: deque[dict[str, Any]] = deque(maxlen=_MISSES_KEPT)
 
+    def state(self) -> Hashable:
+        """Equal as long as nothing but time and turns changes what `find` gives."""
+        return self._rewound, *[store.state() for store in self._stores]
+
     async def refresh(self) -> bool:
         """Follow the cassette's file if it changed; whether it did."""
         return await self._refresh() if self._refresh else False
 
     def find(self, key: str, asked: Normalized, wants: CacheControl) -> Search:
+        state = self.state()
         for store in self._stores:
             rows = [row for row in store.find(key) if row.canonical == asked.canonical]
             playable = self._playable(rows, asked)
             if playable:
-                return self._search(playable, key, asked, wants)
+                return self._search(playable, key, asked, wants)._replace(state=state)
         return Search(Found.MISS, reason="not_recorded" if self.exists() else "cassette_missing")
 
     def _playable(self, rows: Sequence[Stored], asked: Normalized) -> list[Stored]:
@@ -128,7 +139,8 @@ class Deck:
     def _search(
         self, rows: list[Stored], key: str, asked: Normalized, wants: CacheControl
     ) -> Search:
-        stored = self._in_turn(rows, (key, asked.variant))
+        place = key, asked.variant
+        stored = self._in_turn(rows, place)
         if stored is None:
             return Search(Found.MISS, reason="consumed")
         if self._is_old(stored):
@@ -141,7 +153,8 @@ class Deck:
         expired = stored.expires_at is not None and stored.expires_at <= now
         fresh = wants.accepts(now - stored.interaction.recorded_at)
         found = Found.HIT if fresh and not expired else Found.STALE
-        return Search(found, stored, response, converted, requested=not fresh)
+        until = self._until(rows, place, now)
+        return Search(found, stored, response, converted, requested=not fresh, until=until)
 
     def _in_turn(self, rows: list[Stored], place: tuple[str, Variant]) -> Stored | None:
         """The recording to play now; None if one more is to be recorded, or refused."""
@@ -157,6 +170,18 @@ class Deck:
         if (self._writer and len(rows) < wanted) or self._after_last is AfterLast.REFUSE:
             return None
         return rows[-1]
+
+    def _until(self, rows: list[Stored], place: tuple[str, Variant], now: float) -> float:
+        """When the next one to ask may find something else than this one did."""
+        turns_left = self._turns[place] + 1 < len(rows) or self._draws > len(rows)
+        if not self._newest and (turns_left or self._after_last is AfterLast.REFUSE):
+            return 0.0
+        moments = [row.expires_at for row in rows if row.expires_at is not None]
+        if self._expires is not None:
+            if self._on_expired is OnExpired.RECORD:
+                return 0.0
+            moments += (row.interaction.recorded_at + self._expires for row in rows)
+        return min((moment for moment in moments if moment > now), default=math.inf)
 
     def _is_old(self, stored: Stored) -> bool:
         recorded_at = stored.interaction.recorded_at

@@ -20,7 +20,8 @@ from proxy.errors import StoreUnavailable, UpstreamError
 
 from .asking import Incoming
 from .deck import Deck
-from .exchange import Exchange, Flown, Listed, Served
+from .exchange import Exchange
+from .outcome import Flown, Listed, Served
 
 _LOST = {"error": {"message": "promptdeck lost this answer; its log says how", "code": "lost"}}
 

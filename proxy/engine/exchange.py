@@ -1,7 +1,7 @@
 """One request from fingerprint to answer: find, decide, then serve, refuse or fly.
 
 The exchange keeps what is under way (`_flights`) and what was counted
-(`Stats`); the deck it is given knows recordings. In replay there is no way to
+(`stats`); the deck it is given knows recordings. In replay there is no way to
 call upstream: `call` is None, and no branch below could reach it.
 """
 
@@ -10,29 +10,28 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, NamedTuple, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 
 import orjson
 
 from proxy.core import headers as http
-from proxy.core.faults import Dealt
 from proxy.core.fingerprint import fingerprint
 from proxy.core.interaction import Request, Response, Variant, header
 from proxy.core.normalize import normalize
-from proxy.core.policy import Action, Found, Mode, decide
-from proxy.core.redact import Redactor
+from proxy.core.policy import ANYTHING, Action, Found, Mode, decide
 from proxy.core.rules import Rules
 from proxy.errors import CassetteMiss, HTTPError, StoreUnavailable, UpstreamError
 from proxy.stores.base import Stored
 
 from .asking import Asked, Canonicals, Check, Incoming
 from .deck import Deck, Search
-from .flight import Answer, Flight, Place
+from .flight import Answer, Flight
 from .idempotency import Idempotency
 from .listing import implied
+from .outcome import Flown, Listed, Served, Settings, Stats
 from .recorder import NotKept, Recorder, Take, response_of
+from .repeat import Repeat
 
 if TYPE_CHECKING:
     from proxy.core.explain import Explanation
@@ -45,63 +44,6 @@ _LARGE = 64 * 1024
 
 
 Call = Callable[[Incoming], AbstractAsyncContextManager[Answer]]
-
-
-class Served(NamedTuple):
-    """An answer from a recording."""
-
-    response: Response
-    cache_status: str
-    age: int
-    key: str
-    warning: str = ""
-    """What the contract finds odd in the request."""
-    dealt: Dealt | None = None
-    """The fault with which it is to be written."""
-
-
-class Flown(NamedTuple):
-    """An answer that is coming from upstream: read `flight` from `place`, then leave."""
-
-    flight: Flight
-    place: Place
-    cache_status: str
-    warning: str = ""
-    end_counts: bool = False
-    """Whether the end means more than the last byte: that the answer has been stored."""
-
-
-class Listed(NamedTuple):
-    """An answer that no recording holds but the recordings imply."""
-
-    body: dict[str, Any]
-    cache_status: str
-
-
-@dataclass(slots=True)
-class Stats:
-    hits: int = 0
-    misses: int = 0
-    """Refused for want of a recording."""
-    recorded: int = 0
-    collapsed: int = 0
-    redacted: int = 0
-    upstream_calls: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    mode: Mode
-    rules: Rules
-    redactor: Redactor
-    upstream: str
-    """Base URL, as recordings name it."""
-    secrets: tuple[str, ...]
-    """Known secrets, such as the upstream's key."""
-    keep_bytes: int
-    keep_errors: bool
-    outlives_client: bool
-    ttl: float | None
 
 
 Answered = Callable[[Incoming, Response], Awaitable[None]]
@@ -150,7 +92,7 @@ class Exchange:
         status = http.cache_status("hit", detail="idempotency-key")
         if isinstance(first, Served):
             dealt = incoming.deal(first.key) if incoming.deal else None
-            return first._replace(cache_status=status, dealt=dealt)
+            return first._replace(cache_status=status, dealt=dealt, repeat=None)
         if first and first.whole and not first.failed and not first.refused:
             return Flown(first, first.join(), status)
         return None
@@ -220,9 +162,13 @@ class Exchange:
             detail += f" converted-from={interaction.variant}"
         status = http.cache_status("hit", key=asked.key, detail=detail)
         age = max(0, int(time.time() - interaction.recorded_at))
-        if self._is_to_be_stored(asked.incoming):
+        to_be_stored = self._is_to_be_stored(asked.incoming)
+        if to_be_stored:
             await self._tell(asked.incoming, search.response)
-        return Served(search.response, status, age, asked.key, asked.warning, dealt)
+        repeat = None
+        if search.until and asked.wants is ANYTHING and not (deal or to_be_stored):
+            repeat = Repeat(deck, self.stats, asked.place, search)
+        return Served(search.response, status, age, asked.key, asked.warning, dealt, repeat)
 
     def _is_to_be_stored(self, incoming: Incoming) -> bool:
         return self._answered is not None and b'"store"' in incoming.request.body

@@ -4,6 +4,8 @@ __init__   the routes, and the handlers of /v1/ and /_deck/
 stored     the handlers of stored and deferred completions
 reading    a client's request, as the engine takes it
 writing    answers: whole, at their recorded pace, or as they come
+fastpath   requests whose bytes were seen before
+ready      their answers, ready to be sent again
 errors     the one place where an error becomes JSON
 """
 
@@ -18,7 +20,8 @@ from proxy.core.faultplan import Plan
 from proxy.core.interaction import CHAT_COMPLETIONS
 from proxy.engine.deck import Deck
 from proxy.engine.deferred import Deferred, deferral
-from proxy.engine.exchange import Exchange, Flown, Listed, Served
+from proxy.engine.exchange import Exchange
+from proxy.engine.outcome import Flown, Listed, Served
 from proxy.errors import ClientError
 from proxy.stores.completions import Completions
 from proxy.stores.slips import Slips

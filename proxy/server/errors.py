@@ -4,12 +4,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from uuid import uuid4
 
 from aiohttp import web
 
 from proxy.errors import ClientError, HTTPError, UsageError
 
+from .ready import new_request_id
 from .writing import REQUEST_ID, error_body, json_response
 
 log = logging.getLogger("promptdeck")
@@ -21,7 +21,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give each request an id, log its outcome, turn whatever goes wrong into JSON."""
     started = time.perf_counter()
-    request[REQUEST_ID] = request.headers.get("X-Request-Id") or f"req_{uuid4().hex}"
+    request[REQUEST_ID] = request.headers.get("X-Request-Id") or new_request_id()
     try:
         response = await handler(request)
     except HTTPError as error:

@@ -20,7 +20,7 @@ from proxy.core.faults import Dealer, Dealt, End, Head, Stall, Step, Wait, Write
 from proxy.core.interaction import Frame, Headers, Response
 from proxy.core.plainstream import PlainStream
 from proxy.core.verdict import FAIR, Attempt, Limits, Verdict, retry_after
-from proxy.engine.exchange import Served
+from proxy.engine.outcome import Served
 from proxy.errors import ClientError
 
 from .writing import Pace, add_common, is_chat, serve

@@ -14,8 +14,10 @@ from proxy.core import sse
 from proxy.core.headers import to_client
 from proxy.core.interaction import CHAT_COMPLETIONS, Response, header
 from proxy.core.plainstream import PlainStream
-from proxy.engine.exchange import Flown, Served
+from proxy.engine.outcome import Flown, Served
 from proxy.errors import HTTPError, UpstreamError
+
+from .fastpath import REPEAT
 
 log = logging.getLogger("promptdeck")
 
@@ -43,6 +45,8 @@ async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamR
         return await _paced(request, response, headers, pace.factor, plain)
     if not at_once:
         await asyncio.sleep(response.took_ms / 1000 / pace.factor)
+    elif served.repeat:
+        request[REPEAT] = served.repeat
     body = response.body
     if plain:
         body = plain.feed(body) + plain.rest()

@@ -1,6 +1,6 @@
 """What a store is: recordings found by fingerprint, in the order they were recorded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from proxy.core.interaction import Interaction
@@ -27,6 +27,9 @@ class Store(Protocol):
 
         Returns it with the id it was given.
         """
+
+    def state(self) -> Hashable:
+        """Equal as long as `find` gives the same."""
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         """Every recording's id and canonical form."""

@@ -5,7 +5,7 @@ under way go into the file together.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -117,6 +117,9 @@ class Cassette:
     def find(self, key: str) -> Sequence[Stored]:
         return self._tape.find(key)
 
+    def state(self) -> Hashable:
+        return self._tape.state()
+
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         return self._tape.canonicals()
 
@@ -208,6 +211,9 @@ class Shelf:
 
     def find(self, key: str) -> Sequence[Stored]:
         return self._tape.find(key)
+
+    def state(self) -> Hashable:
+        return self._tape.state()
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         return self._tape.canonicals()

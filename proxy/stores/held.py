@@ -1,6 +1,6 @@
 """Recordings held back until they are known to be wanted: a test's, until it has passed."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 
 from proxy.core.interaction import Interaction
 
@@ -15,6 +15,7 @@ class Held:
         self._behind = behind
         self._new = MemoryStore()
         self._puts: list[tuple[str, Stored, bool]] = []
+        self._released = 0
 
     def find(self, key: str) -> Sequence[Stored]:
         return [*self._behind.find(key), *self._new.find(key)]
@@ -22,6 +23,9 @@ class Held:
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         self._puts.append((key, stored, replace))
         return await self._new.put(key, stored, replace=replace)
+
+    def state(self) -> Hashable:
+        return self._behind.state(), self._released, self._new.state()
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         yield from self._behind.canonicals()
@@ -31,6 +35,7 @@ class Held:
         """Put everything held where it belongs; the ids it has there."""
         puts, self._puts = self._puts, []
         self._new = MemoryStore()
+        self._released += 1
         return [
             (await self._behind.put(key, stored, replace=replace)).id
             for key, stored, replace in puts

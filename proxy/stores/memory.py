@@ -1,7 +1,7 @@
 """The reference store: a dict. Used for tests and as the plainest statement of the protocol."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace as changed
 
 from proxy.core.fingerprint import recording_id
@@ -13,11 +13,13 @@ from .base import Stored
 class MemoryStore:
     def __init__(self) -> None:
         self._by_key: defaultdict[str, list[Stored]] = defaultdict(list)
+        self._puts = 0
 
     def find(self, key: str) -> Sequence[Stored]:
         return list(self._by_key.get(key, ()))
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
+        self._puts += 1
         rows = self._by_key[key]
         interaction = stored.interaction
         if replace:
@@ -26,6 +28,9 @@ class MemoryStore:
         name = recording_id(stored.canonical, interaction.key, ordinal)
         rows.append(stored._replace(interaction=changed(interaction, id=name)))
         return rows[-1].interaction
+
+    def state(self) -> Hashable:
+        return self._puts
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         for rows in self._by_key.values():

@@ -11,7 +11,7 @@ import contextlib
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from dataclasses import replace as changed
 from pathlib import Path
 from typing import Any, Self
@@ -91,6 +91,11 @@ class Database:
         if rows:
             self._remember(key, rows)
         return rows
+
+    def state(self) -> Hashable:
+        """Equal as long as no connection has committed anything."""
+        [(version,)] = self.query("PRAGMA data_version")
+        return int(version)
 
     def query(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """All rows of a query, at once. StoreUnavailable."""
@@ -264,6 +269,9 @@ class Tape:
             for row in rows:
                 self._database.touch(row.n, now)
         return [row.stored for row in rows]
+
+    def state(self) -> Hashable:
+        return self.tapes, self._database.state()
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         tape = self.tapes[0]

@@ -1,0 +1,224 @@
+"""Requests whose bytes were seen before, answered before aiohttp makes a request of them.
+
+A memo in front of the ordinary way, which stays the one truth: a head is
+recognised only byte for byte as aiohttp's own parser has accepted it, at the
+start of a message on an idle connection, followed by exactly the body that it
+announces; whatever is less plain goes to aiohttp untouched. This leans on parts
+of `RequestHandler` that aiohttp does not promise; without them there is no fast path.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import xxhash
+from aiohttp import HttpVersion11, web
+from aiohttp.web_protocol import RequestHandler
+
+from proxy.core.providers import BYOK_HEADERS
+from proxy.engine.repeat import Repeat
+
+from .ready import Head, Memo, Place, Ready
+
+log = logging.getLogger("promptdeck")
+
+REPEAT = web.RequestKey("repeat", Repeat)
+"""Set on a request whose answer may be remembered."""
+
+_NEEDED = frozenset(
+    """_close _force_close _keepalive_timeout _loop _messages _next_keepalive_close_time _paused
+    _request_count _request_in_progress _upgraded _waiter""".split()
+)
+_MOST_BODY = 1024 * 1024
+_MOST_HEAD = 32 * 1024
+_END = b"\r\n\r\n"
+_BODILESS = (204, 304)
+
+# With one of these, body, target and content type are not all that decides.
+_DECISIVE = BYOK_HEADERS | frozenset(
+    "cache-control content-encoding expect idempotency-key transfer-encoding upgrade".split()
+)
+_OURS = "x-promptdeck-"
+
+
+def connections(
+    server: web.Server, loop: asyncio.AbstractEventLoop, session_is_open: Callable[[str], bool]
+) -> Callable[[], asyncio.Protocol]:
+    """What makes a protocol for each connection of a server."""
+    slots = {name for kind in FastHandler.__mro__ for name in getattr(kind, "__slots__", ())}
+    if _NEEDED - slots or not hasattr(RequestHandler, "finish_response"):
+        log.info("this aiohttp is not known to the fast path: answers take the ordinary way")
+        return server
+    memo = Memo(loop, session_is_open)
+    return lambda: FastHandler(server, memo, loop)
+
+
+class FastHandler(RequestHandler):
+    """A connection. What is held, and how far aiohttp's parser was fed, is known here alone."""
+
+    __slots__ = (
+        "_digest", "_fed", "_head", "_held", "_memo", "_message", "_missing", "_opening", "_parsed",
+    )  # fmt: skip
+
+    def __init__(self, manager: web.Server, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(manager, loop=loop, access_log=None)  # type: ignore[arg-type]  # as AppRunner has it
+        self._memo = memo
+        # Of a request that is held back until its body has come.
+        self._held: list[bytes] = []
+        self._head: Head | None = None
+        self._missing = 0
+        self._digest = xxhash.xxh3_128()
+        # Of what aiohttp was given since its parser last stood at the start of a message.
+        self._fed = 0
+        self._opening = b""
+        self._parsed = 0
+        self._message: Any = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._held:
+            self._go_on(data)
+        elif not (data and self._at_start() and self._begin(data)):
+            self._feed(data)
+
+    def close(self) -> None:
+        self._let_go()
+        super().close()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._held.clear()
+        super().connection_lost(exc)
+
+    # What is recognised
+
+    def _begin(self, data: bytes) -> bool:
+        """Answer a request that begins here, or hold it till it is whole; False if neither."""
+        end = data.find(_END) + len(_END)
+        head = self._memo.head(data[:end])
+        if head is None:
+            return False
+        missing = head.length - (len(data) - end)
+        if missing < 0:
+            return False
+        body = memoryview(data)[end:]
+        if not missing and self._is_idle():
+            return self._answered(head, xxhash.xxh3_128_digest(body))
+        if not missing and not self._is_turning():
+            return False
+        self._head, self._missing, self._held = head, missing, [data]
+        self._digest.reset()
+        self._digest.update(body)
+        if not missing:
+            self._loop.call_soon(self._end)
+        return True
+
+    def _go_on(self, data: bytes) -> None:
+        """Take more of a body; answer when it is whole."""
+        self._held.append(data)
+        self._missing -= len(data)
+        self._digest.update(data)
+        if self._missing == 0 and self._is_turning():
+            self._loop.call_soon(self._end)
+        elif self._missing <= 0:
+            self._end()
+
+    def _end(self) -> None:
+        """Answer what is held, if that is what was announced; else it is aiohttp's."""
+        if not self._held or self._head is None:
+            return
+        plain = self._missing == 0 and self._is_idle()
+        if plain and self._answered(self._head, self._digest.digest()):
+            self._held.clear()
+        else:
+            self._let_go()
+
+    def _answered(self, head: Head, digest: bytes) -> bool:
+        message = self._memo.answer(head, digest)
+        if message is None or self.transport is None:
+            return False
+        self.transport.write(message)
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        return True
+
+    def _is_idle(self) -> bool:
+        """Whether aiohttp waits for a request, and the client reads its answers."""
+        waiter = self._waiter
+        return waiter is not None and not waiter.done() and not (self._messages or self._paused)
+
+    def _is_turning(self) -> bool:
+        """Whether an answer has been sent and aiohttp will wait for a request in a moment."""
+        return self._waiter is None and not (self._messages or self._request_in_progress)
+
+    # What aiohttp is given, and what it makes of it
+
+    def _let_go(self) -> None:
+        """Give aiohttp what was held."""
+        held, self._held = self._held, []
+        for data in held:
+            self._feed(data)
+
+    def _at_start(self) -> bool:
+        """Whether the next byte begins a message."""
+        if self._close or self._force_close or self._upgraded:
+            return False
+        if self._fed and self._parsed == 1 and self._fed == _length(self._opening, self._message):
+            self._fed = self._parsed = 0
+        return self._fed == 0
+
+    def _feed(self, data: bytes) -> None:
+        if self._fed == 0:
+            self._opening = data
+        elif _END not in self._opening and len(self._opening) < _MOST_HEAD:
+            self._opening += data
+        self._fed += len(data)
+        count = self._request_count
+        super().data_received(data)
+        if self._request_count > count:
+            self._parsed += self._request_count - count
+            self._message = self._messages[-1][0] if self._messages else None
+
+    async def finish_response(
+        self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
+    ) -> tuple[web.StreamResponse, bool]:
+        done = await super().finish_response(request, resp, start_time)
+        if (
+            isinstance(request, web.Request)
+            and isinstance(resp, web.Response)
+            and REPEAT in request
+        ):
+            await self._remember(request, resp)
+        return done
+
+    async def _remember(self, request: web.Request, response: web.Response) -> None:
+        """Keep what was sent, if the last that aiohttp was given is just its request."""
+        body, text = await request.read(), self._opening.partition(_END)[0] + _END
+        whole = self._parsed == 1 and self._fed == len(text) + len(body) <= _MOST_BODY
+        same = self._message is not None and request.headers is self._message.headers
+        if not (whole and same and _is_plain(request)) or response.status in _BODILESS:
+            return
+        place = Place(request.method, request.raw_path, request.headers.get("Content-Type", ""))
+        asked_id = request.headers.get("X-Request-Id", "")
+        head = Head(place, len(body), asked_id, request.match_info.get("session", ""))
+        status = f"{response.status} {response.reason}"
+        answer = response.body if isinstance(response.body, bytes) else b""
+        ready = Ready(request[REPEAT], status, response.headers, answer)
+        self._memo.remember(text, head, xxhash.xxh3_128_digest(body), ready)
+
+
+def _length(opening: bytes, message: Any) -> int:
+    """Bytes of a message that aiohttp has parsed; -1 if only its parser can tell."""
+    end = opening.find(_END)
+    headers = getattr(message, "headers", None)
+    if end < 0 or headers is None or message.chunked or message.upgrade:
+        return -1
+    length = headers.get("Content-Length", "0")
+    return end + len(_END) + int(length) if length.isdecimal() else -1
+
+
+def _is_plain(request: web.Request) -> bool:
+    """Whether its body, target and content type are all that decides about its answer."""
+    if request.version != HttpVersion11 or not request.keep_alive or request.method == "HEAD":
+        return False
+    return not any(
+        name in _DECISIVE or name.startswith(_OURS) for name in map(str.lower, request.headers)
+    )

@@ -1,0 +1,156 @@
+"""Answers ready to be sent again, as the very bytes that follow their heads.
+
+Filled with what the ordinary way has just sent, bounded by bytes, least
+recently used first out. An answer is good only while its `Repeat` is.
+"""
+
+import asyncio
+import itertools
+import logging
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from email.utils import formatdate
+from typing import NamedTuple
+
+from proxy.engine.repeat import Repeat
+
+log = logging.getLogger("promptdeck")
+
+_MOST_BYTES = 64 * 1024 * 1024
+_MOST_HEADS = 4096
+_OVERHEAD = 1000
+_LOG_EVERY = 1.0
+"""Seconds."""
+
+_OWN = frozenset(["age", "date", "x-request-id"])
+"""Headers that differ each time."""
+
+_ids = itertools.count(secrets.randbits(96) << 32)
+
+
+def new_request_id() -> str:
+    return f"req_{next(_ids):032x}"
+
+
+class Place(NamedTuple):
+    """What counts of a request beside its body."""
+
+    method: str
+    target: str
+    """As it was sent, with the cassette or session in its path."""
+    content_type: str
+
+
+class Head(NamedTuple):
+    """A request's head that aiohttp's parser has accepted, in these very bytes."""
+
+    place: Place
+    length: int
+    """Bytes of the body that follows it."""
+    request_id: str
+    """The one that the client gave, or nothing."""
+    session: str
+    """Its id, or nothing."""
+
+
+class Ready:
+    """One answer. Between its status line and its body only `_OWN` headers are made anew."""
+
+    __slots__ = ("_before", "_body", "_outcome", "_repeat", "_stamp", "_stamped", "unlogged")
+
+    def __init__(
+        self, repeat: Repeat, status: str, headers: Mapping[str, str], body: bytes
+    ) -> None:
+        kept = [f"{name}: {item}" for name, item in headers.items() if name.lower() not in _OWN]
+        self._before = "\r\n".join([f"HTTP/1.1 {status}", *kept, ""]).encode()
+        self._body = body
+        self._outcome = f"{status[:3]} {headers.get('Cache-Status', '')}"
+        self._repeat = repeat
+        self._stamped = 0
+        self._stamp = b""
+        self.unlogged = 0
+        """How often it was sent since that was last logged."""
+
+    @property
+    def size(self) -> int:
+        return len(self._before) + len(self._body) + _OVERHEAD
+
+    def message(self, request_id: str) -> bytes | None:
+        """Head and body, once more; None if the ordinary way must be asked."""
+        if not self._repeat.again():
+            return None
+        now = int(time.time())
+        if now != self._stamped:
+            self._stamped = now
+            date = formatdate(now, usegmt=True)
+            self._stamp = f"Age: {self._repeat.age}\r\nDate: {date}\r\n".encode()
+        named = f"X-Request-Id: {request_id or new_request_id()}\r\n\r\n".encode()
+        return b"".join((self._before, self._stamp, named, self._body))
+
+    def log(self, place: Place) -> None:
+        times = f" {self.unlogged} times" if self.unlogged > 1 else ""
+        log.info("%s %s %s%s", place.method, place.target, self._outcome, times)
+        self.unlogged = 0
+
+
+class Memo:
+    """The heads and answers of one server."""
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, session_is_open: Callable[[str], bool]
+    ) -> None:
+        self._loop = loop
+        self._session_is_open = session_is_open
+        self._heads: OrderedDict[bytes, Head] = OrderedDict()
+        self._answers: OrderedDict[tuple[Place, bytes], Ready] = OrderedDict()
+        self._bytes = 0
+        self._unlogged: list[tuple[Place, Ready]] = []
+
+    def head(self, text: bytes) -> Head | None:
+        return self._heads.get(text)
+
+    def answer(self, head: Head, digest: bytes) -> bytes | None:
+        """The message that answers a request of this head whose body has this digest."""
+        key = head.place, digest
+        ready = self._answers.get(key)
+        if ready is None or (head.session and not self._session_is_open(head.session)):
+            return None
+        message = ready.message(head.request_id)
+        if message is None:
+            self._forget(key)
+            return None
+        self._answers.move_to_end(key)
+        if log.isEnabledFor(logging.INFO):
+            self._log(head.place, ready)
+        return message
+
+    def remember(self, text: bytes, head: Head, digest: bytes, ready: Ready) -> None:
+        self._heads[text] = head
+        if len(self._heads) > _MOST_HEADS:
+            self._heads.popitem(last=False)
+        key = head.place, digest
+        if key in self._answers:
+            self._forget(key)
+        self._answers[key] = ready
+        self._bytes += ready.size
+        while self._bytes > _MOST_BYTES:
+            self._forget(next(iter(self._answers)))
+
+    def _forget(self, key: tuple[Place, bytes]) -> None:
+        self._bytes -= self._answers.pop(key).size
+
+    def _log(self, place: Place, ready: Ready) -> None:
+        """Note a hit; a line for each would cost more than the hits themselves."""
+        if not self._unlogged:
+            self._loop.call_later(_LOG_EVERY, self.write_log)
+        if not ready.unlogged:
+            self._unlogged.append((place, ready))
+        ready.unlogged += 1
+
+    def write_log(self) -> None:
+        """Log what was sent since the last time, a line for each answer."""
+        unlogged, self._unlogged = self._unlogged, []
+        for place, ready in unlogged:
+            ready.log(place)
