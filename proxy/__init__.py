@@ -37,10 +37,12 @@ imports upward and only `app` knows all the parts.
       cassette, cassette_file, cassette_yaml, yamlread, cassette_verify   files in git
       cassette_edit, cassette_revise, cassette_diff   files kept clean
       completions, slips   what clients asked to have stored, or deferred
+      claims        what the processes that share a store are asking upstream
     engine/       the way of a request
       asking        its canonical form, once for the same bytes
       checking      judged by the contract
       flight        one upstream response, many readers
+      sharing       identical requests under way, one flight
       recorder      from a landed flight to an interaction
       deck          the recordings behind one base_url, how far they are played
       exchange      find, decide, serve or refuse or fly

@@ -8,6 +8,7 @@ it stops listening, lets answers and recordings under way finish within
 import asyncio
 import errno
 import logging
+import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -31,6 +32,7 @@ from .server.fastpath import connections
 from .server.faulty import Faults
 from .server.writing import Pace
 from .sessions import Sessions
+from .stores.claims import Claims
 from .stores.completions import Completions
 from .stores.slips import Slips
 from .stores.sqlite import Database
@@ -89,8 +91,10 @@ class _House:
         database: Database | None,
         upstream: Upstream | None,
         completions: Completions | None,
+        claims: Claims | None,
         tasks: asyncio.TaskGroup,
     ) -> None:
+        self._claims = claims
         self._database = database
         self._upstream = upstream
         self._completions = completions
@@ -106,6 +110,7 @@ class _House:
             self._tasks,
             check=check_of(config),
             answered=Storing(kept, redactor_of(config)).keep if kept else None,
+            claims=self._claims if config.mode is Mode.CACHE else None,
         )
 
     async def library(self, config: Config, hold: bool = False) -> Library:
@@ -117,10 +122,11 @@ class _House:
 
 
 @asynccontextmanager
-async def serving(config: Config, *, fast: bool = True) -> AsyncIterator[Serving]:
+async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> AsyncIterator[Serving]:
     """Serve until the block ends. UsageError if it cannot start.
 
     Without `fast` each request takes the ordinary way: what the fast path is tested against.
+    With `workers`, others serve on the same port.
     """
     async with _task_group() as tasks, AsyncExitStack() as parts:
         database = await _open_database(config, tasks, parts)
@@ -134,7 +140,8 @@ async def serving(config: Config, *, fast: bool = True) -> AsyncIterator[Serving
             keeps = Keeps(Completions(database, lasting=lasting), slips, Deferred(slips, tasks))
             parts.push_async_callback(keeps.completions.close)
             parts.push_async_callback(keeps.deferred.finish)
-        house = _House(database, upstream, keeps.completions if keeps else None, tasks)
+        claims = _claims(config, parts)
+        house = _House(database, upstream, keeps.completions if keeps else None, claims, tasks)
         exchange, library = house.exchange(config), await house.library(config)
         deck = await library.deck("")
         sessions = Sessions(config, house.exchange, house.library)
@@ -146,6 +153,7 @@ async def serving(config: Config, *, fast: bool = True) -> AsyncIterator[Serving
             under_way = exchange.under_way + sessions.under_way
             return Counts.of(exchange.stats, sessions.stats(), under_way=under_way)
 
+        worker = {"worker": os.getpid(), "workers": workers} if workers > 1 else {}
         edge = Edge(
             exchange,
             library,
@@ -156,10 +164,20 @@ async def serving(config: Config, *, fast: bool = True) -> AsyncIterator[Serving
             faults=Faults(),
             providers={**PROVIDERS, **{item.name: item.url for item in config.upstream.providers}},
             keeps=keeps,
-            describe=lambda: {"mode": str(config.mode), **asdict(counts())},
+            describe=lambda: {"mode": str(config.mode), **asdict(counts()), **worker},
+            alone=workers == 1,
         )
         port = await _listen(edge, config, parts, fast=fast)
         yield Serving(config.server.host, port, counts, deck.report)
+
+
+def _claims(config: Config, parts: AsyncExitStack) -> Claims | None:
+    """What keeps the processes that share a cache from asking the same at once."""
+    if config.mode is not Mode.CACHE:
+        return None
+    claims = Claims(config.store.path.with_name(f"{config.store.path.name}-claims"))
+    parts.callback(claims.close)
+    return claims
 
 
 def _upstream(config: Config) -> Upstream | None:
@@ -217,7 +235,9 @@ async def _listen(edge: Edge, config: Config, parts: AsyncExitStack, *, fast: bo
     loop = asyncio.get_running_loop()
     connect = connections(runner.server, loop, edge.sessions.is_open) if fast else runner.server
     try:
-        server = await loop.create_server(connect, host, port, backlog=1024)
+        # Not to be shared is the default on some systems and not to be had on others.
+        shared = None if edge.alone else True
+        server = await loop.create_server(connect, host, port, backlog=1024, reuse_port=shared)
     except OSError as error:
         why = "the port is taken" if error.errno == errno.EADDRINUSE else (error.strerror or error)
         raise BindError(f"cannot listen on {host}:{port}: {why}; choose another --port") from None

@@ -1,9 +1,11 @@
 """`promptdeck serve` as a process: what it prints, how it ends, what a kill leaves."""
 
 import asyncio
+import os
 import signal
 import socket
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -123,3 +125,91 @@ async def test_replay_needs_no_usable_store(tmp_path: Path) -> None:
     (tmp_path / "file.db").write_bytes(b"not a database at all, and long enough to be read" * 9)
     async with serve(tmp_path, "--mode", "replay", "--store", "file.db") as server:
         assert server.told.startswith("mode replay")
+
+
+async def get(base_url: str, path: str) -> tuple[int, Any]:
+    root = base_url.removesuffix("/v1")
+    async with aiohttp.ClientSession() as session, session.get(root + path) as response:
+        return response.status, await response.json()
+
+
+async def pids(base_url: str) -> set[int]:
+    """The processes that answer."""
+    found: set[int] = set()
+    for _ in range(200):
+        found.add((await get(base_url, "/_deck/health"))[1]["worker"])
+    return found
+
+
+async def test_workers_share_the_port_the_store_and_what_is_under_way(
+    provider: Upstream, tmp_path: Path
+) -> None:
+    gate = asyncio.Event()
+    provider.answers = [stream(chunks("once"), gate=gate)]
+    arguments = ("--upstream", provider.url, "--mode", "cache", "--workers", "3")
+    async with serve(tmp_path, *arguments) as server:
+        while len(await pids(server.base_url)) < 3:
+            await asyncio.sleep(0.05)
+        asking = asyncio.gather(*[ask(server.base_url) for _ in range(30)])
+        while not provider.seen:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        gate.set()
+        answers = await asking
+        assert set(answers) == {b"".join(chunks("once"))}
+        assert len(provider.seen) == 1
+        assert await ask(server.base_url) == answers[0]
+        assert len(provider.seen) == 1
+        status, refused = await get(server.base_url, "/_deck/sessions/x")
+        assert (status, refused["code"]) == (501, "needs_one_process")
+        code, err = await server.stop(signal.SIGTERM)
+        assert (code, "Traceback" in err) == (0, False)
+    with pytest.raises(aiohttp.ClientConnectorError):
+        await ask(server.base_url)
+
+
+async def test_when_one_worker_dies_all_end_and_say_why(provider: Upstream, tmp_path: Path) -> None:
+    arguments = ("--upstream", provider.url, "--mode", "cache", "--workers", "2")
+    async with serve(tmp_path, *arguments) as server:
+        while len(found := await pids(server.base_url)) < 2:
+            await asyncio.sleep(0.05)
+        victim = found.pop()
+        os.kill(victim, signal.SIGKILL)
+        _, err = await asyncio.wait_for(server.process.communicate(), 15)
+        assert server.process.returncode == 1
+        assert f"worker {victim} ended by itself (SIGKILL); stopping" in err.decode()
+
+
+async def test_workers_outlive_no_parent(provider: Upstream, tmp_path: Path) -> None:
+    arguments = ("--upstream", provider.url, "--mode", "cache", "--workers", "2")
+    async with serve(tmp_path, *arguments) as server:
+        server.process.kill()
+        await server.process.wait()
+        while True:
+            try:
+                await get(server.base_url, "/_deck/health")
+            except aiohttp.ClientConnectionError:
+                break
+            await asyncio.sleep(0.05)
+
+
+@pytest.mark.parametrize("mode", ["replay", "record", "record-missing"])
+async def test_what_one_process_must_do_is_refused_to_workers(tmp_path: Path, mode: str) -> None:
+    ran = await promptdeck(tmp_path, "serve", "--mode", mode, "--workers", "2")
+    assert ran.code == 2
+    assert f"mode {mode} keeps the order of recordings" in ran.err
+    assert "leave --workers out" in ran.err
+
+
+async def test_a_port_that_is_taken_is_not_shared_by_mistake(
+    provider: Upstream, tmp_path: Path
+) -> None:
+    arguments = ("--upstream", provider.url, "--mode", "cache", "--workers", "2")
+    async with serve(tmp_path, *arguments) as server:
+        port = server.base_url.split(":")[2].removesuffix("/v1")
+        ran = await promptdeck(tmp_path, "serve", "--mode", "cache", "--port", port)
+        assert (ran.code, ran.err.count("choose another --port")) == (5, 1)
+        ran = await promptdeck(
+            tmp_path, "serve", "--mode", "cache", "--port", port, "--workers", "2"
+        )
+        assert (ran.code, ran.err.count("choose another --port")) == (5, 1)

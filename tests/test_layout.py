@@ -25,6 +25,7 @@ TESTED_WITH = {
     "listing": "test_exchange",
     "outcome": "test_exchange",
     "repeat": "test_fastpath",
+    "sharing": "test_exchange",
     "interaction": "test_recorder",
     "errors": "test_server",
     "schema_compound": "test_core_schema",

@@ -1,7 +1,10 @@
 """`promptdeck serve`."""
 
 import asyncio
+import contextlib
+import os
 import signal
+import sys
 from typing import Any
 
 import click
@@ -12,10 +15,20 @@ from proxy.core.policy import Mode
 from . import options
 from .loop import run
 
+_LOOK_EVERY = 1.0
+"""Seconds between a worker's looks whether its parent lives."""
+
 
 @click.command("serve")
 @options.settings()
-def command(**flags: Any) -> None:
+@click.option(
+    "--workers",
+    type=click.IntRange(1, 64),
+    default=1,
+    metavar="N",
+    help="Processes on one port, for the modes cache and passthrough.",
+)
+def command(workers: int, **flags: Any) -> None:
     """Serve a base_url that records, caches and replays.
 
     \b
@@ -24,29 +37,52 @@ def command(**flags: Any) -> None:
       promptdeck serve --mode cache --upstream http://127.0.0.1:8000/v1
       promptdeck serve --mode record-missing --cassette checkout
       promptdeck serve --mode replay --pace recorded
+      promptdeck serve --mode cache --workers 4
 
     Then set your program's base_url to the one printed. Ctrl-C lets recordings
     under way finish.
     """
     config = options.loaded(flags).config
     options.log_to_stderr(config.log.level)
-    run(_serve(config))
+    if workers == 1:
+        run(_serve(config))
+        return
+    from .workers import check, supervise
+
+    check(config)
+    parent = os.getpid()
+
+    def work(config: Config, announcing: bool) -> None:
+        run(_serve(config, workers=workers, parent=parent, announcing=announcing))
+
+    sys.exit(supervise(config, workers, work))
 
 
-async def _serve(config: Config) -> None:
+async def _serve(
+    config: Config, *, workers: int = 1, parent: int = 0, announcing: bool = True
+) -> None:
     from proxy.app import serving
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    async with serving(config) as server:
-        click.echo(f"base_url {server.base_url}")
-        click.echo(describe(config))
-        await stop.wait()
+    async with serving(config, workers=workers) as server:
+        if announcing:
+            click.echo(f"base_url {server.base_url}")
+            click.echo(describe(config))
+        await (_stopped_or_orphaned(stop, parent) if parent else stop.wait())
         # A second Ctrl-C does not wait.
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+async def _stopped_or_orphaned(stop: asyncio.Event, parent: int) -> None:
+    """Wait for the word to stop; without the process that would give it there is no going on."""
+    while os.getppid() == parent:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _LOOK_EVERY)
+            return
 
 
 def describe(config: Config) -> str:

@@ -1,6 +1,6 @@
 """One request from fingerprint to answer: find, decide, then serve, refuse or fly.
 
-The exchange keeps what is under way (`_flights`) and what was counted
+The exchange keeps what is under way (`_sharing`) and what was counted
 (`stats`); the deck it is given knows recordings. In replay there is no way to
 call upstream: `call` is None, and no branch below could reach it.
 """
@@ -17,7 +17,7 @@ import orjson
 
 from proxy.core import headers as http
 from proxy.core.fingerprint import fingerprint
-from proxy.core.interaction import Request, Response, Variant, header
+from proxy.core.interaction import Request, Response, header
 from proxy.core.normalize import normalize
 from proxy.core.policy import ANYTHING, Action, Found, Mode, decide
 from proxy.core.rules import Rules
@@ -32,6 +32,7 @@ from .listing import implied
 from .outcome import Flown, Listed, Served, Settings, Stats
 from .recorder import NotKept, Recorder, Take, response_of
 from .repeat import Repeat
+from .sharing import Claims, Sharing
 
 if TYPE_CHECKING:
     from proxy.core.explain import Explanation
@@ -59,16 +60,17 @@ class Exchange:
         *,
         check: Check | None = None,
         answered: Answered | None = None,
+        claims: Claims | None = None,
     ) -> None:
         self.stats = Stats()
         self._canonicals = Canonicals(settings.rules, settings.redactor, check)
         self._answered = answered
+        self._sharing = Sharing(claims)
         self._first_answers: Idempotency[Served | Flight] = Idempotency(_weight)
         self._settings = settings
         self._call = call
         self._tasks = tasks
         self._recorder = Recorder(settings.redactor, settings.keep_errors)
-        self._flights: dict[tuple[Deck, str, Variant], tuple[Flight, bytes]] = {}
         self._under_way: set[asyncio.Task[None]] = set()
         self._warned = False
 
@@ -107,8 +109,12 @@ class Exchange:
                 return await self._serve(asked, deck, search)
             case Action.REFUSE:
                 return await self._refuse(asked, deck, search)
-            case Action.FORWARD | Action.STORE:
-                return self._forward(asked, deck, search, store=action is Action.STORE)
+            case Action.FORWARD:
+                return self._forward(asked, deck, search, store=False)
+            case Action.STORE:
+                if self._shares(asked, deck, search):
+                    return await self._claimed(asked, deck, search)
+                return self._forward(asked, deck, search, store=True)
             case _:
                 assert_never(action)
 
@@ -237,7 +243,6 @@ class Exchange:
     # Upstream
 
     def _forward(self, asked: Asked, deck: Deck, search: Search, *, store: bool) -> Flown:
-        mode = self._settings.mode
         why = http.FORWARDED[search.found]
         if search.requested:
             why = "request"
@@ -249,22 +254,40 @@ class Exchange:
             )
         place = (deck, *asked.place)
         deck.drawn(*asked.place)
-        sharing = mode.shares_flights and not deck.samples
-        if sharing and not asked.wants.no_cache and not search.requested:
-            flight, canonical = self._flights.get(place, (None, b""))
-            if flight and canonical == asked.form.canonical and flight.whole and not flight.failed:
-                self.stats.collapsed += 1
-                status = http.cache_status(f"fwd={why}", "collapsed", key=asked.key)
-                return Flown(flight, flight.join(), status, asked.warning)
+        shares = self._shares(asked, deck, search)
+        if shares and (flight := self._sharing.flight(place, asked.form.canonical)):
+            self.stats.collapsed += 1
+            status = http.cache_status(f"fwd={why}", "collapsed", key=asked.key)
+            return Flown(flight, flight.join(), status, asked.warning)
         flown = self._fly(
             asked.incoming,
             http.cache_status(*words, key=asked.key),
             keep_bytes=self._settings.keep_bytes,
             record=(asked, deck),
         )
-        if sharing:
-            self._flights[place] = flown.flight, asked.form.canonical
+        if self._settings.mode.shares_flights and not deck.samples:
+            self._sharing.add(place, flown.flight, asked.form.canonical)
         return flown._replace(warning=asked.warning)
+
+    def _shares(self, asked: Asked, deck: Deck, search: Search) -> bool:
+        """Whether another's answer under way will do."""
+        fresh = asked.wants.no_cache or search.requested
+        return self._settings.mode.shares_flights and not deck.samples and not fresh
+
+    async def _claimed(self, asked: Asked, deck: Deck, search: Search) -> Served | Flown:
+        """Ask upstream, unless another process does: then take what that one has recorded."""
+        place = (deck, *asked.place)
+        if await self._sharing.claim(place):
+            try:
+                search = await self._search(asked, deck)
+                if decide(self._settings.mode, search.found, asked.wants) is Action.SERVE:
+                    served = await self._serve(asked, deck, search)
+                    self._sharing.unclaim(place)
+                    return served
+            except BaseException:
+                self._sharing.unclaim(place)
+                raise
+        return self._forward(asked, deck, search, store=True)
 
     def _fly(
         self,
@@ -315,12 +338,8 @@ class Exchange:
             log.exception("not recorded: unexpected error")
         finally:
             if record:
-                self._landed(flight, *record)
-
-    def _landed(self, flight: Flight, asked: Asked, deck: Deck) -> None:
-        place = (deck, *asked.place)
-        if self._flights.get(place, (None,))[0] is flight:
-            del self._flights[place]
+                asked, deck = record
+                self._sharing.landed((deck, *asked.place), flight)
 
     async def _keep(self, flight: Flight, asked: Asked, deck: Deck, started: float) -> None:
         settings, incoming = self._settings, asked.incoming

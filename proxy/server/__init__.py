@@ -22,7 +22,7 @@ from proxy.engine.deck import Deck
 from proxy.engine.deferred import Deferred, deferral
 from proxy.engine.exchange import Exchange
 from proxy.engine.outcome import Flown, Listed, Served
-from proxy.errors import ClientError
+from proxy.errors import ClientError, HTTPError
 from proxy.stores.completions import Completions
 from proxy.stores.slips import Slips
 
@@ -65,6 +65,8 @@ class Edge(NamedTuple):
     keeps: Keeps | None
     describe: Callable[[], dict[str, Any]]
     """What `/_deck/health` tells beside the version."""
+    alone: bool = True
+    """Whether no other process serves on this port."""
 
 
 def application(edge: Edge) -> web.Application:
@@ -75,9 +77,13 @@ def application(edge: Edge) -> web.Application:
     router.add_get("/_deck/health", handlers.health)
     router.add_get("/openapi.json", handlers.openapi)
     router.add_get("/_deck/docs", handlers.docs)
-    router.add_get("/_deck/cassettes/{name:.+}/report", handlers.report)
-    router.add_post("/_deck/cassettes/{name:.+}/rewind", handlers.rewind)
-    add_session_routes(router, edge.sessions)
+    if edge.alone:
+        router.add_get("/_deck/cassettes/{name:.+}/report", handlers.report)
+        router.add_post("/_deck/cassettes/{name:.+}/rewind", handlers.rewind)
+        add_session_routes(router, edge.sessions)
+    else:
+        for path in ("/_deck/cassettes/{rest:.*}", "/_deck/sessions{rest:.*}"):
+            router.add_route("*", path, handlers.needs_one_process)
     # A cassette's name may hold slashes; the first /v1/ ends it.
     for prefix in ("/session/{session}", "/cassette/{name:.+?}", ""):
         if edge.keeps:
@@ -148,6 +154,13 @@ class _Handlers:
         await deck.refresh()
         deck.rewind()
         return json_response(deck.report())
+
+    async def needs_one_process(self, request: web.Request) -> web.Response:
+        raise HTTPError(
+            f"{request.path} is known to one process alone; start the server without --workers",
+            code="needs_one_process",
+            status=501,
+        )
 
     async def unknown(self, request: web.Request) -> web.Response:
         hint = "paths start with /v1/, /cassette/NAME/v1/ or /_deck/"
