@@ -12,6 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
+from functools import lru_cache
 from typing import NamedTuple
 
 from proxy.engine.repeat import Repeat
@@ -32,6 +33,11 @@ _ids = itertools.count(secrets.randbits(96) << 32)
 
 def new_request_id() -> str:
     return f"req_{next(_ids):032x}"
+
+
+@lru_cache(maxsize=1)
+def _date(now: int) -> str:
+    return formatdate(now, usegmt=True)
 
 
 class Place(NamedTuple):
@@ -84,8 +90,7 @@ class Ready:
         now = int(time.time())
         if now != self._stamped:
             self._stamped = now
-            date = formatdate(now, usegmt=True)
-            self._stamp = f"Age: {self._repeat.age}\r\nDate: {date}\r\n".encode()
+            self._stamp = f"Age: {self._repeat.age}\r\nDate: {_date(now)}\r\n".encode()
         named = f"X-Request-Id: {request_id or new_request_id()}\r\n\r\n".encode()
         return b"".join((self._before, self._stamp, named, self._body))
 
