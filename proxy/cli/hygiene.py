@@ -3,12 +3,14 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 import orjson
 
+from proxy.config import Config
 from proxy.core.fingerprint import recording_id
 from proxy.core.interaction import Interaction
 from proxy.core.jsontext import Unfaithful, parse
@@ -16,17 +18,19 @@ from proxy.core.normalize import normalize
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
 from proxy.errors import CassetteError, UsageError
-from proxy.stores.cassette_edit import Piece, dedupe, divide, merge, pieces, prune
+from proxy.stores.cassette_edit import Piece, dedupe, dedupe_anywhere, divide, pieces, prune
+from proxy.stores.cassette_file import Step
+from proxy.stores.cassette_merge import merge
 from proxy.stores.cassette_revise import Keep, Revised, fix, redact, rename_model
 
 from . import difference, options
-from .chosen import check_only, each, existing, path_in, several
+from .chosen import Worked, check_only, each, existing, leave, path_in, several, watching
 from .output import counted, print_json
 
 _NO_RULES = Rules()
 
 
-def _redactor(config: Any) -> Redactor:
+def _redactor(config: Config) -> Redactor:
     from proxy.library import redactor_of  # the engine, which half of the commands do without
 
     return redactor_of(config)
@@ -40,9 +44,9 @@ def _redactor(config: Any) -> Redactor:
 def merge_(*, chosen: Sequence[str], target: str, as_json: bool, **flags: Any) -> None:
     """Put the recordings of several cassettes into one.
 
-    What NAME has already stays in it. Duplicates, with the same request and the same
-    bytes in response, are kept once; ids that clash get another number. The
-    cassettes merged stay where they are.
+    What NAME has already stays in it. A recording that several of them have, the same
+    request with the same bytes in response, is kept once; ids that clash get another
+    number. The cassettes merged stay where they are.
 
     \b
     Examples:
@@ -141,12 +145,15 @@ def prune_(
     """
     path = existing(options.loaded(flags).config.cassette.dir, name)
     unused = _unused(_report(report), name)
-    gone = prune(path, unused, dry=dry_run or check)
+    with watching("pruning", [path]) as step_of:
+        gone = prune(path, unused, dry=dry_run or check, step=step_of(path))
+    absent = sorted(unused.difference(gone))
     if as_json:
-        absent = sorted(unused.difference(gone))
         print_json({"cassette": name, "removed": gone, "not_there": absent})
     else:
         _print_gone({name: gone}, "unused recording", dry=dry_run or check)
+        if absent:
+            click.echo(f"{len(absent)} of the report are not in {name}", err=True)
     sys.exit(int(check and bool(gone)))
 
 
@@ -201,25 +208,54 @@ def _print_gone(gone: Mapping[str, Sequence[str]], what: str, *, dry: bool) -> N
 @click.command("dedupe")
 @options.settings("cassette.dir")
 @several
+@click.option(
+    "--anywhere",
+    is_flag=True,
+    help="Take out repeats wherever they stand: of A, B, A only A and B stay.",
+)
 @check_only
 @options.as_json
-def dedupe_(*, chosen: Sequence[str], check: bool, as_json: bool, **flags: Any) -> None:
-    """Keep one of each duplicate: the same request with the same bytes in response.
+def dedupe_(
+    *, chosen: Sequence[str], anywhere: bool, check: bool, as_json: bool, **flags: Any
+) -> None:
+    """Take out recordings that replay does without.
 
-    The first stays. Of answers that were recorded as A, B, A for one request, A and B stay.
+    Answers to one request are replayed in turn, and the last one repeats: equal answers
+    at the end are one too many, and all but the first of them go. Of A, B, B stay A and B;
+    A, B, A stays as it is. So the same answers come in the same order as before. Where
+    replay.after_last is refuse, every recording counts, and none goes.
 
     \b
     Examples:
       promptdeck cassette dedupe
       promptdeck cassette dedupe checkout --check
+      promptdeck cassette dedupe checkout --anywhere
     """
-    folder = options.loaded(flags).config.cassette.dir
-    gone = each(folder, chosen, "comparing", lambda path: dedupe(path, dry=check))
+    config = options.loaded(flags).config
+    canonical = _canonical(config)
+
+    def work(path: Path, step: Step) -> list[str]:
+        if anywhere:
+            return dedupe_anywhere(path, dry=check, step=step)
+        if config.replay.after_last == "refuse":
+            return []
+        least = config.record.draws
+        return dedupe(path, canonical, least=least, dry=check, step=step)
+
+    worked = each(config.cassette.dir, chosen, "comparing", work)
     if as_json:
-        print_json([{"cassette": name, "removed": ids} for name, ids in gone.items()])
+        print_json([{"cassette": name, "removed": ids} for name, ids in worked.done.items()])
     else:
-        _print_gone(gone, "duplicate", dry=check)
-    sys.exit(int(check and any(gone.values())))
+        _print_gone(worked.done, "duplicate", dry=check)
+    leave(worked, found=check and any(worked.done.values()))
+
+
+def _canonical(config: Config) -> Callable[[Interaction], bytes]:
+    """The form by which a recording is found, under this configuration's rules."""
+    from proxy.library import canon_of
+
+    canon = canon_of(config)
+    return lambda item: canon.canonical(item.request)
 
 
 @click.command("rename-model")
@@ -247,7 +283,7 @@ def rename_model_(
         config.cassette.dir,
         chosen,
         "renaming",
-        lambda path: rename_model(path, old, new, redactor, dry=check),
+        lambda path, step: rename_model(path, old, new, redactor, dry=check, step=step),
     )
     _finish(done, check=check, as_json=as_json)
 
@@ -269,7 +305,10 @@ def redact_(*, chosen: Sequence[str], check: bool, as_json: bool, **flags: Any) 
     config = options.loaded(flags).config
     redactor = _redactor(config)
     done = each(
-        config.cassette.dir, chosen, "redacting", lambda path: redact(path, redactor, dry=check)
+        config.cassette.dir,
+        chosen,
+        "redacting",
+        lambda path, step: redact(path, redactor, dry=check, step=step),
     )
     _finish(done, check=check, as_json=as_json)
 
@@ -302,13 +341,12 @@ def fix_(
     """
     config = options.loaded(flags).config
     redactor = _redactor(config)
-    done = each(
-        config.cassette.dir,
-        chosen,
-        "fixing",
-        lambda path: fix(path, redactor, before=lambda: _committed(path), keep=keep, dry=check),
-    )
-    _finish(done, check=check, as_json=as_json)
+
+    def work(path: Path, step: Step) -> Revised:
+        before = partial(_committed, path)
+        return fix(path, redactor, before=before, keep=keep, dry=check, step=step)
+
+    _finish(each(config.cassette.dir, chosen, "fixing", work), check=check, as_json=as_json)
 
 
 def _committed(path: Path) -> Iterable[Piece]:
@@ -316,19 +354,20 @@ def _committed(path: Path) -> Iterable[Piece]:
     argv = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
     try:
         ran = subprocess.run(argv, capture_output=True, check=True)  # noqa: S603  our own words
-        return pieces(ran.stdout, path)[1]
+        return () if ran.stdout == path.read_bytes() else pieces(ran.stdout, path)[1]
     except (OSError, subprocess.CalledProcessError, CassetteError):
         return ()
 
 
-def _finish(done: Mapping[str, Revised], *, check: bool, as_json: bool) -> None:
+def _finish(worked: Worked[Revised], *, check: bool, as_json: bool) -> NoReturn:
     """Print what was done, and exit."""
     if as_json:
-        print_json([_revised(name, result) for name, result in done.items()])
+        print_json([_revised(name, result) for name, result in worked.done.items()])
     else:
-        _print_revised(done, check=check)
-    problems = any(result.problems for result in done.values())
-    sys.exit(int(problems or (check and any(result.changed for result in done.values()))))
+        _print_revised(worked.done, check=check)
+    problems = any(result.problems for result in worked.done.values())
+    changed = any(result.changed for result in worked.done.values())
+    leave(worked, found=problems or (check and changed))
 
 
 def _revised(name: str, result: Revised) -> dict[str, Any]:
@@ -337,6 +376,7 @@ def _revised(name: str, result: Revised) -> dict[str, Any]:
         "changed": [{"from": old, "to": new} for old, new in result.changed],
         "secrets": dict(result.secrets),
         "problems": result.problems,
+        "warnings": list(result.warnings),
     }
 
 
@@ -346,7 +386,7 @@ def _print_revised(done: Mapping[str, Revised], *, check: bool) -> None:
             click.echo(f"{name}: {old}" + (f" -> {new}" if new != old else ""))
         for secret, count in sorted(result.secrets.items()):
             click.echo(f"{name}: {counted(count, 'secret')} of kind {secret}")
-        for problem in result.problems:
+        for problem in (*result.problems, *result.warnings):
             click.echo(problem, err=True)
     total = sum(len(result.changed) for result in done.values())
     verb = "would change" if check else "changed"

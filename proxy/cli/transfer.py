@@ -16,9 +16,10 @@ from proxy.errors import CassetteError, UsageError
 from proxy.imports import FORMATS, SUFFIXES, NotCarried, carry
 from proxy.imports import read as read_foreign
 from proxy.imports.export_har import archive
-from proxy.stores.cassette_file import New, path_of, read, save
+from proxy.stores.cassette_file import New, Step, read, save
 
 from . import options
+from .chosen import existing, path_in, watching
 from .output import counted, print_json
 
 
@@ -63,11 +64,11 @@ def import_command(
 
     config = options.loaded(flags).config
     folder = config.cassette.dir
-    sources = [(path, _path_of(folder, name or own)) for path, own in _named(files)]
+    sources = [(path, path_in(folder, name or own)) for path, own in _named(files)]
     importing = _Importing(form, redactor_of(config), errors or config.record.errors)
-    with click.progressbar(sources, label="importing", file=sys.stderr, hidden=_quiet()) as shown:
-        for path, cassette in shown:
-            importing.file(path, cassette)
+    with watching("importing", [path for path, _ in sources]) as step_of:
+        for path, cassette in sources:
+            importing.file(path, cassette, step_of(path))
     importing.print_verdict(len(sources), as_json=as_json)
     sys.exit(importing.exit_code)
 
@@ -86,12 +87,12 @@ class _Importing:
     unreadable: list[str] = field(default_factory=list)
     _seen: set[tuple[Path, str, str]] = field(default_factory=set)
 
-    def file(self, path: Path, cassette: Path) -> None:
+    def file(self, path: Path, cassette: Path, step: Step) -> None:
         """Import one file, whole or not at all."""
         try:
             found = list(self._recordings(path))
             news = self._news(cassette, [item for item in found if isinstance(item, New)])
-            saved = save(cassette, news) if news else None
+            saved = save(cassette, news, step) if news else None
         except (CassetteError, OSError) as error:
             self.unreadable.append(str(error))
             return
@@ -177,13 +178,6 @@ def _name(path: Path) -> str:
     return "/".join(part or "-" for part in parts)
 
 
-def _path_of(folder: Path, name: str) -> Path:
-    try:
-        return path_of(folder, name)
-    except ValueError as error:
-        raise UsageError(f"no cassette can have this name: {error}; --to gives one") from None
-
-
 @click.command("export")
 @options.settings("cassette.dir")
 @click.argument("name")
@@ -203,10 +197,7 @@ def export_command(*, name: str, form: str, output: Path | None, **flags: Any) -
     """
     del form  # there is only one
     folder = options.loaded(flags).config.cassette.dir
-    path = _path_of(folder, name)
-    if not path.exists():
-        raise UsageError(f"there is no cassette {name} in {folder}; `cassette list` shows them")
-    found = read(path)
+    found = read(existing(folder, name))
     data = orjson.dumps(archive(found), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     if output is None:
         click.echo(data, nl=False)
@@ -216,7 +207,3 @@ def export_command(*, name: str, form: str, output: Path | None, **flags: Any) -
     except OSError as error:
         raise UsageError(f"{output}: cannot be written: {error.strerror or error}") from None
     click.echo(f"{counted(len(found), 'recording')} written to {output}", err=True)
-
-
-def _quiet() -> bool:
-    return not sys.stderr.isatty()
