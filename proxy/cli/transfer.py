@@ -13,7 +13,7 @@ import orjson
 
 from proxy.core.redact import Redactor
 from proxy.errors import CassetteError, UsageError
-from proxy.imports import FORMATS, SUFFIXES, NotCarried, carry
+from proxy.imports import FORMATS, SUFFIXES, Imported, NotCarried, carry
 from proxy.imports import read as read_foreign
 from proxy.imports.export_har import archive
 from proxy.stores.cassette_file import New, Step, read, save
@@ -105,11 +105,15 @@ class _Importing:
 
     def _recordings(self, path: Path) -> Iterator[New | NotCarried]:
         for item in read_foreign(path, self.form):
-            if isinstance(item, NotCarried):
-                yield item
-            else:
-                written = path.stat().st_mtime
-                yield carry(item, self.redactor, otherwise=written, errors=self.errors)
+            yield item if isinstance(item, NotCarried) else self._carried(path, item)
+
+    def _carried(self, path: Path, item: Imported) -> New | NotCarried:
+        written = path.stat().st_mtime
+        try:
+            return carry(item, self.redactor, otherwise=written, errors=self.errors)
+        # Half a surrogate pair in a URL, a year that no calendar has.
+        except (ValueError, OverflowError) as error:
+            return NotCarried(item.place, f"it cannot be kept: {error}")
 
     def _news(self, cassette: Path, news: Sequence[New]) -> list[New]:
         """What an earlier file of this run brought is not replaced but followed."""
@@ -158,7 +162,7 @@ def _named(arguments: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     shared = Path(os.path.commonpath([_folder(path) for path in arguments]))
     for argument in arguments:
         for path in _files(argument):
-            yield path, _name(path.absolute().relative_to(shared).with_suffix(""))
+            yield path, _name(_bare(path.absolute().relative_to(shared)))
 
 
 def _folder(path: Path) -> Path:
@@ -169,7 +173,14 @@ def _files(path: Path) -> list[Path]:
     """A file, or those of a folder that look as if they may be meant."""
     if not path.is_dir():
         return [path]
-    return sorted(item for item in path.rglob("*") if item.suffix in SUFFIXES and item.is_file())
+    return sorted(
+        item for item in path.rglob("*") if item.name.endswith(SUFFIXES) and item.is_file()
+    )
+
+
+def _bare(path: Path) -> Path:
+    """Without `.yaml`, or `.yaml.gz`."""
+    return (path.with_suffix("") if path.suffix == ".gz" else path).with_suffix("")
 
 
 def _name(path: Path) -> str:

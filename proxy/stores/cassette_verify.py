@@ -102,7 +102,7 @@ def _secrets(entry: Entry, redactor: Redactor) -> set[str]:
 
 
 # A block of text may have such lines, too; its secrets were found before.
-_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\n]*", re.MULTILINE)
+_COMMENT = re.compile(r"#[^\n]*")
 
 
 def _in_comments(
