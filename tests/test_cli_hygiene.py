@@ -256,3 +256,68 @@ def test_pre_commit_is_told_of_verify() -> None:
     [hook] = yaml.safe_load(hooks.read_text())
     assert hook["id"] == "promptdeck-verify"
     assert hook["entry"].split() == ["promptdeck", "cassette", "verify"]
+
+
+def test_a_cassette_that_cannot_be_read_does_not_stop_the_others(folder: Path) -> None:
+    put(folder, "a", interaction("x"), interaction("x"))
+    put(folder, "c", interaction("x"), interaction("x"))
+    (folder / "b.yaml").write_text("promptdeck: [")
+    ran = deck("dedupe")
+    assert ran.exit_code == 4
+    assert "2 duplicates removed" in ran.stdout
+    assert ran.stderr.startswith("promptdeck: cassettes/b.yaml:2: ")
+    assert [len(read(path_of(folder, name))) for name in "ac"] == [1, 1]
+
+
+def test_a_name_that_ends_in_yaml_is_a_file_s_path(folder: Path) -> None:
+    put(Path("elsewhere"), "a", interaction("x"), interaction("x"))
+    assert deck("dedupe", "elsewhere/a.yaml").exit_code == 0
+    assert len(read(Path("elsewhere/a.yaml"))) == 1
+
+
+def test_dedupe_heeds_what_replay_does_after_the_last(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder, "a", *(interaction("x", text) for text in "ABAA"))
+    with monkeypatch.context() as settings:
+        settings.setenv("PROMPTDECK_REPLAY_AFTER_LAST", "refuse")
+        assert "0 duplicates" in deck("dedupe").stdout
+    with monkeypatch.context() as settings:
+        settings.setenv("PROMPTDECK_RECORD_DRAWS", "4")
+        assert "0 duplicates" in deck("dedupe").stdout
+    assert "1 duplicate removed" in deck("dedupe").stdout
+    assert "1 duplicate removed" in deck("dedupe", "--anywhere").stdout
+    assert [says(one.response) for one in read(path_of(folder, "a"))] == ["A", "B"]
+
+
+def test_dedupe_keeps_an_order_that_only_a_rule_makes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = [interaction("x", said, seed=n, at=1e9 + n) for n, said in ((1, "A"), (2, "B"))]
+    put(folder, "a", *seeds, interaction("x", "A", seed=1, at=1e9 + 3))
+    monkeypatch.setenv("PROMPTDECK_MATCH_IGNORE", '["$.seed"]')
+    assert "0 duplicates" in deck("dedupe").stdout
+
+
+def test_fix_warns_of_a_later_request_with_the_old_answer(folder: Path) -> None:
+    said = {"role": "assistant", "content": "Four"}
+    asked = {"role": "user", "content": "hi"}
+    put(
+        folder,
+        "a",
+        interaction("hi", "Four", stream=True, messages=[asked]),
+        interaction("why", "so", messages=[asked, said, asked]),
+    )
+    edited(path_of(folder, "a"), "says: Four", "says: Five")
+    ran = deck("fix")
+    assert ran.exit_code == 0
+    assert "repeats the old answer of" in ran.stderr
+
+
+def test_what_a_terminal_would_obey_is_shown_as_escapes(folder: Path) -> None:
+    put(folder, "a", interaction("\x1b[2J", "\x1b]0;x\x07"))
+    put(folder, "b", interaction("\x1b[2J", "other"))
+    ran = deck("diff", "a", "b")
+    assert ran.exit_code == 1
+    assert "\x1b" not in ran.output
+    assert r"\x1b]0;x\x07" in ran.output

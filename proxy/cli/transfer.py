@@ -90,9 +90,9 @@ class _Importing:
     def file(self, path: Path, cassette: Path, step: Step) -> None:
         """Import one file, whole or not at all."""
         try:
-            found = list(self._recordings(path))
+            found = list(self._recordings(path, step))
             news = self._news(cassette, [item for item in found if isinstance(item, New)])
-            saved = save(cassette, news, step) if news else None
+            saved = save(cassette, news, lambda share: step((1 + share) / 2)) if news else None
         except (CassetteError, OSError) as error:
             self.unreadable.append(str(error))
             return
@@ -103,8 +103,13 @@ class _Importing:
             self.cassettes.add(cassette)
             self._seen |= {_request(cassette, new) for new in news}
 
-    def _recordings(self, path: Path) -> Iterator[New | NotCarried]:
+    def _recordings(self, path: Path, step: Step) -> Iterator[New | NotCarried]:
+        """Reading is one half, saving the other; how far it is, the size of what came tells."""
+        whole, done = max(1, path.stat().st_size if path.exists() else 0), 0
         for item in read_foreign(path, self.form):
+            if isinstance(item, Imported):
+                done += len(item.body) + sum(len(frame.data) for frame in item.frames)
+                step(min(1, done / whole) / 2)
             yield item if isinstance(item, NotCarried) else self._carried(path, item)
 
     def _carried(self, path: Path, item: Imported) -> New | NotCarried:

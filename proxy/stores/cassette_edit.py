@@ -132,11 +132,11 @@ def edit(
     path: Path, change: Change, *, dry: bool = False, create: bool = False, step: Step = silently
 ) -> Edited:
     """Change a file in one step, or only say how (`dry`). CassetteError leaves it as it was."""
-    path = Path(os.path.realpath(path))  # a link stays one
+    real = Path(os.path.realpath(path))  # a link stays one
     with _writing(path):
         if create:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        with locked(path.parent):
+            real.parent.mkdir(parents=True, exist_ok=True)
+        with locked(real.parent):
             new = create and not path.exists()
             header, before = (HEADER, []) if new else pieces(contents(path), path, _half(step, 0))
             try:
@@ -144,7 +144,8 @@ def edit(
             except CassetteError as error:
                 raise CassetteError(f"{path}: {error}") from None
             if not dry and (new or edited.differs):
-                overwrite(path, _whole(path, header, edited.after, _half(step, 1)))
+                overwrite(real, _whole(path, header, edited.after, _half(step, 1)))
+    step(1)
     return edited
 
 

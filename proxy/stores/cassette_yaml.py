@@ -228,6 +228,7 @@ def each_entry(text: str, name: str = "cassette", step: Step = silently) -> Iter
         for entry in _entries(Reader(text)):
             step(entry.line / lines)
             yield entry
+        step(1)
     except Unreadable as error:
         raise CassetteError(f"{name}:{error.line}: {error}") from None
 
