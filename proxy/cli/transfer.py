@@ -65,6 +65,8 @@ def import_command(
     config = options.loaded(flags).config
     folder = config.cassette.dir
     sources = [(path, path_in(folder, name or own)) for path, own in _named(files)]
+    if not name:
+        _warn_of_shared(sources)
     importing = _Importing(form, redactor_of(config), errors or config.record.errors)
     with watching("importing", [path for path, _ in sources]) as step_of:
         for path, cassette in sources:
@@ -88,13 +90,16 @@ class _Importing:
     _seen: set[tuple[Path, str, str]] = field(default_factory=set)
 
     def file(self, path: Path, cassette: Path, step: Step) -> None:
-        """Import one file, whole or not at all."""
+        """Import one file: all of it that a cassette can hold, or nothing."""
         try:
             found = list(self._recordings(path, step))
             news = self._news(cassette, [item for item in found if isinstance(item, New)])
             saved = save(cassette, news, lambda share: step((1 + share) / 2)) if news else None
-        except (CassetteError, OSError) as error:
+        except CassetteError as error:
             self.unreadable.append(str(error))
+            return
+        except OSError as error:
+            self.unreadable.append(f"{cassette}: cannot be written: {error.strerror or error}")
             return
         self.left += [(path, item) for item in found if isinstance(item, NotCarried)]
         if saved:
@@ -116,8 +121,8 @@ class _Importing:
         written = path.stat().st_mtime
         try:
             return carry(item, self.redactor, otherwise=written, errors=self.errors)
-        # Half a surrogate pair in a URL, a year that no calendar has.
-        except (ValueError, OverflowError) as error:
+        # Half a surrogate pair in a URL.
+        except ValueError as error:
             return NotCarried(item.place, f"it cannot be kept: {error}")
 
     def _news(self, cassette: Path, news: Sequence[New]) -> list[New]:
@@ -168,6 +173,15 @@ def _named(arguments: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     for argument in arguments:
         for path in _files(argument):
             yield path, _name(_bare(path.absolute().relative_to(shared)))
+
+
+def _warn_of_shared(sources: Sequence[tuple[Path, Path]]) -> None:
+    """A cassette's name has fewer letters than a file's."""
+    first: dict[Path, Path] = {}
+    for path, cassette in sources:
+        if first.setdefault(cassette, path) is not path:
+            said = f"{path} goes into {cassette}, as {first[cassette]} does; --to keeps them apart"
+            click.echo(said, err=True)
 
 
 def _folder(path: Path) -> Path:

@@ -1,6 +1,8 @@
 """From another tool's exchange to a recording: redacted, checked and keyed as the recorder does."""
 
 import re
+from contextlib import suppress
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -59,12 +61,15 @@ def _problem(response: Response, *, chat: bool, errors: bool) -> str | None:
 
 
 def _moment(found: Imported, otherwise: float) -> float:
-    if found.recorded_at is not None:
-        return found.recorded_at
-    try:
-        return parsedate_to_datetime(_date(found.headers)).timestamp()
-    except (ValueError, OverflowError):
-        return otherwise
+    told = found.recorded_at
+    if told is None:
+        with suppress(ValueError, OverflowError):
+            told = parsedate_to_datetime(_date(found.headers)).timestamp()
+    return told if told is not None and 0 <= told < _LAST else otherwise
+
+
+_LAST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+"""What is written with more than four digits of a year, no cassette can hold."""
 
 
 def _date(headers: Headers) -> str:
