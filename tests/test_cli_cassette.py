@@ -150,6 +150,18 @@ async def test_verify_of_nothing_is_no_success(tmp_path: Path) -> None:
     assert ran.err == "promptdeck: there are no cassettes in cassettes: nothing was verified\n"
 
 
+async def test_verify_finds_what_a_report_calls_unused(recorded: Path) -> None:
+    every = orjson.loads((await promptdeck(recorded, "cassette", "show", "trip", "--json")).out)
+    report = {"cassette": "trip", "played": {every[0]["id"]: 1}, "unplayed": [every[1]["id"]]}
+    (recorded / "r.json").write_bytes(orjson.dumps(report))
+    ran = await promptdeck(recorded, "cassette", "verify", "--unused", "r.json")
+    assert ran.code == 1
+    assert f"{every[1]['id']} was not used; run promptdeck cassette prune trip" in ran.out
+    (recorded / "r.json").write_bytes(orjson.dumps({**report, "cassette": "trap"}))
+    ran = await promptdeck(recorded, "cassette", "verify", "--unused", "r.json")
+    assert ran.err == "promptdeck: the report is of none of these cassettes: trip\n"
+
+
 async def test_list_goes_on_past_a_corrupt_file(recorded: Path) -> None:
     (recorded / "cassettes" / "bad.yaml").write_text("promptdeck: [")
     ran = await promptdeck(recorded, "cassette", "list")

@@ -168,6 +168,23 @@ def test_of_several_reports_all_must_agree_and_others_do_not_count(folder: Path)
     assert ran.stdout == f"a: {second}\n1 unused recording removed\n"
 
 
+def test_the_report_of_pytest_names_files_and_a_failed_test_has_no_say(folder: Path) -> None:
+    first, second = put(folder, "a", *map(interaction, "xy"))
+    one = {"test": "t", "outcome": "passed", "recorded": 1, "played": {}, "missed": []}
+    here = {**one, "cassette": str(folder / "a.yaml"), "unplayed": [first, second]}
+    elsewhere = {**here, "cassette": "/ci/cassettes/a.yaml", "unplayed": [second]}
+    failed = {**here, "outcome": "failed", "unplayed": []}
+    other = {**here, "cassette": "/ci/cassettes/aa.yaml", "unplayed": []}
+    Path("r.json").write_bytes(orjson.dumps({"tests": [here, elsewhere, failed, other]}))
+    assert told("prune", "a", "--unused", "r.json", "--dry-run") == {
+        "cassette": "a",
+        "removed": [second],
+        "not_there": [],
+    }
+    Path("r.json").write_bytes(orjson.dumps([failed]))
+    assert "0 unused" in deck("prune", "a", "--unused", "r.json").stdout
+
+
 @pytest.mark.parametrize(
     ("report", "said"),
     [

@@ -18,7 +18,7 @@ from proxy.errors import CassetteError, UsageError
 from proxy.stores.cassette_file import read
 from proxy.stores.cassette_verify import Problem, verify
 
-from . import options
+from . import options, reports
 from .chosen import all_or, each, existing, leave, watching
 from .lazy import LazyGroup
 from .output import counted, print_json, print_rows, size
@@ -185,8 +185,15 @@ def _turns(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 @click.command("verify")
 @options.settings("cassette.dir")
 @click.argument("chosen", nargs=-1, metavar="[NAME ...]")
+@click.option(
+    "--unused",
+    "report",
+    metavar="REPORT.json",
+    type=reports.path_type,
+    help="Recordings that this report calls unused are a problem, too; see `cassette prune`.",
+)
 @options.as_json
-def verify_(*, chosen: Sequence[str], as_json: bool, **flags: Any) -> None:
+def verify_(*, chosen: Sequence[str], report: Path | None, as_json: bool, **flags: Any) -> None:
     """Say whether cassettes are whole and safe to commit.
 
     Format, round trip, fingerprints, ids, readable texts, secrets and size. NAME may
@@ -208,17 +215,29 @@ def verify_(*, chosen: Sequence[str], as_json: bool, **flags: Any) -> None:
     paths = all_or(folder, chosen)
     if not paths:
         raise UsageError(f"there are no cassettes in {folder}: nothing was verified")
+    unused = _unused(reports.load(report), paths) if report else {}
     problems: list[Problem] = []
     unreadable = False
     with watching("verifying", paths.values()) as step_of:
         for name, path in paths.items():
             try:
-                problems += verify(path, redactor, name, step_of(path))
+                problems += verify(path, redactor, name, unused.get(name, ()), step_of(path))
             except CassetteError as error:
                 unreadable = True
                 problems.append(Problem("", str(error)))
     _print_verdict(problems, len(paths), as_json=as_json)
     sys.exit(CassetteError.exit_code if unreadable else int(bool(problems)))
+
+
+def _unused(report: Any, paths: Mapping[str, Path]) -> dict[str, set[str]]:
+    found = {
+        name: reports.unused(report, name, path)
+        for name, path in paths.items()
+        if reports.mentions(report, name, path)
+    }
+    if not found:
+        raise UsageError(f"the report is of none of these cassettes: {', '.join(paths)}")
+    return found
 
 
 def _print_verdict(problems: Sequence[Problem], count: int, *, as_json: bool) -> None:

@@ -2,13 +2,12 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
-import orjson
 
 from proxy.config import Config
 from proxy.core.fingerprint import recording_id
@@ -17,13 +16,13 @@ from proxy.core.jsontext import Unfaithful, parse
 from proxy.core.normalize import normalize
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
-from proxy.errors import CassetteError, UsageError
+from proxy.errors import CassetteError
 from proxy.stores.cassette_edit import Piece, dedupe, dedupe_anywhere, divide, pieces, prune
 from proxy.stores.cassette_file import Step
 from proxy.stores.cassette_merge import merge
 from proxy.stores.cassette_revise import Keep, Revised, fix, redact, rename_model
 
-from . import difference, options
+from . import difference, options, reports
 from .chosen import Worked, check_only, each, existing, leave, path_in, several, watching
 from .output import counted, print_json
 
@@ -123,7 +122,7 @@ def _model(item: Interaction) -> str:
     "report",
     required=True,
     metavar="REPORT.json",
-    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
+    type=reports.path_type,
     help="Which: a report, several of them in a list, or a list of ids; - reads stdin.",
 )
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would go.")
@@ -134,8 +133,9 @@ def prune_(
 ) -> None:
     """Take recordings out that a run had no use for.
 
-    A report is what /_deck/cassettes/NAME/report gives after the run. Of several,
-    all must agree that a recording was neither played nor made.
+    A report is what /_deck/cassettes/NAME/report gives after the run, or what pytest
+    writes with --cassette-report. Of several, all must agree that a recording was
+    neither played nor made; a test that failed has no say.
 
     \b
     Examples:
@@ -144,7 +144,7 @@ def prune_(
       promptdeck cassette prune checkout --unused report.json
     """
     path = existing(options.loaded(flags).config.cassette.dir, name)
-    unused = _unused(_report(report), name)
+    unused = reports.unused(reports.load(report), name, path)
     with watching("pruning", [path]) as step_of:
         gone = prune(path, unused, dry=dry_run or check, step=step_of(path))
     absent = sorted(unused.difference(gone))
@@ -155,46 +155,6 @@ def prune_(
         if absent:
             click.echo(f"{len(absent)} of the report are not in {name}", err=True)
     sys.exit(int(check and bool(gone)))
-
-
-def _report(path: Path) -> Any:
-    try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return orjson.loads(data)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"{path} is no JSON: {error}") from None
-
-
-def _unused(report: Any, name: str) -> set[str]:
-    if isinstance(report, list) and all(isinstance(item, str) for item in report):
-        return set(report)
-    found = list(_reports(report))
-    ours = [item for item in found if item.get("cassette") in (name, "", None)]
-    if not ours:
-        others = ", ".join(sorted({str(item["cassette"]) for item in found}))
-        raise UsageError(
-            f"the report is of {others}, not of {name}"
-            if others
-            else "this is no report: it names nothing `unplayed`, and it is no list of ids"
-        )
-    return set.intersection(*map(_unused_in, ours))
-
-
-def _reports(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Everything in it that is a report, however a run wraps it."""
-    if isinstance(value, dict) and isinstance(value.get("unplayed"), list):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _reports(item)
-
-
-def _unused_in(report: Mapping[str, Any]) -> set[str]:
-    # What the run itself recorded was asked for, though never played.
-    used = {*(report.get("played") or ()), *(report.get("recorded") or ())}
-    return {str(name) for name in report["unplayed"]} - used
 
 
 def _print_gone(gone: Mapping[str, Sequence[str]], what: str, *, dry: bool) -> None:

@@ -3,7 +3,7 @@
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,10 +32,17 @@ class Problem(NamedTuple):
         return f"{self.place}: {text}" if self.place else text
 
 
-def verify(path: Path, redactor: Redactor, name: str = "", step: Step = silently) -> list[Problem]:
+def verify(
+    path: Path,
+    redactor: Redactor,
+    name: str = "",
+    unused: Collection[str] = (),
+    step: Step = silently,
+) -> list[Problem]:
     """Every problem of a readable cassette, by lines. CassetteError for one that cannot be read.
 
-    `name` is the cassette's, for the commands that mend it.
+    `name` is the cassette's, for the commands that mend it; `unused` are ids that should
+    not be there any more.
     """
     text = decoded(contents(path), path)
     problems: list[_Found] = []
@@ -43,6 +50,8 @@ def verify(path: Path, redactor: Redactor, name: str = "", step: Step = silently
     for entry in each_entry(text, str(path), step):
         lines[entry.interaction.id].append(entry.line)
         problems += [(entry.line, *problem) for problem in _problems(entry, redactor)]
+        if entry.interaction.id in unused:
+            problems.append((entry.line, f"{entry.interaction.id} was not used", _PRUNE))
     for recording, places in lines.items():
         if len(places) > 1:
             twice = f"the id {recording} stands more than once"
@@ -68,6 +77,7 @@ _SUSPECT = "it holds what looks like a secret"
 _BY_HAND = "take it out of the comment and, if others may have seen it, revoke it"
 _SPLIT = "run promptdeck cassette split {} --by conversation, and remove it"
 _FIX = "run promptdeck cassette fix {}"
+_PRUNE = "run promptdeck cassette prune {} with the report"
 _REDACT = "run promptdeck cassette redact {} and, if others may have seen the secret, revoke it"
 
 
