@@ -175,7 +175,8 @@ def test_the_report_of_pytest_names_files_and_a_failed_test_has_no_say(folder: P
     elsewhere = {**here, "cassette": "/ci/cassettes/a.yaml", "unplayed": [second]}
     failed = {**here, "outcome": "failed", "unplayed": []}
     other = {**here, "cassette": "/ci/cassettes/aa.yaml", "unplayed": []}
-    Path("r.json").write_bytes(orjson.dumps({"tests": [here, elsewhere, failed, other]}))
+    lines = map(orjson.dumps, [here, elsewhere, failed, other])
+    Path("r.json").write_bytes(b"\n".join(lines) + b"\n")
     assert told("prune", "a", "--unused", "r.json", "--dry-run") == {
         "cassette": "a",
         "removed": [second],
@@ -189,6 +190,7 @@ def test_the_report_of_pytest_names_files_and_a_failed_test_has_no_say(folder: P
     ("report", "said"),
     [
         (b"{", "r.json is no JSON"),
+        (b"", "r.json is no JSON"),
         (b"{}", "this is no report"),
         (b'{"unplayed": [], "cassette": "b"}', "the report is of b, not of a"),
         (None, "cannot read r.json: No such file"),

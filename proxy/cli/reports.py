@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,17 @@ path_type = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
 
 
 def load(path: Path) -> Any:
-    """A report's JSON; `-` reads standard input. UsageError."""
+    """A report's JSON, or the list of those on its lines; `-` reads standard input. UsageError."""
     try:
         data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return orjson.loads(data)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    try:
+        return orjson.loads(data)
     except orjson.JSONDecodeError as error:
+        with suppress(orjson.JSONDecodeError):
+            if lines := [orjson.loads(line) for line in data.splitlines() if line.strip()]:
+                return lines
         raise UsageError(f"{path} is no JSON: {error}") from None
 
 
