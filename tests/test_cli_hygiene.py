@@ -340,3 +340,24 @@ def test_what_a_terminal_would_obey_is_shown_as_escapes(folder: Path) -> None:
     assert ran.exit_code == 1
     assert "\x1b" not in ran.output
     assert r"\x1b]0;x\x07" in ran.output
+
+
+def test_fix_knows_from_git_what_a_whole_answer_said(folder: Path) -> None:
+    said = {"role": "assistant", "content": "Four"}
+    asked = {"role": "user", "content": "hi"}
+    put(
+        folder,
+        "deep/a",
+        interaction("hi", "Four", messages=[asked]),
+        interaction("why", "so", messages=[asked, said, asked]),
+    )
+    put(folder, "b", interaction("x"))
+    for argv in (["init", "-q"], ["add", "."], ["commit", "-qm", "a"]):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        subprocess.run(["git", *who, *argv], check=True)
+    assert deck("fix").stderr == ""
+    path = path_of(folder, "deep/a")
+    head, answer, rest = path.read_text().partition("  response:")
+    path.write_text(head + answer + rest.replace("content: Four", "content: Five", 1))
+    for name in ("deep/a", str(path)):
+        assert "repeats the old answer of" in deck("fix", name).stderr

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,6 +17,7 @@ from proxy.core.jsontext import Unfaithful, parse
 from proxy.core.normalize import normalize
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
+from proxy.core.wording import visible
 from proxy.errors import CassetteError
 from proxy.stores.cassette_edit import Piece, dedupe, dedupe_anywhere, divide, pieces, prune
 from proxy.stores.cassette_file import Step
@@ -59,7 +61,7 @@ def merge_(*, chosen: Sequence[str], target: str, as_json: bool, **flags: Any) -
         print_json({"cassette": target, **merged._asdict()})
         return
     for old, new in merged.renumbered:
-        click.echo(f"{old} is {new} in {target}")
+        click.echo(f"{visible(old)} is {visible(new)} in {target}")
     click.echo(
         f"{target}: {counted(merged.recordings, 'recording')},"
         f" {counted(len(merged.duplicates), 'duplicate')} left out"
@@ -160,7 +162,7 @@ def prune_(
 def _print_gone(gone: Mapping[str, Sequence[str]], what: str, *, dry: bool) -> None:
     for name, ids in gone.items():
         for recording in ids:
-            click.echo(f"{name}: {recording}")
+            click.echo(f"{name}: {visible(recording)}")
     total = sum(map(len, gone.values()))
     click.echo(f"{counted(total, what)} {'would go' if dry else 'removed'}")
 
@@ -300,23 +302,38 @@ def fix_(
       promptdeck cassette fix checkout --keep frames
     """
     config = options.loaded(flags).config
-    redactor = _redactor(config)
+    folder, redactor = config.cassette.dir, _redactor(config)
+    changed = _changed(folder)
 
     def work(path: Path, step: Step) -> Revised:
-        before = partial(_committed, path)
+        elsewhere = folder not in path.parents
+        before = partial(_committed, path) if elsewhere or path in changed else tuple
         return fix(path, redactor, before=before, keep=keep, dry=check, step=step)
 
-    _finish(each(config.cassette.dir, chosen, "fixing", work), check=check, as_json=as_json)
+    _finish(each(folder, chosen, "fixing", work), check=check, as_json=as_json)
+
+
+def _changed(folder: Path) -> set[Path]:
+    """The cassettes that are not as git's last commit has them."""
+    told = _git(folder, "diff", "--name-only", "--relative", "-z", "HEAD", "--", ".")
+    return {folder / name for name in told.decode(errors="surrogateescape").split("\0")}
 
 
 def _committed(path: Path) -> Iterable[Piece]:
     """The file as git's last commit has it; nothing where there is no such thing."""
-    argv = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
+    data = _git(path.parent, "show", f"HEAD:./{path.name}")
+    with suppress(CassetteError):
+        return pieces(data, path)[1] if data else ()
+    return ()
+
+
+def _git(folder: Path, *argv: str) -> bytes:
+    """What git says; nothing where it knows nothing."""
+    command = ["git", "-C", str(folder), *argv]
     try:
-        ran = subprocess.run(argv, capture_output=True, check=True)  # noqa: S603  our own words
-        return () if ran.stdout == path.read_bytes() else pieces(ran.stdout, path)[1]
-    except (OSError, subprocess.CalledProcessError, CassetteError):
-        return ()
+        return subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603  our own words
+    except (OSError, subprocess.CalledProcessError):
+        return b""
 
 
 def _finish(worked: Worked[Revised], *, check: bool, as_json: bool) -> NoReturn:
@@ -343,7 +360,7 @@ def _revised(name: str, result: Revised) -> dict[str, Any]:
 def _print_revised(done: Mapping[str, Revised], *, check: bool) -> None:
     for name, result in done.items():
         for old, new in result.changed:
-            click.echo(f"{name}: {old}" + (f" -> {new}" if new != old else ""))
+            click.echo(f"{name}: {visible(old)}" + (f" -> {visible(new)}" if new != old else ""))
         for secret, count in sorted(result.secrets.items()):
             click.echo(f"{name}: {counted(count, 'secret')} of kind {secret}")
         for problem in (*result.problems, *result.warnings):
