@@ -190,3 +190,12 @@ def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
     ran = run(import_command, "a.yaml", "--cassettes", "file/x")
     assert ran.exit_code == 4
     assert "file/x/a.yaml: cannot be written: " in ran.output
+
+
+def test_a_file_is_not_imported_into_itself(tmp_path):
+    path = tape(tmp_path / "cassettes" / "a.yaml", ("x", "1"))
+    text = path.read_text()
+    ran = run(import_command, "cassettes")
+    assert ran.exit_code == 4
+    assert "cassettes/a.yaml: it would be its own cassette; name another folder" in ran.output
+    assert path.read_text() == text

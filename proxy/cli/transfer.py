@@ -91,6 +91,10 @@ class _Importing:
 
     def file(self, path: Path, cassette: Path, step: Step) -> None:
         """Import one file: all of it that a cassette can hold, or nothing."""
+        if path.absolute() == cassette.absolute():
+            problem = "it would be its own cassette; name another folder with --cassettes"
+            self.unreadable.append(f"{path}: {problem}")
+            return
         try:
             found = list(self._recordings(path, step))
             news = self._news(cassette, [item for item in found if isinstance(item, New)])
