@@ -13,10 +13,12 @@ from proxy.core.accumulate import cut, says
 from proxy.core.fingerprint import fingerprint, order
 from proxy.core.interaction import Frame, Request, Response, Variant
 from proxy.core.redact import Redactor
+from proxy.core.rules import Rules
 from proxy.errors import CassetteError, UsageError
 from proxy.stores.cassette_diff import compare
-from proxy.stores.cassette_edit import content, dedupe, divide, merge, prune, read_pieces
-from proxy.stores.cassette_file import names, path_of, read, save
+from proxy.stores.cassette_edit import content, dedupe, dedupe_anywhere, divide, prune, read_pieces
+from proxy.stores.cassette_file import in_recorded_order, names, path_of, read, save
+from proxy.stores.cassette_merge import merge
 from proxy.stores.cassette_revise import Keep, fix, redact, rename_model
 from proxy.stores.cassette_verify import verify
 from proxy.stores.cassette_yaml import HEADER, dump
@@ -27,6 +29,7 @@ from .recordings import (
     ODD,
     REDACTOR,
     base_of,
+    canon,
     chat_request,
     conversation,
     interaction,
@@ -45,7 +48,6 @@ FEW = st.builds(
     at=st.sampled_from([1_700_000_000.0, 1_700_000_001.5]),
     stream=st.booleans(),
 )
-CASSETTES = st.lists(st.lists(FEW | INTERACTIONS, max_size=4), min_size=1, max_size=3)
 
 
 @pytest.fixture
@@ -67,10 +69,6 @@ def contents(path):
     return Counter(content(one) for one in read(path))
 
 
-def once(interactions):
-    return Counter(set(map(content, interactions)))
-
-
 def edited(path, old, new):
     text = path.read_text()
     assert old in text
@@ -78,28 +76,6 @@ def edited(path, old, new):
 
 
 # Never losing one
-
-
-@settings(deadline=None, max_examples=30)
-@given(CASSETTES, st.lists(FEW | INTERACTIONS, max_size=3))
-def test_a_merge_has_all_contents_once_and_every_id_once(tmp_path_factory, cassettes, there):
-    folder = tmp_path_factory.mktemp("merge")
-    sources = [folder / f"{n}.yaml" for n in range(len(cassettes))]
-    for source, interactions in zip(sources, cassettes, strict=True):
-        written(source, *interactions)
-    target = folder / "all.yaml"
-    if there:
-        written(target, *there)
-    everything = [*there, *(one for interactions in cassettes for one in interactions)]
-    merged = merge(target, sources)
-    assert contents(target) == once(everything)
-    ids = [one.id for one in read(target)]
-    assert len(set(ids)) == len(ids) == merged.recordings
-    assert ids == sorted(ids, key=order)
-    assert len(merged.duplicates) == len(everything) - len(ids)
-    before = target.read_bytes()
-    assert merge(target, sources).renumbered == []
-    assert target.read_bytes() == before
 
 
 @settings(deadline=None, max_examples=30)
@@ -112,10 +88,64 @@ def test_deduping_leaves_the_first_of_each_content_in_order(tmp_path_factory, in
         for n, one in enumerate(interactions)
         if content(one) not in map(content, interactions[:n])
     ]
-    gone = dedupe(path)
+    gone = dedupe_anywhere(path)
     assert read(path) == first
     assert len(gone) == len(interactions) - len(first)
-    assert dedupe(path) == []
+    assert dedupe_anywhere(path) == []
+
+
+def played(interactions, rules):
+    """What replay gives to each request, asked as often as it was recorded."""
+    laws = canon(rules)
+    turns = {}
+    for one in in_recorded_order(interactions, lambda one: one):
+        answers = turns.setdefault((laws.canonical(one.request), one.variant), [])
+        answers.append(one.response.body)
+    return turns
+
+
+ANY_ORDER = st.lists(
+    st.builds(
+        interaction,
+        st.just("a"),
+        st.sampled_from(["1", "2"]),
+        at=st.sampled_from([1_700_000_000.0 + n for n in range(9)]),
+        stream=st.booleans(),
+        seed=st.sampled_from([1, 2]),
+    ),
+    max_size=9,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(ANY_ORDER, st.booleans(), st.integers(1, 3))
+def test_after_deduping_the_same_answers_come_in_the_same_order(
+    tmp_path_factory, interactions, ignoring, least
+):
+    path = tmp_path_factory.mktemp("dedupe") / "x.yaml"
+    written(path, *interactions)
+    rules = Rules.build(["$.seed"] if ignoring else [])
+    asked = canon(rules).canonical
+    before = [played(interactions, laws) for laws in (Rules(), rules)]
+    gone = dedupe(path, lambda one: asked(one.request), least=least)
+    left = read(path)
+    assert len(left) + len(gone) == len(interactions)
+    for laws, turns in zip((Rules(), rules), before, strict=True):
+        now = played(left, laws)
+        assert now.keys() == turns.keys()
+        for request, answers in turns.items():
+            repeating = [*now[request], *[now[request][-1]] * len(answers)]
+            assert repeating[: len(answers)] == answers
+    fewest = played(left, rules)
+    assert all(len(fewest[one]) >= min(least, len(answers)) for one, answers in before[1].items())
+    assert dedupe(path, lambda one: asked(one.request), least=least) == []
+
+
+def test_of_equal_answers_at_the_end_of_a_sequence_the_first_stays(path):
+    texts = ["A", "B", "A", "A", "A"]
+    ids = [one.id for one in saved(path, *(interaction("a", text) for text in texts))]
+    assert dedupe(path, lambda one: one.key) == ids[3:]
+    assert [says(one.response) for one in read(path)] == ["A", "B", "A"]
 
 
 @settings(deadline=None, max_examples=30)
@@ -258,9 +288,9 @@ def test_duplicates_may_differ_in_time_and_not_in_a_byte(path):
     )
     other = changed(one, response=Response(201, one.response.headers, one.response.frames))
     kept = saved(path, one, slower, other, interaction("a", "x"))
-    assert dedupe(path, dry=True) == [kept[1].id]
+    assert dedupe_anywhere(path, dry=True) == [kept[1].id]
     assert len(read(path)) == 4
-    assert dedupe(path) == [kept[1].id]
+    assert dedupe_anywhere(path) == [kept[1].id]
     assert read(path) == [kept[0], kept[2], kept[3]]
 
 
@@ -328,7 +358,7 @@ def test_an_edited_text_is_not_lost_in_another_edit(path):
         rename_model(path, "m", "n", REDACTOR)
     assert redact(path, REDACTOR).problems[0].startswith(f"{path}:5: `says`")
     assert path.read_text() == text
-    assert dedupe(path) == []
+    assert dedupe_anywhere(path) == []
     prune(path, {interaction("two").id})
     assert "says: Hello where" in path.read_text()
 
@@ -430,11 +460,11 @@ def test_a_link_stays_one_and_a_missing_folder_is_one_line(path, tmp_path):
     written(path, interaction("a"), interaction("a"))
     link = tmp_path / "link.yaml"
     link.symlink_to(path)
-    dedupe(link)
+    dedupe_anywhere(link)
     assert link.is_symlink()
     assert len(read(path)) == 1
     with pytest.raises(CassetteError, match="cannot be written: No such file"):
-        dedupe(tmp_path / "none" / "x.yaml")
+        dedupe_anywhere(tmp_path / "none" / "x.yaml")
 
 
 # Comparing
@@ -467,3 +497,65 @@ def test_every_recording_is_told_of_once(ours, theirs):
         len(ours),
         len(theirs),
     )
+
+
+# What repeats an answer that was edited
+
+
+def turns(path, answer, stream):
+    """A conversation of two turns, the second of which has the first one's answer."""
+    asked = [{"role": "user", "content": "hi"}]
+    later = [*asked, {"role": "assistant", "content": answer}, {"role": "user", "content": "why?"}]
+    return saved(
+        path,
+        interaction("hi", answer, stream=stream, messages=asked),
+        interaction("why", "because", stream=stream, messages=later),
+    )
+
+
+def test_fixing_an_edited_text_names_the_later_request_that_repeats_the_old_one(path):
+    first, second = turns(path, "Four", True)
+    edited(path, "says: Four", "says: Five")
+    done = fix(path, REDACTOR)
+    line = next(piece.line for piece in read_pieces(path) if piece.interaction == second)
+    [warning] = done.warnings
+    assert warning.startswith(
+        f"{path}:{line}: the request of {second.id} repeats the old answer of {first.id}: "
+    )
+    assert done.problems == []
+    assert list(fix(path, REDACTOR).warnings) == []
+
+
+def test_of_a_whole_answer_the_committed_file_tells_what_it_said(path):
+    turns(path, "Four times nine is thirty-six.", False)
+    before = read_pieces(path)
+    edited(path, "content: Four times nine is thirty-six.", "content: Forty-two.")
+    assert len(fix(path, REDACTOR, before=lambda: before).warnings) == 1
+    assert list(fix(path, REDACTOR).warnings) == []
+
+
+def test_a_text_that_is_still_said_or_that_nobody_repeats_is_no_warning(path):
+    turns(path, "Four", True)
+    edited(path, "says: because", "says: whatever")
+    assert list(fix(path, REDACTOR).warnings) == []
+
+
+# A model's name, in the way that a provider writes
+
+
+def test_renaming_a_model_leaves_a_provider_s_own_layout(path):
+    body = b'{\n  "id": "c",\n  "model": "m",\n  "choices": []\n}\n'
+    response = Response(200, (("content-type", "application/json"),), (Frame(3, body),))
+    saved(path, of(chat_request("a"), response))
+    rename_model(path, "m", r"o\1/m\n", REDACTOR)
+    [one] = read(path)
+    assert one.response.body == body.replace(b'"m"', orjson.dumps(r"o\1/m\n"))
+
+
+def test_a_secret_in_the_upstream_s_url_goes_too(path):
+    one = changed(interaction(), upstream="https://api.example.com/v1?api_key=abcdefghijklmnop")
+    saved(path, one)
+    done = redact(path, REDACTOR)
+    assert done.secrets == Counter(upstream=1)
+    assert "abcdefghijklmnop" not in path.read_text()
+    assert verify(path, REDACTOR) == []

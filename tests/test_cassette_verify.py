@@ -1,5 +1,7 @@
 """What `verify` finds, on which line, and what it lets pass."""
 
+from dataclasses import replace as changed
+
 import orjson
 import pytest
 from hypothesis import given
@@ -10,6 +12,7 @@ from proxy.core.interaction import Frame, Request, Response, Variant
 from proxy.core.redact import Redactor
 from proxy.errors import CassetteError
 from proxy.stores.cassette_file import save
+from proxy.stores.cassette_revise import redact
 from proxy.stores.cassette_verify import Problem, verify
 from proxy.stores.cassette_yaml import HEADER, dump
 
@@ -147,3 +150,34 @@ def test_a_file_that_cannot_be_read_is_an_error_with_its_line(path):
         verify(path, REDACTOR)
     with pytest.raises(CassetteError, match="No such file"):
         verify(path.with_name("y.yaml"), REDACTOR)
+
+
+def test_a_secret_that_a_person_wrote_beside_a_recording_is_found(path):
+    written(path, interaction("one"), interaction("two"))
+    text = path.read_text().replace("\n- id", f"\n# was recorded with {KEY}\n- id", 1)
+    path.write_text(text)
+    [problem] = verify(path, REDACTOR)
+    line = text[: text.index(KEY)].count("\n") + 1
+    assert problem.place == f"{path}:{line}"
+    assert "take it out of the comment" in problem.mend
+    assert KEY not in str(problem)
+
+
+def test_a_secret_in_the_upstream_s_url_is_found(path):
+    written(path, changed(interaction(), upstream="https://a.example/v1?api_key=0123456789abcdef"))
+    assert [problem.text for problem in verify(path, REDACTOR)] == [
+        "it holds what looks like a secret: query"
+    ]
+
+
+def test_progress_goes_from_entry_to_entry_and_to_the_end(path):
+    written(path, *(interaction(f"{n}") for n in range(9)))
+    shares = []
+    verify(path, REDACTOR, step=shares.append)
+    assert len(shares) == 10
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    edits = []
+    redact(path, REDACTOR, step=edits.append)
+    assert edits == sorted(edits)
+    assert edits[-1] == 1

@@ -142,3 +142,40 @@ async def test_store_stats_of_no_store_are_zeros(tmp_path: Path) -> None:
     ran = await promptdeck(tmp_path, "store", "stats", "--store", "none.db", "--json")
     assert orjson.loads(ran.out)["answers"] == 0
     assert not (tmp_path / "none.db").exists()
+
+
+async def test_verify_of_nothing_is_no_success(tmp_path: Path) -> None:
+    ran = await promptdeck(tmp_path, "cassette", "verify")
+    assert ran.code == 1
+    assert ran.err == "promptdeck: there are no cassettes in cassettes: nothing was verified\n"
+
+
+async def test_verify_finds_what_a_report_calls_unused(recorded: Path) -> None:
+    every = orjson.loads((await promptdeck(recorded, "cassette", "show", "trip", "--json")).out)
+    report = {"cassette": "trip", "played": {every[0]["id"]: 1}, "unplayed": [every[1]["id"]]}
+    (recorded / "r.json").write_bytes(orjson.dumps(report))
+    ran = await promptdeck(recorded, "cassette", "verify", "--unused", "r.json")
+    assert ran.code == 1
+    assert f"{every[1]['id']} was not used; run promptdeck cassette prune trip" in ran.out
+    (recorded / "r.json").write_bytes(orjson.dumps({**report, "cassette": "trap"}))
+    ran = await promptdeck(recorded, "cassette", "verify", "--unused", "r.json")
+    assert ran.err == "promptdeck: the report is of none of these cassettes: trip\n"
+
+
+async def test_list_goes_on_past_a_corrupt_file(recorded: Path) -> None:
+    (recorded / "cassettes" / "bad.yaml").write_text("promptdeck: [")
+    ran = await promptdeck(recorded, "cassette", "list")
+    assert ran.code == 4
+    assert "trip\t2" in ran.out
+    assert "cassettes/bad.yaml:2: " in ran.err
+
+
+async def test_show_gives_a_terminal_nothing_to_obey(recorded: Path) -> None:
+    path = recorded / "cassettes" / "trip.yaml"
+    path.write_text(path.read_text().replace("Where to go?", r"\e[2J"))
+    text = path.read_text().replace(r"content: \e[2J", r'content: "\e[2J"')
+    path.write_text(text)
+    ran = await promptdeck(recorded, "cassette", "show", "trip")
+    assert ran.code == 0, ran.err
+    assert "\x1b[2J" not in ran.out
+    assert r"\x1b[2J" in ran.out

@@ -168,10 +168,29 @@ def test_of_several_reports_all_must_agree_and_others_do_not_count(folder: Path)
     assert ran.stdout == f"a: {second}\n1 unused recording removed\n"
 
 
+def test_the_report_of_pytest_names_files_and_a_failed_test_has_no_say(folder: Path) -> None:
+    first, second = put(folder, "a", *map(interaction, "xy"))
+    one = {"test": "t", "outcome": "passed", "recorded": 1, "played": {}, "missed": []}
+    here = {**one, "cassette": str(folder / "a.yaml"), "unplayed": [first, second]}
+    elsewhere = {**here, "cassette": "/ci/cassettes/a.yaml", "unplayed": [second]}
+    failed = {**here, "outcome": "failed", "unplayed": []}
+    other = {**here, "cassette": "/ci/cassettes/aa.yaml", "unplayed": []}
+    lines = map(orjson.dumps, [here, elsewhere, failed, other])
+    Path("r.json").write_bytes(b"\n".join(lines) + b"\n")
+    assert told("prune", "a", "--unused", "r.json", "--dry-run") == {
+        "cassette": "a",
+        "removed": [second],
+        "not_there": [],
+    }
+    Path("r.json").write_bytes(orjson.dumps([failed]))
+    assert "0 unused" in deck("prune", "a", "--unused", "r.json").stdout
+
+
 @pytest.mark.parametrize(
     ("report", "said"),
     [
         (b"{", "r.json is no JSON"),
+        (b"", "r.json is no JSON"),
         (b"{}", "this is no report"),
         (b'{"unplayed": [], "cassette": "b"}', "the report is of b, not of a"),
         (None, "cannot read r.json: No such file"),
@@ -256,3 +275,89 @@ def test_pre_commit_is_told_of_verify() -> None:
     [hook] = yaml.safe_load(hooks.read_text())
     assert hook["id"] == "promptdeck-verify"
     assert hook["entry"].split() == ["promptdeck", "cassette", "verify"]
+
+
+def test_a_cassette_that_cannot_be_read_does_not_stop_the_others(folder: Path) -> None:
+    put(folder, "a", interaction("x"), interaction("x"))
+    put(folder, "c", interaction("x"), interaction("x"))
+    (folder / "b.yaml").write_text("promptdeck: [")
+    ran = deck("dedupe")
+    assert ran.exit_code == 4
+    assert "2 duplicates removed" in ran.stdout
+    assert ran.stderr.startswith("promptdeck: cassettes/b.yaml:2: ")
+    assert [len(read(path_of(folder, name))) for name in "ac"] == [1, 1]
+
+
+def test_a_name_that_ends_in_yaml_is_a_file_s_path(folder: Path) -> None:
+    put(Path("elsewhere"), "a", interaction("x"), interaction("x"))
+    assert deck("dedupe", "elsewhere/a.yaml").exit_code == 0
+    assert len(read(Path("elsewhere/a.yaml"))) == 1
+
+
+def test_dedupe_heeds_what_replay_does_after_the_last(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(folder, "a", *(interaction("x", text) for text in "ABAA"))
+    with monkeypatch.context() as settings:
+        settings.setenv("PROMPTDECK_REPLAY_AFTER_LAST", "refuse")
+        assert "0 duplicates" in deck("dedupe").stdout
+    with monkeypatch.context() as settings:
+        settings.setenv("PROMPTDECK_RECORD_DRAWS", "4")
+        assert "0 duplicates" in deck("dedupe").stdout
+    assert "1 duplicate removed" in deck("dedupe").stdout
+    assert "1 duplicate removed" in deck("dedupe", "--anywhere").stdout
+    assert [says(one.response) for one in read(path_of(folder, "a"))] == ["A", "B"]
+
+
+def test_dedupe_keeps_an_order_that_only_a_rule_makes(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seeds = [interaction("x", said, seed=n, at=1e9 + n) for n, said in ((1, "A"), (2, "B"))]
+    put(folder, "a", *seeds, interaction("x", "A", seed=1, at=1e9 + 3))
+    monkeypatch.setenv("PROMPTDECK_MATCH_IGNORE", '["$.seed"]')
+    assert "0 duplicates" in deck("dedupe").stdout
+
+
+def test_fix_warns_of_a_later_request_with_the_old_answer(folder: Path) -> None:
+    said = {"role": "assistant", "content": "Four"}
+    asked = {"role": "user", "content": "hi"}
+    put(
+        folder,
+        "a",
+        interaction("hi", "Four", stream=True, messages=[asked]),
+        interaction("why", "so", messages=[asked, said, asked]),
+    )
+    edited(path_of(folder, "a"), "says: Four", "says: Five")
+    ran = deck("fix")
+    assert ran.exit_code == 0
+    assert "repeats the old answer of" in ran.stderr
+
+
+def test_what_a_terminal_would_obey_is_shown_as_escapes(folder: Path) -> None:
+    put(folder, "a", interaction("\x1b[2J", "\x1b]0;x\x07"))
+    put(folder, "b", interaction("\x1b[2J", "other"))
+    ran = deck("diff", "a", "b")
+    assert ran.exit_code == 1
+    assert "\x1b" not in ran.output
+    assert r"\x1b]0;x\x07" in ran.output
+
+
+def test_fix_knows_from_git_what_a_whole_answer_said(folder: Path) -> None:
+    said = {"role": "assistant", "content": "Four"}
+    asked = {"role": "user", "content": "hi"}
+    put(
+        folder,
+        "deep/a",
+        interaction("hi", "Four", messages=[asked]),
+        interaction("why", "so", messages=[asked, said, asked]),
+    )
+    put(folder, "b", interaction("x"))
+    for argv in (["init", "-q"], ["add", "."], ["commit", "-qm", "a"]):
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.com"]
+        subprocess.run(["git", *who, *argv], check=True)
+    assert deck("fix").stderr == ""
+    path = path_of(folder, "deep/a")
+    head, answer, rest = path.read_text().partition("  response:")
+    path.write_text(head + answer + rest.replace("content: Four", "content: Five", 1))
+    for name in ("deep/a", str(path)):
+        assert "repeats the old answer of" in deck("fix", name).stderr

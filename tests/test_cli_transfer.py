@@ -161,3 +161,41 @@ def test_an_export_that_has_no_cassette_or_no_place_says_so(tmp_path):
     save(tmp_path / "cassettes" / "trip.yaml", [new(interaction())])
     ran = run(export_command, "trip", "--output", "no/where.har")
     assert "no/where.har: cannot be written" in str(ran.exception)
+
+
+def test_files_whose_names_become_one_are_named(tmp_path):
+    tape(tmp_path / "old" / "test_it[a b].yaml", ("x", "1"))
+    tape(tmp_path / "old" / "test_it[a-b].yaml", ("y", "2"))
+    ran = run(import_command, "old")
+    assert ran.exit_code == 0
+    assert (
+        "test_it[a-b].yaml goes into cassettes/test_it-a-b.yaml, as old/test_it[a b]" in ran.output
+    )
+    assert len(read(path_of(tmp_path / "cassettes", "test_it-a-b"))) == 2
+
+
+def test_a_time_that_no_cassette_can_hold_is_the_file_s(tmp_path):
+    path = tape(tmp_path / "a.yaml", ("x", "1"))
+    found = yaml.safe_load(path.read_text())
+    found["interactions"][0]["recorded_at"] = "0001-01-01T00:00:00+14:00"
+    path.write_text(yaml.safe_dump(found))
+    assert run(import_command, "a.yaml").exit_code == 0
+    [one] = read(path_of(tmp_path / "cassettes", "a"))
+    assert abs(one.recorded_at - path.stat().st_mtime) < 0.001
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    tape(tmp_path / "a.yaml", ("x", "1"))
+    (tmp_path / "file").write_text("")
+    ran = run(import_command, "a.yaml", "--cassettes", "file/x")
+    assert ran.exit_code == 4
+    assert "file/x/a.yaml: cannot be written: " in ran.output
+
+
+def test_a_file_is_not_imported_into_itself(tmp_path):
+    path = tape(tmp_path / "cassettes" / "a.yaml", ("x", "1"))
+    text = path.read_text()
+    ran = run(import_command, "cassettes")
+    assert ran.exit_code == 4
+    assert "cassettes/a.yaml: it would be its own cassette; name another folder" in ran.output
+    assert path.read_text() == text

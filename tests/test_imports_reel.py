@@ -134,7 +134,8 @@ def test_every_fixture_is_listed_with_what_it_holds(tmp_path):
     assert first == NotCarried(
         "$.fixtures[0]",
         "it holds a matcher (userMessage, model, turnIndex, hasToolResult) and content,"
-        " not the request: record this call again with promptdeck",
+        " not the request: run your program against aimock and import its journal, or record"
+        " this call again with promptdeck",
     )
     assert "a matcher (anything) and toolCalls" in second.reason
     assert third == NotCarried("$.fixtures[2]", "it is not laid out as expected: no JSON object")

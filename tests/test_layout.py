@@ -34,6 +34,7 @@ TESTED_WITH = {
     "contract_tools": "test_contract",
     "contract_answers": "test_contract",
     "cassette_diff": "test_cli_hygiene",
+    "cassette_echo": "test_cassette_edit",
     "cassette_revise": "test_cli_hygiene",
     "openapi_examples": "test_openapi",
     "openapi_page": "test_openapi",

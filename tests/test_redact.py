@@ -10,7 +10,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from proxy.core import sse
-from proxy.core.interaction import Frame
+from proxy.core.interaction import Frame, Response
 from proxy.core.redact import Redactor
 from tests.secret_samples import (
     A_SAMPLE,
@@ -435,3 +435,22 @@ def test_a_target_redacted_twice_is_the_same(path, value, pattern):
     redactor = Redactor.build([{"name": "mine", "pattern": pattern}])
     once = redactor.query(f"/{path}?key={value}&q={value}")
     assert redactor.query(once) == once
+
+
+def test_of_a_response_the_body_and_the_headers_are_cleared():
+    key = "sk-proj-" + "a1B2" * 12
+    headers = (("content-type", "application/json"), ("x-echo", f"{key} caf\udce9"))
+    whole = Response(200, headers, (Frame(5, f'{{"key": "{key}"}}'.encode()),))
+    cleared, counts = Redactor().response(whole)
+    assert key not in repr(cleared)
+    assert cleared.frames[0].offset_ms == 5
+    assert dict(cleared.headers)["x-echo"].endswith(" caf\udce9")
+    assert counts.total() == 1
+
+
+def test_of_a_streamed_response_every_frame_is_cleared_of_what_is_known_literally():
+    frames = (Frame(1, b"data: {}\n\n"), Frame(2, b"data: known-secret-value\n\n"))
+    stream = Response(200, (("content-type", "text/event-stream"),), frames)
+    cleared, counts = Redactor().response(stream, ("known-secret-value",))
+    assert cleared.frames == (frames[0], Frame(2, b"data: [redacted:credential]\n\n"))
+    assert counts.total() == 1

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import StoreError, StoreUnavailable
+from proxy.stores.completions import Completions
 from proxy.stores.schema import connect
+from proxy.stores.slips import Slips
 from proxy.stores.sqlite import Database, Tape, cached, clear, statistics
 
 from .recordings import conversation, interaction, nameless, opened, python, start_together, stored
@@ -290,6 +292,15 @@ async def test_what_another_process_clears_is_found_no_more(path):
         assert found(tape, interaction()) == []
         await put(tape, interaction())
         assert len(found(tape, interaction())) == 1
+
+
+async def test_clearing_forgets_stored_and_deferred_answers_too(path):
+    async with opened(path) as database:
+        await Completions(database, lasting=True).put({"id": "c"}, [], {})
+        await Slips(database).open("s")
+    assert (count(path, "completion"), count(path, "slip")) == (1, 1)
+    clear(path)
+    assert (count(path, "completion"), count(path, "slip")) == (0, 0)
 
 
 async def test_what_another_process_puts_is_found_at_once(path):

@@ -13,12 +13,13 @@ from proxy.config import Config
 from proxy.core import accumulate
 from proxy.core.interaction import Interaction
 from proxy.core.jsontext import Unfaithful, parse
+from proxy.core.wording import visible
 from proxy.errors import CassetteError, UsageError
-from proxy.stores.cassette_file import names, path_of, read
+from proxy.stores.cassette_file import read
 from proxy.stores.cassette_verify import Problem, verify
 
-from . import options
-from .chosen import existing
+from . import options, reports
+from .chosen import all_or, each, existing, leave, watching
 from .lazy import LazyGroup
 from .output import counted, print_json, print_rows, size
 
@@ -33,6 +34,7 @@ from .output import counted, print_json, print_rows, size
         "fix": ("hygiene:fix_", "Make keys, ids and frames anew after edits by hand."),
         "diff": ("difference:command", "Compare two cassettes."),
         "merge": ("hygiene:merge_", "Put cassettes together."),
+        "merge-driver": ("mergedriver:command", "Merge a cassette's versions for git."),
         "split": ("hygiene:split", "Take a cassette apart."),
         "prune": ("hygiene:prune_", "Remove recordings that a report calls unused."),
         "dedupe": ("hygiene:dedupe_", "Remove recordings that say the same."),
@@ -68,17 +70,18 @@ def list_(*, as_json: bool, **flags: Any) -> None:
       promptdeck cassette list --cassettes tests/cassettes --json
     """
     folder = options.loaded(flags).config.cassette.dir
-    rows = [_summary(name, path_of(folder, name)) for name in names(folder)]
-    if not rows and not as_json:
+    worked = each(folder, (), "reading", lambda path, _: _summary(path))
+    rows = [{"cassette": name, **summary} for name, summary in worked.done.items()]
+    if not (rows or worked.failed or as_json):
         click.echo(f"no cassettes in {folder}", err=True)
     print_rows(rows, as_json=as_json)
+    leave(worked, found=False)
 
 
-def _summary(name: str, path: Path) -> dict[str, Any]:
+def _summary(path: Path) -> dict[str, Any]:
     found = read(path)
     times = [item.recorded_at for item in found]
     return {
-        "cassette": name,
         "recordings": len(found),
         "size": size(path.stat().st_size),
         "models": sorted({model for item in found if (model := _model(item))}),
@@ -157,16 +160,16 @@ def _model(item: Interaction) -> str:
 
 
 def _print_conversation(told: Mapping[str, Any]) -> None:
-    click.secho(told["id"], bold=True, nl=False)
+    click.secho(visible(told["id"]), bold=True, nl=False)
     secrets = f", {counted(told['redacted'], 'secret')} redacted" if told["redacted"] else ""
     click.echo(
-        f"  {told['request']}  {told['model']}  {told['variant']},"
+        f"  {visible(told['request'])}  {visible(told['model'])}  {told['variant']},"
         f" {counted(told['frames'], 'frame')} in {told['took_ms']} ms,"
         f" recorded {told['recorded']}{secrets}"
     )
     for role, text in _turns(told):
-        click.secho(f"  {role}: ", fg="cyan", nl=False)
-        click.echo(text.replace("\n", "\n    "))
+        click.secho(f"  {visible(role)}: ", fg="cyan", nl=False)
+        click.echo("\n    ".join(visible(line) for line in text.split("\n")))
     click.echo()
 
 
@@ -182,38 +185,59 @@ def _turns(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 @click.command("verify")
 @options.settings("cassette.dir")
 @click.argument("chosen", nargs=-1, metavar="[NAME ...]")
+@click.option(
+    "--unused",
+    "report",
+    metavar="REPORT.json",
+    type=reports.path_type,
+    help="Recordings that this report calls unused are a problem, too; see `cassette prune`.",
+)
 @options.as_json
-def verify_(*, chosen: Sequence[str], as_json: bool, **flags: Any) -> None:
+def verify_(*, chosen: Sequence[str], report: Path | None, as_json: bool, **flags: Any) -> None:
     """Say whether cassettes are whole and safe to commit.
 
-    Format, round trip, fingerprints, ids, readable texts and secrets. Exits with 1
-    if there is a problem, with 4 if a file cannot be read.
+    Format, round trip, fingerprints, ids, readable texts, secrets and size. NAME may
+    be a file's path, too. Exits with 1 if there is a problem or nothing to verify, with
+    4 if a file cannot be read.
 
     \b
     Examples:
       promptdeck cassette verify
       promptdeck cassette verify checkout
+      promptdeck cassette verify tests/cassettes/test_app/test_login.yaml
       promptdeck cassette verify --cassettes tests/cassettes --json
     """
     from proxy.library import redactor_of
 
     config = options.loaded(flags).config
     folder = config.cassette.dir
-    paths = {name: existing(folder, name) for name in chosen or names(folder)}
     redactor = redactor_of(config)
+    paths = all_or(folder, chosen)
+    if not paths:
+        raise UsageError(f"there are no cassettes in {folder}: nothing was verified")
+    unused = _unused(reports.load(report), paths) if report else {}
     problems: list[Problem] = []
     unreadable = False
-    with click.progressbar(
-        paths.items(), label="verifying", file=sys.stderr, hidden=not sys.stderr.isatty()
-    ) as progress:
-        for name, path in progress:
+    with watching("verifying", paths.values()) as step_of:
+        for name, path in paths.items():
             try:
-                problems += verify(path, redactor, name)
+                problems += verify(path, redactor, name, unused.get(name, ()), step_of(path))
             except CassetteError as error:
                 unreadable = True
                 problems.append(Problem("", str(error)))
     _print_verdict(problems, len(paths), as_json=as_json)
     sys.exit(CassetteError.exit_code if unreadable else int(bool(problems)))
+
+
+def _unused(report: Any, paths: Mapping[str, Path]) -> dict[str, set[str]]:
+    found = {
+        name: reports.unused(report, name, path)
+        for name, path in paths.items()
+        if reports.mentions(report, name, path)
+    }
+    if not found:
+        raise UsageError(f"the report is of none of these cassettes: {', '.join(paths)}")
+    return found
 
 
 def _print_verdict(problems: Sequence[Problem], count: int, *, as_json: bool) -> None:

@@ -7,6 +7,7 @@ import click
 
 from proxy.core.interaction import Interaction
 from proxy.core.jsontext import Unfaithful, parse
+from proxy.core.wording import visible
 from proxy.stores.cassette_diff import Comparison, compare
 from proxy.stores.cassette_file import read
 
@@ -79,12 +80,14 @@ def _print_comparison(found: Comparison, ours: str, theirs: str) -> None:
         (theirs, found.only_theirs, "green"),
     ):
         for item in items:
-            click.secho(f"only in {name}: {item.id}  {item.variant}  {_asked(item)}", fg=colour)
+            what = visible(f"{item.id}  {item.variant}  {_asked(item)}")
+            click.secho(f"only in {name}: {what}", fg=colour)
     for one in found.differing:
-        click.secho(f"{ours}: {one.ours.id}, {theirs}: {one.theirs.id}", bold=True, nl=False)
-        click.echo(f"  {_asked(one.ours)}")
-        for line in one.diff.splitlines()[2:]:
-            click.secho(f"  {line}", fg=_COLOURS.get(line[:1]))
+        ids = visible(f"{ours}: {one.ours.id}, {theirs}: {one.theirs.id}")
+        click.secho(ids, bold=True, nl=False)
+        click.echo(f"  {visible(_asked(one.ours))}")
+        for line in one.diff.split("\n")[2:]:
+            click.secho(f"  {visible(line)}", fg=_COLOURS.get(line[:1]))
     parts = [
         f"{found.same} the same",
         f"{len(found.differing)} differing",

@@ -2,31 +2,36 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import click
-import orjson
 
+from proxy.config import Config
 from proxy.core.fingerprint import recording_id
 from proxy.core.interaction import Interaction
 from proxy.core.jsontext import Unfaithful, parse
 from proxy.core.normalize import normalize
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
-from proxy.errors import CassetteError, UsageError
-from proxy.stores.cassette_edit import Piece, dedupe, divide, merge, pieces, prune
+from proxy.core.wording import visible
+from proxy.errors import CassetteError
+from proxy.stores.cassette_edit import Piece, dedupe, dedupe_anywhere, divide, pieces, prune
+from proxy.stores.cassette_file import Step
+from proxy.stores.cassette_merge import merge
 from proxy.stores.cassette_revise import Keep, Revised, fix, redact, rename_model
 
-from . import difference, options
-from .chosen import check_only, each, existing, path_in, several
+from . import difference, options, reports
+from .chosen import Worked, check_only, each, existing, leave, path_in, several, watching
 from .output import counted, print_json
 
 _NO_RULES = Rules()
 
 
-def _redactor(config: Any) -> Redactor:
+def _redactor(config: Config) -> Redactor:
     from proxy.library import redactor_of  # the engine, which half of the commands do without
 
     return redactor_of(config)
@@ -40,9 +45,9 @@ def _redactor(config: Any) -> Redactor:
 def merge_(*, chosen: Sequence[str], target: str, as_json: bool, **flags: Any) -> None:
     """Put the recordings of several cassettes into one.
 
-    What NAME has already stays in it. Duplicates, with the same request and the same
-    bytes in response, are kept once; ids that clash get another number. The
-    cassettes merged stay where they are.
+    What NAME has already stays in it. A recording that several of them have, the same
+    request with the same bytes in response, is kept once; ids that clash get another
+    number. The cassettes merged stay where they are.
 
     \b
     Examples:
@@ -56,7 +61,7 @@ def merge_(*, chosen: Sequence[str], target: str, as_json: bool, **flags: Any) -
         print_json({"cassette": target, **merged._asdict()})
         return
     for old, new in merged.renumbered:
-        click.echo(f"{old} is {new} in {target}")
+        click.echo(f"{visible(old)} is {visible(new)} in {target}")
     click.echo(
         f"{target}: {counted(merged.recordings, 'recording')},"
         f" {counted(len(merged.duplicates), 'duplicate')} left out"
@@ -119,7 +124,7 @@ def _model(item: Interaction) -> str:
     "report",
     required=True,
     metavar="REPORT.json",
-    type=click.Path(path_type=Path, allow_dash=True, dir_okay=False),
+    type=reports.path_type,
     help="Which: a report, several of them in a list, or a list of ids; - reads stdin.",
 )
 @click.option("--dry-run", is_flag=True, help="Change nothing; say what would go.")
@@ -130,8 +135,9 @@ def prune_(
 ) -> None:
     """Take recordings out that a run had no use for.
 
-    A report is what /_deck/cassettes/NAME/report gives after the run. Of several,
-    all must agree that a recording was neither played nor made.
+    A report is what /_deck/cassettes/NAME/report gives after the run, or what pytest
+    writes with --cassette-report. Of several, all must agree that a recording was
+    neither played nor made; a test that failed has no say.
 
     \b
     Examples:
@@ -140,60 +146,23 @@ def prune_(
       promptdeck cassette prune checkout --unused report.json
     """
     path = existing(options.loaded(flags).config.cassette.dir, name)
-    unused = _unused(_report(report), name)
-    gone = prune(path, unused, dry=dry_run or check)
+    unused = reports.unused(reports.load(report), name, path)
+    with watching("pruning", [path]) as step_of:
+        gone = prune(path, unused, dry=dry_run or check, step=step_of(path))
+    absent = sorted(unused.difference(gone))
     if as_json:
-        absent = sorted(unused.difference(gone))
         print_json({"cassette": name, "removed": gone, "not_there": absent})
     else:
         _print_gone({name: gone}, "unused recording", dry=dry_run or check)
+        if absent:
+            click.echo(f"{len(absent)} of the report are not in {name}", err=True)
     sys.exit(int(check and bool(gone)))
-
-
-def _report(path: Path) -> Any:
-    try:
-        data = sys.stdin.buffer.read() if str(path) == "-" else path.read_bytes()
-        return orjson.loads(data)
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except orjson.JSONDecodeError as error:
-        raise UsageError(f"{path} is no JSON: {error}") from None
-
-
-def _unused(report: Any, name: str) -> set[str]:
-    if isinstance(report, list) and all(isinstance(item, str) for item in report):
-        return set(report)
-    found = list(_reports(report))
-    ours = [item for item in found if item.get("cassette") in (name, "", None)]
-    if not ours:
-        others = ", ".join(sorted({str(item["cassette"]) for item in found}))
-        raise UsageError(
-            f"the report is of {others}, not of {name}"
-            if others
-            else "this is no report: it names nothing `unplayed`, and it is no list of ids"
-        )
-    return set.intersection(*map(_unused_in, ours))
-
-
-def _reports(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Everything in it that is a report, however a run wraps it."""
-    if isinstance(value, dict) and isinstance(value.get("unplayed"), list):
-        yield value
-    elif isinstance(value, dict | list):
-        for item in value.values() if isinstance(value, dict) else value:
-            yield from _reports(item)
-
-
-def _unused_in(report: Mapping[str, Any]) -> set[str]:
-    # What the run itself recorded was asked for, though never played.
-    used = {*(report.get("played") or ()), *(report.get("recorded") or ())}
-    return {str(name) for name in report["unplayed"]} - used
 
 
 def _print_gone(gone: Mapping[str, Sequence[str]], what: str, *, dry: bool) -> None:
     for name, ids in gone.items():
         for recording in ids:
-            click.echo(f"{name}: {recording}")
+            click.echo(f"{name}: {visible(recording)}")
     total = sum(map(len, gone.values()))
     click.echo(f"{counted(total, what)} {'would go' if dry else 'removed'}")
 
@@ -201,25 +170,54 @@ def _print_gone(gone: Mapping[str, Sequence[str]], what: str, *, dry: bool) -> N
 @click.command("dedupe")
 @options.settings("cassette.dir")
 @several
+@click.option(
+    "--anywhere",
+    is_flag=True,
+    help="Take out repeats wherever they stand: of A, B, A only A and B stay.",
+)
 @check_only
 @options.as_json
-def dedupe_(*, chosen: Sequence[str], check: bool, as_json: bool, **flags: Any) -> None:
-    """Keep one of each duplicate: the same request with the same bytes in response.
+def dedupe_(
+    *, chosen: Sequence[str], anywhere: bool, check: bool, as_json: bool, **flags: Any
+) -> None:
+    """Take out recordings that replay does without.
 
-    The first stays. Of answers that were recorded as A, B, A for one request, A and B stay.
+    Answers to one request are replayed in turn, and the last one repeats: equal answers
+    at the end are one too many, and all but the first of them go. Of A, B, B stay A and B;
+    A, B, A stays as it is. So the same answers come in the same order as before. Where
+    replay.after_last is refuse, every recording counts, and none goes.
 
     \b
     Examples:
       promptdeck cassette dedupe
       promptdeck cassette dedupe checkout --check
+      promptdeck cassette dedupe checkout --anywhere
     """
-    folder = options.loaded(flags).config.cassette.dir
-    gone = each(folder, chosen, "comparing", lambda path: dedupe(path, dry=check))
+    config = options.loaded(flags).config
+    canonical = _canonical(config)
+
+    def work(path: Path, step: Step) -> list[str]:
+        if anywhere:
+            return dedupe_anywhere(path, dry=check, step=step)
+        if config.replay.after_last == "refuse":
+            return []
+        least = config.record.draws
+        return dedupe(path, canonical, least=least, dry=check, step=step)
+
+    worked = each(config.cassette.dir, chosen, "comparing", work)
     if as_json:
-        print_json([{"cassette": name, "removed": ids} for name, ids in gone.items()])
+        print_json([{"cassette": name, "removed": ids} for name, ids in worked.done.items()])
     else:
-        _print_gone(gone, "duplicate", dry=check)
-    sys.exit(int(check and any(gone.values())))
+        _print_gone(worked.done, "duplicate", dry=check)
+    leave(worked, found=check and any(worked.done.values()))
+
+
+def _canonical(config: Config) -> Callable[[Interaction], bytes]:
+    """The form by which a recording is found, under this configuration's rules."""
+    from proxy.library import canon_of
+
+    canon = canon_of(config)
+    return lambda item: canon.canonical(item.request)
 
 
 @click.command("rename-model")
@@ -247,7 +245,7 @@ def rename_model_(
         config.cassette.dir,
         chosen,
         "renaming",
-        lambda path: rename_model(path, old, new, redactor, dry=check),
+        lambda path, step: rename_model(path, old, new, redactor, dry=check, step=step),
     )
     _finish(done, check=check, as_json=as_json)
 
@@ -269,7 +267,10 @@ def redact_(*, chosen: Sequence[str], check: bool, as_json: bool, **flags: Any) 
     config = options.loaded(flags).config
     redactor = _redactor(config)
     done = each(
-        config.cassette.dir, chosen, "redacting", lambda path: redact(path, redactor, dry=check)
+        config.cassette.dir,
+        chosen,
+        "redacting",
+        lambda path, step: redact(path, redactor, dry=check, step=step),
     )
     _finish(done, check=check, as_json=as_json)
 
@@ -301,34 +302,49 @@ def fix_(
       promptdeck cassette fix checkout --keep frames
     """
     config = options.loaded(flags).config
-    redactor = _redactor(config)
-    done = each(
-        config.cassette.dir,
-        chosen,
-        "fixing",
-        lambda path: fix(path, redactor, before=lambda: _committed(path), keep=keep, dry=check),
-    )
-    _finish(done, check=check, as_json=as_json)
+    folder, redactor = config.cassette.dir, _redactor(config)
+    changed = _changed(folder)
+
+    def work(path: Path, step: Step) -> Revised:
+        elsewhere = folder not in path.parents
+        before = partial(_committed, path) if elsewhere or path in changed else tuple
+        return fix(path, redactor, before=before, keep=keep, dry=check, step=step)
+
+    _finish(each(folder, chosen, "fixing", work), check=check, as_json=as_json)
+
+
+def _changed(folder: Path) -> set[Path]:
+    """The cassettes that are not as git's last commit has them."""
+    told = _git(folder, "diff", "--name-only", "--relative", "-z", "HEAD", "--", ".")
+    return {folder / name for name in told.decode(errors="surrogateescape").split("\0")}
 
 
 def _committed(path: Path) -> Iterable[Piece]:
     """The file as git's last commit has it; nothing where there is no such thing."""
-    argv = ["git", "-C", str(path.parent), "show", f"HEAD:./{path.name}"]
+    data = _git(path.parent, "show", f"HEAD:./{path.name}")
+    with suppress(CassetteError):
+        return pieces(data, path)[1] if data else ()
+    return ()
+
+
+def _git(folder: Path, *argv: str) -> bytes:
+    """What git says; nothing where it knows nothing."""
+    command = ["git", "-C", str(folder), *argv]
     try:
-        ran = subprocess.run(argv, capture_output=True, check=True)  # noqa: S603  our own words
-        return pieces(ran.stdout, path)[1]
-    except (OSError, subprocess.CalledProcessError, CassetteError):
-        return ()
+        return subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603  our own words
+    except (OSError, subprocess.CalledProcessError):
+        return b""
 
 
-def _finish(done: Mapping[str, Revised], *, check: bool, as_json: bool) -> None:
+def _finish(worked: Worked[Revised], *, check: bool, as_json: bool) -> NoReturn:
     """Print what was done, and exit."""
     if as_json:
-        print_json([_revised(name, result) for name, result in done.items()])
+        print_json([_revised(name, result) for name, result in worked.done.items()])
     else:
-        _print_revised(done, check=check)
-    problems = any(result.problems for result in done.values())
-    sys.exit(int(problems or (check and any(result.changed for result in done.values()))))
+        _print_revised(worked.done, check=check)
+    problems = any(result.problems for result in worked.done.values())
+    changed = any(result.changed for result in worked.done.values())
+    leave(worked, found=problems or (check and changed))
 
 
 def _revised(name: str, result: Revised) -> dict[str, Any]:
@@ -337,16 +353,17 @@ def _revised(name: str, result: Revised) -> dict[str, Any]:
         "changed": [{"from": old, "to": new} for old, new in result.changed],
         "secrets": dict(result.secrets),
         "problems": result.problems,
+        "warnings": list(result.warnings),
     }
 
 
 def _print_revised(done: Mapping[str, Revised], *, check: bool) -> None:
     for name, result in done.items():
         for old, new in result.changed:
-            click.echo(f"{name}: {old}" + (f" -> {new}" if new != old else ""))
+            click.echo(f"{name}: {visible(old)}" + (f" -> {visible(new)}" if new != old else ""))
         for secret, count in sorted(result.secrets.items()):
             click.echo(f"{name}: {counted(count, 'secret')} of kind {secret}")
-        for problem in result.problems:
+        for problem in (*result.problems, *result.warnings):
             click.echo(problem, err=True)
     total = sum(len(result.changed) for result in done.values())
     verb = "would change" if check else "changed"

@@ -155,7 +155,7 @@ class _Review:
         found = read(self.path)
         async with _asking(config, redirected=redirected) as asker:
             for number, old in enumerate(found, 1):
-                click.secho(f"{number} of {len(found)}: {old.id}", bold=True)
+                click.secho(f"{number} of {len(found)}: {visible(old.id)}", bold=True)
                 anew = await asker.ask(old)
                 self.seen += 1
                 if not self._reviewed(old, anew):

@@ -7,6 +7,8 @@ from typing import Any
 import click
 import orjson
 
+from proxy.core.wording import visible
+
 
 def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     """Print mappings that share their keys."""
@@ -40,8 +42,8 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, list | tuple):
-        return ", ".join(map(str, value))
-    return "" if value is None else " ".join(str(value).split())
+        return ", ".join(map(_text, value))
+    return "" if value is None else visible(" ".join(str(value).split()))
 
 
 def size(count: int) -> str:

@@ -48,7 +48,9 @@ def stats(*, as_json: bool, **flags: Any) -> None:
 @command.command("clear")
 @options.settings("store.path")
 def clear_(**flags: Any) -> None:
-    """Forget every cached answer, and the index of cassettes. Cassettes themselves stay.
+    """Forget every cached, stored and deferred answer, and the index of cassettes.
+
+    Cassettes themselves stay.
 
     \b
     Examples:

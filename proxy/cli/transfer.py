@@ -13,12 +13,13 @@ import orjson
 
 from proxy.core.redact import Redactor
 from proxy.errors import CassetteError, UsageError
-from proxy.imports import FORMATS, SUFFIXES, NotCarried, carry
+from proxy.imports import FORMATS, SUFFIXES, Imported, NotCarried, carry
 from proxy.imports import read as read_foreign
 from proxy.imports.export_har import archive
-from proxy.stores.cassette_file import New, path_of, read, save
+from proxy.stores.cassette_file import New, Step, read, save
 
 from . import options
+from .chosen import existing, path_in, watching
 from .output import counted, print_json
 
 
@@ -63,11 +64,13 @@ def import_command(
 
     config = options.loaded(flags).config
     folder = config.cassette.dir
-    sources = [(path, _path_of(folder, name or own)) for path, own in _named(files)]
+    sources = [(path, path_in(folder, name or own)) for path, own in _named(files)]
+    if not name:
+        _warn_of_shared(sources)
     importing = _Importing(form, redactor_of(config), errors or config.record.errors)
-    with click.progressbar(sources, label="importing", file=sys.stderr, hidden=_quiet()) as shown:
-        for path, cassette in shown:
-            importing.file(path, cassette)
+    with watching("importing", [path for path, _ in sources]) as step_of:
+        for path, cassette in sources:
+            importing.file(path, cassette, step_of(path))
     importing.print_verdict(len(sources), as_json=as_json)
     sys.exit(importing.exit_code)
 
@@ -86,14 +89,21 @@ class _Importing:
     unreadable: list[str] = field(default_factory=list)
     _seen: set[tuple[Path, str, str]] = field(default_factory=set)
 
-    def file(self, path: Path, cassette: Path) -> None:
-        """Import one file, whole or not at all."""
+    def file(self, path: Path, cassette: Path, step: Step) -> None:
+        """Import one file: all of it that a cassette can hold, or nothing."""
+        if path.absolute() == cassette.absolute():
+            problem = "it would be its own cassette; name another folder with --cassettes"
+            self.unreadable.append(f"{path}: {problem}")
+            return
         try:
-            found = list(self._recordings(path))
+            found = list(self._recordings(path, step))
             news = self._news(cassette, [item for item in found if isinstance(item, New)])
-            saved = save(cassette, news) if news else None
-        except (CassetteError, OSError) as error:
+            saved = save(cassette, news, lambda share: step((1 + share) / 2)) if news else None
+        except CassetteError as error:
             self.unreadable.append(str(error))
+            return
+        except OSError as error:
+            self.unreadable.append(f"{cassette}: cannot be written: {error.strerror or error}")
             return
         self.left += [(path, item) for item in found if isinstance(item, NotCarried)]
         if saved:
@@ -102,13 +112,22 @@ class _Importing:
             self.cassettes.add(cassette)
             self._seen |= {_request(cassette, new) for new in news}
 
-    def _recordings(self, path: Path) -> Iterator[New | NotCarried]:
+    def _recordings(self, path: Path, step: Step) -> Iterator[New | NotCarried]:
+        """Reading is one half, saving the other; how far it is, the size of what came tells."""
+        whole, done = max(1, path.stat().st_size if path.exists() else 0), 0
         for item in read_foreign(path, self.form):
-            if isinstance(item, NotCarried):
-                yield item
-            else:
-                written = path.stat().st_mtime
-                yield carry(item, self.redactor, otherwise=written, errors=self.errors)
+            if isinstance(item, Imported):
+                done += len(item.body) + sum(len(frame.data) for frame in item.frames)
+                step(min(1, done / whole) / 2)
+            yield item if isinstance(item, NotCarried) else self._carried(path, item)
+
+    def _carried(self, path: Path, item: Imported) -> New | NotCarried:
+        written = path.stat().st_mtime
+        try:
+            return carry(item, self.redactor, otherwise=written, errors=self.errors)
+        # Half a surrogate pair in a URL.
+        except ValueError as error:
+            return NotCarried(item.place, f"it cannot be kept: {error}")
 
     def _news(self, cassette: Path, news: Sequence[New]) -> list[New]:
         """What an earlier file of this run brought is not replaced but followed."""
@@ -157,7 +176,16 @@ def _named(arguments: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     shared = Path(os.path.commonpath([_folder(path) for path in arguments]))
     for argument in arguments:
         for path in _files(argument):
-            yield path, _name(path.absolute().relative_to(shared).with_suffix(""))
+            yield path, _name(_bare(path.absolute().relative_to(shared)))
+
+
+def _warn_of_shared(sources: Sequence[tuple[Path, Path]]) -> None:
+    """A cassette's name has fewer letters than a file's."""
+    first: dict[Path, Path] = {}
+    for path, cassette in sources:
+        if first.setdefault(cassette, path) is not path:
+            said = f"{path} goes into {cassette}, as {first[cassette]} does; --to keeps them apart"
+            click.echo(said, err=True)
 
 
 def _folder(path: Path) -> Path:
@@ -168,20 +196,20 @@ def _files(path: Path) -> list[Path]:
     """A file, or those of a folder that look as if they may be meant."""
     if not path.is_dir():
         return [path]
-    return sorted(item for item in path.rglob("*") if item.suffix in SUFFIXES and item.is_file())
+    return sorted(
+        item for item in path.rglob("*") if item.name.endswith(SUFFIXES) and item.is_file()
+    )
+
+
+def _bare(path: Path) -> Path:
+    """Without `.yaml`, or `.yaml.gz`."""
+    return (path.with_suffix("") if path.suffix == ".gz" else path).with_suffix("")
 
 
 def _name(path: Path) -> str:
     """A path spelled with the letters of a cassette's name; `test_x[a b]` becomes `test_x-a-b`."""
     parts = (re.sub("[^A-Za-z0-9._-]+", "-", part).strip("-.") for part in path.parts)
     return "/".join(part or "-" for part in parts)
-
-
-def _path_of(folder: Path, name: str) -> Path:
-    try:
-        return path_of(folder, name)
-    except ValueError as error:
-        raise UsageError(f"no cassette can have this name: {error}; --to gives one") from None
 
 
 @click.command("export")
@@ -203,10 +231,7 @@ def export_command(*, name: str, form: str, output: Path | None, **flags: Any) -
     """
     del form  # there is only one
     folder = options.loaded(flags).config.cassette.dir
-    path = _path_of(folder, name)
-    if not path.exists():
-        raise UsageError(f"there is no cassette {name} in {folder}; `cassette list` shows them")
-    found = read(path)
+    found = read(existing(folder, name))
     data = orjson.dumps(archive(found), option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
     if output is None:
         click.echo(data, nl=False)
@@ -216,7 +241,3 @@ def export_command(*, name: str, form: str, output: Path | None, **flags: Any) -
     except OSError as error:
         raise UsageError(f"{output}: cannot be written: {error.strerror or error}") from None
     click.echo(f"{counted(len(found), 'recording')} written to {output}", err=True)
-
-
-def _quiet() -> bool:
-    return not sys.stderr.isatty()

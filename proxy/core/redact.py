@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import xxhash
 
 from . import jsontext, shapes, sse
-from .interaction import Frame
+from .interaction import Frame, Response
 from .jsontext import JSON
 from .shapes import Span
 
@@ -143,6 +143,24 @@ class Redactor:
             counts += more
             cleared.append(frame if data == frame.data else Frame(frame.offset_ms, data))
         return tuple(cleared), counts
+
+    def response(
+        self, response: Response, extra: Sequence[str] = ()
+    ) -> tuple[Response, Counter[str]]:
+        """Body or frames, and the values of headers, which are not counted."""
+        if response.is_stream:
+            frames, counts = self.stream(response.frames, extra)
+        else:
+            [frame] = response.frames
+            data, counts = self.body(frame.data, extra)
+            frames = (Frame(frame.offset_ms, data),)
+        headers = tuple((name, self._header(value, extra)) for name, value in response.headers)
+        return Response(response.status, headers, frames), counts
+
+    def _header(self, value: str, extra: Sequence[str]) -> str:
+        # A server may send bytes that are no UTF-8; aiohttp gives them as surrogates.
+        data, _ = self.body(value.encode("utf-8", "surrogateescape"), extra)
+        return data.decode("utf-8", "surrogateescape")
 
     def query(self, target: str) -> str:
         """A request target, with `redacted` as the value of each parameter that names a secret.

@@ -56,7 +56,7 @@ class Recorder:
         if problem and not failed:
             raise NotKept(problem)
         request, in_request = keepable(take.request, self.redactor)
-        response, in_response = self._redacted(response, take.secrets)
+        response, in_response = self.redactor.response(response, take.secrets)
         return Interaction(
             id="",
             key=take.key,
@@ -65,21 +65,8 @@ class Recorder:
             upstream=take.upstream,
             request=request,
             response=response,
-            redacted=in_request + in_response,
+            redacted=in_request + in_response.total(),
         )
-
-    def _redacted(self, response: Response, secrets: Sequence[str]) -> tuple[Response, int]:
-        if response.is_stream:
-            frames, counts = self.redactor.stream(response.frames, secrets)
-        else:
-            [frame] = response.frames
-            data, counts = self.redactor.body(frame.data, secrets)
-            frames = (Frame(frame.offset_ms, data),)
-        headers = tuple(
-            (name, self.redactor.body(value.encode(), secrets)[0].decode())
-            for name, value in response.headers
-        )
-        return Response(response.status, headers, frames), sum(counts.values())
 
 
 def response_of(head: Head, chunks: Sequence[Chunk]) -> Response:

@@ -8,6 +8,7 @@ guessed and nothing is dropped in silence: an entry that does not say what was
 asked and answered becomes a `NotCarried` with its place and the reason.
 """
 
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -30,17 +31,33 @@ FORMATS: Mapping[str, Callable[[str], Found]] = {
     "aimock": aimock.read,
     "reel": reel.read,
 }
-SUFFIXES = frozenset([".yaml", ".yml", ".json", ".har", ".jsonl"])
+SUFFIXES = (".yaml", ".yml", ".json", ".har", ".jsonl", ".yaml.gz", ".yml.gz", ".json.gz")
 """Of the files that these tools write."""
+_MOST = 512 * 1024 * 1024
+"""Bytes that one packed file may unfold to."""
 
 
 def read(path: Path, form: str = "auto") -> Found:
     """Every entry of a file, in order. CassetteError for a file that cannot be read."""
-    text = decoded(contents(path), path).removeprefix("\ufeff")
+    text = decoded(_unpacked(contents(path), path), path).removeprefix("\ufeff")
     try:
         yield from FORMATS[form if form != "auto" else _form_of(text)](text)
     except Unreadable as error:
         raise CassetteError(f"{path}: {error}") from None
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """langchain's tests and others pack their cassettes."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    inflate = zlib.decompressobj(31)
+    try:
+        plain = inflate.decompress(data, _MOST)
+    except zlib.error as error:
+        raise CassetteError(f"{path}: its compression is broken: {error}") from None
+    if not inflate.eof:
+        raise CassetteError(f"{path}: it is cut off, or unfolds to more than {_MOST >> 20} MiB")
+    return plain
 
 
 def _form_of(text: str) -> str:
@@ -53,6 +70,8 @@ def _form_of(text: str) -> str:
         if _is_json(text.lstrip().partition("\n")[0]):
             return "reel"
         raise Unreadable(f"broken JSON: {error}") from None
+    if aimock.is_journal(value):
+        return "aimock"
     for key, form in _SIGNS.items():
         if key in value:
             return form
@@ -62,6 +81,7 @@ def _form_of(text: str) -> str:
 _SIGNS = {
     "log": "har",
     "interactions": "vcr",
+    "requests": "vcr",
     "fixtures": "aimock",
     "_meta": "reel",
     "schema_version": "reel",

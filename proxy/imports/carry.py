@@ -1,6 +1,8 @@
 """From another tool's exchange to a recording: redacted, checked and keyed as the recorder does."""
 
 import re
+from contextlib import suppress
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -8,7 +10,7 @@ from urllib.parse import urlsplit
 from proxy.core.completeness import problem_with
 from proxy.core.fingerprint import fingerprint
 from proxy.core.headers import kept, secrets
-from proxy.core.interaction import Frame, Headers, Interaction, Request, Response, header
+from proxy.core.interaction import Headers, Interaction, Request, Response, header
 from proxy.core.normalize import keepable, normalize
 from proxy.core.providers import PROVIDERS
 from proxy.core.redact import Redactor
@@ -38,7 +40,7 @@ def carry(
     if problem := _problem(response, chat=form.chat, errors=errors):
         return NotCarried(found.place, problem)
     request, in_request = keepable(asked, redactor)
-    response, in_response = _redacted(response, redactor, secrets(found.request_headers))
+    response, in_response = redactor.response(response, secrets(found.request_headers))
     interaction = Interaction(
         id="",
         key=fingerprint(form.canonical),
@@ -47,7 +49,7 @@ def carry(
         upstream=redactor.query(upstream),
         request=request,
         response=response,
-        redacted=in_request + in_response,
+        redacted=in_request + in_response.total(),
     )
     return New(interaction, form.canonical, replace=True)
 
@@ -58,26 +60,16 @@ def _problem(response: Response, *, chat: bool, errors: bool) -> str | None:
     return problem_with(response, chat)
 
 
-def _redacted(
-    response: Response, redactor: Redactor, known: tuple[str, ...]
-) -> tuple[Response, int]:
-    if response.is_stream:
-        frames, counts = redactor.stream(response.frames, known)
-    else:
-        [frame] = response.frames
-        data, counts = redactor.body(frame.data, known)
-        frames = (Frame(frame.offset_ms, data),)
-    headers = tuple((name, redactor.text(value, known)[0]) for name, value in response.headers)
-    return Response(response.status, headers, frames), sum(counts.values())
-
-
 def _moment(found: Imported, otherwise: float) -> float:
-    if found.recorded_at is not None:
-        return found.recorded_at
-    try:
-        return parsedate_to_datetime(_date(found.headers)).timestamp()
-    except (ValueError, OverflowError):
-        return otherwise
+    told = found.recorded_at
+    if told is None:
+        with suppress(ValueError, OverflowError):
+            told = parsedate_to_datetime(_date(found.headers)).timestamp()
+    return told if told is not None and 0 <= told < _LAST else otherwise
+
+
+_LAST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+"""What is written with more than four digits of a year, no cassette can hold."""
 
 
 def _date(headers: Headers) -> str:

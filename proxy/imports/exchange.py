@@ -87,11 +87,14 @@ def _checked(found: Imported) -> Imported:
     for text in (found.target, *chain(*found.request_headers, *found.headers)):
         if not isinstance(text, str):
             raise Elided(f"a header or target that is no text but {type(text).__name__}")
-    scheme = urlsplit(found.url).scheme.lower()
+    url = urlsplit(found.url)
+    scheme = url.scheme.lower()
     if scheme in ("ws", "wss") or found.status == 101:
         raise Elided("it is a WebSocket, not one request and one answer")
     if scheme not in ("http", "https") or found.method == "CONNECT":
         raise Elided(f"it is not HTTP but {scheme or found.method}")
+    if not url.hostname:
+        raise Elided("its URL names no host")
     if not 100 <= found.status <= 599:
         raise Elided(f"its status is {found.status}, which HTTP does not have")
     if not all(0 <= frame.offset_ms <= _LONGEST for frame in found.frames):

@@ -3,6 +3,7 @@
 Read with the safe loader only (vcrpy before 8.2.1 ran what a cassette said,
 GHSA-rpj2-4hq8-938g). Bodies are kept compressed or not, depending on the HTTP
 client that was patched, with the header left in place; streams are one text.
+langchain's serializer writes two lists, `requests` and `responses`.
 """
 
 from collections.abc import Iterator
@@ -41,10 +42,35 @@ _Safe.add_constructor("tag:yaml.org,2002:python/str", _Safe.construct_yaml_str)
 _Safe.add_constructor("tag:yaml.org,2002:python/tuple", _Safe.construct_yaml_seq)
 
 
+def _file(loader: Any, node: Any) -> bytes:
+    """What a request's body was read from: nothing is made of it but its bytes."""
+    state = loader.construct_mapping(node, deep=True).get("state") or [b""]
+    return state[0] if isinstance(state[0], bytes) else str(state[0]).encode()
+
+
+_Safe.add_constructor("tag:yaml.org,2002:python/object/new:_io.BytesIO", _file)
+
+
 def read(text: str) -> Iterator[Imported | NotCarried]:
     """Every interaction, in order. Unreadable for what is no vcrpy cassette."""
     is_json = text.lstrip().startswith("{")
-    return each(listed(text, "interactions") if is_json else _from_yaml(text), _imported)
+    return each(_from_json(text) if is_json else _from_yaml(text), _imported)
+
+
+def _from_json(text: str) -> list[tuple[str, JSON]]:
+    try:
+        return listed(text, "interactions")
+    except Unreadable:
+        requests, responses = listed(text, "requests"), listed(text, "responses")
+    pairs = _paired([entry for _, entry in requests], [entry for _, entry in responses])
+    return [(place, pair) for (place, _), pair in zip(requests, pairs, strict=True)]
+
+
+def _paired(requests: list[JSON], responses: list[JSON]) -> list[JSON]:
+    if len(requests) != len(responses):
+        raise Unreadable(f"it has {len(requests)} requests and {len(responses)} responses")
+    pairs = zip(requests, responses, strict=True)
+    return [{"request": request, "response": response} for request, response in pairs]
 
 
 def _from_yaml(text: str) -> list[tuple[str, JSON]]:
@@ -57,6 +83,8 @@ def _from_yaml(text: str) -> list[tuple[str, JSON]]:
         raise Unreadable(_told(error)) from None
     finally:
         loader.dispose()
+    if "interactions" not in value:
+        return list(zip(lines, _paired(value["requests"], value["responses"]), strict=True))
     return list(zip(lines, value["interactions"], strict=False))
 
 
@@ -65,12 +93,20 @@ def _lines(root: Any) -> list[str]:
     named = {key.value: value for key, value in pairs if isinstance(key, yaml.ScalarNode)}
     if "promptdeck" in named:
         raise Unreadable("a cassette of promptdeck already: copy it as it is")
-    if "interactions" not in named:
-        raise Unreadable("not a vcrpy cassette: it has no `interactions`")
-    entries = named["interactions"]
-    if not isinstance(entries, yaml.SequenceNode):
-        raise Unreadable("not a vcrpy cassette: its `interactions` are no list")
-    return [str(entry.start_mark.line + 1) for entry in entries.value]
+    if "http_interactions" in named:
+        raise Unreadable("a cassette of Ruby's VCR, not of vcrpy: record it anew")
+    if "interactions" in named:
+        return _lines_of("interactions", named)
+    if {"requests", "responses"} <= named.keys():
+        _lines_of("responses", named)
+        return _lines_of("requests", named)
+    raise Unreadable("not a vcrpy cassette: it has no `interactions`")
+
+
+def _lines_of(key: str, named: dict[str, Any]) -> list[str]:
+    if not isinstance(named[key], yaml.SequenceNode):
+        raise Unreadable(f"not a vcrpy cassette: its `{key}` are no list")
+    return [str(entry.start_mark.line + 1) for entry in named[key].value]
 
 
 def _told(error: Exception) -> str:

@@ -20,6 +20,7 @@ from .cassette_file import (
     Signature,
     contents,
     digest,
+    in_recorded_order,
     names,
     parsed,
     path_of,
@@ -105,7 +106,7 @@ class Cassette:
         return f"{_INDEX_VERSION}|{TAG}|{self._canon.laws}|{state}|{self._source}"
 
     def _parsed(self, data: bytes) -> list[tuple[str, Stored]]:
-        return self._rows(_in_recorded_order(parsed(data, self.path)))
+        return self._rows(in_recorded_order(parsed(data, self.path), lambda item: item))
 
     def _rows(self, interactions: Iterable[Interaction]) -> list[tuple[str, Stored]]:
         canonicals = ((self._canon.canonical(item.request), item) for item in interactions)
@@ -168,17 +169,6 @@ class Cassette:
         except PromptdeckError:
             # The file has them; the index follows with the next refresh.
             self._seen = None
-
-
-def _in_recorded_order(interactions: Iterable[Interaction]) -> list[Interaction]:
-    """By time, where the file sorts by conversation; of one request, as the file has them."""
-    latest: dict[str, float] = {}
-
-    def moment(item: Interaction) -> float:
-        latest[item.key] = max(item.recorded_at, latest.get(item.key, item.recorded_at))
-        return latest[item.key]
-
-    return sorted(interactions, key=moment)
 
 
 class Shelf:

@@ -1,4 +1,4 @@
-"""Changing cassette files that exist: merge, split, prune, dedupe.
+"""Changing cassette files that exist: split, prune, dedupe.
 
 Every edit reads a file, decides, and writes it in one step under the folder's
 lock. A recording that stays as it was keeps its text, comments and all; one
@@ -9,9 +9,18 @@ What was written is what was meant: the new text is read before it replaces the 
 import os
 import re
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Hashable,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import contextmanager
 from dataclasses import replace as changed
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,7 +30,18 @@ from proxy.core.interaction import Interaction, Request, Variant
 from proxy.core.yamltext import flow
 from proxy.errors import CassetteError, UsageError
 
-from .cassette_file import contents, decoded, locked, overwrite, path_of, split, with_comments
+from .cassette_file import (
+    Step,
+    contents,
+    decoded,
+    in_recorded_order,
+    locked,
+    overwrite,
+    path_of,
+    silently,
+    split,
+    with_comments,
+)
 from .cassette_yaml import HEADER, dump, entries, load
 
 
@@ -79,10 +99,10 @@ def _relabelled(text: str, new: Interaction) -> str:
     return text
 
 
-def pieces(data: bytes, path: Path) -> tuple[str, list[Piece]]:
+def pieces(data: bytes, path: Path, step: Step = silently) -> tuple[str, list[Piece]]:
     """A file's header and its interactions in order. CassetteError names file and line."""
     text = decoded(data, path)
-    found = entries(text, str(path))
+    found = entries(text, str(path), step)
     header, items = split(text, path)
     if [item.id for item in items] == [entry.interaction.id for entry in found]:
         texts = [item.text for item in items]
@@ -108,22 +128,30 @@ class Edited(NamedTuple):
         return [piece.text for piece in self.before] != [piece.text for piece in self.after]
 
 
-def edit(path: Path, change: Change, *, dry: bool = False, create: bool = False) -> Edited:
+def edit(
+    path: Path, change: Change, *, dry: bool = False, create: bool = False, step: Step = silently
+) -> Edited:
     """Change a file in one step, or only say how (`dry`). CassetteError leaves it as it was."""
-    path = Path(os.path.realpath(path))  # a link stays one
+    real = Path(os.path.realpath(path))  # a link stays one
     with _writing(path):
         if create:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        with locked(path.parent):
+            real.parent.mkdir(parents=True, exist_ok=True)
+        with locked(real.parent):
             new = create and not path.exists()
-            header, before = (HEADER, []) if new else pieces(contents(path), path)
+            header, before = (HEADER, []) if new else pieces(contents(path), path, _half(step, 0))
             try:
                 edited = Edited(before, change(before))
             except CassetteError as error:
                 raise CassetteError(f"{path}: {error}") from None
             if not dry and (new or edited.differs):
-                overwrite(path, _whole(path, header, edited.after))
+                overwrite(real, _whole(path, header, edited.after, _half(step, 1)))
+    step(1)
     return edited
+
+
+def _half(step: Step, number: int) -> Step:
+    """Reading is one half of an edit, reading what is to be written the other."""
+    return lambda share: step((number + share) / 2)
 
 
 @contextmanager
@@ -134,9 +162,9 @@ def _writing(path: Path) -> Iterator[None]:
         raise CassetteError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def _whole(path: Path, header: str, found: Sequence[Piece]) -> bytes:
+def _whole(path: Path, header: str, found: Sequence[Piece], step: Step) -> bytes:
     text = header + "".join(piece.text for piece in found)
-    written = entries(text, str(path))
+    written = entries(text, str(path), step)
     if [entry.interaction for entry in written] != [piece.interaction for piece in found]:
         raise CassetteError(f"{path}: the edit would have altered a recording; nothing was changed")
     for entry, piece in zip(written, found, strict=True):
@@ -155,39 +183,6 @@ def content(item: Interaction) -> Content:
     return item.request, item.variant, response.status, response.content_type, response.body
 
 
-class Numbers:
-    """The last number given under each stem of an id."""
-
-    def __init__(self, ids: Iterable[str]) -> None:
-        self._last: dict[str, int] = defaultdict(int)
-        self._taken: set[str] = set()
-        for name in ids:
-            self.take(name)
-
-    def take(self, name: str) -> bool:
-        """Whether this id was free."""
-        stem, number = _cut(name)
-        self._last[stem] = max(self._last[stem], number)
-        free = name not in self._taken
-        self._taken.add(name)
-        return free
-
-    def next(self, stem: str) -> str:
-        self._last[stem] += 1
-        name = f"{stem}{self._last[stem]}"
-        self._taken.add(name)
-        return name
-
-
-def _cut(name: str) -> tuple[str, int]:
-    """`x-3` as `x-` and 3; what has no number begins a sequence of its own."""
-    match = _NUMBERED.fullmatch(name)
-    return (match[1], int(match[2])) if match else (name + "-", 0)
-
-
-_NUMBERED = re.compile(r"(.*-)([0-9]{1,18})", re.DOTALL)
-
-
 def by_id(piece: Piece) -> list[tuple[int, str]]:
     return order(piece.interaction.id)
 
@@ -195,70 +190,75 @@ def by_id(piece: Piece) -> list[tuple[int, str]]:
 # Whole files
 
 
-class Merged(NamedTuple):
-    recordings: int
-    """In the file now."""
-    duplicates: list[str]
-    """Ids, as their own file had them, of what was there already."""
-    renumbered: list[tuple[str, str]]
+Asked = Callable[[Interaction], Hashable]
+"""Names the request that a recording answers: equal for those that replay plays in turn."""
 
 
-def merge(target: Path, sources: Sequence[Path]) -> Merged:
-    """Put all of `sources` into `target`, beside what it has; duplicates once, sorted by id."""
-    found = [piece for path in sources if not _same(path, target) for piece in read_pieces(path)]
-    duplicates: list[str] = []
-    renumbered: list[tuple[str, str]] = []
+def dedupe(
+    path: Path, asked: Asked, *, least: int = 1, dry: bool = False, step: Step = silently
+) -> list[str]:
+    """Take out answers that replay does without, as it repeats a request's last one.
 
-    def change(before: list[Piece]) -> list[Piece]:
-        kept, gone = _once([*before, *found])
-        duplicates.extend(gone)
-        numbers = Numbers(())
-        after = []
-        for piece in kept:
-            name = piece.interaction.id
-            if not numbers.take(name):
-                piece = piece.becoming(changed(piece.interaction, id=numbers.next(_cut(name)[0])))
-                renumbered.append((name, piece.interaction.id))
-            after.append(piece)
-        return sorted(after, key=by_id)
-
-    return Merged(len(edit(target, change, create=True).after), duplicates, renumbered)
+    Those are the later ones of equal answers at the end of what was recorded of a
+    request: A, B, B becomes A, B, while A, B, A stays. At least `least` of each request
+    stay. Gives the ids of those that went.
+    """
+    return _take_out(path, lambda found: _spare(found, asked, least), dry, step)
 
 
-def _same(path: Path, other: Path) -> bool:
-    return os.path.realpath(path) == os.path.realpath(other)
+def dedupe_anywhere(path: Path, *, dry: bool = False, step: Step = silently) -> list[str]:
+    """Take out all but the first of each content: A, B, A becomes A, B."""
+    return _take_out(path, _repeated, dry, step)
 
 
-def _once(found: Iterable[Piece]) -> tuple[list[Piece], list[str]]:
-    """The first of each content, and the ids of the others."""
-    first: dict[Content, Piece] = {}
-    gone = [
-        piece.interaction.id
-        for piece in found
-        if first.setdefault(content(piece.interaction), piece) is not piece
-    ]
-    return list(first.values()), gone
+def prune(
+    path: Path, unused: Collection[str], *, dry: bool = False, step: Step = silently
+) -> list[str]:
+    """Take out the recordings with these ids; gives those that were there."""
+    return _take_out(
+        path, lambda found: [one for one in found if one.interaction.id in unused], dry, step
+    )
 
 
-def dedupe(path: Path, *, dry: bool = False) -> list[str]:
-    """Leave one of each duplicate, the first; gives the ids of those that went."""
+def _take_out(
+    path: Path, chosen: Callable[[list[Piece]], list[Piece]], dry: bool, step: Step
+) -> list[str]:
     gone: list[str] = []
 
     def change(before: list[Piece]) -> list[Piece]:
-        kept, others = _once(before)
-        gone.extend(others)
-        return kept
+        going = set(map(id, chosen(before)))
+        gone.extend(piece.interaction.id for piece in before if id(piece) in going)
+        return [piece for piece in before if id(piece) not in going]
 
-    edit(path, change, dry=dry)
+    edit(path, change, dry=dry, step=step)
     return gone
 
 
-def prune(path: Path, unused: Collection[str], *, dry: bool = False) -> list[str]:
-    """Take out the recordings with these ids; gives those that were there."""
-    edited = edit(
-        path, lambda found: [one for one in found if one.interaction.id not in unused], dry=dry
-    )
-    return [one.interaction.id for one in edited.before if one.interaction.id in unused]
+def _repeated(found: Iterable[Piece]) -> list[Piece]:
+    first: dict[Content, Piece] = {}
+    return [
+        piece for piece in found if first.setdefault(content(piece.interaction), piece) is not piece
+    ]
+
+
+def _spare(found: Iterable[Piece], asked: Asked, least: int) -> list[Piece]:
+    turns: dict[Hashable, list[Piece]] = defaultdict(list)
+    for piece in in_recorded_order(found, lambda piece: piece.interaction):
+        turns[asked(piece.interaction), piece.interaction.variant].append(piece)
+    return [piece for group in turns.values() for piece in _spare_turns(group, least)]
+
+
+def _spare_turns(group: Sequence[Piece], least: int) -> list[Piece]:
+    last = _answer(group[-1])
+    run = list(takewhile(lambda piece: _answer(piece) == last, reversed(group)))[::-1]
+    # A rule may make requests equal that differ: each keeps an answer for when it is gone.
+    first: dict[Request, Piece] = {}
+    spare = [one for one in run if first.setdefault(one.interaction.request, one) is not one]
+    return spare[max(0, len(spare) - (len(group) - least)) :] if len(group) > least else []
+
+
+def _answer(piece: Piece) -> tuple[object, ...]:
+    return content(piece.interaction)[2:]
 
 
 def divide(

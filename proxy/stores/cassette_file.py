@@ -9,11 +9,13 @@ import contextlib
 import os
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace as changed
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import xxhash
 
@@ -30,6 +32,16 @@ _HEADER = re.compile(
 # What stands at a line's start: an interaction or, without the dash, something foreign.
 _START = re.compile(r"\n(?:(- )|[^\s#])")
 _FIELD = re.compile(r"\n(?:- |  )(id|key|variant): [\"']?([^\s\"']+)[\"']? *(?=\n)")
+
+One = TypeVar("One")
+Step = Callable[[float], None]
+"""Called with the share that is done, 0 to 1."""
+
+
+def silently(share: float) -> None:
+    """The step of work that nobody watches."""
+    del share
+
 
 Signature = tuple[int, ...]
 """Changes whenever a file does."""
@@ -129,26 +141,46 @@ def _signature(stat: os.stat_result) -> Signature:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def save(path: Path, news: Sequence[New]) -> Saved:
+def save(path: Path, news: Sequence[New], step: Step = silently) -> Saved:
     """Put recordings into a cassette file. OSError or CassetteError leave it as it was."""
-    from .cassette_yaml import HEADER, dump
+    from .cassette_yaml import HEADER
 
     path = Path(os.path.realpath(path))  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.parent):
         data = path.read_bytes() if path.exists() else b""
         header, items = split(decoded(data, path), path) if data else (HEADER, [])
-        gone: list[str] = []
-        named: list[Interaction] = []
-        for new in news:
-            if new.replace:
-                gone += _take_out(items, new.interaction, {item.id for item in named})
-            interaction = changed(new.interaction, id=_next_id(new, items))
-            _insert(items, _item("\n" + dump(interaction)))
-            named.append(interaction)
+        items, gone = _without_replaced(items, news)
+        named = _put(items, news, step)
         text = (header + "".join(item.text for item in items)).encode()
         written = overwrite(path, text)
     return Saved(digest(data), digest(text), gone, named, written)
+
+
+def _without_replaced(items: Sequence[Item], news: Sequence[New]) -> tuple[list[Item], list[str]]:
+    """What stays, and the ids of older recordings of the same requests and variants."""
+    replaced = {(new.interaction.key, new.interaction.variant) for new in news if new.replace}
+    gone = [item.id for item in items if (item.key, item.variant) in replaced]
+    return [item for item in items if (item.key, item.variant) not in replaced], gone
+
+
+def _put(items: list[Item], news: Sequence[New], step: Step) -> list[Interaction]:
+    """Each with the next id of its stem, before the first item that sorts after it."""
+    from .cassette_yaml import dump
+
+    numbers = Numbers(item.id for item in items)
+    # The greatest so far: it rises even where somebody has moved items about.
+    greatest = list(accumulate((order(item.id) for item in items), max))
+    named: list[Interaction] = []
+    for count, new in enumerate(news, 1):
+        stem = recording_id(new.base, new.interaction.key, 0).removesuffix("0")
+        one = changed(new.interaction, id=numbers.next(stem))
+        place = bisect_right(greatest, order(one.id))
+        greatest.insert(place, order(one.id))
+        items.insert(place, Item(one.id, one.key, one.variant, "\n" + dump(one)))
+        named.append(one)
+        step(count / len(news))
+    return named
 
 
 def split(text: str, path: Path) -> tuple[str, list[Item]]:
@@ -186,27 +218,52 @@ def _item(text: str) -> Item:
     return Item(fields.get("id", ""), fields.get("key", ""), fields.get("variant", ""), text)
 
 
-def _take_out(items: list[Item], new: Interaction, but: set[str]) -> list[str]:
-    """Remove older recordings of the same request and variant; returns their ids."""
-    gone = [
-        item
-        for item in items
-        if (item.key, item.variant) == (new.key, new.variant) and item.id not in but
-    ]
-    for item in gone:
-        items.remove(item)
-    return [item.id for item in gone]
+class Numbers:
+    """The last number given under each stem of an id."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._last: dict[str, int] = defaultdict(int)
+        self._taken: set[str] = set()
+        for name in ids:
+            self.take(name)
+
+    def take(self, name: str) -> bool:
+        """Whether this id was free."""
+        stem, number = cut_number(name)
+        self._last[stem] = max(self._last[stem], number)
+        free = name not in self._taken
+        self._taken.add(name)
+        return free
+
+    def next(self, stem: str) -> str:
+        self._last[stem] += 1
+        name = f"{stem}{self._last[stem]}"
+        self._taken.add(name)
+        return name
 
 
-def _next_id(new: New, items: Sequence[Item]) -> str:
-    stem = recording_id(new.base, new.interaction.key, 0).removesuffix("0")
-    taken = [item.id.removeprefix(stem) for item in items if item.id.startswith(stem)]
-    return f"{stem}{1 + max((int(n) for n in taken if n.isdecimal()), default=0)}"
+def cut_number(name: str) -> tuple[str, int]:
+    """`x-3` as `x-` and 3; what has no number begins a sequence of its own."""
+    match = _NUMBERED.fullmatch(name)
+    return (match[1], int(match[2])) if match else (name + "-", 0)
 
 
-def _insert(items: list[Item], new: Item) -> None:
-    later = (n for n, item in enumerate(items) if order(item.id) > order(new.id))
-    items.insert(next(later, len(items)), new)
+_NUMBERED = re.compile(r"(.*-)([0-9]{1,18})", re.DOTALL)
+
+
+def in_recorded_order(found: Iterable[One], of: Callable[[One], Interaction]) -> list[One]:
+    """As replay plays them: by time, where the file sorts by conversation.
+
+    Those of one request stay as the file has them.
+    """
+    latest: dict[str, float] = {}
+
+    def moment(one: One) -> float:
+        item = of(one)
+        latest[item.key] = max(item.recorded_at, latest.get(item.key, item.recorded_at))
+        return latest[item.key]
+
+    return sorted(found, key=moment)
 
 
 @contextlib.contextmanager

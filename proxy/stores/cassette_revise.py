@@ -7,7 +7,7 @@ An id that a person chose stays.
 import heapq
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace as changed
 from enum import StrEnum
 from pathlib import Path
@@ -16,13 +16,15 @@ from typing import NamedTuple
 from proxy.core import sse
 from proxy.core.fingerprint import fingerprint, recording_id
 from proxy.core.interaction import Frame, Headers, Interaction, Request, Response
-from proxy.core.jsontext import JSON, parse, render, style_of
+from proxy.core.jsontext import JSON, Unfaithful, compact, parse, render, same, style_of
 from proxy.core.normalize import keepable, normalize
 from proxy.core.recut import Impossible, recut
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
 
-from .cassette_edit import EDITED, Numbers, Piece, by_id, edit
+from .cassette_echo import Answered, echoes
+from .cassette_edit import EDITED, Piece, by_id, edit
+from .cassette_file import Numbers, Step, silently
 
 _NO_RULES = Rules()
 
@@ -34,12 +36,14 @@ class Revised(NamedTuple):
     """What was taken out, by its kind."""
     problems: list[str]
     """What only a person can decide, with its place."""
+    warnings: Sequence[str] = ()
+    """What a person should look at; nothing is wrong with the file."""
 
 
 _Change = Callable[[list[Piece]], list[Piece]]
 
 
-def _revise(path: Path, change: _Change, dry: bool) -> list[tuple[str, str]]:
+def _revise(path: Path, change: _Change, dry: bool, step: Step) -> list[tuple[str, str]]:
     """Edit recording by recording; `change` gives as many as it was given, in their order."""
     done: list[tuple[str, str]] = []
 
@@ -52,7 +56,7 @@ def _revise(path: Path, change: _Change, dry: bool) -> list[tuple[str, str]]:
         )
         return _placed(before, after)
 
-    edit(path, whole, dry=dry)
+    edit(path, whole, dry=dry, step=step)
     return done
 
 
@@ -67,7 +71,7 @@ def _placed(before: Sequence[Piece], after: Sequence[Piece]) -> list[Piece]:
 # Redact
 
 
-def redact(path: Path, redactor: Redactor, *, dry: bool = False) -> Revised:
+def redact(path: Path, redactor: Redactor, *, dry: bool = False, step: Step = silently) -> Revised:
     """Take out what is recognised as a secret today."""
     secrets: Counter[str] = Counter()
     problems: list[str] = []
@@ -78,7 +82,7 @@ def redact(path: Path, redactor: Redactor, *, dry: bool = False) -> Revised:
         new = [_redacted(piece.interaction, redactor, secrets) for piece in before]
         return _becoming(before, _named(before, new, redactor))
 
-    return Revised(_revise(path, change, dry), secrets, problems)
+    return Revised(_revise(path, change, dry, step), secrets, problems)
 
 
 def _redacted(item: Interaction, redactor: Redactor, secrets: Counter[str]) -> Interaction:
@@ -86,11 +90,15 @@ def _redacted(item: Interaction, redactor: Redactor, secrets: Counter[str]) -> I
     request = _redacted_request(item.request, redactor, found)
     frames = _redacted_frames(item.response, redactor, found)
     headers = _redacted_headers(item.response.headers, redactor, found)
+    upstream = redactor.query(item.upstream)
+    found["upstream"] += upstream != item.upstream
+    found = +found
     if not found:
         return item
     secrets.update(found)
     return changed(
         item,
+        upstream=upstream,
         request=request,
         response=Response(item.response.status, headers, frames),
         redacted=item.redacted + found.total(),
@@ -137,7 +145,13 @@ def _redacted_headers(headers: Headers, redactor: Redactor, found: Counter[str])
 
 
 def rename_model(
-    path: Path, old: str, new: str, redactor: Redactor, *, dry: bool = False
+    path: Path,
+    old: str,
+    new: str,
+    redactor: Redactor,
+    *,
+    dry: bool = False,
+    step: Step = silently,
 ) -> Revised:
     """Another name for a model, in requests and in answers that name it so."""
 
@@ -145,7 +159,7 @@ def rename_model(
         items = [_with_model(piece.interaction, old, new) for piece in before]
         return _becoming(before, _named(before, items, redactor))
 
-    return Revised(_revise(path, change, dry), Counter(), [])
+    return Revised(_revise(path, change, dry, step), Counter(), [])
 
 
 def _with_model(item: Interaction, old: str, new: str) -> Interaction:
@@ -174,14 +188,26 @@ def _frame_with_model(frame: bytes, old: str, new: str) -> bytes:
 
 
 def _body(body: bytes, old: str, new: str) -> bytes:
-    """JSON with another model, in the style it has; anything else as it is."""
+    """JSON with another model, written as it was; anything else as it is."""
     try:
         text, value = body.decode(), parse(body)
     except ValueError:
         return body
     if not _rename(value, old, new):
         return body
+    named = re.compile(r'("model"\s*:\s*)' + re.escape(compact(old).decode()))
+    exchanged = named.sub(lambda found: found[1] + compact(new).decode(), text)
+    # Where providers indent, no style of ours is theirs.
+    if _parses_to(exchanged, value):
+        return exchanged.encode()
     return render(value, style_of(text, parse(body)) or "compact").encode()
+
+
+def _parses_to(text: str, value: JSON) -> bool:
+    try:
+        return same(parse(text), value)
+    except Unfaithful:
+        return False
 
 
 # Where the other dialects' streams name it: `response.created`, `message_start`.
@@ -220,17 +246,19 @@ def fix(
     before: Callable[[], Iterable[Piece]] = tuple,
     keep: Keep | None = None,
     dry: bool = False,
+    step: Step = silently,
 ) -> Revised:
     """Make keys and ids again; where `says` was edited, cut the frames anew from it.
 
     `before` gives the file as it was, if that is known: it tells which of `says` and
-    frames was edited. Otherwise it was `says`, unless `keep` decides.
+    frames was edited. Otherwise it was `says`, unless `keep` decides. Warns of requests
+    that repeat an answer which was edited.
     """
     problems: list[str] = []
+    warnings: list[str] = []
 
     def change(found: list[Piece]) -> list[Piece]:
-        doubtful = keep is None and any(piece.says_otherwise for piece in found)
-        known = {piece.interaction.id: piece for piece in before()} if doubtful else {}
+        known = {piece.interaction.id: piece for piece in before()}
         mended = []
         for piece in found:
             try:
@@ -239,9 +267,28 @@ def fix(
                 problems.append(f"{path}:{piece.line}: {error}")
                 mended.append(piece)
         items = [_in_milliseconds(piece.interaction) for piece in mended]
+        warnings.extend(_echoes(path, found, known, items))
         return _becoming(mended, _named(mended, items, redactor, every=True))
 
-    return Revised(_revise(path, change, dry), Counter(), problems)
+    return Revised(_revise(path, change, dry, step), Counter(), problems, warnings)
+
+
+def _echoes(
+    path: Path, found: Sequence[Piece], known: Mapping[str, Piece], now: Sequence[Interaction]
+) -> Iterator[str]:
+    """A warning for each request that repeats an answer which says something else now."""
+    lines = {id(item): piece.line for piece, item in zip(found, now, strict=True)}
+    edits = [
+        Answered(known.get(item.id, piece).interaction.response, item)
+        for piece, item in zip(found, now, strict=True)
+    ]
+    changed_ones = [edit for edit in edits if edit.before != edit.after.response]
+    for edited, by in echoes(changed_ones, now):
+        yield (
+            f"{path}:{lines[id(by)]}: the request of {by.id} repeats the old answer of {edited.id}:"
+            " a program that goes on from the new one will miss it; put the new text there, too,"
+            " and run promptdeck cassette fix, or record it again"
+        )
 
 
 def _mended(piece: Piece, before: Piece | None, keep: Keep | None) -> Piece:

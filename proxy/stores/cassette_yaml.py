@@ -21,6 +21,7 @@ from proxy.core.jsontext import JSON, Unfaithful, compact, parse, render, style_
 from proxy.core.yamltext import block
 from proxy.errors import CassetteError
 
+from .cassette_file import Step, silently
 from .yamlread import Reader, Unreadable
 
 VERSION = 1
@@ -215,10 +216,19 @@ def load(text: str, name: str = "cassette") -> list[Interaction]:
     return [entry.interaction for entry in entries(text, name)]
 
 
-def entries(text: str, name: str = "cassette") -> list[Entry]:
+def entries(text: str, name: str = "cassette", step: Step = silently) -> list[Entry]:
     """The same with lines and readable texts."""
+    return list(each_entry(text, name, step))
+
+
+def each_entry(text: str, name: str = "cassette", step: Step = silently) -> Iterator[Entry]:
+    """The same one by one: the last may be followed by a CassetteError."""
+    lines = text.count("\n") + 1
     try:
-        return list(_entries(Reader(text)))
+        for entry in _entries(Reader(text)):
+            step(entry.line / lines)
+            yield entry
+        step(1)
     except Unreadable as error:
         raise CassetteError(f"{name}:{error.line}: {error}") from None
 

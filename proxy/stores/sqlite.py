@@ -375,6 +375,8 @@ def clear(path: Path) -> int:
         db.execute("DELETE FROM recording")
         db.execute("DELETE FROM tape WHERE name != ?", (CACHE,))
         db.execute("UPDATE tape SET bytes = 0")
+        db.execute("DELETE FROM completion")
+        db.execute("DELETE FROM slip")
         db.execute("COMMIT")
         db.execute("VACUUM")
     return int(answers)
