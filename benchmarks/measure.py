@@ -69,21 +69,22 @@ class Case:
 
     def value(self, target: Target) -> float | None:
         """The median of what a target asks for; None if a side of it was not measured."""
-        wanted = {target.top, target.bottom, target.less} - {""}
-        if not wanted <= self.sides.keys():
+        if not {target.top, target.bottom, target.less} - {""} <= self.sides.keys():
             return None
         column = [figure.name for figure in self.figures].index(target.figure)
-        three = (target.top, target.bottom, target.less)
-        rounds = zip(*(self._of(side, column) for side in three), strict=True)
-        return median(
-            (top - less) / (max(bottom - less, 1e-9) if target.bottom else 1)
-            for top, bottom, less in rounds
-        )
 
-    def _of(self, side: str, column: int) -> list[float]:
-        if not side:
-            return [0.0] * len(next(iter(self.sides.values())))
-        return [row[column] for row in self.sides[side]]
+        def rounds(side: str) -> list[float]:
+            return [row[column] for row in self.sides[side]]
+
+        top = rounds(target.top)
+        if not target.bottom:
+            return median(top)
+        bottom = rounds(target.bottom)
+        if target.less:
+            # What is left may be next to nothing in a single round.
+            less = median(rounds(target.less))
+            return (median(top) - less) / max(median(bottom) - less, 1e-9)
+        return median(a / (b or 1e-9) for a, b in zip(top, bottom, strict=True))
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ class Size:
 FULL = Size(
     rounds=5,
     seconds=0.4,
-    streams=6,
+    streams=12,
     starts=5,
     recordings=5000,
     many=500,

@@ -20,6 +20,8 @@ _STREAMED = (
 )
 DIRECT, NGINX = "the upstream itself", "nginx, unbuffered"
 PASSING, RECORDING = f"{DECK}, passthrough", f"{DECK}, cache (records)"
+_FEW = 20
+"""Frames, where it is about the first one."""
 _AT_ONCE, _FRAMES, _GAP = 50, 100, "0.01"
 
 
@@ -70,11 +72,11 @@ def _json(bench: Bench, servers: dict[str, Server]) -> Case:
 def _first_byte(bench: Bench, servers: dict[str, Server]) -> Case:
     with ExitStack() as stack:
         sides = {
-            name: _read(stack, server, connections=1, streams=bench.size.streams)
+            name: _read(stack, server, 1, bench.size.streams, _FEW)
             for name, server in servers.items()
         }
         rows = alternate(bench.size.rounds, sides)
-    name = f"stream miss, {bodies.FRAMES} frames 1 ms apart, 1 connection"
+    name = f"stream miss, {_FEW} frames 1 ms apart, 1 connection"
     added = Target(
         8,
         "added time to first byte",
@@ -90,8 +92,7 @@ def _first_byte(bench: Bench, servers: dict[str, Server]) -> Case:
 def _at_once(bench: Bench, servers: dict[str, Server]) -> Case:
     with ExitStack() as stack:
         sides = {
-            name: _read(stack, server, connections=_AT_ONCE, frames=_FRAMES)
-            for name, server in servers.items()
+            name: _read(stack, server, _AT_ONCE, 1, _FRAMES) for name, server in servers.items()
         }
         rows = alternate(bench.size.rounds, sides)
     name = f"stream miss, {_AT_ONCE} streams at once of {_FRAMES} frames 10 ms apart"
@@ -110,8 +111,8 @@ def _read(
     stack: ExitStack,
     server: Server,
     connections: int,
-    streams: int = 1,
-    frames: int = bodies.FRAMES,
+    streams: int,
+    frames: int,
 ) -> Callable[[], Row]:
     """One side, warmed up: a round is so many streams after one another on each connection."""
     sockets = [stack.enter_context(closing(load.connect(server.port))) for _ in range(connections)]

@@ -187,7 +187,7 @@ model_list:
       api_key: sk-not-a-key
 litellm_settings:
   cache: true
-  cache_params: {type: local, max_messages: null}
+  cache_params: {type: local, max_messages: null, ttl: 36000}
   enable_caching_on_provider_specific_optional_params: true
   telemetry: false
   drop_params: true

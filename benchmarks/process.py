@@ -57,7 +57,7 @@ class Workshop:
     def promptdeck(
         self, mode: str, *flags: str, log_level: str = "warning", beside: Path | None = None
     ) -> Iterator[Server]:
-        """The promptdeck of this tree; it has uvloop only if `beside`, a folder of packages, has."""
+        """The promptdeck of this tree; it has uvloop only if the packages in `beside` have it."""
         program = Path(sys.executable).with_name("promptdeck")
         beside = beside or self._without_uvloop()
         argv = [str(program), "serve", "--mode", mode, "--port", "0", "--log-level", log_level]

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from measure import Case, Figure, Summary, Target
-from workbench import DECK, Bench
+from workbench import Bench
 
 _SIDE, _AGAINST, _SPREAD = 36, 9, 17
 

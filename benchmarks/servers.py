@@ -93,7 +93,9 @@ class Flood(Plain):
         self._left = 0
 
     def answer(self, body: bytes) -> None:
-        del body
+        if not streams(body):
+            self.transport.write(answer_head(completion()) + completion())
+            return
         self._left, self._open = FLOOD_FRAMES, True
         self.transport.write(_SSE_HEAD)
         self._push()
