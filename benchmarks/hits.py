@@ -64,9 +64,9 @@ class _Hits:
     def of_json(self) -> Iterator[Case]:
         sides = self._bare | self._decks | self._talkative | self._floor | self._peers
         yield self._case("JSON hit, 2 KB chat", self.chats, sides, targets=_SMALL)
-        sides = self._floor | self._bare | self._decks | self._nginx
+        sides = self._floor | self._bare | self._deck | self._nginx
         yield self._case("JSON hit, 2 KB chat", self.chats, sides, connections=1, targets=_ONE)
-        sides = self._bare | self._decks | self._floor | self._nginx
+        sides = self._bare | self._deck | self._floor | self._nginx
         yield self._case("JSON hit, 60 KB transcript", self.transcripts, sides, targets=_LARGE)
 
     def new_bytes(self) -> Iterator[Case]:
@@ -84,14 +84,14 @@ class _Hits:
 
     def of_streams(self) -> Iterator[Case]:
         one = {f"{BARE}, one response": self._other("bare", self._answer(self.streams[0]))}
-        sides = one | self._decks | self._peers
+        sides = one | self._deck | self._peers
         name = f"stream hit, {bodies.FRAMES} frames, 16 KB"
         yield self._case(name, self.streams, sides, targets=_STREAMS)
         answer = self._answer(self.long[0])
         sides = {f"{BARE}, {BY_FRAME}": self._other("bare-frames", answer)}
         sides |= {f"{BARE}, one response": self._other("bare", answer)}
         name = f"stream hit, {bodies.LONG} frames, {len(answer) // 1024} KB"
-        sides |= self._decks | self._nginx
+        sides |= self._deck | self._nginx
         yield self._case(name, self.long, sides, targets=_LONG)
 
     def _promptdeck(self, log_level: str = "warning", beside: Path | None = None) -> Server:

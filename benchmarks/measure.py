@@ -110,7 +110,7 @@ class Size:
 
 FULL = Size(
     rounds=5,
-    seconds=0.4,
+    seconds=0.3,
     streams=12,
     starts=5,
     recordings=5000,

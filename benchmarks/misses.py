@@ -27,14 +27,19 @@ _AT_ONCE, _FRAMES, _GAP = 50, 100, "0.01"
 
 def cases(bench: Bench) -> Iterator[Case]:
     with ExitStack() as stack:
-        sides = servers(bench, stack)
+        sides = _servers(bench, stack)
         yield _json(bench, sides)
         yield _first_byte(bench, sides)
     with ExitStack() as stack:
-        yield _at_once(bench, servers(bench, stack, _GAP))
+        sides = _servers(bench, stack, _GAP)
+        upstream = url(sides[DIRECT].port)
+        for name, path in bench.extras.items():
+            deck = bench.workshop.promptdeck("passthrough", "--upstream", upstream, beside=path)
+            sides[name.replace(DECK, PASSING, 1)] = stack.enter_context(deck)
+        yield _at_once(bench, sides)
 
 
-def servers(bench: Bench, stack: ExitStack, *options: str) -> dict[str, Server]:
+def _servers(bench: Bench, stack: ExitStack, *options: str) -> dict[str, Server]:
     """The same upstream, asked directly and through others."""
     upstream = stack.enter_context(bench.upstream(*options))
     sides = {DIRECT: upstream}
@@ -44,10 +49,6 @@ def servers(bench: Bench, stack: ExitStack, *options: str) -> dict[str, Server]:
     flags = ("--upstream", url(upstream.port))
     for name, mode in (PASSING, "passthrough"), (RECORDING, "cache"):
         sides[name] = _deck(bench, stack, mode, *flags)
-    for name, path in bench.extras.items():
-        side = name.replace(DECK, PASSING, 1)
-        deck = bench.workshop.promptdeck("passthrough", *flags, beside=path)
-        sides[side] = stack.enter_context(deck)
     return sides
 
 

@@ -23,7 +23,7 @@ _STALLED = (
     Figure("MB/s then", 1),
 )
 _FRAMES, _GAP = 60, "0.1"
-_STALL = 1.0
+_STALL = 0.6
 """Seconds for which the client does not read."""
 _FLOOD = 42_000_000
 """Bytes that `flood` sends, somewhat less than its frames are."""
@@ -80,7 +80,7 @@ def _holding(start: Start, upstream: int, many: int) -> Callable[[], Row]:
             before = server.memory()
             streams = load.Streams(sockets[1:], requests)
             streams.read(lambda: streams.begun)
-            end = time.monotonic() + 1
+            end = time.monotonic() + 0.5
             streams.read(lambda: time.monotonic() > end)
             return (server.memory() - before) * 1024 / (many - 1), before
 
