@@ -12,7 +12,7 @@ from workbench import DECK, Bench
 
 _FIGURES = (Figure("us a request", against="x", spread=True), Figure("ms to open"))
 _VCRPY = "vcrpy"
-_SAMPLE = 5
+_SAMPLES = {_VCRPY: 5, DECK: 100}
 """Requests in a round, evenly spread over the cassette: vcrpy takes a second for two of 5,000."""
 
 
@@ -23,7 +23,7 @@ def cases(bench: Bench) -> Iterator[Case]:
     counts = (bench.size.recordings // 5, bench.size.recordings)
     with ExitStack() as stack:
         sides = {
-            _side(name, count): _round(ask)
+            _side(name, count): _round(ask, _SAMPLES[name])
             for count in counts
             for name, ask in _clients(bench, stack, count).items()
         }
@@ -56,6 +56,6 @@ def _clients(bench: Bench, stack: ExitStack, count: int) -> dict[str, Callable[.
     return {_VCRPY: client(), DECK: client(url)}
 
 
-def _round(ask: Callable[..., Any]) -> Callable[[], Row]:
+def _round(ask: Callable[..., Any], sample: int) -> Callable[[], Row]:
     opened = ask("open")
-    return lambda: (ask(_SAMPLE), opened)
+    return lambda: (ask(sample), opened)

@@ -107,13 +107,24 @@ class Load:
         self._buffer = bytearray(262144)
         self._usual = 0
         """Bytes of the latest answer: one that comes as such in one piece needs no reading."""
+        self._port = port
         for _ in range(connections):
-            connection = _Connection(port)
-            self._connections[connection.socket.fileno()] = connection
-            self._poll.register(connection.socket, select.EPOLLIN)
+            self._connect()
+
+    def _connect(self) -> None:
+        connection = _Connection(self._port)
+        self._connections[connection.socket.fileno()] = connection
+        self._poll.register(connection.socket, select.EPOLLIN)
+
+    def _renew(self) -> None:
+        """Between rounds some servers close what has been idle for seconds."""
+        for number, _ in self._poll.poll(0):
+            self._connections.pop(number).socket.close()
+            self._connect()
 
     def run(self, requests: Iterator[bytes], seconds: float) -> Run:
         """Ask on every connection, again and again, until time is up and all is answered."""
+        self._renew()
         clock, connections, buffer = time.perf_counter_ns, self._connections, self._buffer
         latencies: list[int] = []
         cpu, start = time.process_time(), clock()

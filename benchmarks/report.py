@@ -12,7 +12,7 @@ from typing import Any
 from measure import Case, Figure, Summary, Target
 from workbench import Bench
 
-_SIDE, _AGAINST, _SPREAD = 36, 9, 17
+_SIDE, _AGAINST, _SPREAD = 36, 10, 21
 
 
 def machine(bench: Bench) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def _heads(case: Case) -> Iterator[str]:
 
 
 def _width(figure: Figure) -> int:
-    return max(len(figure.name), 6) + 3
+    return max(len(figure.name), 9) + 2
 
 
 def _cells(figure: Figure, found: Summary, compared: bool) -> Iterator[str]:

@@ -40,7 +40,8 @@ def main(count: int, url: str = "") -> None:
         ask(client, url or ELSEWHERE, count - 1)
         for turn, line in enumerate(sys.stdin):
             wanted = int(line)
-            numbers = [(2 * n + 1) * count // (2 * wanted) + turn for n in range(wanted)]
+            spread = ((2 * n + 1) * count // (2 * wanted) for n in range(wanted))
+            numbers = [(number + turn) % count for number in spread]
             began = time.perf_counter()
             for number in numbers:
                 ask(client, url or ELSEWHERE, number)
