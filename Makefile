@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODEL_VENV := .model
 
-.PHONY: help demo test check conformance format bench cassettes clean
+.PHONY: help demo test check conformance format bench bench-peers cassettes clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -39,7 +39,12 @@ format: $(READY)  ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)  ## measure against a bare aiohttp handler (2 minutes)
+	@$(BIN)/python benchmarks/installs.py uvloop speed
 	$(BIN)/python benchmarks/bench.py
+
+bench-peers: $(READY)  ## measure against nginx, aimock, wiremock, reel, LiteLLM, ... (15 minutes, and installation)
+	@$(BIN)/python benchmarks/installs.py
+	$(BIN)/python benchmarks/bench.py --peers --write
 
 cassettes: $(READY) $(MODEL_VENV)/.ready  ## record the shipped cassettes again, from a real model
 	$(BIN)/python cassettes/record.py --model-python $(MODEL_VENV)/bin/python
@@ -51,4 +56,4 @@ $(MODEL_VENV)/.ready:
 	@touch $@
 
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) $(MODEL_VENV) .conformance .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(MODEL_VENV) .conformance .bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

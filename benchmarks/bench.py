@@ -1,9 +1,9 @@
-"""What promptdeck costs, against the least that aiohttp costs on the same machine.
+"""What promptdeck costs, against the least that aiohttp costs and against its peers.
 
-    python benchmarks/bench.py [--quick] [--json FILE]
+    python benchmarks/bench.py [--peers] [--quick] [--only CASE] [--json FILE] [--write]
 
-Takes about two minutes (--quick: 20 seconds, for a look whether it works), needs
-Linux, and leaves nothing behind. README.md beside this file says what is measured.
+Takes about two minutes, a quarter of an hour with --peers, needs Linux, and
+leaves nothing behind. README.md beside this file says what is measured.
 """
 
 import argparse
@@ -13,53 +13,104 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Generator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
+import disk
+import hits
+import inprocess
+import memory
+import millions
+import misses
 import orjson
+import page
+import peers
 import report
+import slow
 import starts
-from hits import Hits
-from measure import FULL, QUICK, Case, Size
-from misses import Misses
+import writes
+from measure import FULL, QUICK, Case
 from process import Workshop
-from recordings import record_seeds
+from workbench import Bench
+
+CASES: dict[str, Callable[[Bench], Iterator[Case]]] = {
+    "hits": hits.cases,
+    "misses": misses.cases,
+    "slow": slow.cases,
+    "starts": starts.cases,
+}
+WITH_PEERS = {
+    "memory": memory.cases,
+    "inprocess": inprocess.cases,
+    "millions": millions.cases,
+    "writes": writes.cases,
+    "disk": disk.cases,
+}
+"""Those that take longer, or that only make sense beside others."""
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="20 seconds; figures mean little")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds there too")
-    options = parser.parse_args()
+    options = _options()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
+    # Some cases hold a thousand connections open.
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 65536), most))
     if options.json:
         options.json.touch()
-    machine = report.machine()
-    print(", ".join(f"{name} {value}" for name, value in machine.items()))
-    others = Others()
-    results = []
-    with closing(cases(QUICK if options.quick else FULL)) as measured:
-        for case in measured:
-            print("\n".join(report.table(case)), flush=True)
-            results.append(report.as_json(case))
-    share = others.share()
-    print(f"\nother processes used {share:.0%} of the machine meanwhile")
+    began, others = time.monotonic(), Others()
+    with tempfile.TemporaryDirectory(prefix="promptdeck-bench-") as folder:
+        bench = _bench(options, Workshop(Path(folder)))
+        machine = report.machine(bench)
+        print("\n".join(report.described(machine)), flush=True)
+        results = []
+        with closing(_measured(bench, options)) as measured:
+            for case in measured:
+                print("\n".join(report.table(case)), flush=True)
+                results.append(case)
+    machine["seconds"] = time.monotonic() - began
+    machine["others"] = others.share()
+    print("\n".join(("", *report.verdicts(results, bench.left_out))))
+    print(f"\n{report.ended(machine)}")
     if options.json:
-        machine["others"] = share
-        options.json.write_bytes(orjson.dumps({"machine": machine, "cases": results}))
+        found = {"machine": machine, "cases": [report.as_json(case) for case in results]}
+        options.json.write_bytes(orjson.dumps(found, option=orjson.OPT_INDENT_2))
+    if options.write:
+        page.write(results, machine, bench)
 
 
-def cases(size: Size) -> Generator[Case]:
-    with tempfile.TemporaryDirectory(prefix="promptdeck-bench-") as name:
-        workshop = Workshop(Path(name))
-        seeds = record_seeds(workshop)
-        with ExitStack() as stack:
-            yield from Hits(workshop, seeds, size, stack).cases()
-        with ExitStack() as stack:
-            yield from Misses(workshop, size, stack).cases()
-        yield starts.case(workshop, seeds, size)
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--peers", action="store_true", help="against what installs.py installed")
+    parser.add_argument("--quick", action="store_true", help="a look whether it works")
+    parser.add_argument(
+        "--only", action="append", choices=[*CASES, *WITH_PEERS], metavar="CASE",
+        help=f"one of {', '.join([*CASES, *WITH_PEERS])}; may be given again",
+    )  # fmt: skip
+    parser.add_argument(
+        "--entries", type=int, metavar="N", help="interactions in the large store (a million)"
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all rounds there too")
+    parser.add_argument("--write", action="store_true", help="put the results into README.md")
+    return parser.parse_args()
+
+
+def _bench(options: argparse.Namespace, workshop: Workshop) -> Bench:
+    (workshop.folder / "cassettes").mkdir()
+    size = QUICK if options.quick else FULL
+    if options.entries:
+        size = replace(size, entries=(size.entries[0], options.entries))
+    there, missing = peers.available() if options.peers else ([], {})
+    return Bench(workshop, size, there, missing)
+
+
+def _measured(bench: Bench, options: argparse.Namespace) -> Generator[Case]:
+    every = CASES | WITH_PEERS
+    names = options.only or (every if options.peers else CASES)
+    for name in names:
+        yield from every[name](bench)
 
 
 class Others:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
+from pathlib import Path
 
 import bodies
 import load
-from measure import Case, Figure, Row, Size, alternate
-from process import Server, Workshop
-from recordings import Seeds
+from measure import Case, Figure, Row, Target, alternate
+from process import Server
+from workbench import DECK, Bench
 
 FIGURES = (
     Figure("req/s", against="x"),
@@ -16,61 +17,106 @@ FIGURES = (
     Figure("CPU us/req", 1, against="x", spread=True),
     Figure("load us/req", 1),
 )
-CHATS, STREAMS, TRANSCRIPTS = range(256), range(1000, 1064), range(64)
+BARE, FLOOR, BY_FRAME = "bare aiohttp", "raw asyncio", "a write per frame"
+# LiteLLM's local cache holds 200 answers, and no setting of it changes that.
+NUMBERS = {
+    "chat": range(128),
+    "stream": range(1000, 1032),
+    "transcript": range(2000, 2064),
+    "long": range(3000, 3064),
+}
+_MUCH_LONGER = 4
+"""Times the length of a round, for a peer that answers a few requests a second."""
 
-Requests = Callable[[list[bytes]], Iterator[bytes]]
+Requests = Callable[[list[bytes], str], Iterator[bytes]]
+Servers = Mapping[str, Server]
 
 
-class Hits:
+def cases(bench: Bench) -> Iterator[Case]:
+    with ExitStack() as stack:
+        hits = _Hits(bench, stack)
+        yield from hits.of_json()
+        yield from hits.new_bytes()
+        yield from hits.of_streams()
+
+
+class _Hits:
     """All servers at once: those that nobody asks cost nothing."""
 
-    def __init__(self, workshop: Workshop, seeds: Seeds, size: Size, stack: ExitStack) -> None:
-        self._size = size
+    def __init__(self, bench: Bench, stack: ExitStack) -> None:
+        self._bench = bench
         self._stack = stack
-        self._workshop = workshop
-        self.chats = [bodies.chat(n) for n in CHATS]
-        self.streams = [bodies.chat(n, stream=True) for n in STREAMS]
-        self.transcripts = [bodies.transcript(n) for n in TRANSCRIPTS]
-        numbers = {"chat": CHATS, "stream": STREAMS, "transcript": TRANSCRIPTS}
-        seeds.save(workshop, "hits", numbers)
-        self._deck = self._promptdeck("warning")
-        self._talkative = self._promptdeck("info")
-        self._json = self._answer(self.chats[0])
-        self._sse = self._answer(self.streams[0])
-        self._bare = self._other("bare", self._json)
+        self.chats = [bodies.chat(n) for n in NUMBERS["chat"]]
+        self.streams = [bodies.chat(n, stream=True) for n in NUMBERS["stream"]]
+        self.transcripts = [bodies.transcript(n) for n in NUMBERS["transcript"]]
+        self.long = [bodies.chat(n, stream=True, frames=bodies.LONG) for n in NUMBERS["long"]]
+        bench.seeds.save(bench.workshop, "hits", NUMBERS)
+        self._deck = {DECK: self._promptdeck()}
+        extras = {name: self._promptdeck(beside=path) for name, path in bench.extras.items()}
+        self._decks = self._deck | extras
+        self._talkative = {f"{DECK}, log level info": self._promptdeck(log_level="info")}
+        self._peers = dict(self._taught())
+        self._nginx = {name: one for name, one in self._peers.items() if name == "nginx"}
+        answer = self._answer(self.chats[0])
+        self._bare = {BARE: self._other("bare", answer)}
+        self._floor = {FLOOR: self._other("floor", answer)}
 
-    def cases(self) -> Iterator[Case]:
-        floor, bare, deck = self._other("floor", self._json), self._bare, self._deck
-        ends = {"bare aiohttp": bare, "promptdeck": deck}
-        chats, transcripts = self.chats, self.transcripts
-        talkative = {**ends, "promptdeck, log level info": self._talkative}
-        for name, asked in ("2 KB chat", chats), ("60 KB transcript", transcripts):
-            yield self._case(f"the load's own ceiling, {name}", asked, {"raw asyncio": floor})
-        yield self._case("JSON hit, 2 KB chat", chats, talkative)
-        yield self._case("JSON hit, 2 KB chat", chats, ends, connections=1)
-        yield self._case("JSON hit, 60 KB transcript", transcripts, ends)
-        yield self._case("JSON hit, 2 KB chat, new bytes", chats, ends, bodies.fresh)
-        yield self._case("JSON hit, 60 KB transcript, new bytes", transcripts, ends, bodies.fresh)
-        sides = {
-            "bare aiohttp, one response": self._other("bare", self._sse),
-            "bare aiohttp, a write per frame": self._other("bare-frames", self._sse),
-            "promptdeck": deck,
-        }
-        yield self._case(f"stream hit, {bodies.FRAMES} frames, 16 KB", self.streams, sides)
+    def of_json(self) -> Iterator[Case]:
+        sides = self._bare | self._decks | self._talkative | self._floor | self._peers
+        yield self._case("JSON hit, 2 KB chat", self.chats, sides, targets=_SMALL)
+        sides = self._floor | self._bare | self._deck | self._nginx
+        yield self._case("JSON hit, 2 KB chat", self.chats, sides, connections=1, targets=_ONE)
+        sides = self._bare | self._deck | self._floor | self._nginx
+        yield self._case("JSON hit, 60 KB transcript", self.transcripts, sides, targets=_LARGE)
 
-    def _promptdeck(self, level: str) -> Server:
-        flags = ("--cassette", "hits", "--store", str(self._workshop.folder / "hits.db"))
-        server = self._workshop.promptdeck("replay", *flags, log_level=level)
-        return self._stack.enter_context(server)
+    def new_bytes(self) -> Iterator[Case]:
+        kinds = (("2 KB chat", self.chats, 2.5), ("60 KB transcript", self.transcripts, 1.0))
+        ways: tuple[tuple[str, Requests], ...] = (
+            ("another `user`", bodies.fresh),
+            ("other key order, spacing, `user`", bodies.rearranged),
+        )
+        for kind, asked, least in kinds:
+            for way, requests in ways:
+                name = f"JSON hit, {kind}, new bytes: {way}"
+                targets = tuple(_both(3, f"{kind}, {way}", BARE, least))
+                sides = self._bare | self._decks
+                yield self._case(name, asked, sides, requests, targets=targets)
+
+    def of_streams(self) -> Iterator[Case]:
+        one = {f"{BARE}, one response": self._other("bare", self._answer(self.streams[0]))}
+        sides = one | self._deck | self._peers
+        name = f"stream hit, {bodies.FRAMES} frames, 16 KB"
+        yield self._case(name, self.streams, sides, targets=_STREAMS)
+        answer = self._answer(self.long[0])
+        sides = {f"{BARE}, {BY_FRAME}": self._other("bare-frames", answer)}
+        sides |= {f"{BARE}, one response": self._other("bare", answer)}
+        name = f"stream hit, {bodies.LONG} frames, {len(answer) // 1024} KB"
+        sides |= self._deck | self._nginx
+        yield self._case(name, self.long, sides, targets=_LONG)
+
+    def _promptdeck(self, log_level: str = "warning", beside: Path | None = None) -> Server:
+        flags = ("--cassette", "hits", "--store", str(self._bench.workshop.folder / "hits.db"))
+        starting = self._bench.workshop.promptdeck(
+            "replay", *flags, log_level=log_level, beside=beside
+        )
+        server = self._stack.enter_context(starting)
+        load.ask_all(server.port, self.chats + self.streams + self.transcripts + self.long)
+        return server
+
+    def _taught(self) -> Iterator[tuple[str, Server]]:
+        asked = self.chats + self.streams
+        for peer in self._bench.peers:
+            everything = asked + self.transcripts + self.long if peer.name == "nginx" else asked
+            if server := self._bench.taught(peer, everything, self._stack):
+                yield peer.name, server
 
     def _other(self, kind: str, body: bytes) -> Server:
-        return self._stack.enter_context(self._workshop.other(kind, body))
+        return self._stack.enter_context(self._bench.workshop.other(kind, body))
 
     def _answer(self, body: bytes) -> bytes:
         """What promptdeck answers, for the others to answer too."""
-        status, answer = load.ask(self._deck.port, body)
-        expected = bodies.completion(), b"".join(bodies.frame(n) for n in range(bodies.FRAMES))
-        if status != 200 or load.unstamped(answer) not in expected:
+        status, answer = load.ask(self._deck[DECK].port, body)
+        if status != 200 or answer != bodies.answer_to(body):
             raise RuntimeError(f"not the answer that was recorded: {status} {answer[:500]!r}")
         return answer
 
@@ -78,18 +124,27 @@ class Hits:
         self,
         name: str,
         asked: list[bytes],
-        servers: Mapping[str, Server],
+        servers: Servers,
         requests: Requests = bodies.repeated,
         connections: int = 16,
+        targets: tuple[Target, ...] = (),
     ) -> Case:
         plural = "s" if connections > 1 else ""
+        slow = {peer.name for peer in self._bench.peers if peer.slow}
+        size = self._bench.size
         with ExitStack() as stack:
             sides = {
-                side: driven(stack, server, requests(asked), connections, self._size.seconds)
+                side: driven(
+                    stack,
+                    server,
+                    requests(asked, server.path),
+                    connections,
+                    size.seconds * (_MUCH_LONGER if side in slow else 1),
+                )
                 for side, server in servers.items()
             }
-            rows = alternate(self._size.rounds, sides)
-        return Case(f"{name}, {connections} connection{plural}", FIGURES, rows)
+            rows = alternate(size.rounds, sides)
+        return Case(f"{name}, {connections} connection{plural}", FIGURES, rows, targets)
 
 
 def driven(
@@ -108,3 +163,37 @@ def driven(
         return run.rate, run.percentile(0.5), run.percentile(0.99), cpu, own
 
     return once
+
+
+def _both(row: int, what: str, against: str, least: float) -> Iterator[Target]:
+    """A target for the rate, and the same one for the CPU, which is steadier."""
+    yield Target(row, f"{what}, rate", "req/s", DECK, against, least=least)
+    yield Target(row, f"{what}, CPU", "CPU us/req", against, DECK, least=least)
+
+
+_SMALL = (
+    *_both(1, "2 KB hit", BARE, 4),
+    *_both(1, "2 KB hit", "nginx", 2),
+    Target(5, "JSON hits", "req/s", DECK, "aimock", least=8),
+    Target(5, "JSON hits", "req/s", DECK, "reel", least=8),
+    Target(5, "JSON hits", "req/s", DECK, "llm-cache-proxy", least=100),
+    Target(5, "JSON hits", "req/s", DECK, "litellm", least=500),
+)
+_ONE = (
+    Target(6, "one connection, p50", "p50 us", DECK, FLOOR, most=1.1),
+    Target(6, "one connection, p50", "p50 us", DECK, "nginx", most=1),
+)
+_LARGE = (
+    *_both(2, "60 KB hit", BARE, 3.5),
+    *_both(2, "60 KB hit", "nginx", 20),
+)
+_STREAMS = (
+    Target(5, "stream hits", "req/s", DECK, "aimock", least=8),
+    Target(5, "stream hits", "req/s", DECK, "reel", least=8),
+    Target(5, "stream hits", "req/s", DECK, "llm-cache-proxy", least=100),
+    Target(5, "stream hits", "req/s", DECK, "litellm", least=3000),
+)
+_LONG = (
+    Target(4, "200 frames, CPU", "CPU us/req", f"{BARE}, {BY_FRAME}", DECK, least=60),
+    *_both(4, "200 frames", "nginx", 1),
+)

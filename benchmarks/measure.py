@@ -26,22 +26,65 @@ class Summary(NamedTuple):
     """Median of the rounds' ratios or differences; None for the first side."""
 
 
+class Target(NamedTuple):
+    """A row of the table of targets that a case answers: `top` over `bottom`, in each round."""
+
+    row: int
+    what: str
+    figure: str
+    top: str
+    bottom: str
+    """Nothing, where the figure itself is judged."""
+    least: float | None = None
+    most: float | None = None
+    less: str = ""
+    """A side that is taken off both."""
+
+    @property
+    def bound(self) -> str:
+        return f">= {self.least:g}" if self.most is None else f"<= {self.most:g}"
+
+    def met(self, value: float) -> bool:
+        return value >= (self.least or 0) if self.most is None else value <= self.most
+
+
 @dataclass(frozen=True)
 class Case:
     name: str
     figures: tuple[Figure, ...]
     sides: dict[str, list[Row]]
     """A row for each round."""
+    targets: tuple[Target, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def summary(self, side: str, column: int) -> Summary:
         values = [row[column] for row in self.sides[side]]
         base = [row[column] for row in next(iter(self.sides.values()))]
         against = self.figures[column].against
         pairs = list(zip(values, base, strict=True))
-        differences = [a / b if against == "x" else a - b for a, b in pairs]
+        differences = [a / (b or 1e-9) if against == "x" else a - b for a, b in pairs]
         first = side == next(iter(self.sides))
         compared = median(differences) if against and not first else None
         return Summary(median(values), min(values), max(values), compared)
+
+    def value(self, target: Target) -> float | None:
+        """The median of what a target asks for; None if a side of it was not measured."""
+        if not {target.top, target.bottom, target.less} - {""} <= self.sides.keys():
+            return None
+        column = [figure.name for figure in self.figures].index(target.figure)
+
+        def rounds(side: str) -> list[float]:
+            return [row[column] for row in self.sides[side]]
+
+        top = rounds(target.top)
+        if not target.bottom:
+            return median(top)
+        bottom = rounds(target.bottom)
+        if target.less:
+            # What is left may be next to nothing in a single round.
+            less = median(rounds(target.less))
+            return (median(top) - less) / max(median(bottom) - less, 1e-9)
+        return median(a / (b or 1e-9) for a, b in zip(top, bottom, strict=True))
 
 
 @dataclass(frozen=True)
@@ -57,10 +100,34 @@ class Size:
     """Rounds of starting."""
     recordings: int
     """In the cassette that a start finds."""
+    many: int
+    """Streams at once, where memory is measured."""
+    entries: tuple[int, int]
+    """Interactions in the small and in the large store."""
+    kept: int
+    """Interactions in the stores whose bytes on disk are counted."""
 
 
-FULL = Size(rounds=7, seconds=0.45, streams=6, starts=5, recordings=5000)
-QUICK = Size(rounds=2, seconds=0.15, streams=2, starts=2, recordings=300)
+FULL = Size(
+    rounds=5,
+    seconds=0.3,
+    streams=12,
+    starts=5,
+    recordings=5000,
+    many=500,
+    entries=(10_000, 1_000_000),
+    kept=5000,
+)
+QUICK = Size(
+    rounds=2,
+    seconds=0.1,
+    streams=2,
+    starts=2,
+    recordings=300,
+    many=50,
+    entries=(1000, 10_000),
+    kept=200,
+)
 
 
 def alternate(rounds: int, sides: Mapping[str, Callable[[], Row]]) -> dict[str, list[Row]]:

@@ -1,6 +1,5 @@
 """Answers from upstream: what promptdeck adds on the way, and what recording adds to that."""
 
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from itertools import chain
@@ -9,63 +8,122 @@ from statistics import median
 import bodies
 import load
 from hits import FIGURES, driven
-from measure import Case, Figure, Row, Size, alternate
-from process import LOAD_CORE, Server, Workshop
+from measure import Case, Figure, Row, Target, alternate
+from process import Server
 from recordings import url
+from workbench import DECK, Bench
 
 _STREAMED = (
     Figure("first byte us", against="+"),
     Figure("a frame us", against="+"),
-    Figure("CPU us/frame", 1, spread=True),
+    Figure("CPU us/frame", 1, against="x", spread=True),
 )
+DIRECT, NGINX = "the upstream itself", "nginx, unbuffered"
+PASSING, RECORDING = f"{DECK}, passthrough", f"{DECK}, cache (records)"
+_FEW = 20
+"""Frames, where it is about the first one."""
+_AT_ONCE, _FRAMES, _GAP = 50, 100, "0.01"
 
 
-class Misses:
-    """The same upstream, asked directly and through two promptdecks."""
+def cases(bench: Bench) -> Iterator[Case]:
+    with ExitStack() as stack:
+        sides = _servers(bench, stack)
+        yield _json(bench, sides)
+        yield _first_byte(bench, sides)
+    with ExitStack() as stack:
+        sides = _servers(bench, stack, _GAP)
+        upstream = url(sides[DIRECT].port)
+        for name, path in bench.extras.items():
+            deck = bench.workshop.promptdeck("passthrough", "--upstream", upstream, beside=path)
+            sides[name.replace(DECK, PASSING, 1)] = stack.enter_context(deck)
+        yield _at_once(bench, sides)
 
-    def __init__(self, workshop: Workshop, size: Size, stack: ExitStack) -> None:
-        self._size = size
-        upstream = stack.enter_context(workshop.other("upstream", core=LOAD_CORE))
-        flags = ("--upstream", url(upstream.port), "--store", str(workshop.folder / "misses.db"))
-        self._servers = {
-            "the upstream itself": upstream,
-            "promptdeck, passthrough": stack.enter_context(
-                workshop.promptdeck("passthrough", *flags)
-            ),
-            "promptdeck, cache (records)": stack.enter_context(
-                workshop.promptdeck("cache", *flags)
-            ),
+
+def _servers(bench: Bench, stack: ExitStack, *options: str) -> dict[str, Server]:
+    """The same upstream, asked directly and through others."""
+    upstream = stack.enter_context(bench.upstream(*options))
+    sides = {DIRECT: upstream}
+    if nginx := bench.peer("nginx"):
+        there = stack.enter_context(nginx.start(bench.workshop, upstream.port))
+        sides[NGINX] = Server(there.port, there.pid, "/pass" + bodies.PATH)
+    flags = ("--upstream", url(upstream.port))
+    for name, mode in (PASSING, "passthrough"), (RECORDING, "cache"):
+        sides[name] = _deck(bench, stack, mode, *flags)
+    return sides
+
+
+def _deck(bench: Bench, stack: ExitStack, mode: str, *flags: str) -> Server:
+    store = bench.workshop.folder / f"misses-{mode}.db"
+    for file in bench.workshop.folder.glob(f"{store.name}*"):
+        file.unlink()
+    deck = bench.workshop.promptdeck(mode, *flags, "--store", str(store))
+    return stack.enter_context(deck)
+
+
+def _json(bench: Bench, servers: dict[str, Server]) -> Case:
+    with ExitStack() as stack:
+        sides = {
+            name: driven(stack, server, bodies.unheard(0, path=server.path), 16, bench.size.seconds)
+            for name, server in servers.items()
         }
+        rows = alternate(bench.size.rounds, sides)
+    return Case("JSON miss, 2 KB chat, 16 connections", FIGURES, rows)
 
-    def cases(self) -> Iterator[Case]:
-        with ExitStack() as stack:
-            unheard = bodies.unheard(0)
-            sides = {
-                name: driven(stack, server, unheard, 16, self._size.seconds)
-                for name, server in self._servers.items()
-            }
-            rows = alternate(self._size.rounds, sides)
-        yield Case("JSON miss, 2 KB chat, 16 connections", FIGURES, rows)
-        with ExitStack() as stack:
-            unheard = bodies.unheard(50_000_000, stream=True)
-            sides = {
-                name: _read(stack, server, unheard, self._size.streams)
-                for name, server in self._servers.items()
-            }
-            rows = alternate(self._size.rounds, sides)
-        yield Case(f"stream miss, {bodies.FRAMES} frames 1 ms apart, 1 connection", _STREAMED, rows)
+
+def _first_byte(bench: Bench, servers: dict[str, Server]) -> Case:
+    with ExitStack() as stack:
+        sides = {
+            name: _read(stack, server, 1, bench.size.streams, _FEW)
+            for name, server in servers.items()
+        }
+        rows = alternate(bench.size.rounds, sides)
+    name = f"stream miss, {_FEW} frames 1 ms apart, 1 connection"
+    added = Target(
+        8,
+        "added time to first byte",
+        "first byte us",
+        PASSING,
+        NGINX,
+        most=1.2,
+        less=DIRECT,
+    )
+    return Case(name, _STREAMED, rows, (added,))
+
+
+def _at_once(bench: Bench, servers: dict[str, Server]) -> Case:
+    with ExitStack() as stack:
+        sides = {
+            name: _read(stack, server, _AT_ONCE, 1, _FRAMES) for name, server in servers.items()
+        }
+        rows = alternate(bench.size.rounds, sides)
+    name = f"stream miss, {_AT_ONCE} streams at once of {_FRAMES} frames 10 ms apart"
+    return Case(
+        name,
+        _STREAMED,
+        rows,
+        (
+            Target(8, "50 streams, CPU a frame", "CPU us/frame", PASSING, NGINX, most=1.5),
+            Target(9, "recording, CPU a frame", "CPU us/frame", RECORDING, PASSING, most=1.1),
+        ),
+    )
 
 
 def _read(
-    stack: ExitStack, server: Server, requests: Iterator[bytes], streams: int
+    stack: ExitStack,
+    server: Server,
+    connections: int,
+    streams: int,
+    frames: int,
 ) -> Callable[[], Row]:
-    sock: socket.socket = stack.enter_context(closing(load.connect(server.port)))
-    load.read_stream(sock, next(requests))
+    """One side, warmed up: a round is so many streams after one another on each connection."""
+    sockets = [stack.enter_context(closing(load.connect(server.port))) for _ in range(connections)]
+    requests = bodies.unheard(50_000_000, stream=True, frames=frames, path=server.path)
+    load.read_streams(sockets, requests, frames)
 
     def once() -> Row:
         before = server.cpu()
-        read = [load.read_stream(sock, next(requests)) for _ in range(streams)]
-        cpu = (server.cpu() - before) / (streams * bodies.FRAMES) * 1e6
+        read = [one for _ in range(streams) for one in load.read_streams(sockets, requests, frames)]
+        cpu = (server.cpu() - before) / (len(read) * frames) * 1e6
         delays = chain.from_iterable(stream.delays for stream in read)
         first = median(stream.first_byte for stream in read)
         return first / 1000, median(delays) / 1000, cpu

@@ -1,4 +1,4 @@
-"""The recordings that are replayed: three made by promptdeck itself, copied under other numbers."""
+"""The recordings that are replayed: promptdeck makes one of each kind, the rest are copies."""
 
 import re
 from collections.abc import Iterable
@@ -13,6 +13,7 @@ KINDS = {
     "chat": bodies.chat(0),
     "stream": bodies.chat(0, stream=True),
     "transcript": bodies.transcript(0),
+    "long": bodies.chat(0, stream=True, frames=bodies.LONG),
 }
 
 
@@ -45,7 +46,7 @@ def _copy(item: str, number: int, unique: int) -> str:
 
 def record_seeds(workshop: Workshop) -> Seeds:
     with (
-        workshop.other("upstream", core=LOAD_CORE) as upstream,
+        workshop.other("upstream", b"", "0", core=LOAD_CORE) as upstream,
         workshop.promptdeck(
             "record", "--cassette", "seed", "--upstream", url(upstream.port)
         ) as deck,
@@ -60,6 +61,8 @@ def record_seeds(workshop: Workshop) -> Seeds:
 def _kind(item: str) -> str:
     if "tools:\n" in item:
         return "transcript"
+    if "max_completion_tokens" in item:
+        return "long"
     return "stream" if "variant: sse" in item else "chat"
 
 

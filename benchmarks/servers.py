@@ -2,19 +2,21 @@
 
 `bare` and `bare-frames` are the least that aiohttp can do: read the request,
 write fixed bytes, in one piece or frame by frame. `floor` is an asyncio
-protocol without any HTTP library. `upstream` is the provider behind promptdeck.
+protocol without any HTTP library. `upstream` is the provider behind promptdeck,
+`flood` one that pushes as fast as it is read.
 """
 
 import asyncio
 import sys
 import time
+from dataclasses import replace
+from functools import cache
+from itertools import count
 from pathlib import Path
 
+import prose
 from aiohttp import web
-from bodies import FRAMES, PATH, completion, frame
-
-GAP = 0.001
-"""Seconds between two frames of the upstream's streams."""
+from bodies import FRAMES, PATH, completion, frame, frames_of, streams
 
 
 def answer_head(body: bytes) -> bytes:
@@ -54,27 +56,77 @@ class Floor(Plain):
 
 
 class Upstream(Plain):
-    """Answers at once; a stream's frames come GAP apart and hold the time of their sending."""
+    """Answers at once; a stream's frames come `gap` apart and hold the time of their sending."""
 
-    plain = answer_head(completion()) + completion()
-    frames = tuple(frame(n) for n in range(FRAMES))
+    gap = 0.001
+    """Seconds; where it is none, a stream comes in one piece and without times."""
+    varied = False
+    """Whether each answer says something else, taken from the documentation of Python."""
 
     def answer(self, body: bytes) -> None:
-        if b'"stream":true' not in body[-60:]:
-            self.transport.write(self.plain)
+        if not streams(body):
+            answer = completion(prose.piece(1180, body) if self.varied else "")
+            self.transport.write(answer_head(answer) + answer)
             return
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
-        self._send(0, head + b"Transfer-Encoding: chunked\r\n\r\n")
+        of = frames_of(body)
+        if self.gap:
+            self._send(0, of, _SSE_HEAD)
+        else:
+            pieces = (_chunk(frame(n, of)) for n in range(of))
+            self.transport.write(_SSE_HEAD + b"".join(pieces) + b"0\r\n\r\n")
 
-    def _send(self, number: int, head: bytes = b"") -> None:
+    def _send(self, number: int, of: int, head: bytes = b"") -> None:
         if self.transport.is_closing():
             return
-        data = self.frames[number].replace(b"0" * 16, b"%016d" % time.monotonic_ns())
-        last = number == FRAMES - 1
-        end = b"0\r\n\r\n" if last else b""
-        self.transport.write(b"%b%x\r\n%b\r\n%b" % (head, len(data), data, end))
+        last = number == of - 1
+        data = _frame(number, of, 0).replace(b"0" * 16, b"%016d" % time.monotonic_ns())
+        self.transport.write(head + _chunk(data) + (b"0\r\n\r\n" if last else b""))
         if not last:
-            asyncio.get_running_loop().call_later(GAP, self._send, number + 1)
+            asyncio.get_running_loop().call_later(self.gap, self._send, number + 1, of)
+
+
+class Flood(Plain):
+    """Pushes a stream of 40 MB as fast as it is taken."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._left = 0
+
+    def answer(self, body: bytes) -> None:
+        if not streams(body):
+            self.transport.write(answer_head(completion()) + completion())
+            return
+        self._left, self._open = FLOOD_FRAMES, True
+        self.transport.write(_SSE_HEAD)
+        self._push()
+
+    def pause_writing(self) -> None:
+        self._open = False
+
+    def resume_writing(self) -> None:
+        self._open = True
+        self._push()
+
+    def _push(self) -> None:
+        while self._left and self._open:
+            self._left -= 1
+            self.transport.write(FLOOD_CHUNK)
+            if not self._left:
+                self.transport.write(_chunk(frame(FRAMES - 1)) + b"0\r\n\r\n")
+
+
+_SSE_HEAD = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+)
+_frame = cache(frame)
+
+
+def _chunk(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+FLOOD_FRAMES = 160_000
+FLOOD_CHUNK = _chunk(frame(1))
 
 
 async def whole(request: web.Request) -> web.Response:
@@ -111,13 +163,40 @@ async def serve_protocol(protocol: type[Plain]) -> None:
     await server.serve_forever()
 
 
-def main(kind: str, file: str = "") -> None:
+async def serve_recording(kind: str, store: Path) -> None:
+    """The floor, which keeps `PER_SECOND` interactions beside, one by one."""
+    from recorders import RECORDERS, item  # the others shall not pay for the store
+
+    items = [item(number) for number in range(PER_SECOND)]
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(serve_protocol(Floor))
+        if kind not in RECORDERS:
+            return
+        async with RECORDERS[kind](store) as keep:
+            due = asyncio.get_running_loop().time()
+            for number in count():
+                one = items[number % PER_SECOND]
+                tasks.create_task(keep(replace(one, key=f"{one.key}-{number}")))
+                due += 1 / PER_SECOND
+                await asyncio.sleep(due - asyncio.get_running_loop().time())
+
+
+PER_SECOND = 500
+
+
+def main(kind: str, file: str = "", *options: str) -> None:
     body = Path(file).read_bytes() if file else b""
     if kind == "upstream":
+        Upstream.gap = next((float(one) for one in options if one != "varied"), Upstream.gap)
+        Upstream.varied = "varied" in options
         asyncio.run(serve_protocol(Upstream))
-    elif kind == "floor":
+    elif kind == "flood":
+        asyncio.run(serve_protocol(Flood))
+    elif kind.startswith("floor"):
         Floor.whole = answer_head(body) + body
-        asyncio.run(serve_protocol(Floor))
+        store = Path(file).with_name(f"{'-'.join(options)}.db".replace(" ", "-"))
+        serving = serve_recording(*options, store) if options else serve_protocol(Floor)
+        asyncio.run(serving)
     else:
         asyncio.run(serve_bare(kind, body))
 

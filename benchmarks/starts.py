@@ -2,14 +2,15 @@
 
 import sys
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack
 
 import bodies
 import load
-from measure import Case, Figure, Row, Size, alternate
-from process import Server, Workshop
-from recordings import Seeds
+from measure import Case, Figure, Row, Target, alternate
+from peers import Peer
+from process import Server
+from workbench import DECK, Bench
 
 FIGURES = (
     Figure("ms", against="x", spread=True),
@@ -17,37 +18,63 @@ FIGURES = (
     Figure("RSS MiB", against="x"),
 )
 _IMPORT = "from aiohttp import web; print(':1', flush=True); import time; time.sleep(60)"
+_IMPORTED = "import aiohttp.web"
+
+Start = Callable[[], AbstractContextManager[Server]]
 
 
-def case(workshop: Workshop, seeds: Seeds, size: Size) -> Case:
-    seeds.save(workshop, "many", {"chat": range(size.recordings)})
-    store = workshop.folder / "many.db"
-    body = bodies.chat(size.recordings - 1)
+def cases(bench: Bench) -> Iterator[Case]:
+    count, workshop = bench.size.recordings, bench.workshop
+    bench.seeds.save(workshop, "many", {"chat": range(count)})
+    body = bodies.chat(count - 1)
 
     def promptdeck() -> AbstractContextManager[Server]:
-        return workshop.promptdeck("replay", "--cassette", "many", "--store", str(store))
+        store = str(workshop.folder / "many.db")
+        return workshop.promptdeck("replay", "--cassette", "many", "--store", store)
 
-    def cold() -> AbstractContextManager[Server]:
-        for file in workshop.folder.glob("many.db*"):
-            file.unlink()
-        return promptdeck()
+    with ExitStack() as stack:
+        others = _others(bench, stack)
+        sides = {"promptdeck, its index made anew": _timed(promptdeck, body)}
+        rows = alternate(1, sides)
+        yield Case(f"first start with a cassette of {count} recordings", FIGURES, rows)
+        sides = {
+            _IMPORTED: _timed(lambda: workshop.start([sys.executable, "-c", _IMPORT]), b""),
+            "bare aiohttp": _timed(lambda: workshop.other("bare", b"{}"), body),
+            DECK: _timed(promptdeck, body),
+        }
+        rows = alternate(bench.size.starts, sides | others)
+    targets = (
+        Target(11, f"{count} recordings, start to first hit", "ms", DECK, _IMPORTED, most=1.1),
+        Target(11, "idle memory, MiB", "RSS MiB", DECK, "", most=45),
+    )
+    name = f"start to first answer; {DECK}: a hit, with {count} recordings indexed"
+    yield Case(name, FIGURES, rows, targets)
 
-    sides = {
-        "import aiohttp.web": _timed(lambda: workshop.start([sys.executable, "-c", _IMPORT]), b""),
-        "bare aiohttp": _timed(lambda: workshop.other("bare", b"{}"), body),
-        "promptdeck, index made anew": _timed(cold, body),
-        "promptdeck, indexed": _timed(promptdeck, body),
-    }
-    rows = alternate(size.starts, sides)
-    name = f"start to first answer, a cassette of {size.recordings} recordings"
-    return Case(name, FIGURES, rows)
+
+def _others(bench: Bench, stack: ExitStack) -> dict[str, Callable[[], Row]]:
+    """Peers with one recording; upstream is there for those that forget it."""
+    body = bodies.chat(0)
+    upstream = stack.enter_context(bench.upstream("0")) if bench.peers else None
+
+    def of(peer: Peer) -> Callable[[], Row]:
+        assert upstream
+        port = upstream.port
+
+        def once() -> Row:
+            return _timed(lambda: peer.start(bench.workshop, port), body)()
+
+        with peer.start(bench.workshop, port) as server:
+            peer.learn(server, [body])
+        return once
+
+    return {peer.name: of(peer) for peer in bench.peers if peer.name not in bench.left_out}
 
 
-def _timed(start: Callable[[], AbstractContextManager[Server]], body: bytes) -> Callable[[], Row]:
+def _timed(start: Start, body: bytes) -> Callable[[], Row]:
     def once() -> Row:
         began = time.perf_counter()
         with start() as server:
-            if body and load.ask(server.port, body)[0] != 200:
+            if body and load.ask(server.port, body, server.path)[0] != 200:
                 raise RuntimeError("the first answer is no hit")
             took = time.perf_counter() - began
             return took * 1000, server.cpu() * 1000, server.memory()
