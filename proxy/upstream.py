@@ -13,6 +13,7 @@ from proxy.core.headers import CREDENTIALS, to_client, to_upstream
 from proxy.core.interaction import Headers, header
 from proxy.core.providers import BYOK_HEADERS
 from proxy.engine.asking import Incoming
+from proxy.engine.flight import Take
 from proxy.errors import UpstreamError
 
 PLACEHOLDER_KEY = "promptdeck-placeholder-key"
@@ -28,10 +29,11 @@ class UpstreamAnswer:
     _content: aiohttp.StreamReader
     _url: str
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def pour(self, take: Take) -> None:
         try:
             async for data in self._content.iter_any():
-                yield data
+                if full := take(data):
+                    await full
         except TimeoutError:
             raise UpstreamError(
                 f"{self._url} fell silent in mid-answer", code="upstream_timeout", status=504

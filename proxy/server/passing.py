@@ -1,9 +1,14 @@
-"""Answers as they come from upstream."""
+"""Answers as they come from upstream.
+
+Upstream's bytes go to the client's transport in the call in which they come;
+aiohttp's response writes the head, the first bytes and the end.
+"""
 
 import logging
 
 import orjson
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
 from proxy.core import sse
@@ -18,6 +23,12 @@ from .writing import add_common, error_body, is_chat
 log = logging.getLogger("promptdeck")
 
 _KEEP_ALIVE = b": keep-alive\n\n"
+
+
+class _Answer(web.StreamResponse):
+    """Its head goes out together with the first bytes."""
+
+    _send_headers_immediately = False
 
 
 async def pass_on(
@@ -37,55 +48,112 @@ async def pass_on(
             # A client that knows the length would not wait for the end.
             headers.popall("Content-Length", None)
         add_common(headers, request, flown.warning)
-        stream = web.StreamResponse(status=head.status, headers=headers)
-        await stream.prepare(request)
-        if not header(head.headers, "content-type").lower().startswith("text/event-stream"):
-            await _copy(request, stream, flown)
+        answer = _Answer(status=head.status, headers=headers)
+        writer = await answer.prepare(request)
+        if writer is None:
+            raise AssertionError("an answer is written once")
+        events = header(head.headers, "content-type").lower().startswith("text/event-stream")
+        # With a length given, upstream's bytes are all that may be sent.
+        if events and "Content-Length" not in answer.headers:
+            plain = PlainStream() if is_chat(request) else None
+            await _copy(_Events(request, answer, writer, plain), flown, keep_alive)
         else:
-            await _copy_events(request, stream, flown, keep_alive)
-        return stream
+            await _copy(_Bytes(request, answer, writer), flown)
+        return answer
     finally:
         flight.leave(place)
 
 
-async def _copy(request: web.Request, stream: web.StreamResponse, flown: Flown) -> None:
-    """Bytes as they come; a cut one breaks the connection, for want of a better way to say so."""
+async def _copy(client: "_Bytes", flown: Flown, keep_alive: float | None = None) -> None:
+    flight, place = flown.flight, flown.place
     try:
-        async for data in flown.flight.read(flown.place):
-            await stream.write(data)
+        data = flight.take(place)
+        if not flight.ended_well:
+            await client.begin(data)
+            data = b""
+            await flight.follow(place, client, keep_alive)
+        await client.end(data)
     except UpstreamError as error:
         log.warning("%s", error)
-        if request.transport:
-            request.transport.abort()
-    else:
-        await stream.write_eof()
+        await client.cut(error)
 
 
-async def _copy_events(
-    request: web.Request, stream: web.StreamResponse, flown: Flown, keep_alive: float | None
-) -> None:
-    """Events as they come; comments where upstream is silent, an error event where it is cut."""
-    # With a length given, upstream's bytes are all that may be sent.
-    free = "Content-Length" not in stream.headers
-    plain = PlainStream() if free and is_chat(request) else None
-    between_frames = True
-    try:
-        async for data in flown.flight.read(flown.place, keep_alive if free else None):
-            if not data:
-                if between_frames:
-                    await stream.write(_KEEP_ALIVE)
-                continue
-            if plain:
-                data = plain.feed(data)
-            if data:
-                await stream.write(data)
-            between_frames = data.endswith((b"\n\n", b"\r\n\r\n"))
-        await stream.write_eof(plain.rest() if plain else b"")
-    except UpstreamError as error:
-        log.warning("%s", error)
-        if free:
-            # The blank line ends whatever frame was cut in two.
-            event = sse.encode(orjson.dumps(error_body(error)), event="error")
-            await stream.write_eof(b"\n\n" + event)
-        elif request.transport:
-            request.transport.abort()
+class _Bytes:
+    """A client, written to in the framing that its answer's head announced."""
+
+    def __init__(
+        self, request: web.Request, answer: web.StreamResponse, writer: AbstractStreamWriter
+    ) -> None:
+        self._request = request
+        self._answer = answer
+        self._writer = writer
+        self._chunked = answer.headers.get("Transfer-Encoding") == "chunked"
+
+    async def begin(self, data: bytes) -> None:
+        """Write the head, and what there is of the body."""
+        await self._answer.write(data)
+
+    def write(self, data: bytes) -> bool:
+        """Write a piece; whether there is room for more. ConnectionResetError: the client left."""
+        transport = self._request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has left")
+        transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        return not self._request.protocol.writing_paused
+
+    async def drain(self) -> None:
+        await self._writer.drain()
+
+    def company(self) -> None:
+        """Nothing may be put between bytes."""
+
+    async def end(self, data: bytes) -> None:
+        await self._answer.write_eof(data)
+
+    async def cut(self, error: UpstreamError) -> None:
+        """Break the connection, for want of a better way to say so."""
+        del error
+        if self._request.transport:
+            self._request.transport.abort()
+
+
+class _Events(_Bytes):
+    """A stream's client: comments where upstream is silent, an error event where it is cut."""
+
+    def __init__(
+        self,
+        request: web.Request,
+        answer: web.StreamResponse,
+        writer: AbstractStreamWriter,
+        plain: PlainStream | None,
+    ) -> None:
+        super().__init__(request, answer, writer)
+        self._plain = plain
+        self._between_frames = True
+
+    def _shown(self, data: bytes) -> bytes:
+        if self._plain and data:
+            data = self._plain.feed(data)
+        self._between_frames = data.endswith((b"\n\n", b"\r\n\r\n"))
+        return data
+
+    async def begin(self, data: bytes) -> None:
+        await super().begin(self._shown(data))
+        self._between_frames |= not data
+
+    def write(self, data: bytes) -> bool:
+        shown = self._shown(data)
+        return super().write(shown) if shown else True
+
+    def company(self) -> None:
+        if self._between_frames:
+            super().write(_KEEP_ALIVE)
+
+    async def end(self, data: bytes) -> None:
+        shown = self._shown(data)
+        await super().end(shown + self._plain.rest() if self._plain else shown)
+
+    async def cut(self, error: UpstreamError) -> None:
+        # The blank line ends whatever frame was cut in two.
+        event = sse.encode(orjson.dumps(error_body(error)), event="error")
+        await super().end(b"\n\n" + event)
