@@ -31,8 +31,11 @@ Take = Callable[[bytes], "asyncio.Future[None] | None"]
 class Answer(Protocol):
     """An upstream's response: its head at once, its body as it comes."""
 
-    status: int
-    headers: Headers
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Headers: ...
 
     async def pour(self, take: Take) -> None:
         """Give `take` each piece the moment that it comes, to the end. UpstreamError if cut."""
