@@ -12,8 +12,6 @@ from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
 from proxy.core import sse
-from proxy.core.headers import to_client
-from proxy.core.interaction import header
 from proxy.core.plainstream import PlainStream
 from proxy.engine.exchange import Flown
 from proxy.errors import UpstreamError
@@ -42,7 +40,7 @@ async def pass_on(
         except UpstreamError as error:
             error.cache_status = flown.cache_status.replace("; stored", "")
             raise
-        headers = CIMultiDict(to_client(head.headers))
+        headers = CIMultiDict(head.headers)
         headers["Cache-Status"] = flown.cache_status
         if flown.end_counts:
             # A client that knows the length would not wait for the end.
@@ -52,7 +50,7 @@ async def pass_on(
         writer = await answer.prepare(request)
         if writer is None:
             raise AssertionError("an answer is written once")
-        events = header(head.headers, "content-type").lower().startswith("text/event-stream")
+        events = headers.get("Content-Type", "").lower().startswith("text/event-stream")
         # With a length given, upstream's bytes are all that may be sent.
         if events and "Content-Length" not in answer.headers:
             plain = PlainStream() if is_chat(request) else None

@@ -8,6 +8,7 @@ import math
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
@@ -20,13 +21,14 @@ from proxy.engine.asking import Incoming
 from proxy.engine.flight import Answer, Take
 from proxy.errors import UpstreamError
 
-from .lean import Origin, Pool, query
+from .lean import Origin, Pool, head_of, query
 from .session import Session
 
 PLACEHOLDER_KEY = "promptdeck-placeholder-key"
 """What `promptdeck run` sets where a program has no key; never sent upstream."""
 
 _PREFIX = "/v1"
+_HEADS_KEPT = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +63,13 @@ class _Way:
     """Whether the lean client can go it."""
 
 
+class _Head(NamedTuple):
+    """What requests with the same headers have in common."""
+
+    data: bytes
+    read_timeout: float | None
+
+
 class Upstream:
     """`call` is what the engine asks with; `close` at the end."""
 
@@ -82,6 +91,7 @@ class Upstream:
         self._pool = Pool(connect_timeout)
         self._session = Session(connect_timeout)
         self._ways: dict[str, _Way] = {}
+        self._heads: dict[object, _Head] = {}
 
     async def close(self) -> None:
         self._pool.close()
@@ -110,17 +120,34 @@ class Upstream:
         request, route = incoming.request, incoming.route
         way = self._ways.get(base) or self._way(base)
         body = route.body if route else request.body
-        headers = self._headers(incoming)
-        seconds = self._timeout_for(incoming.headers)
-        target = request.target.removeprefix(_PREFIX)
         if way.plain and self.lean:
-            path, host = way.path + target.partition("#")[0], way.url.host_port_subcomponent or ""
-            asked = query(request.method, path, host, headers, body, seconds)
+            known = self._head(incoming, way, base)
+            asked = query(request.method, known.data, body, known.read_timeout)
             return self._pool.ask(way.origin, asked)
-        url = URL(base + target, encoded=True)
         return self._session.ask(
-            request.method, url, headers, body, read_timeout=seconds, proxy=way.proxy
+            request.method,
+            URL(base + request.target.removeprefix(_PREFIX), encoded=True),
+            self._headers(incoming),
+            body,
+            read_timeout=self._timeout_for(incoming.headers),
+            proxy=way.proxy,
         )
+
+    def _head(self, incoming: Incoming, way: _Way, base: str) -> "_Head":
+        """A client sends the same headers again and again, but for the length."""
+        request = incoming.request
+        varied = tuple([item for item in incoming.headers if item[0] != "Content-Length"])
+        key = request.method, request.target, varied, base, incoming.route and incoming.route.key
+        head = self._heads.get(key)
+        if head is None:
+            path = way.path + request.target.removeprefix(_PREFIX).partition("#")[0]
+            host = way.url.host_port_subcomponent or ""
+            data = head_of(request.method, path, host, self._headers(incoming))
+            head = _Head(data, self._timeout_for(incoming.headers))
+            if len(self._heads) >= _HEADS_KEPT:
+                self._heads.clear()
+            self._heads[key] = head
+        return head
 
     def _way(self, base: str) -> _Way:
         """Looked up once: environment and URL are the same for every call."""

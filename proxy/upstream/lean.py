@@ -50,18 +50,21 @@ class Query(NamedTuple):
     read_timeout: float | None
 
 
-def query(
-    method: str, path: str, host: str, headers: Headers, body: bytes, read_timeout: float | None
-) -> Query:
-    """ValueError where a name or a value would break out of its line."""
+def head_of(method: str, path: str, host: str, headers: Headers) -> bytes:
+    """A request's head up to its length. ValueError where something would break out of its line."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
     lines += [f"{name}: {value}" for name, value in headers]
-    if body or method not in _SAFE_METHODS:
-        lines.append(f"Content-Length: {len(body)}")
     if _FORBIDDEN_IN_LINE.search(method + path) or any(map(_FORBIDDEN.search, lines)):
         raise ValueError("a control character in the request's head: it would be another request")
-    head = "\r\n".join([*lines, "\r\n"])
-    return Query(method, head.encode("utf-8", "surrogateescape") + body, read_timeout)
+    return "\r\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
+
+
+def query(method: str, head: bytes, body: bytes, read_timeout: float | None) -> Query:
+    if body or method not in _SAFE_METHODS:
+        return Query(
+            method, b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body), read_timeout
+        )
+    return Query(method, head + b"\r\n", read_timeout)
 
 
 class Connection(asyncio.Protocol):
