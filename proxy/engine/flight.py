@@ -169,7 +169,7 @@ class Flight:
     def _came(self, data: bytes) -> "asyncio.Future[None] | None":
         self.last = self._clock()
         self._append(Chunk(round((self.last - self._started) * 1000), data))
-        return self._room() if self._ahead() > WINDOW else None
+        return self._room() if self._size > WINDOW and self._ahead() > WINDOW else None
 
     def _append(self, chunk: Chunk) -> None:
         self._chunks.append(chunk)
@@ -210,7 +210,7 @@ class Flight:
         """Past the size to keep, forget what every reader has had."""
         if self._size <= self._keep_bytes:
             return
-        needed = min((place.at for place in self._places), default=self._first)
+        needed = min([place.at for place in self._places], default=self._first)
         while self._first < needed:
             self._chunks.popleft()
             self._first += 1

@@ -67,7 +67,13 @@ def query(method: str, head: bytes, body: bytes, read_timeout: float | None) -> 
     return Query(method, head + b"\r\n", read_timeout)
 
 
-class Connection(asyncio.Protocol):
+# asyncio's own buffer of 256 KiB for each read comes from the kernel and goes back to it every
+# time, which takes several times as long as the read. One for all will do: a read is over
+# before the next begins.
+_received = memoryview(bytearray(256 * 1024))
+
+
+class Connection(asyncio.BufferedProtocol):
     """One connection, and the answer that is coming on it."""
 
     def __init__(self) -> None:
@@ -87,7 +93,7 @@ class Connection(asyncio.Protocol):
         self._odd = False
         """Whether more came than was asked for."""
         self._parser_paused = False
-        self._taking = False
+        self._taking = self._refilled = False
         self.idle_since = 0.0
 
     # One request
@@ -201,7 +207,14 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport  # type: ignore[assignment]  # a stream's transport
 
-    def data_received(self, data: bytes) -> None:
+    def get_buffer(self, sizehint: int) -> memoryview:
+        del sizehint
+        return _received
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._parse(bytes(_received[:nbytes]))
+
+    def _parse(self, data: bytes) -> None:
         if self._parser is None:
             # Nobody has asked: whatever it is, it must not answer the next request.
             self.abort()
@@ -251,14 +264,18 @@ class Connection(asyncio.Protocol):
     def _flow(self) -> None:
         """Hand on what has been parsed, unless that is what is going on already."""
         body = self._body
+        self._refilled = True
         if body is None or self._take is None or self._taking:
             return
         self._taking = True
         try:
-            while not self._full and (data := body.read_nowait()):
-                self._full = self._take(data)
-                if self._full:
-                    self._full.add_done_callback(self._go_on)
+            # Reading may make the parser go on where it had been stopped.
+            while self._refilled and not self._full:
+                self._refilled = False
+                data = body.read_nowait()
+                if data and (full := self._take(data)):
+                    self._full = full
+                    full.add_done_callback(self._go_on)
                     self._pause_transport()
         except ClientPayloadError as error:
             self._fail(error)
@@ -300,7 +317,7 @@ class Connection(asyncio.Protocol):
             return
         self._parser_paused = False
         if resume_parser:
-            self.data_received(b"")
+            self._parse(b"")
         self._resume_transport()
 
 
