@@ -52,7 +52,7 @@ imports upward and only `app` knows all the parts.
       listing       what recordings imply
       stored, deferred   answers kept for the client, answers fetched later
     config/       every setting, declared once
-    upstream      the aiohttp client
+    upstream/     the way to the provider: a lean client, and aiohttp's for the odd case
     server/       the aiohttp handlers
     imports/      other tools' recordings, and HAR
     relive        a recorded request asked again

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.core.interaction import Headers
-from proxy.engine.flight import WINDOW, Flight, Place
+from proxy.engine.flight import WINDOW, Flight, Place, Take
 from proxy.errors import UpstreamError
 
 
@@ -28,12 +28,13 @@ class Wire:
         for item in items:
             self.queue.put_nowait(item)
 
-    async def chunks(self) -> AsyncIterator[bytes]:
+    async def pour(self, take: Take) -> None:
         while (item := await self.queue.get()) is not None:
             if isinstance(item, Exception):
                 raise item
             self.taken += 1
-            yield item
+            if full := take(item):
+                await full
 
     @asynccontextmanager
     async def call(self) -> AsyncIterator["Wire"]:

@@ -55,8 +55,11 @@ def to_upstream(headers: Headers) -> Headers:
 
 def to_client(headers: Headers) -> Headers:
     """An upstream's headers as the client gets them."""
+    passed = tuple([item for item in headers if item[0].lower() not in HOP_BY_HOP])
+    if len(passed) == len(headers):
+        return headers
     dropped = _connection_bound(headers)
-    return tuple(item for item in headers if item[0].lower() not in dropped)
+    return tuple(item for item in passed if item[0].lower() not in dropped)
 
 
 def kept(headers: Headers) -> Headers:

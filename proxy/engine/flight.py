@@ -6,6 +6,9 @@ Tee, single-flight and recording are all just readers of the log. The pump
 stays at most a window ahead of its fastest reader (of its slowest, once the
 log no longer keeps what all have read), so a client that stops reading stops
 upstream and memory stays bounded.
+
+A reader that keeps up is not woken for each piece: it `follow`s, and the piece
+is written to it in the very call that appends it.
 """
 
 import asyncio
@@ -21,14 +24,34 @@ WINDOW = 256 * 1024
 """Bytes upstream may be ahead."""
 
 
+Take = Callable[[bytes], "asyncio.Future[None] | None"]
+"""Takes a piece. A future comes back where the next may only be read when it is done."""
+
+
 class Answer(Protocol):
     """An upstream's response: its head at once, its body as it comes."""
 
-    status: int
-    headers: Headers
+    @property
+    def status(self) -> int: ...
 
-    def chunks(self) -> AsyncIterator[bytes]:
-        """The body in pieces as they arrive. UpstreamError if it is cut."""
+    @property
+    def headers(self) -> Headers: ...
+
+    async def pour(self, take: Take) -> None:
+        """Give `take` each piece the moment that it comes, to the end. UpstreamError if cut."""
+
+
+class Follower(Protocol):
+    """A reader that is written to."""
+
+    def write(self, data: bytes) -> bool:
+        """Take a piece that is not empty; whether there is room for another."""
+
+    async def drain(self) -> None:
+        """Wait until there is room."""
+
+    def company(self) -> None:
+        """Upstream has been silent for a while."""
 
 
 class Head(NamedTuple):
@@ -44,9 +67,12 @@ class Chunk(NamedTuple):
 class Place:
     """How far one reader has come."""
 
-    __slots__ = ("at", "had")
+    __slots__ = ("at", "follower", "had", "waiter")
 
     def __init__(self) -> None:
+        self.follower: Follower | None = None
+        """Set while it has all that has come and wants the next at once."""
+        self.waiter: asyncio.Future[bool] | None = None
         self.at = 0
         """Index of the next chunk, counted from the log's start."""
         self.had = 0
@@ -64,14 +90,17 @@ class Flight:
         self._outlives_readers = outlives_readers
         loop = asyncio.get_running_loop()
         self._clock = loop.time
-        self._head: asyncio.Future[Head] = loop.create_future()
+        self._started = loop.time()
+        self.last = self._started
+        """When the latest piece came, by the loop's clock."""
+        self._head: Head | None = None
         self._chunks: deque[Chunk] = deque()
         self._first = 0
         self._size = 0
         self._ended = False
         self._error: UpstreamError | None = None
         self._places: set[Place] = set()
-        self._readable: set[asyncio.Future[None]] = set()
+        self._readable: set[asyncio.Future[bool]] = set()
         self._writable: asyncio.Future[None] | None = None
         self.task: asyncio.Task[None] | None = None
         """Pumps; cancelled when the last reader leaves a flight that does not outlive them."""
@@ -93,7 +122,7 @@ class Flight:
     @property
     def refused(self) -> bool:
         """Whether upstream answered with an error."""
-        return self._head.done() and not self.failed and self._head.result().status >= 400
+        return self._head is not None and not self.failed and self._head.status >= 400
 
     @property
     def ended_well(self) -> bool:
@@ -105,7 +134,11 @@ class Flight:
 
     async def head(self) -> Head:
         """Status and headers. UpstreamError if there was no answer."""
-        return await asyncio.shield(self._head)
+        while self._head is None:
+            if self._ended:
+                raise self._error or UpstreamError("upstream gave no answer")
+            await self._news()
+        return self._head
 
     # The upstream's side
 
@@ -118,14 +151,12 @@ class Flight:
 
         `before_end` is awaited when all has come, before the readers are told so.
         """
-        started = self._clock()
+        self._started = self._clock()
         try:
             async with call as answer:
-                self._head.set_result(Head(answer.status, answer.headers))
-                async for data in answer.chunks():
-                    self._append(Chunk(round((self._clock() - started) * 1000), data))
-                    while self._ahead() > WINDOW:
-                        await self._room()
+                self._head = Head(answer.status, answer.headers)
+                self._wake()
+                await answer.pour(self._came)
             if before_end:
                 await before_end()
         except UpstreamError as error:
@@ -135,34 +166,51 @@ class Flight:
             raise
         self.end()
 
+    def _came(self, data: bytes) -> "asyncio.Future[None] | None":
+        self.last = self._clock()
+        self._append(Chunk(round((self.last - self._started) * 1000), data))
+        return self._room() if self._size > WINDOW and self._ahead() > WINDOW else None
+
     def _append(self, chunk: Chunk) -> None:
         self._chunks.append(chunk)
         self._size += len(chunk.data)
+        for place in self._places:
+            if place.follower:
+                self._give(place, place.follower)
         self._trim()
-        self._wake()
+        if self._readable:
+            self._wake()
+
+    def _give(self, place: Place, follower: Follower) -> None:
+        """Write what has come to one who keeps up; one who no longer does is woken to wait."""
+        try:
+            room = follower.write(self._taken(place))
+        except Exception as error:  # noqa: BLE001  it is the reader's trouble, not upstream's
+            _stop_following(place, error)
+        else:
+            if not room:
+                _stop_following(place)
 
     def end(self, error: UpstreamError | None = None) -> None:
         """Nothing more will come. Only the first call counts."""
         if self._ended:
             return
         self._ended, self._error = True, error
-        if not self._head.done():
-            self._head.set_exception(error or UpstreamError("upstream gave no answer"))
-            # Whoever still waits gets it; where all have left, nobody need hear of it.
-            self._head.exception()
         self._wake()
+        for place in self._places:
+            _stop_following(place)
 
     def _wake(self) -> None:
         for waiter in self._readable:
             if not waiter.done():
-                waiter.set_result(None)
+                waiter.set_result(False)
         self._readable.clear()
 
     def _trim(self) -> None:
         """Past the size to keep, forget what every reader has had."""
         if self._size <= self._keep_bytes:
             return
-        needed = min((place.at for place in self._places), default=self._first)
+        needed = min([place.at for place in self._places], default=self._first)
         while self._first < needed:
             self._chunks.popleft()
             self._first += 1
@@ -174,13 +222,16 @@ class Flight:
             return 0
         return self._size - (max(had) if self.whole else min(had))
 
-    async def _room(self) -> None:
-        self._writable = asyncio.get_running_loop().create_future()
-        await self._writable
+    def _room(self) -> "asyncio.Future[None]":
+        if self._writable is None:
+            self._writable = asyncio.get_running_loop().create_future()
+        return self._writable
 
     def _moved(self) -> None:
-        if self._writable and not self._writable.done():
-            self._writable.set_result(None)
+        if self._writable and self._ahead() <= WINDOW:
+            if not self._writable.done():
+                self._writable.set_result(None)
+            self._writable = None
         self._trim()
 
     # The readers' side
@@ -197,14 +248,12 @@ class Flight:
         After `idle` seconds without news it yields nothing, `b""`, for the reader to keep its
         client company.
         """
-        silence = _Silence(idle) if idle else None
+        silence = _Silence(self, idle) if idle else None
         try:
             while True:
-                if data := self._take(place):
+                if data := self.take(place):
                     yield data
-                elif self._ended:
-                    if self._error:
-                        raise self._error
+                elif self._over():
                     return
                 elif await self._news(silence):
                     yield b""
@@ -212,19 +261,65 @@ class Flight:
             if silence:
                 silence.end()
 
-    async def _news(self, silence: "_Silence | None") -> bool:
-        """Wait for a change; whether silence was all that came."""
-        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._readable.add(waiter)
-        try:
-            if silence:
-                return await silence.wait(waiter)
-            await waiter
-        finally:
-            self._readable.discard(waiter)
-        return False
+    async def follow(self, place: Place, follower: Follower, idle: float | None = None) -> None:
+        """Write to a reader up to the end. UpstreamError where upstream was cut.
 
-    def _take(self, place: Place) -> bytes:
+        After each `idle` seconds without news it is told to keep its client company.
+        """
+        silence = _Silence(self, idle) if idle else None
+        try:
+            while True:
+                if data := self.take(place):
+                    if not follower.write(data):
+                        await follower.drain()
+                elif self._over():
+                    return
+                elif await self._news(silence, place, follower):
+                    follower.company()
+                else:
+                    await follower.drain()
+        finally:
+            if silence:
+                silence.end()
+
+    def _over(self) -> bool:
+        """Whether nothing more will come. UpstreamError if more should have come."""
+        if self._error:
+            raise self._error
+        return self._ended
+
+    async def _news(
+        self,
+        silence: "_Silence | None" = None,
+        place: Place | None = None,
+        follower: Follower | None = None,
+    ) -> bool:
+        """Wait for a change; whether silence was all that came.
+
+        A follower that is given as well gets pieces meanwhile: they are no news then.
+        """
+        waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
+        if silence:
+            silence.waiter = waiter
+        if place:
+            place.follower, place.waiter = follower, waiter
+        else:
+            self._readable.add(waiter)
+        try:
+            return await waiter
+        finally:
+            if place:
+                place.follower = None
+            self._readable.discard(waiter)
+
+    def take(self, place: Place) -> bytes:
+        """All that has come and has not been had, maybe nothing."""
+        data = self._taken(place)
+        if data:
+            self._moved()
+        return data
+
+    def _taken(self, place: Place) -> bytes:
         start = place.at - self._first
         pending = len(self._chunks) - start
         if pending == 0:
@@ -238,7 +333,6 @@ class Flight:
         )
         place.at += pending
         place.had += len(data)
-        self._moved()
         return data
 
     def leave(self, place: Place) -> None:
@@ -250,31 +344,36 @@ class Flight:
             self.task.cancel()
 
 
+def _stop_following(place: Place, error: Exception | None = None) -> None:
+    place.follower = None
+    if place.waiter is None or place.waiter.done():
+        return
+    if error:
+        place.waiter.set_exception(error)
+    else:
+        place.waiter.set_result(False)
+
+
 class _Silence:
     """A timer that many waits share: starting one per chunk would cost more than the chunk."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, flight: Flight, seconds: float) -> None:
+        self.waiter: asyncio.Future[bool] | None = None
+        self._flight = flight
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
         self._since = self._loop.time()
-        self._broken = False
-        self._waiter: asyncio.Future[None] | None = None
         self._timer = self._loop.call_later(seconds, self._tick)
 
-    async def wait(self, waiter: asyncio.Future[None]) -> bool:
-        """Wait for `waiter`; whether the time ran out instead."""
-        self._since = self._loop.time()
-        self._waiter, self._broken = waiter, False
-        await waiter
-        return self._broken
-
     def _tick(self) -> None:
-        left = self._since + self._seconds - self._loop.time()
-        if left <= 0 and self._waiter and not self._waiter.done():
-            self._broken = True
-            self._waiter.set_result(None)
+        now = self._loop.time()
+        left = max(self._since, self._flight.last) + self._seconds - now
+        if left <= 0:
             left = self._seconds
-        self._timer = self._loop.call_later(left if left > 0 else self._seconds, self._tick)
+            if self.waiter and not self.waiter.done():
+                self._since = now
+                self.waiter.set_result(True)
+        self._timer = self._loop.call_later(left, self._tick)
 
     def end(self) -> None:
         self._timer.cancel()

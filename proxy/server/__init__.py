@@ -3,7 +3,8 @@
 __init__   the routes, and the handlers of /v1/ and /_deck/
 stored     the handlers of stored and deferred completions
 reading    a client's request, as the engine takes it
-writing    answers: whole, at their recorded pace, or as they come
+writing    answers from recordings: whole, or at their recorded pace
+passing    answers from upstream, as they come
 fastpath   requests whose bytes were seen before
 ready      their answers, ready to be sent again
 errors     the one place where an error becomes JSON
@@ -28,10 +29,11 @@ from proxy.stores.slips import Slips
 
 from . import errors, stored
 from .faulty import Faults, plan_of
+from .passing import pass_on
 from .reading import incoming_of
 from .sessions import Sessions
 from .sessions import add_routes as add_session_routes
-from .writing import Pace, json_response, pass_on, serve
+from .writing import Pace, json_response, serve
 
 
 class Decks(Protocol):

@@ -1,0 +1,81 @@
+"""Every other case of a call: through a proxy, or with a URL that holds credentials.
+
+aiohttp's own client session, with all that it does by itself switched off.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import aiohttp
+from multidict import CIMultiDict
+from yarl import URL
+
+from proxy.core.interaction import Headers
+from proxy.engine.flight import Take
+
+
+class Answer:
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.status = response.status
+        self.headers: Headers = tuple(response.headers.items())
+        self._content = response.content
+
+    async def pour(self, take: Take) -> None:
+        """Give `take` the body as it comes. TimeoutError, OSError, aiohttp.ClientError."""
+        async for data in self._content.iter_any():
+            if full := take(data):
+                await full
+
+
+class Session:
+    """A client that is made at the first call."""
+
+    def __init__(self, connect_timeout: float | None) -> None:
+        self._connect_timeout = connect_timeout
+        self._client: aiohttp.ClientSession | None = None
+
+    async def close(self) -> None:
+        if self._client:
+            await self._client.close()
+
+    @asynccontextmanager
+    async def ask(
+        self,
+        method: str,
+        url: URL,
+        headers: Headers,
+        body: bytes,
+        *,
+        read_timeout: float | None,
+        proxy: str | None,
+    ) -> AsyncIterator[Answer]:
+        """The answer, from its head on. TimeoutError, OSError, aiohttp.ClientError."""
+        response = await self._made().request(
+            method,
+            url,
+            data=body or None,
+            headers=CIMultiDict(headers),
+            timeout=aiohttp.ClientTimeout(
+                total=None, sock_connect=self._connect_timeout, sock_read=read_timeout
+            ),
+            proxy=proxy,
+            allow_redirects=False,
+        )
+        try:
+            yield Answer(response)
+        finally:
+            # Closing gives an exhausted connection back to the pool and drops any other.
+            if response.content.at_eof():
+                response.release()
+            else:
+                response.close()
+
+    def _made(self) -> aiohttp.ClientSession:
+        if self._client is None:
+            self._client = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=0),
+                auto_decompress=False,
+                cookie_jar=aiohttp.DummyCookieJar(),
+                skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
+            )
+        return self._client
