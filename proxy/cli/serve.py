@@ -11,6 +11,7 @@ from proxy.core.policy import Mode
 
 from . import options
 from .loop import run
+from .quick import importing
 
 
 @click.command("serve")
@@ -34,7 +35,8 @@ def command(**flags: Any) -> None:
 
 
 async def _serve(config: Config) -> None:
-    from proxy.app import serving
+    with importing():
+        from proxy.app import serving
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
