@@ -15,7 +15,6 @@ from .schema import MOST, Absent, Problem, Problems, Secret, nearest
 from .schema_compound import Unknown
 
 
-
 class Violation(NamedTuple):
     """One thing that is not as it should be."""
 
