@@ -11,9 +11,9 @@ import logging
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -37,8 +37,7 @@ from .upstream import Upstream
 log = logging.getLogger("promptdeck")
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(NamedTuple):
     """What a server has done so far."""
 
     hits: int
@@ -59,8 +58,7 @@ class Counts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(NamedTuple):
     """A running server."""
 
     host: str
@@ -151,7 +149,7 @@ async def serving(config: Config) -> AsyncIterator[Serving]:
             faults=Faults(),
             providers={**PROVIDERS, **{item.name: item.url for item in config.upstream.providers}},
             keeps=keeps,
-            describe=lambda: {"mode": str(config.mode), **asdict(counts())},
+            describe=lambda: {"mode": str(config.mode), **counts()._asdict()},
         )
         port = await _listen(edge, config, parts)
         yield Serving(config.server.host, port, counts, deck.report)
