@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from proxy.config import Config
+from proxy.core import shapes
 from proxy.core.policy import Mode
 
 from . import options
@@ -45,10 +46,18 @@ async def _serve(config: Config) -> None:
     async with serving(config) as server:
         click.echo(f"base_url {server.base_url}")
         click.echo(describe(config))
+        _load_ahead()
         await stop.wait()
         # A second Ctrl-C does not wait.
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def _load_ahead() -> None:
+    """Load now what the first request needs: whether it comes later or waits, it loses nothing."""
+    with importing():
+        import proxy.core.contract  # noqa: F401
+    shapes.hit("")
 
 
 def describe(config: Config) -> str:
