@@ -12,9 +12,9 @@ import os
 import tempfile
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -41,8 +41,7 @@ from .upstream import Upstream
 log = logging.getLogger("promptdeck")
 
 
-@dataclass(frozen=True, slots=True)
-class Counts:
+class Counts(NamedTuple):
     """What a server has done so far."""
 
     hits: int
@@ -63,8 +62,7 @@ class Counts:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Serving:
+class Serving(NamedTuple):
     """A running server."""
 
     host: str
@@ -164,7 +162,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             faults=Faults(),
             providers={**PROVIDERS, **{item.name: item.url for item in config.upstream.providers}},
             keeps=keeps,
-            describe=lambda: {"mode": str(config.mode), **asdict(counts()), **worker},
+            describe=lambda: {"mode": str(config.mode), **counts()._asdict(), **worker},
             alone=workers == 1,
         )
         port = await _listen(edge, config, parts, fast=fast)

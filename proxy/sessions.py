@@ -123,16 +123,14 @@ class Sessions:
                 "this server replays and has no way upstream; start it in another mode to record",
                 param="mode",
             )
-        return replace(
-            config,
+        return config._replace(
             mode=mode,
-            cassette=replace(config.cassette, name=read.get("cassette") or DEFAULT_CASSETTE),
-            replay=replace(
-                config.replay, after_last=read.get("after_last", config.replay.after_last)
+            cassette=config.cassette._replace(name=read.get("cassette") or DEFAULT_CASSETTE),
+            replay=config.replay._replace(
+                after_last=read.get("after_last", config.replay.after_last)
             ),
-            record=replace(config.record, draws=read.get("draws", config.record.draws)),
-            match=replace(
-                config.match,
+            record=config.record._replace(draws=read.get("draws", config.record.draws)),
+            match=config.match._replace(
                 ignore=(*config.match.ignore, *read.get("ignore", ())),
                 replace=(*config.match.replace, *read.get("replace", ())),
             ),

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from proxy.core.fingerprint import order
 from proxy.core.interaction import Variant
 from proxy.errors import CassetteError
+from proxy.stores import cassette_file
 from proxy.stores.cassette_file import digest, names, path_of, read, save, signature
 from proxy.stores.cassette_verify import verify
 from proxy.stores.cassette_yaml import HEADER, dump
@@ -494,3 +495,16 @@ def test_a_file_that_grows_and_shrinks_stays_readable(tmp_path_factory, name, va
         one = rng.choice([ODD[name], conversation(rng.randrange(3))])
         save(path, [new(one, replace=rng.random() < 0.4)])
     assert ids(path) == sorted(set(ids(path)), key=order)
+
+
+@pytest.mark.parametrize("size", [0, 1, cassette_file._BLOCK, 2 * cassette_file._BLOCK + 1])
+def test_a_digest_read_in_blocks_is_that_of_the_whole(size, tmp_path):
+    path = tmp_path / "x.yaml"
+    path.write_bytes(bytes(range(251)) * (size // 251 + 1))
+    os.truncate(path, size)
+    assert cassette_file.digest_of(path) == digest(path.read_bytes())
+
+
+def test_a_digest_of_what_cannot_be_read_says_so(tmp_path):
+    with pytest.raises(CassetteError, match="cannot be read"):
+        cassette_file.digest_of(tmp_path)

@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping
-from dataclasses import FrozenInstanceError
 from operator import attrgetter
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -202,7 +201,7 @@ def test_a_config_without_arguments_has_the_defaults() -> None:
 
 
 def test_a_config_cannot_be_changed() -> None:
-    with pytest.raises(FrozenInstanceError):
+    with pytest.raises(AttributeError):
         Config().server.port = 1  # type: ignore[misc]
 
 

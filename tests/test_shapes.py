@@ -1,6 +1,7 @@
 """Each kind of secret is found where it stands, and nothing that only looks like one."""
 
 import base64
+import re
 
 import pytest
 from hypothesis import given
@@ -32,6 +33,45 @@ def test_every_pattern_has_a_sample():
 @pytest.mark.parametrize("text", LOOKALIKES)
 def test_what_only_looks_like_a_secret_is_none(text):
     assert not shapes.find(text, 0, len(text))
+
+
+PIECES = st.sampled_from(
+    [
+        *(part for way in shapes._ways() for part in (way.head, way.head[1:], way.head * 2)),
+        *(token for _, token in TOKENS),
+        *(before + secret + after for _, before, secret, after in SAMPLES),
+        *r"\ \n \r \b \f \u00ac \u000a %ac %3D [0m ;1m r d x c 7 - _ . t e".split(),
+        " ",
+    ]
+)
+
+
+def each_by_itself(text):
+    """What the expressions find where each head has one of its own and all are always compiled."""
+    groups = {}
+    for way in shapes._ways():
+        edge = rf"(?<={shapes._EDGE}.{{{way.before}}})" if way.before else ""
+        pattern = shapes._behind(way.head) + edge + way.tail
+        groups.setdefault(way.head[-1], []).append((pattern, way))
+    found = []
+    for anchor, ways in groups.items():
+        together = re.escape(anchor) + f"(?:{'|'.join(pattern for pattern, _ in ways)})"
+        for match in re.compile(together, re.ASCII).finditer(text):
+            way = ways[match.lastindex - 1][1]
+            span = shapes.Span(
+                match.start(match.lastindex) - way.before, match.end(match.lastindex), way.name
+            )
+            found.append((not way.before, span))
+    return [span for _, span in sorted(found)]
+
+
+@given(st.lists(PIECES, max_size=8).map("".join))
+def test_a_shared_edge_and_a_glance_find_the_same_as_each_head_by_itself(text):
+    for search in shapes._searches():
+        search._pattern = None  # as at a start
+    found = shapes.find(text, 0, len(text))
+    assert found == each_by_itself(text)
+    assert shapes.hit(text) == bool(found)
 
 
 @given(st.binary(max_size=3000))

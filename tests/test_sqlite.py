@@ -2,9 +2,11 @@
 
 import asyncio
 import contextlib
+import gc
 import random
 import signal
 import sqlite3
+import weakref
 from contextlib import closing
 
 import pytest
@@ -566,3 +568,23 @@ async def test_of_a_file_the_last_states_are_kept_and_of_a_lost_file_none(databa
     cache = await database.cache_tape()
     await database.index("again", str(file), [])
     assert database.has_tape(cache.tapes[0])
+
+
+async def test_what_a_job_brought_is_let_go_when_it_is_done(tmp_path):
+    class Cargo:
+        pass
+
+    def job_with(cargo):
+        async def job(db):
+            return cargo is not None
+
+        return job
+
+    cargo = Cargo()
+    gone = weakref.ref(cargo)
+    async with opened(tmp_path / "store.db") as database:
+        assert await database.submit(job_with(cargo))
+        del cargo
+        await asyncio.sleep(0)
+        gc.collect()
+        assert gone() is None

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from .quick import importing
+
 
 class LazyGroup(click.Group):
     """`lazy` maps a command's name to `module:attribute` below `proxy.cli`, and its short help."""
@@ -23,7 +25,8 @@ class LazyGroup(click.Group):
         if cmd_name not in self._lazy:
             return None
         module, _, attribute = self._lazy[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(f"proxy.cli.{module}"), attribute)
+        with importing():
+            command: click.Command = getattr(import_module(f"proxy.cli.{module}"), attribute)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -5,7 +5,6 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -52,7 +51,7 @@ def command(argv: Sequence[str], fail_on: str, **flags: Any) -> None:
     loaded = options.loaded(dict(flags))
     config = loaded.config
     if flags["port"] is None:
-        config = replace(config, server=replace(config.server, port=0))
+        config = config._replace(server=config.server._replace(port=0))
     quiet = loaded.sources["log.level"] == "default"
     options.log_to_stderr("warning" if quiet else config.log.level)
     sys.exit(run(_run(argv, config, _failures(fail_on))))

@@ -10,10 +10,12 @@ from typing import Any
 import click
 
 from proxy.config import Config
+from proxy.core import shapes
 from proxy.core.policy import Mode
 
 from . import options
 from .loop import run
+from .quick import importing
 
 _LOOK_EVERY = 1.0
 """Seconds between a worker's looks whether its parent lives."""
@@ -61,7 +63,8 @@ def command(workers: int, **flags: Any) -> None:
 async def _serve(
     config: Config, *, workers: int = 1, parent: int = 0, announcing: bool = True
 ) -> None:
-    from proxy.app import serving
+    with importing():
+        from proxy.app import serving
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -71,6 +74,7 @@ async def _serve(
         if announcing:
             click.echo(f"base_url {server.base_url}")
             click.echo(describe(config))
+        _load_ahead()
         await (_stopped_or_orphaned(stop, parent) if parent else stop.wait())
         # A second Ctrl-C does not wait.
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -83,6 +87,13 @@ async def _stopped_or_orphaned(stop: asyncio.Event, parent: int) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _LOOK_EVERY)
             return
+
+
+def _load_ahead() -> None:
+    """Load now what the first request needs: whether it comes later or waits, it loses nothing."""
+    with importing():
+        import proxy.core.contract  # noqa: F401
+    shapes.hit("")
 
 
 def describe(config: Config) -> str:

@@ -9,7 +9,6 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 
 import click
 
@@ -42,7 +41,7 @@ def supervise(config: Config, count: int, work: Work) -> int:
     """
     with _reserved(config.server.host, config.server.port) as reserved:
         port = reserved.getsockname()[1]
-        config = replace(config, server=replace(config.server, port=port))
+        config = config._replace(server=config.server._replace(port=port))
         workers = {_fork(work, config, announcing=number == 0) for number in range(count)}
         stopping: list[int] = []
 

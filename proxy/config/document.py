@@ -6,7 +6,6 @@ lines, keep every scalar as text, and still show a key that stands twice.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from typing import Any, NamedTuple
 
 from .kinds import NOTHING, found
@@ -70,7 +69,7 @@ class Document:
             for inner, key, value in self._pairs(node, path):
                 yield from self._setting(inner, key, value)
         elif not self._is_nothing(node):
-            keys = ", ".join(item.name for item in fields(SECTIONS[path]))
+            keys = ", ".join(SECTIONS[path]._fields)
             self._note(node, f"{path}: expected settings below it ({keys}), found {_found(node)}")
 
     def _setting(self, path: str, key: Any, node: Any) -> Iterator[Given]:

@@ -6,7 +6,6 @@ Knows one value at a time; where it came from and what it is for is known elsewh
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -20,8 +19,7 @@ T = TypeVar("T")
 Option = TypeVar("Option", bound=str)
 
 
-@dataclass(frozen=True)
-class Kind(Generic[T]):
+class Kind(NamedTuple, Generic[T]):
     """`read` raises ValueError: with words where it knows better than `expects`, else without."""
 
     expects: str

@@ -83,7 +83,7 @@ _ARGUMENTS = (("function", "arguments"), ("custom", "input"), ("function_call", 
 # A word with the space before it, as models speak; two characters of a script that has no
 # spaces, with the marks and stops after them; JSON is cut behind its quotes.
 _CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
-_WORD = re.compile(rf'\s*(?:[{_CJK}]{{1,2}}[^\w\s]*|[^\s"{_CJK}]+"?|")|\s+')
+_WORD = rf'\s*(?:[{_CJK}]{{1,2}}[^\w\s]*|[^\s"{_CJK}]+"?|")|\s+'
 
 
 def cut(completion: Object, include_usage: bool) -> list[bytes]:
@@ -135,7 +135,7 @@ def _cut_message(message: Object, logprobs: JSON) -> Iterator[Object]:
 
 
 def _words(text: str) -> list[str]:
-    return _WORD.findall(text)
+    return re.findall(_WORD, text)  # compiled by the first call, not by each start
 
 
 def _cut_content(text: str, logprobs: JSON) -> Iterator[Object]:

@@ -11,7 +11,6 @@ as objects a list of such. Every error names the place.
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, fields
 from typing import Any, NamedTuple, NoReturn
 
 from .units import parse_duration
@@ -20,8 +19,7 @@ HEADER = "X-Promptdeck-Fault"
 EVER = "ever"
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(NamedTuple):
     """Durations in seconds; counts of frames, of which an answer that is no stream has one."""
 
     latency: float = 0.0
@@ -60,8 +58,7 @@ class Fault:
         return self.reset or any(number is not None for number in numbers)
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(NamedTuple):
     """What a session's answers suffer; with no faults they are only watched."""
 
     faults: tuple[Fault, ...]
@@ -225,9 +222,9 @@ def _empty(place: str) -> NoReturn:
 def format_fault(fault: Fault) -> str:
     """As a header's text that reads back to the same fault."""
     given = {
-        item.name.replace("_", "-"): getattr(fault, item.name)
-        for item in fields(fault)
-        if getattr(fault, item.name) != item.default
+        name.replace("_", "-"): value
+        for name, value in fault._asdict().items()
+        if value != fault._field_defaults[name]
     }
     return "; ".join(_written(name, value) for name, value in given.items())
 

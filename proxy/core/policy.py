@@ -6,8 +6,8 @@ or forbid going upstream; it can never make replay use the network.
 """
 
 import re
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class Mode(StrEnum):
@@ -79,8 +79,7 @@ def modes_table() -> str:
 _ELEMENT = re.compile(r"""(?:[^,"]|"(?:[^"\\]|\\.)*+(?:"|$))+""")
 
 
-@dataclass(frozen=True, slots=True)
-class CacheControl:
+class CacheControl(NamedTuple):
     """The request directives that a cache in front of a model can honour."""
 
     no_cache: bool = False

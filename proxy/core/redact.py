@@ -55,8 +55,7 @@ class Shape(NamedTuple):
         return cls(name, compiled)
 
 
-@dataclass(frozen=True, slots=True)
-class Redactor:
+class Redactor(NamedTuple):
     """Puts `[redacted:NAME]` in the place of each secret and counts them by name.
 
     `extra` are secrets known literally, such as the key a client sent; those

@@ -7,9 +7,10 @@ JSON text, where a letter before a token may belong to an escape such as \\n.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import groupby
+from itertools import groupby, starmap
+from math import inf
 from typing import NamedTuple
 
 import xxhash
@@ -171,7 +172,7 @@ class _Way(NamedTuple):
 
     name: str
     head: str
-    pattern: str
+    tail: str
     """What follows the head's last character, with one group."""
     before: int
     """How much of the secret stands before the group."""
@@ -184,36 +185,59 @@ def _behind(*texts: str) -> str:
 def _ways() -> Iterator[_Way]:
     for name, heads, tail in _TOKENS:
         for head in heads:
-            edge = f"(?<={_EDGE}.{{{len(head)}}})"
-            yield _Way(name, head, f"{_behind(head)}{edge}({tail})", before=len(head))
+            yield _Way(name, head, f"({tail})", before=len(head))
     for name, heads, tail in _PLACES:
         for head in heads:
-            yield _Way(name, head, _behind(head) + tail, before=0)
+            yield _Way(name, head, tail, before=0)
 
 
-class _Search(NamedTuple):
-    """All ways whose heads end in the same character; each has a group of the pattern."""
+class _Search:
+    """All ways whose heads end in the same character; each has a group of the pattern.
 
-    pattern: re.Pattern[str]
-    ways: tuple[_Way, ...]
+    The expression is compiled when a text first has one of the heads: all of them would
+    take the first request 25 ms, which a request without heads does not have to wait for.
+    """
+
+    def __init__(self, anchor: str, ways: Iterable[_Way]) -> None:
+        # Where two of them could match, as in `gsk_`, the edge of the other fails.
+        self.ways = sorted(ways, key=_tokens_by_length)
+        # `re` skips to a literal character at memory speed. Nearly all places where it stands
+        # are then ruled out by a glance at what is before it.
+        ends = sorted({way.head[-5:] for way in self.ways}, key=len)
+        glance = "|".join(_behind(*same_width) for _, same_width in groupby(ends, len))
+        self._glance = f"{re.escape(anchor)}(?:{glance})"
+        self._may_be = re.compile(self._glance).search
+        self._pattern: re.Pattern[str] | None = None
+
+    def pattern(self, text: str, begin: int, end: int) -> re.Pattern[str] | None:
+        """None if the text has none of the heads."""
+        if self._pattern is None and self._may_be(text, begin, end):
+            self._pattern = self._compiled()
+        return self._pattern
+
+    def _compiled(self) -> re.Pattern[str]:
+        patterns = [
+            _edged(length, "|".join(_behind(way.head) + way.tail for way in ways))
+            for length, ways in groupby(self.ways, lambda way: way.before)
+        ]
+        return re.compile(f"{self._glance}(?:{'|'.join(patterns)})", re.ASCII)
 
 
-def _search(anchor: str, ways: tuple[_Way, ...]) -> _Search:
-    # `re` skips to a literal character at memory speed. Nearly all places where it stands
-    # are then ruled out by a glance at what is before it.
-    ends = sorted({way.head[-5:] for way in ways}, key=len)
-    glance = "|".join(_behind(*same_width) for _, same_width in groupby(ends, len))
-    patterns = "|".join(way.pattern for way in ways)
-    return _Search(re.compile(f"{re.escape(anchor)}(?:{glance})(?:{patterns})", re.ASCII), ways)
+def _tokens_by_length(way: _Way) -> float:
+    return way.before or inf
+
+
+def _edged(length: int, pattern: str) -> str:
+    """The edge once for all heads of a length: it is the most of what there is to compile."""
+    return f"(?<={_EDGE}.{{{length}}})(?:{pattern})" if length else pattern
 
 
 @cache
 def _searches() -> tuple[_Search, ...]:
-    """Compiled when first needed: it takes 20 ms, which a start does not have to wait for."""
     anchors: dict[str, list[_Way]] = defaultdict(list)
     for way in _ways():
         anchors[way.head[-1]].append(way)
-    return tuple(_search(anchor, tuple(ways)) for anchor, ways in anchors.items())
+    return tuple(starmap(_Search, anchors.items()))
 
 
 class Span(NamedTuple):
@@ -224,16 +248,18 @@ class Span(NamedTuple):
 
 def hit(text: str) -> bool:
     """Whether `find` would find anything; 60 kB of an agent's JSON take some 0.2 ms."""
-    return any(search.pattern.search(text) for search in _searches())
+    found = (search.pattern(text, 0, len(text)) for search in _searches())
+    return any(pattern.search(text) for pattern in found if pattern)
 
 
 def find(text: str, begin: int, end: int) -> list[Span]:
     """Secrets in `text[begin:end]`, tokens before places; one may lie within another."""
     found = []
-    for pattern, ways in _searches():
-        for match in pattern.finditer(text, begin, end):
+    for search in _searches():
+        pattern = search.pattern(text, begin, end)
+        for match in pattern.finditer(text, begin, end) if pattern else ():
             group = match.lastindex or 0
-            name, _, _, before = ways[group - 1]
+            name, _, _, before = search.ways[group - 1]
             span = Span(match.start(group) - before, match.end(group), name)
             found.append((not before, span))
     return [span for _, span in sorted(found)]

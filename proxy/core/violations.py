@@ -13,7 +13,6 @@ from .jsontext import JSON, compact
 from .rules import child_path
 from .schema import MOST, Absent, Problem, Problems, Secret, nearest
 from .schema_compound import Unknown
-from .wording import cut, quoted
 
 
 class Violation(NamedTuple):
@@ -88,6 +87,8 @@ def _shown(value: JSON) -> str:
 
 
 def _listed(parts: list[str], count: int) -> str:
+    from .wording import cut  # with difflib 7 ms, and only where something is wrong
+
     return cut(", ".join([*parts, "…"] if count > len(parts) else parts), _LONGEST)
 
 
@@ -98,6 +99,8 @@ def _part(value: JSON) -> str:
 
 
 def _scalar(value: JSON) -> str:
+    from .wording import cut, quoted
+
     if isinstance(value, str):
         # What JSON's parser never lets through, such as half a surrogate pair, must not raise here.
         value = cut(value, _LONGEST).encode(errors="replace").decode()

@@ -59,8 +59,7 @@ class Stats:
     upstream_calls: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     mode: Mode
     rules: Rules
     redactor: Redactor

@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from proxy.core import sse
@@ -36,8 +35,7 @@ class Take(NamedTuple):
     """Values of the request's credential headers."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recorder:
+class Recorder(NamedTuple):
     redactor: Redactor
     errors: bool
     """Whether error answers are kept as facts."""

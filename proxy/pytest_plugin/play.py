@@ -2,7 +2,7 @@
 
 import logging
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,8 +69,8 @@ class Run:
 
         if folder not in self._servers:
             config = self._config = self._config or self._load()
-            cassette = replace(config.cassette, dir=folder)
-            self._servers[folder] = Server(replace(config, cassette=cassette))
+            cassette = config.cassette._replace(dir=folder)
+            self._servers[folder] = Server(config._replace(cassette=cassette))
         return self._servers[folder]
 
     def _load(self) -> "Config":

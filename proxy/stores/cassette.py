@@ -5,6 +5,7 @@ under way go into the file together.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from .cassette_file import (
     Signature,
     contents,
     digest,
+    digest_of,
     in_recorded_order,
     names,
     parsed,
@@ -30,6 +32,8 @@ from .cassette_file import (
 from .sqlite import Database, Tape
 
 _INDEX_VERSION = 1
+_EMPTY = digest(b"")
+_LARGE = 1024 * 1024
 
 
 class Canon(NamedTuple):
@@ -81,10 +85,13 @@ class Cassette:
         seen = signature(self.path)
         if seen == self._seen and all(map(self._database.has_tape, self.tapes)):
             return False
-        data = await asyncio.to_thread(contents, self.path) if seen else b""
+        state = await asyncio.to_thread(digest_of, self.path) if seen else _EMPTY
         before = self._state, self.tapes
-        tapes = (await self._indexed(data),) if data else ()
-        self._follow(digest(data), seen, tapes)
+        tape = self._database.tape_named(self._index_name(state))
+        if tape is None and state != _EMPTY:
+            data = await asyncio.to_thread(contents, self.path)
+            state, tape = digest(data), await self._indexed(data) if data else None
+        self._follow(state, seen, () if tape is None else (tape,))
         return before != (self._state, self.tapes)
 
     def _follow(self, state: str, seen: Signature | None, tapes: tuple[int, ...]) -> None:
@@ -96,6 +103,9 @@ class Cassette:
         if tape is None:
             rows = await asyncio.to_thread(self._parsed, data)
             tape = await self._database.index(name, self._source, rows)
+            del rows
+            if len(data) > _LARGE:
+                await asyncio.to_thread(_give_back)
         return tape
 
     @property
@@ -169,6 +179,14 @@ class Cassette:
         except PromptdeckError:
             # The file has them; the index follows with the next refresh.
             self._seen = None
+
+
+def _give_back() -> None:
+    """Let the system have freed memory again: of a large file glibc keeps six times its size."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # of other C libraries
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 class Shelf:

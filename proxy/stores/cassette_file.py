@@ -37,6 +37,8 @@ One = TypeVar("One")
 Step = Callable[[float], None]
 """Called with the share that is done, 0 to 1."""
 
+_BLOCK = 128 * 1024
+
 
 def silently(share: float) -> None:
     """The step of work that nobody watches."""
@@ -107,7 +109,11 @@ def contents(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise CassetteError(f"{path}: cannot be read: {error.strerror or error}") from None
+        raise _unreadable(path, error) from None
+
+
+def _unreadable(path: Path, error: OSError) -> CassetteError:
+    return CassetteError(f"{path}: cannot be read: {error.strerror or error}")
 
 
 def parsed(data: bytes, path: Path) -> list[Interaction]:
@@ -127,6 +133,18 @@ def decoded(data: bytes, path: Path) -> str:
 
 def digest(data: bytes) -> str:
     return xxhash.xxh3_128_hexdigest(data)
+
+
+def digest_of(path: Path) -> str:
+    """`digest` of a file's contents, which need not be in memory for it. CassetteError."""
+    found = xxhash.xxh3_128()
+    try:
+        with path.open("rb", buffering=0) as file:
+            while data := file.read(_BLOCK):
+                found.update(data)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+    return found.hexdigest()
 
 
 def signature(path: Path) -> Signature | None:

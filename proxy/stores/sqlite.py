@@ -152,6 +152,8 @@ class Database:
             jobs, self._jobs = self._jobs, []
             if jobs:
                 await self._commit(jobs)
+            # Else what they brought, such as a whole cassette, stays until the next ones come.
+            del jobs
         await self._commit([])
 
     async def _commit(self, jobs: list[tuple[Job, asyncio.Future[Any]]]) -> None:

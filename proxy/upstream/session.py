@@ -3,6 +3,7 @@
 aiohttp's own client session, with all that it does by itself switched off.
 """
 
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -73,7 +74,8 @@ class Session:
     def _made(self) -> aiohttp.ClientSession:
         if self._client is None:
             self._client = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=0),
+                # aiohttp's default context, made at import, may be one without certificates.
+                connector=aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context()),
                 auto_decompress=False,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
