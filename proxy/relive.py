@@ -13,7 +13,7 @@ from dataclasses import replace as changed
 from typing import NamedTuple
 
 from .core.drift import Drift, Tier, compare
-from .core.interaction import Frame, Interaction, Response
+from .core.interaction import Interaction
 from .core.jsontext import Unfaithful, parse
 from .core.normalize import is_chat
 from .core.providers import Route, routed
@@ -114,19 +114,13 @@ class Asker:
         if not flight.whole:
             return bare
         try:
-            live = self._redacted(response_of(head, flight.chunks))
+            live = response_of(head, flight.chunks)
         except NotKept:
             return bare
+        # Notes tell what errors say, and some name the key that they do not like.
+        live, _ = self.redactor.response(live, self.secrets)
         drift = compare(old.response, live, chat=is_chat(old.request.method, old.request.target))
         return Drift(Tier.SHAPE, (reason, *drift.notes)) if drift.tier.harmless else drift
-
-    def _redacted(self, live: Response) -> Response:
-        """Notes tell what errors say, and some name the key that they do not like."""
-        if live.is_stream:
-            return changed(live, frames=self.redactor.stream(live.frames, self.secrets)[0])
-        [frame] = live.frames
-        body, _ = self.redactor.body(frame.data, self.secrets)
-        return changed(live, frames=(Frame(frame.offset_ms, body),))
 
 
 async def _read(flight: Flight) -> None:
