@@ -1,6 +1,5 @@
 """`promptdeck serve`."""
 
-import asyncio
 import signal
 from typing import Any
 
@@ -37,6 +36,8 @@ def command(**flags: Any) -> None:
 
 async def _serve(config: Config) -> None:
     with importing():
+        import asyncio
+
         from proxy.app import serving
 
     stop = asyncio.Event()
