@@ -1,11 +1,10 @@
 """`promptdeck serve`."""
 
-import asyncio
 import contextlib
 import os
 import signal
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +15,9 @@ from proxy.core.policy import Mode
 from . import options
 from .loop import run
 from .quick import importing
+
+if TYPE_CHECKING:
+    import asyncio
 
 _LOOK_EVERY = 1.0
 """Seconds between a worker's looks whether its parent lives."""
@@ -64,6 +66,8 @@ async def _serve(
     config: Config, *, workers: int = 1, parent: int = 0, announcing: bool = True
 ) -> None:
     with importing():
+        import asyncio
+
         from proxy.app import serving
 
     stop = asyncio.Event()
@@ -81,8 +85,10 @@ async def _serve(
             loop.remove_signal_handler(number)
 
 
-async def _stopped_or_orphaned(stop: asyncio.Event, parent: int) -> None:
+async def _stopped_or_orphaned(stop: "asyncio.Event", parent: int) -> None:
     """Wait for the word to stop; without the process that would give it there is no going on."""
+    import asyncio
+
     while os.getppid() == parent:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _LOOK_EVERY)
