@@ -189,16 +189,21 @@ class Exchange:
     async def _search(self, asked: Asked, deck: Deck) -> Search:
         if self._settings.mode is Mode.RECORD:
             return Search(Found.HIT)
+        draws = self._draws(asked)
         try:
-            search = deck.find(asked.key, asked.form, asked.wants)
+            search = deck.find(asked.key, asked.form, asked.wants, draws)
             if search.found is Found.MISS and await deck.refresh():
-                search = deck.find(asked.key, asked.form, asked.wants)
+                search = deck.find(asked.key, asked.form, asked.wants, draws)
         except StoreUnavailable as error:
             if self._settings.mode is Mode.REPLAY:
                 raise
             self._warn_once(error)
             return Search(Found.MISS)
         return search
+
+    def _draws(self, asked: Asked) -> int:
+        """Draws are recorded where what is missing is; elsewhere a wish for them means nothing."""
+        return asked.incoming.draws if self._settings.mode is Mode.RECORD_MISSING else 0
 
     def _warn_once(self, error: StoreUnavailable) -> None:
         if not self._warned:
@@ -302,8 +307,9 @@ class Exchange:
                 asked.incoming, http.cache_status(*words, key=asked.key), keep_bytes=keep
             )
         place = (deck, *asked.place)
-        deck.drawn(*asked.place)
-        sharing = mode.shares_flights and not deck.samples
+        draws = self._draws(asked)
+        deck.drawn(*asked.place, draws)
+        sharing = mode.shares_flights and not deck.samples(draws)
         if sharing and not asked.wants.no_cache and not search.requested:
             flight, canonical = self._flights.get(place, (None, b""))
             if flight and canonical == asked.form.canonical and flight.whole and not flight.failed:
