@@ -68,6 +68,7 @@ class Serving:
     counts: Callable[[], Counts]
     report: Callable[[], dict[str, Any]]
     """What was played and what was missed behind the bare base_url."""
+    sessions: Sessions
 
     @property
     def root(self) -> str:
@@ -154,7 +155,7 @@ async def serving(config: Config) -> AsyncIterator[Serving]:
             describe=lambda: {"mode": str(config.mode), **asdict(counts())},
         )
         port = await _listen(edge, config, parts)
-        yield Serving(config.server.host, port, counts, deck.report)
+        yield Serving(config.server.host, port, counts, deck.report, sessions)
 
 
 def _upstream(config: Config) -> Upstream | None:

@@ -144,9 +144,7 @@ class Deck:
         found = Found.HIT if fresh and not expired else Found.STALE
         return Search(found, stored, response, converted, requested=not fresh)
 
-    def _in_turn(
-        self, rows: list[Stored], place: tuple[str, Variant], draws: int
-    ) -> Stored | None:
+    def _in_turn(self, rows: list[Stored], place: tuple[str, Variant], draws: int) -> Stored | None:
         """The recording to play now; None if one more is to be recorded, or refused."""
         if self._newest:
             return rows[-1]
