@@ -16,6 +16,7 @@ from yarl import URL
 from proxy.app import Serving, serving
 from proxy.config import load
 
+from .project import project as project  # a fixture
 from .upstream import Upstream, upstream
 
 pytest_plugins = ["pytester"]

@@ -45,7 +45,7 @@ class Mark:
         for name, kind in _KINDS.items():
             # To Python a bool is an int.
             if name in given and type(given[name]) is not kind:
-                told = f"@pytest.mark.cassette({name}={given[name]!r}): it is a {kind.__name__}"
+                told = f"@pytest.mark.cassette({name}={given[name]!r}): must be a {kind.__name__}"
                 pytest.fail(told, pytrace=False)
         return cls(**given)
 

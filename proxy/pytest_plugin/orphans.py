@@ -112,13 +112,28 @@ class _Judging:
         texts = {file: file.read_text("utf-8", "replace") for file in module.parent.glob("*.py")}
         for path in found:
             function = _function(path.stem)
-            collected = (cassettes, function) in self._collected
-            if not collected and _is_written(texts.get(module, ""), function):
+            if self._is_written(cassettes, function, texts.get(module, "")):
                 continue
             # A test that did not take part may play it by its name.
             named = f"{cassettes.name}/{path.stem}"
             if not any(named in text for text in texts.values()):
                 yield path
+
+    def _is_written(self, cassettes: Path, function: str, source: str) -> bool:
+        """Whether its module defines a test that was not collected: for other machines, perhaps."""
+        if (cassettes, function) in self._collected:
+            return False
+        owner, _, name = function.rpartition(".")
+        # A class that was not collected either may inherit the method.
+        known = not owner or any(
+            folder == cassettes and other.startswith(f"{owner}.")
+            for folder, other in self._collected
+        )
+        keyword, word = ("def", name) if known else ("class", owner.rpartition(".")[2])
+        # What was cut or is not ASCII stands in a file's name in part only.
+        end = r"\b" if source.isascii() and len(function) < _SHORT else ""
+        defined = rf"^[ \t]*(async )?{keyword} {re.escape(word)}{end}"
+        return re.search(defined, source, re.MULTILINE) is not None
 
     def _is_test(self, stem: str) -> bool:
         name = _function(stem).rpartition(".")[2]
@@ -149,19 +164,6 @@ def _function(stem: str) -> str:
 def _fits(name: str, pattern: str) -> bool:
     """As pytest reads `python_functions`: a prefix, or a pattern."""
     return name.startswith(pattern) or ("*" in pattern and fnmatch(name, pattern))
-
-
-def _is_written(source: str, function: str) -> bool:
-    """Whether a module defines a test that was not collected: for another machine, perhaps."""
-    *classes, name = function.split(".")
-    # A method may be inherited: its class is enough.
-    keyword, word = ("class", classes[-1]) if classes else ("def", name)
-    # What was cut or is not ASCII stands in a file's name in part only.
-    end = r"\b" if source.isascii() and len(function) < _SHORT else ""
-    return (
-        re.search(rf"^[ \t]*(async )?{keyword} {re.escape(word)}{end}", source, re.MULTILINE)
-        is not None
-    )
 
 
 def told(paths: list[str]) -> list[str]:

@@ -144,7 +144,8 @@ class Play:
         """
         if missed := self._missed(self.report()):
             if isinstance(error, pytest.skip.Exception):
-                pytest.fail(f"{missed}\n\nThe test then skipped itself: {error}", pytrace=False)
+                told = f"{missed}\n\nThe test then skipped itself: {error}"
+                raise pytest.fail.Exception(told, pytrace=False) from None
             error.add_note(f"\n{missed}")
 
     def explain_kept(self, raised: list["pytest.ExceptionInfo[BaseException]"]) -> None:
@@ -161,9 +162,9 @@ class Play:
             return ""
         self._told += len(news)
         count = f"{len(news)} requests had" if len(news) > 1 else "1 request had"
-        # A client that tries again misses again, and says nothing new by it.
+        # A client that tries again misses again, which says nothing new.
         texts = Counter(self._mend(miss["text"].strip()) for miss in news)
-        told = [f"{text}\n(asked {n} times)" if n > 1 else text for text, n in texts.items()]
+        told = [f"{text}\n({n} requests)" if n > 1 else text for text, n in texts.items()]
         more = len(told) - _MISSES_SHOWN
         return "\n\n".join(
             [
