@@ -21,6 +21,9 @@ from .upstream import Upstream, upstream
 
 pytest_plugins = ["pytester"]
 
+# A project of its own, which test_example.py runs.
+collect_ignore = ["example"]
+
 # No deadline: a busy machine is no fault. The same examples on every CI run: a find there is the
 # change's own; at home they differ from run to run.
 settings.register_profile("promptdeck", deadline=None, derandomize=bool(os.environ.get("CI")))
