@@ -105,14 +105,7 @@ class Cassette:
         return f"{_INDEX_VERSION}|{TAG}|{self._canon.laws}|{state}|{self._source}"
 
     def _parsed(self, data: bytes) -> list[tuple[str, Stored]]:
-        return self._rows(_in_recorded_order(parsed(data, self.path)))
-
-    def _rows(self, interactions: Iterable[Interaction]) -> list[tuple[str, Stored]]:
-        canonicals = ((self._canon.canonical(item.request), item) for item in interactions)
-        return [
-            (fingerprint(canonical, self._canon.rules_digest), Stored(item, canonical))
-            for canonical, item in canonicals
-        ]
+        return rows_of(in_recorded_order(parsed(data, self.path)), self._canon)
 
     def find(self, key: str) -> Sequence[Stored]:
         return self._tape.find(key)
@@ -156,7 +149,7 @@ class Cassette:
     async def _follow_save(self, saved: Saved) -> None:
         before, after = self._index_name(saved.before), self._index_name(saved.after)
         try:
-            rows = await asyncio.to_thread(self._rows, saved.interactions)
+            rows = await asyncio.to_thread(rows_of, saved.interactions, self._canon)
             tape = await self._database.extend(before, after, saved.gone, rows)
             if tape is None:
                 await self._follow_file()
@@ -167,7 +160,16 @@ class Cassette:
             self._seen = None
 
 
-def _in_recorded_order(interactions: Iterable[Interaction]) -> list[Interaction]:
+def rows_of(interactions: Iterable[Interaction], canon: Canon) -> list[tuple[str, Stored]]:
+    """Each under the fingerprint by which it is looked for."""
+    canonicals = ((canon.canonical(item.request), item) for item in interactions)
+    return [
+        (fingerprint(canonical, canon.rules_digest), Stored(item, canonical))
+        for canonical, item in canonicals
+    ]
+
+
+def in_recorded_order(interactions: Iterable[Interaction]) -> list[Interaction]:
     """By time, where the file sorts by conversation; of one request, as the file has them."""
     latest: dict[str, float] = {}
 
