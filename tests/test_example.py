@@ -73,7 +73,7 @@ async def test_a_changed_prompt_and_a_leftover_recording_are_named(example: Proj
             "_* test_a_batch_of_ten _*",
             "promptdeck: 1 recording was not used",
             f"  {folder}/test_a_batch_of_ten.yaml:{line}: {ten.id}",
-            "The test is recorded anew, without, by --record-mode=rewrite.",
+            "--record-mode=rewrite records the test anew, without it.",
         ]
     )
     assert told(result).startswith("15 hits, 1 miss, 0 recorded, 0 upstream calls")

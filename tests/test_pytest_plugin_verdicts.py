@@ -199,7 +199,7 @@ def test_shared(promptdeck):
     assert ask("new", promptdeck.base_url)
 """)
     told_of = await project.run()
-    told_of.stdout.fnmatch_lines(["The test is recorded anew, without, by --record-mode=rewrite."])
+    told_of.stdout.fnmatch_lines(["--record-mode=rewrite records the test anew, without it."])
     (await project.run("--record-mode=rewrite")).assert_outcomes(passed=2)
     assert (len(read(own)), len(read(shared))) == (1, 2)
     (await project.run()).assert_outcomes(passed=2)

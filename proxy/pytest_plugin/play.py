@@ -203,7 +203,8 @@ class Play:
         ids = shlex.quote("[{}]".format(", ".join(f'"{name}"' for name in names)))
         folder = shown(self._item.config, self._place.folder)
         where = shlex.join([self._place.name, "--cassettes", folder])
-        again = "The test is recorded anew, without, by --record-mode=rewrite.\n"
+        them = "them" if len(names) > 1 else "it"
+        again = f"--record-mode=rewrite records the test anew, without {them}.\n"
         return "\n".join(
             [
                 f"promptdeck: {count} not used",
