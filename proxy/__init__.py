@@ -35,6 +35,7 @@ imports upward and only `app` knows all the parts.
       held          back until they are wanted
       schema, sqlite   the cache, and the index of cassettes
       cassette, cassette_file, cassette_yaml, yamlread, cassette_verify   files in git
+      cassette_loaded   a small one in memory
       cassette_edit, cassette_revise, cassette_echo, cassette_merge, cassette_diff   kept clean
       completions, slips   what clients asked to have stored, or deferred
       claims        what the processes that share a store are asking upstream

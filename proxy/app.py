@@ -70,6 +70,7 @@ class Serving(NamedTuple):
     counts: Callable[[], Counts]
     report: Callable[[], dict[str, Any]]
     """What was played and what was missed behind the bare base_url."""
+    sessions: Sessions
 
     @property
     def root(self) -> str:
@@ -166,7 +167,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             alone=workers == 1,
         )
         port = await _listen(edge, config, parts, fast=fast)
-        yield Serving(config.server.host, port, counts, deck.report)
+        yield Serving(config.server.host, port, counts, deck.report, sessions)
 
 
 def _claims(config: Config, parts: AsyncExitStack) -> Claims | None:

@@ -139,11 +139,7 @@ class Sessions:
     def get(self, name: str) -> Session:
         """An open session, now in use. ClientError 404."""
         if not self.is_open(name):
-            raise ClientError(
-                f"no session {name}: it never was, was closed, or was idle too long",
-                code="no_session",
-                status=404,
-            )
+            raise _no_session(name)
         return self._open[name]
 
     def is_open(self, name: str) -> bool:
@@ -158,8 +154,9 @@ class Sessions:
         """End a session when its answers have come; what it held back is kept or not."""
         session = self.get(name)
         await session.exchange.finish(self._config.server.shutdown_timeout)
+        if self._open.pop(name, None) is None:
+            raise _no_session(name)
         report = session.report()
-        del self._open[name]
         if keep:
             kept = [name for held in session.library.held for name in await held.release()]
             report["recorded_ids"] = kept or report["recorded_ids"]
@@ -168,7 +165,7 @@ class Sessions:
 
     async def _drop_idle(self) -> None:
         for session in [one for one in self._open.values() if _is_idle(one)]:
-            del self._open[session.id]
+            self._open.pop(session.id, None)
             _add(self.closed, session.exchange.stats)
 
     def stats(self) -> Stats:
@@ -186,6 +183,11 @@ class Sessions:
         """Wait for what is under way in all of them, `timeout` seconds at most."""
         finishing = (session.exchange.finish(timeout) for session in self._open.values())
         await asyncio.gather(*finishing)
+
+
+def _no_session(name: str) -> ClientError:
+    why = f"no session {name}: it never was, was closed, or was idle too long"
+    return ClientError(why, code="no_session", status=404)
 
 
 def _is_idle(session: Session) -> bool:

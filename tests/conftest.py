@@ -16,9 +16,13 @@ from yarl import URL
 from proxy.app import Serving, serving
 from proxy.config import load
 
+from .project import project as project  # a fixture
 from .upstream import Upstream, upstream
 
 pytest_plugins = ["pytester"]
+
+# A project of its own, which test_example.py runs.
+collect_ignore = ["example"]
 
 # No deadline: a busy machine is no fault. The same examples on every CI run: a find there is the
 # change's own; at home they differ from run to run.

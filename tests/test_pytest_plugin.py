@@ -1,11 +1,7 @@
 """The pytest plugin, as its users meet it: whole runs of pytest, each in a process of its own."""
 
-import asyncio
 import subprocess
 import sys
-from collections.abc import Sequence
-from importlib.metadata import entry_points
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -18,92 +14,10 @@ from proxy.core.names import validate_cassette_name
 from proxy.pytest_plugin.naming import name_of
 from proxy.stores.cassette_file import names, read
 
-from .conftest import Start
+from .project import Project, told
 from .upstream import Upstream
 
 NOWHERE = "http://127.0.0.1:9/v1"
-
-ASKING = """
-import json, os, urllib.error, urllib.request
-
-def ask(prompt, base_url=None):
-    "The answer, or nothing: like much real code this swallows what went wrong."
-    body = {"model": "m", "messages": [{"role": "user", "content": prompt}]}
-    request = urllib.request.Request(
-        (base_url or os.environ["OPENAI_BASE_URL"]) + "/chat/completions",
-        json.dumps(body).encode(),
-        {"Content-Type": "application/json"},
-    )
-    try:
-        with urllib.request.urlopen(request) as response:
-            return json.load(response)["choices"][0]["message"]["content"]
-    except urllib.error.HTTPError as error:
-        with error:
-            return ""
-"""
-
-
-class Project:
-    """A folder with tests of its own, and what pytest makes of them."""
-
-    def __init__(self, pytester: pytest.Pytester, start: Start) -> None:
-        self.pytester = pytester
-        self.path = pytester.path
-        self._start = start
-        pytester.makepyfile(asking=ASKING)
-
-    def ini(self, line: str) -> None:
-        self.pytester.makeini(f"[pytest]\n{line}")
-
-    def tests(self, source: str, file: str = "test_it") -> None:
-        header = "import pytest\nfrom asking import ask\n"
-        self.pytester.makepyfile(**{file: header + source})
-
-    async def recorded(self, cassette: str, *prompts: str) -> Path:
-        deck = await self._start(
-            mode="record-missing", cassette=cassette, cassettes=self.path / "cassettes"
-        )
-        for prompt in prompts:
-            await deck.chat(prompt)
-        return self.path / "cassettes" / f"{cassette}.yaml"
-
-    async def run(self, *flags: str, plugins: Sequence[str] = ()) -> pytest.RunResult:
-        """Without other plugins than those named, whose start would take longer than the tests."""
-        chosen = [flag for name in (*plugins, "proxy.pytest_plugin") for flag in ("-p", name)]
-        return await self._pytest(*chosen, *flags, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
-
-    async def run_as_installed(self, *flags: str) -> pytest.RunResult:
-        known = any(point.name == "promptdeck" for point in entry_points(group="pytest11"))
-        plugin = () if known else ("-p", "proxy.pytest_plugin")
-        return await self._pytest(*plugin, *flags)
-
-    async def _pytest(self, *flags: str, **environ: str) -> pytest.RunResult:
-        common = ("-p", "no:cacheprovider", "-W", "error")
-        with pytest.MonkeyPatch.context() as patch:
-            for name, value in environ.items():
-                patch.setenv(name, value)
-            return await asyncio.to_thread(self.pytester.runpytest_subprocess, *common, *flags)
-
-
-@pytest.fixture
-def project(
-    pytester: pytest.Pytester, start: Start, provider: Upstream, monkeypatch: pytest.MonkeyPatch
-) -> Project:
-    # Under CI pytest does not shorten its summary, and each message would stand twice.
-    for name in ("CI", "BUILD_NUMBER"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("GITHUB_ACTIONS", "GITHUB_WORKSPACE", "PYTEST_ADDOPTS"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(pytester.path / ".cache"))
-    monkeypatch.setenv("PROMPTDECK_UPSTREAM_URL", provider.url)
-    return Project(pytester, start)
-
-
-def told(result: pytest.RunResult) -> str:
-    """The summary, without how long was not waited."""
-    lines = [line for line in result.outlines if line.startswith("promptdeck: ")]
-    return lines[-1].removeprefix("promptdeck: ").rpartition(",")[0]
-
 
 ONE = """
 def test_rivers(promptdeck):
@@ -174,6 +88,7 @@ def test_rivers(promptdeck):
 
 
 async def test_of_many_misses_the_first_are_explained(project: Project) -> None:
+    await project.recorded("test_it/test_rivers", "prompt")
     project.tests("""
 def test_rivers(promptdeck):
     for number in range(8):
@@ -182,7 +97,7 @@ def test_rivers(promptdeck):
     result = await project.run()
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["promptdeck: 8 requests had no recording in *", "... and 3 more."])
-    assert result.stdout.str().count("There is no cassette") == 5
+    assert result.stdout.str().count("No recording matches") == 5
 
 
 async def test_a_miss_while_a_test_is_torn_down_is_an_error(project: Project) -> None:
@@ -431,7 +346,7 @@ def test_has_no_path(): pass
     result.assert_outcomes(errors=3)
     result.stdout.fnmatch_lines(
         [
-            "*knows name, match, repeat, allow_unused, not nmae",
+            "*knows name, match, repeat, draws, allow_unused, not nmae",
             "promptdeck: *../x*",
             "promptdeck: ignore*nonsense*",
         ]

@@ -7,6 +7,7 @@ import orjson
 import pytest
 
 from .conftest import Deck, Got, Start
+from .upstream import chunks, stream
 
 
 async def opened(deck: Deck, **wants: Any) -> dict[str, str]:
@@ -153,3 +154,56 @@ async def test_a_body_that_is_no_object_is_400(start: Start, body: bytes) -> Non
     deck = await start(mode="replay")
     assert (await deck.request("POST", "/_deck/sessions", body)).status == 400
     assert (await deck.request("DELETE", "/_deck/sessions/x?fail_on=y")).json["param"] == "fail_on"
+
+
+async def test_a_request_says_itself_how_many_draws_it_wants(start: Start) -> None:
+    deck = await start(mode="record-missing", cassette="c")
+    wish = {"X-Promptdeck-Draws": "3"}
+    drawn = [(await deck.chat(headers=wish)).body for _ in range(4)]
+    assert len(set(drawn[:3])) == 3
+    assert drawn[3] == drawn[2]
+    for seen in deck.upstream.seen:
+        assert "X-Promptdeck-Draws" not in seen.headers
+    replaying = await start(mode="replay", cassette="c")
+    # What is no part of the request cannot make it miss, whatever it says by then.
+    again = [(await replaying.chat(headers={"X-Promptdeck-Draws": "9"})).body for _ in range(3)]
+    assert again == drawn[:3]
+
+
+async def test_draws_asked_for_at_once_behind_a_session_do_not_share_an_answer(
+    start: Start,
+) -> None:
+    deck = await start(mode="cache")
+    session = await opened(deck, cassette="c", mode="record-missing")
+    asks = (deck.chat(at=at(session), headers={"X-Promptdeck-Draws": "4"}) for _ in range(4))
+    assert len({answer.body for answer in await asyncio.gather(*asks)}) == 4
+    assert len((await closed(deck, session)).json["recorded_ids"]) == 4
+
+
+@pytest.mark.parametrize("wish", ["0", "1001", "-1", "three", "1.5", "", "²", "9" * 5000])
+async def test_draws_that_are_no_number_in_bounds_are_refused(start: Start, wish: str) -> None:
+    deck = await start(mode="record-missing", cassette="c")
+    got = await deck.chat(headers={"X-Promptdeck-Draws": wish})
+    assert (got.status, got.json["code"], got.json["param"]) == (
+        400,
+        "bad_draws",
+        "X-Promptdeck-Draws",
+    )
+    assert "must be a number from 1 to 1000" in got.json["message"]
+    assert deck.upstream.seen == []
+
+
+async def test_of_two_closings_at_once_one_finds_nothing_to_close(start: Start) -> None:
+    deck = await start(mode="record")
+    session = await opened(deck, cassette="c")
+    gate = asyncio.Event()
+    deck.upstream.answers = [stream(chunks("a b"), gate=gate)]
+    asking = asyncio.ensure_future(deck.chat(at=at(session), stream=True))  # noqa: TID251
+    while not deck.upstream.seen:
+        await asyncio.sleep(0.001)
+    both = asyncio.gather(closed(deck, session), closed(deck, session))
+    # Both wait for the answer that is coming by the time a third request is answered.
+    await deck.session.get(f"{deck.server.root}/health")
+    gate.set()
+    assert sorted(got.status for got in await both) == [200, 404]
+    await asking

@@ -17,9 +17,13 @@ CREDENTIALS = frozenset(
 )
 """Headers whose value is a secret."""
 
+DRAWS = "X-Promptdeck-Draws"
+"""How many answers of a request are to be recorded, as the request says."""
+
 # The body is read whole and unpacked before it is sent on: nothing to wait for, nothing to unpack.
 _NOT_SENT_UPSTREAM = frozenset(
-    "host content-length content-encoding accept-encoding expect x-promptdeck-fault".split()
+    """host content-length content-encoding accept-encoding expect x-promptdeck-fault
+    x-promptdeck-draws""".split()
 )
 
 # A recording is read in reviews and replayed years later: what is about one

@@ -35,6 +35,8 @@ class Incoming(NamedTuple):
     """Where it goes in place of the configured upstream, if it says so itself."""
     deal: Callable[[str], Dealt | None] | None = None
     """What is to befall an answer to the request of a key, on purpose."""
+    draws: int = 0
+    """How many answers of this request are to be recorded, if it says so itself."""
 
 
 class Known(NamedTuple):

@@ -118,13 +118,14 @@ class Deck:
         """Follow the cassette's file if it changed; whether it did."""
         return await self._refresh() if self._refresh else False
 
-    def find(self, key: str, asked: Normalized, wants: CacheControl) -> Search:
+    def find(self, key: str, asked: Normalized, wants: CacheControl, draws: int = 0) -> Search:
+        """`draws` is the request's own wish, in place of the deck's."""
         state = self.state()
         for store in self._stores:
             rows = [row for row in store.find(key) if row.canonical == asked.canonical]
             playable = self._playable(rows, asked)
             if playable:
-                return self._search(playable, key, asked, wants)._replace(state=state)
+                return self._search(playable, key, asked, wants, draws)._replace(state=state)
         return Search(Found.MISS, reason="not_recorded" if self.exists() else "cassette_missing")
 
     def _playable(self, rows: Sequence[Stored], asked: Normalized) -> list[Stored]:
@@ -137,10 +138,10 @@ class Deck:
         return []
 
     def _search(
-        self, rows: list[Stored], key: str, asked: Normalized, wants: CacheControl
+        self, rows: list[Stored], key: str, asked: Normalized, wants: CacheControl, draws: int
     ) -> Search:
         place = key, asked.variant
-        stored = self._in_turn(rows, place)
+        stored = self._in_turn(rows, place, draws)
         if stored is None:
             return Search(Found.MISS, reason="consumed")
         if self._is_old(stored):
@@ -156,7 +157,7 @@ class Deck:
         until = self._until(rows, place, now)
         return Search(found, stored, response, converted, requested=not fresh, until=until)
 
-    def _in_turn(self, rows: list[Stored], place: tuple[str, Variant]) -> Stored | None:
+    def _in_turn(self, rows: list[Stored], place: tuple[str, Variant], draws: int) -> Stored | None:
         """The recording to play now; None if one more is to be recorded, or refused."""
         if self._newest:
             return rows[-1]
@@ -164,7 +165,7 @@ class Deck:
             self._renewed.setdefault(place, len(rows))
             rows = [row for row in rows if not self._is_old(row)]
         turn = self._turns[place]
-        wanted = max(self._draws, self._renewed.get(place, 0))
+        wanted = max(draws or self._draws, self._renewed.get(place, 0))
         if turn < len(rows):
             return rows[turn]
         if (self._writer and len(rows) < wanted) or self._after_last is AfterLast.REFUSE:
@@ -211,14 +212,13 @@ class Deck:
         self._turns[key, variant] += turns
         self._played[stored.interaction.id] += 1
 
-    @property
-    def samples(self) -> bool:
+    def samples(self, draws: int = 0) -> bool:
         """Whether identical requests under way are to have answers of their own."""
-        return self._draws > 1
+        return (draws or self._draws) > 1
 
-    def drawn(self, key: str, variant: Variant) -> None:
+    def drawn(self, key: str, variant: Variant, draws: int = 0) -> None:
         """An answer is being recorded that takes a turn of its own."""
-        if self.samples or (key, variant) in self._renewed:
+        if self.samples(draws) or (key, variant) in self._renewed:
             self._turns[key, variant] += 1
 
     def missed(self, miss: dict[str, Any]) -> None:

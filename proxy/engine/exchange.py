@@ -137,16 +137,21 @@ class Exchange:
     async def _search(self, asked: Asked, deck: Deck) -> Search:
         if self._settings.mode is Mode.RECORD:
             return Search(Found.HIT)
+        draws = self._draws(asked)
         try:
-            search = deck.find(asked.key, asked.form, asked.wants)
+            search = deck.find(asked.key, asked.form, asked.wants, draws)
             if search.found is Found.MISS and await deck.refresh():
-                search = deck.find(asked.key, asked.form, asked.wants)
+                search = deck.find(asked.key, asked.form, asked.wants, draws)
         except StoreUnavailable as error:
             if self._settings.mode is Mode.REPLAY:
                 raise
             self._warn_once(error)
             return Search(Found.MISS)
         return search
+
+    def _draws(self, asked: Asked) -> int:
+        """Draws are recorded where what is missing is; elsewhere a wish for them means nothing."""
+        return asked.incoming.draws if self._settings.mode is Mode.RECORD_MISSING else 0
 
     def _warn_once(self, error: StoreUnavailable) -> None:
         if not self._warned:
@@ -253,9 +258,11 @@ class Exchange:
                 asked.incoming, http.cache_status(*words, key=asked.key), keep_bytes=keep
             )
         place = (deck, *asked.place)
-        deck.drawn(*asked.place)
-        shares = self._shares(asked, deck, search)
-        if shares and (flight := self._sharing.flight(place, asked.form.canonical)):
+        draws = self._draws(asked)
+        deck.drawn(*asked.place, draws)
+        if self._shares(asked, deck, search) and (
+            flight := self._sharing.flight(place, asked.form.canonical)
+        ):
             self.stats.collapsed += 1
             status = http.cache_status(f"fwd={why}", "collapsed", key=asked.key)
             return Flown(flight, flight.join(), status, asked.warning)
@@ -265,14 +272,15 @@ class Exchange:
             keep_bytes=self._settings.keep_bytes,
             record=(asked, deck),
         )
-        if self._settings.mode.shares_flights and not deck.samples:
+        if self._settings.mode.shares_flights and not deck.samples(draws):
             self._sharing.add(place, flown.flight, asked.form.canonical)
         return flown._replace(warning=asked.warning)
 
     def _shares(self, asked: Asked, deck: Deck, search: Search) -> bool:
         """Whether another's answer under way will do."""
         fresh = asked.wants.no_cache or search.requested
-        return self._settings.mode.shares_flights and not deck.samples and not fresh
+        alike = not deck.samples(self._draws(asked))
+        return self._settings.mode.shares_flights and alike and not fresh
 
     async def _claimed(self, asked: Asked, deck: Deck, search: Search) -> Served | Flown:
         """Ask upstream, unless another process does: then take what that one has recorded."""

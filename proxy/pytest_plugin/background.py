@@ -1,33 +1,33 @@
-"""A server in a thread with an event loop of its own, and its sessions as plain calls."""
+"""A server in a thread with an event loop of its own, and its sessions as plain calls.
+
+Sessions are opened and closed on that loop directly, not over HTTP: it is
+quicker, and what keeps a test from using sockets does not concern them.
+"""
 
 import asyncio
-import http.client
+from collections.abc import Coroutine
 from concurrent.futures import Future
 from threading import Thread
-from typing import Any
-from urllib.parse import quote, urlsplit
-
-import orjson
+from typing import Any, TypeVar
 
 from proxy.app import serving
 from proxy.config import Config
+from proxy.sessions import Sessions
 
 _PATIENCE = 60
 """Seconds for a start, a call, or an end. Only a machine that hangs takes so long."""
 
-
-class Refused(Exception):
-    """The server did not do what it was asked; its message says why."""
+_Result = TypeVar("_Result")
 
 
 class Server:
     """Serves from its making until `close`."""
 
     def __init__(self, config: Config) -> None:
-        self._started: Future[str] = Future()
+        self._started: Future[tuple[str, Sessions]] = Future()
         self._ended: Future[None] = Future()
         Thread(target=self._run, args=(config,), name="promptdeck", daemon=True).start()
-        self.root = self._started.result(_PATIENCE)
+        self.root, self._sessions = self._started.result(_PATIENCE)
 
     def _run(self, config: Config) -> None:
         try:
@@ -40,8 +40,25 @@ class Server:
     async def _serve(self, config: Config) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         async with serving(config) as server:
-            self._started.set_result(server.root)
+            self._started.set_result((server.root, server.sessions))
             await self._stop.wait()
+
+    def _await(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
+
+    def open(self, wants: dict[str, Any]) -> "Session":
+        """PromptdeckError if it cannot be what is wanted."""
+        opened = self._await(self._sessions.open(wants))
+        return Session(self, opened.id)
+
+    def report(self, name: str) -> dict[str, Any]:
+        async def report() -> dict[str, Any]:
+            return self._sessions.get(name).report()
+
+        return self._await(report())
+
+    def finish(self, name: str, *, keep: bool) -> dict[str, Any]:
+        return self._await(self._sessions.close(name, keep=keep))
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._stop.set)
@@ -49,34 +66,19 @@ class Server:
 
 
 class Session:
-    """A session of a server. Refused if it cannot be what was asked."""
+    """A session of a server. All its methods raise PromptdeckError."""
 
-    def __init__(self, server: str, wants: dict[str, Any]) -> None:
+    def __init__(self, server: Server, name: str) -> None:
         self._server = server
-        told = _call(server, "POST", "/_deck/sessions", wants)
-        self.root: str = told["root"]
-        self.base_url: str = told["base_url"]
-        self.path: str = told["path"]
-        self._address = f"/_deck/sessions/{quote(told['id'])}"
+        self._name = name
+        self.root = f"{server.root}/session/{name}"
+
+    @property
+    def base_url(self) -> str:
+        return f"{self.root}/v1"
 
     def report(self) -> dict[str, Any]:
-        return _call(self._server, "GET", self._address)
+        return self._server.report(self._name)
 
     def close(self, *, keep: bool) -> dict[str, Any]:
-        return _call(self._server, "DELETE", f"{self._address}?keep={str(keep).lower()}")
-
-
-def _call(
-    server: str, method: str, path: str, body: dict[str, Any] | None = None
-) -> dict[str, Any]:
-    url = urlsplit(server)
-    connection = http.client.HTTPConnection(url.hostname or "", url.port, timeout=_PATIENCE)
-    try:
-        connection.request(method, path, orjson.dumps(body) if body is not None else None)
-        response = connection.getresponse()
-        answer: dict[str, Any] = orjson.loads(response.read())
-    finally:
-        connection.close()
-    if response.status >= 400:
-        raise Refused(answer["error"]["message"])
-    return answer
+        return self._server.finish(self._name, keep=keep)

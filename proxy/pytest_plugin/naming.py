@@ -15,6 +15,9 @@ _OTHER = re.compile(r"[^A-Za-z0-9._-]+")
 _PLAIN = re.compile(r"[a-z0-9_][a-z0-9._-]*(?<!\.)")
 
 
+_KINDS = {"name": str, "match": dict, "repeat": bool, "draws": int, "allow_unused": bool}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
     """The keywords of `@pytest.mark.cassette`."""
@@ -23,6 +26,8 @@ class Mark:
     """Below the folder of cassettes, without suffix, such as `shared/weather`."""
     match: dict[str, list[Any]] = field(default_factory=dict)
     repeat: bool | None = None
+    draws: int | None = None
+    """How many answers of each request are recorded."""
     allow_unused: bool = False
 
     @classmethod
@@ -37,12 +42,21 @@ class Mark:
         if unknown := [name for name in given if name not in known]:
             told = f"@pytest.mark.cassette knows {', '.join(known)}, not {', '.join(unknown)}"
             pytest.fail(told, pytrace=False)
+        for name, kind in _KINDS.items():
+            # To Python a bool is an int.
+            if name in given and type(given[name]) is not kind:
+                told = f"@pytest.mark.cassette({name}={given[name]!r}): must be a {kind.__name__}"
+                pytest.fail(told, pytrace=False)
         return cls(**given)
 
 
 class Place(NamedTuple):
     folder: Path
     name: str
+
+    @property
+    def path(self) -> Path:
+        return self.folder / f"{self.name}.yaml"
 
 
 class Folders:
@@ -63,6 +77,12 @@ class Folders:
             return Place(item.path.parent / "cassettes", name or name_of(item.path.stem, _id(item)))
         return Place(self._folder, name or name_of(self._module(item.path), _id(item)))
 
+    def of_module(self, path: Path) -> Path:
+        """The folder of the cassettes of a file's tests."""
+        if self._folder is None:
+            return path.parent / "cassettes" / _folder_name(path.stem)
+        return self._folder / _folder_name(self._module(path))
+
     def _module(self, path: Path) -> str:
         inside = path.is_relative_to(self._root)
         return (
@@ -81,8 +101,11 @@ def name_of(module: str, test: str) -> str:
     function, _, parameters = test.partition("[")
     shown = f"{function}-{parameters[:-1]}" if parameters else function
     plain = not parameters or _PLAIN.fullmatch(parameters[:-1]) is not None
-    parts = [_safe(part, part) for part in module.split("/")]
-    return "/".join([*parts, _safe(shown, test, plain=plain)])
+    return f"{_folder_name(module)}/{_safe(shown, test, plain=plain)}"
+
+
+def _folder_name(module: str) -> str:
+    return "/".join(_safe(part, part) for part in module.split("/"))
 
 
 def _safe(shown: str, whole: str, *, plain: bool = True) -> str:

@@ -4,10 +4,13 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
+from proxy.core.headers import DRAWS
 from proxy.core.interaction import Request
 from proxy.core.providers import routed
 from proxy.engine.asking import Incoming
 from proxy.errors import ClientError
+
+_MOST_DRAWS = 1000
 
 
 async def incoming_of(request: web.Request, providers: Mapping[str, str]) -> Incoming:
@@ -25,4 +28,19 @@ async def incoming_of(request: web.Request, providers: Mapping[str, str]) -> Inc
     target = request.raw_path[request.raw_path.index("/v1/") :]
     sent = Request(request.method, target, request.headers.get("Content-Type", ""), body)
     counted, route = routed(sent, headers, providers)
-    return Incoming(counted, headers, route)
+    return Incoming(counted, headers, route, draws=_draws(request))
+
+
+def _draws(request: web.Request) -> int:
+    """What X-Promptdeck-Draws says; 0 without it. ClientError."""
+    text = request.headers.get(DRAWS)
+    if text is None:
+        return 0
+    # Its length before its worth: long numbers take long to read.
+    if text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= _MOST_DRAWS:
+        return int(text)
+    raise ClientError(
+        f"{DRAWS} must be a number from 1 to {_MOST_DRAWS}, not {text[:40]!r}",
+        code="bad_draws",
+        param=DRAWS,
+    )

@@ -116,14 +116,7 @@ class Cassette:
         return f"{_INDEX_VERSION}|{TAG}|{self._canon.laws}|{state}|{self._source}"
 
     def _parsed(self, data: bytes) -> list[tuple[str, Stored]]:
-        return self._rows(in_recorded_order(parsed(data, self.path), lambda item: item))
-
-    def _rows(self, interactions: Iterable[Interaction]) -> list[tuple[str, Stored]]:
-        canonicals = ((self._canon.canonical(item.request), item) for item in interactions)
-        return [
-            (fingerprint(canonical, self._canon.rules_digest), Stored(item, canonical))
-            for canonical, item in canonicals
-        ]
+        return rows_of(in_recorded_order(parsed(data, self.path), lambda item: item), self._canon)
 
     def find(self, key: str) -> Sequence[Stored]:
         return self._tape.find(key)
@@ -170,7 +163,7 @@ class Cassette:
     async def _follow_save(self, saved: Saved) -> None:
         before, after = self._index_name(saved.before), self._index_name(saved.after)
         try:
-            rows = await asyncio.to_thread(self._rows, saved.interactions)
+            rows = await asyncio.to_thread(rows_of, saved.interactions, self._canon)
             tape = await self._database.extend(before, after, saved.gone, rows)
             if tape is None:
                 await self._follow_file()
@@ -179,6 +172,15 @@ class Cassette:
         except PromptdeckError:
             # The file has them; the index follows with the next refresh.
             self._seen = None
+
+
+def rows_of(interactions: Iterable[Interaction], canon: Canon) -> list[tuple[str, Stored]]:
+    """Each under the fingerprint by which it is looked for."""
+    canonicals = ((canon.canonical(item.request), item) for item in interactions)
+    return [
+        (fingerprint(canonical, canon.rules_digest), Stored(item, canonical))
+        for canonical, item in canonicals
+    ]
 
 
 def _give_back() -> None:
