@@ -12,7 +12,7 @@ def incoming(body: bytes, **headers: str) -> Incoming:
     return Incoming(Request("POST", "/v1/chat/completions", "", body), named)
 
 
-def test_bytes_seen_before_are_not_judged_again() -> None:
+async def test_bytes_seen_before_are_not_judged_again() -> None:
     judged: list[object] = []
 
     def check(body: object) -> str:
@@ -20,24 +20,24 @@ def test_bytes_seen_before_are_not_judged_again() -> None:
         return "odd"
 
     canonicals = Canonicals(Rules(), Redactor.build(), check)
-    first = canonicals.asked(incoming(b'{"model": "m"}'))
-    again = canonicals.asked(incoming(b'{"model": "m"}'))
+    first = await canonicals.asked(incoming(b'{"model": "m"}'))
+    again = await canonicals.asked(incoming(b'{"model": "m"}'))
     assert judged == [{"model": "m"}]
     assert (first.key, first.warning) == (again.key, again.warning)
-    other = canonicals.asked(incoming(b'{"model":"m"}'))
+    other = await canonicals.asked(incoming(b'{"model":"m"}'))
     assert other.key == first.key
     assert len(judged) == 2
 
 
-def test_every_line_of_cache_control_counts() -> None:
-    asked = Canonicals(Rules(), Redactor.build(), None).asked(
+async def test_every_line_of_cache_control_counts() -> None:
+    asked = await Canonicals(Rules(), Redactor.build(), None).asked(
         incoming(b"{}", Cache_Control="no-store", cache_control="max-age=5")
     )
     assert asked.wants.no_store
     assert asked.wants.max_age == 5
 
 
-def test_the_memo_forgets_the_oldest_when_it_weighs_too_much(monkeypatch) -> None:  # type: ignore[no-untyped-def]
+async def test_the_memo_forgets_the_oldest_when_it_weighs_too_much(monkeypatch) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setattr(asking, "_MEMO_BYTES", 300)
     seen: list[object] = []
 
@@ -48,5 +48,5 @@ def test_the_memo_forgets_the_oldest_when_it_weighs_too_much(monkeypatch) -> Non
     canonicals = Canonicals(Rules(), Redactor.build(), check)
     bodies = [b'{"model": "%d"}' % number for number in range(20)]
     for body in [*bodies, bodies[-1], bodies[0]]:
-        canonicals.asked(incoming(body))
+        await canonicals.asked(incoming(body))
     assert len(seen) == 21

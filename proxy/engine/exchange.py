@@ -18,9 +18,7 @@ import orjson
 
 from proxy.core import headers as http
 from proxy.core.faults import Dealt
-from proxy.core.fingerprint import fingerprint
 from proxy.core.interaction import Request, Response, Variant, header
-from proxy.core.normalize import normalize
 from proxy.core.policy import Action, Found, Mode, decide
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
@@ -157,7 +155,7 @@ class Exchange:
 
     async def _new_answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
         mode = self._settings.mode
-        asked = self._canonicals.asked(incoming)
+        asked = await self._canonicals.asked(incoming)
         search = await self._search(asked, deck)
         action = decide(mode, search.found, asked.wants)
         match action:
@@ -380,11 +378,11 @@ class Exchange:
         settings, incoming = self._settings, asked.incoming
         head = await flight.head()
         request = incoming.request
-        base = normalize(request, NO_RULES, settings.redactor).canonical
         take = Take(
             request=request,
             variant=asked.form.variant,
-            key=fingerprint(base),
+            key=self._canonicals.base_key(asked),
+            plain=asked.known.plain,
             recorded_at=started,
             upstream=incoming.route.url if incoming.route else settings.upstream,
             secrets=(*http.secrets(incoming.headers), *settings.secrets),

@@ -34,6 +34,8 @@ class Take(NamedTuple):
     upstream: str
     secrets: tuple[str, ...]
     """Values of the request's credential headers."""
+    plain: bool = False
+    """Whether the request is known to be JSON without secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ class Recorder:
         problem = problem_with(response, is_chat(take.request.method, take.request.target))
         if problem and not failed:
             raise NotKept(problem)
-        request, in_request = keepable(take.request, self.redactor)
+        request, in_request = keepable(take.request, self.redactor, plain=take.plain)
         response, in_response = self._redacted(response, take.secrets)
         return Interaction(
             id="",
