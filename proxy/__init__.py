@@ -9,6 +9,7 @@ imports upward and only `app` knows all the parts.
       jsontext      JSON read without loss, written in any style, canonical
       yamltext      JSON values as YAML for people
       sse           a stream's bytes as frames
+      runs          events of a stream that are alike, read as one
       plainstream   a chat stream as every SDK reads it
       names, units  cassette names; durations, sizes, paces
       rules         what the user says must not count

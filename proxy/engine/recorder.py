@@ -11,6 +11,7 @@ from proxy.core.headers import kept
 from proxy.core.interaction import Frame, Interaction, Request, Response, Variant, header
 from proxy.core.normalize import is_chat, keepable
 from proxy.core.redact import Redactor
+from proxy.core.runs import Run, runs
 
 from .flight import Chunk, Flight, Head
 
@@ -54,11 +55,14 @@ class Recorder:
         if failed and not self.errors:
             raise NotKept(f"status {head.status}")
         response = response_of(head, flight.chunks)
-        problem = problem_with(response, is_chat(take.request.method, take.request.target))
+        stream = response.is_stream
+        in_runs = runs([frame.data for frame in response.frames]) if stream else None
+        chat = is_chat(take.request.method, take.request.target)
+        problem = problem_with(response, chat, in_runs)
         if problem and not failed:
             raise NotKept(problem)
         request, in_request = keepable(take.request, self.redactor, plain=take.plain)
-        response, in_response = self._redacted(response, take.secrets)
+        response, in_response = self._redacted(response, take.secrets, in_runs)
         return Interaction(
             id="",
             key=take.key,
@@ -70,9 +74,11 @@ class Recorder:
             redacted=in_request + in_response,
         )
 
-    def _redacted(self, response: Response, secrets: Sequence[str]) -> tuple[Response, int]:
+    def _redacted(
+        self, response: Response, secrets: Sequence[str], in_runs: Sequence[Run] | None
+    ) -> tuple[Response, int]:
         if response.is_stream:
-            frames, counts = self.redactor.stream(response.frames, secrets)
+            frames, counts = self.redactor.stream(response.frames, secrets, in_runs)
         else:
             [frame] = response.frames
             data, counts = self.redactor.body(frame.data, secrets)
