@@ -354,7 +354,7 @@ def _members(text: bytes) -> Iterator[tuple[_RawPath, int, int]]:
 def _chat(body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
     value: dict[str, JSON] = {}
     for key, item in body.items():
-        if why := _why_not(key, item):
+        if (not item or key in EXCLUDED) and (why := _why_not(key, item)):
             dropped.append(Dropped(child_path("$", key), why))
         else:
             value[key] = item

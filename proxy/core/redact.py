@@ -180,6 +180,8 @@ class Redactor:
 
         Any other secret becomes `(redacted)`, which stands apart and needs no encoding.
         """
+        if not (self.users or "=" in target or "redacted" in target or shapes.hit(target)):
+            return target
         target = _SECRET_PARAMETER.sub(r"\1redacted", target)
         while spans := self._spans(target, ()):
             target = _without(target, spans, 0, len(target), "(redacted)")

@@ -224,8 +224,7 @@ class Span(NamedTuple):
 
 def hit(text: str) -> bool:
     """Whether `find` would find anything; 60 kB of an agent's JSON take some 0.2 ms."""
-    # `in` looks for one character ten times as fast as `re` does.
-    return any(ways[0].head[-1] in text and pattern.search(text) for pattern, ways in _searches())
+    return any(search.pattern.search(text) for search in _searches())
 
 
 def find(text: str, begin: int, end: int) -> list[Span]:
