@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from . import sse
 from .jsontext import JSON, Unfaithful, parse
 
 Path = tuple[str | int, ...]
@@ -53,9 +54,7 @@ def _masked(frame: bytes) -> bytes:
 def _quotes(pair: tuple[bytes, bytes]) -> int:
     """How many quotes there are in a frame of one line of data; 0 for what is no such frame."""
     frame, masked = pair
-    if not frame.startswith(b"data: ") or frame.find(b"\n") != len(frame) - 2:
-        return 0
-    quotes = masked.count(b'"')
+    quotes = masked.count(b'"') if sse.is_sole_data(frame) else 0
     return 0 if quotes % 2 else quotes
 
 

@@ -74,8 +74,18 @@ class Event(NamedTuple):
     data: str | None
 
 
+def is_sole_data(frame: bytes) -> bool:
+    """Whether this is `data: `, some text without a line feed, a line feed and one more byte.
+
+    So chat servers send nearly every event. `frame[6:-2]` is its data, if it holds no CR.
+    """
+    return frame.startswith(b"data: ") and frame.find(b"\n") == len(frame) - 2
+
+
 def parse(frame: bytes) -> Event:
     """Read one frame. Bytes that are not UTF-8 become U+FFFD, as the standard has it."""
+    if is_sole_data(frame) and b"\r" not in frame:
+        return Event("", frame[6:-2].decode("utf-8", "replace"))
     event = ""
     data: list[str] = []
     for line in _LINE_END.split(frame.decode("utf-8", "replace").removeprefix("\ufeff")):
