@@ -1,17 +1,22 @@
 """A request's canonical form, made once for the same bytes."""
 
 import asyncio
+from itertools import chain
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from proxy.core.interaction import CHAT_COMPLETIONS, Request
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
 from proxy.engine import asking
 from proxy.engine.asking import Canonicals, Incoming
+from proxy.engine.checking import Contract
+from proxy.errors import ClientError
 
-from .test_shallow import needs_msgspec
+from .test_shallow import needs_msgspec, pairs
 
 
 def incoming(body: bytes, **headers: str) -> Incoming:
@@ -148,3 +153,39 @@ async def test_the_key_in_a_recording_is_without_the_users_rules() -> None:
     asked = await ruled.asked(body)
     assert ruled.base_key(asked) != asked.key
     assert ruled.base_key(asked) == plain.base_key(await plain.asked(body))
+
+
+async def test_what_was_forgotten_is_learnt_again_under_all_its_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(asking, "_MEMO_BYTES", 100)
+    canonicals = Canonicals(Rules(), Redactor.build(), None)
+    one, two = ORDERED, ORDERED.replace(b"one", b"two")
+    first = await canonicals.asked(incoming(one))
+    assert (await canonicals.asked(incoming(two))).known is first.known
+    await canonicals.asked(incoming(ORDERED.replace(b'"m"', b'"other"')))
+    again = await canonicals.asked(incoming(two))
+    assert again.known is not first.known
+    assert (await canonicals.asked(incoming(two))).known is again.known
+    assert (await canonicals.asked(incoming(one))).known is again.known
+
+
+async def outcome(canonicals: Canonicals, body: bytes) -> object:
+    try:
+        return (await canonicals.asked(incoming(body))).known._replace(by_name=False)
+    except ClientError as error:
+        return str(error)
+
+
+@settings(max_examples=150)
+@given(st.lists(pairs(), min_size=1, max_size=4))
+def test_what_came_before_makes_no_difference(asked: list[tuple[bytes, bytes]]) -> None:
+    def fresh() -> Canonicals:
+        return Canonicals(Rules(), Redactor.build(), Contract(strict=False).check)
+
+    async def go() -> None:
+        shared = fresh()
+        for body in [*chain.from_iterable(asked), *asked[0]]:
+            assert await outcome(shared, body) == await outcome(fresh(), body)
+
+    asyncio.run(go())

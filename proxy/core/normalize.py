@@ -157,13 +157,12 @@ def examine(
     return Examined(form, clean.faithful and not clean.secrets)
 
 
-def keepable(request: Request, redactor: Redactor, *, plain: bool = False) -> tuple[Request, int]:
+def keepable(request: Request, redactor: Redactor) -> tuple[Request, int]:
     """The request as a recording keeps it, and how many secrets were taken out of it.
 
-    Its canonical form is that of the request as sent. Where `examine` found it `plain`, it is not
-    searched again.
+    Its canonical form is that of the request as sent.
     """
-    clean = _without_secrets(request, redactor, [], search=not plain)
+    clean = _without_secrets(request, redactor, [])
     kept = compact(clean.body) if clean.text is None else clean.text
     return replace(request, target=redactor.query(request.target), body=kept), clean.secrets
 
@@ -210,8 +209,6 @@ def _without_secrets(
     redactor: Redactor,
     dropped: list[Dropped],
     inspect: Callable[[JSON], None] | None = None,
-    *,
-    search: bool = True,
 ) -> _Clean:
     chat = is_chat(request.method, request.target)
     as_json = chat or is_json(request.content_type)
@@ -229,7 +226,7 @@ def _without_secrets(
     if chat and isinstance(body, dict):
         body = _without_credentials(body, dropped)
     text = compact(body)
-    if search and redactor.suspicious(text):
+    if redactor.suspicious(text):
         body, found = redactor.value(body)
         if found:
             return _Clean(body, count + found.total(), None, faithful, integral=True)

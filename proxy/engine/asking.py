@@ -23,6 +23,7 @@ from proxy.core.rules import Rules
 from proxy.core.shallow import bare, shallow
 
 _MEMO_BYTES = 32 * 1024 * 1024
+_MOST_NAMES = 10_000
 _LARGE = 256 * 1024
 """Bytes whose parsing takes longer than other requests should wait: some 2 ms."""
 
@@ -50,13 +51,11 @@ class Known(NamedTuple):
     form: Normalized
     key: str
     warning: str
-    plain: bool
-    """Whether the body is JSON that is read faithfully, and holds no secret."""
+    by_name: bool
+    """Whether this holds also for other bodies of the same `bare` or `shallow` name.
 
-    @property
-    def by_name(self) -> bool:
-        """Whether it holds also for bodies of the same `bare` or `shallow` name."""
-        return self.plain and self.form.chat and not self.warning
+    Those may hold a secret where this one has none, in a field that does not count.
+    """
 
 
 _Place = tuple[str, str, str]
@@ -100,6 +99,8 @@ class Canonicals:
         self._check = check
         self._memo: OrderedDict[_Seen, Known] = OrderedDict()
         self._memo_bytes = 0
+        self._first: OrderedDict[_Seen, _Seen] = OrderedDict()
+        """Under which bytes the memo has what is seen in another way."""
 
     async def asked(self, incoming: Incoming) -> Asked:
         known = await self._known(incoming.request)
@@ -115,19 +116,22 @@ class Canonicals:
 
     async def _known(self, request: Request) -> Known:
         missed: list[_Seen] = []
-        known = None
         for seen in self._names(request):
-            known = self._memo.get(seen)
-            if known:
-                self._memo.move_to_end(seen)
+            first = self._first.get(seen, seen)
+            if known := self._memo.get(first):
+                self._memo.move_to_end(first)
                 break
             missed.append(seen)
-        if known is None:
+        else:
+            first = missed[0]
             large = len(request.body) > _LARGE
             make = self._normalized
             known = await asyncio.to_thread(make, request) if large else make(request)
-        for seen in missed if known.by_name else missed[:1]:
-            self._remember(seen, known)
+            self._remember(first, known)
+        for seen in missed if known.by_name else ():
+            self._first[seen] = first
+        while len(self._first) > _MOST_NAMES:
+            self._first.popitem(last=False)
         return known
 
     def _names(self, request: Request) -> Iterator[_Seen]:
@@ -142,10 +146,10 @@ class Canonicals:
                 yield place, make.__name__, name
 
     def _remember(self, seen: _Seen, known: Known) -> None:
-        if seen in self._memo:
-            return
+        if seen not in self._memo:
+            self._memo_bytes += len(known.form.canonical)
         self._memo[seen] = known
-        self._memo_bytes += len(known.form.canonical)
+        self._first.pop(seen, None)
         while self._memo_bytes > _MEMO_BYTES:
             _, old = self._memo.popitem(last=False)
             self._memo_bytes -= len(old.form.canonical)
@@ -158,4 +162,5 @@ class Canonicals:
                 odd.append(self._check(body))
 
         form, plain = examine(request, self._rules, self._redactor, inspect=inspect)
-        return Known(form, fingerprint(form.canonical, self._rules.digest), odd[-1], plain)
+        by_name = plain and form.chat and not odd[-1]
+        return Known(form, fingerprint(form.canonical, self._rules.digest), odd[-1], by_name)

@@ -382,7 +382,6 @@ class Exchange:
             request=request,
             variant=asked.form.variant,
             key=self._canonicals.base_key(asked),
-            plain=asked.known.plain,
             recorded_at=started,
             upstream=incoming.route.url if incoming.route else settings.upstream,
             secrets=(*http.secrets(incoming.headers), *settings.secrets),

@@ -35,8 +35,6 @@ class Take(NamedTuple):
     upstream: str
     secrets: tuple[str, ...]
     """Values of the request's credential headers."""
-    plain: bool = False
-    """Whether the request is known to be JSON without secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +59,7 @@ class Recorder:
         problem = problem_with(response, chat, in_runs)
         if problem and not failed:
             raise NotKept(problem)
-        request, in_request = keepable(take.request, self.redactor, plain=take.plain)
+        request, in_request = keepable(take.request, self.redactor)
         response, in_response = self._redacted(response, take.secrets, in_runs)
         return Interaction(
             id="",
