@@ -60,7 +60,6 @@ def choices(word, shape, rnd):
             return [choice, {"index": 0, "delta": {"content": "x"}}]
         case "telling":
             choice["finish_reason"] = rnd.choice(["", "stop"])
-            choice["type"] = rnd.choice(["text", "error"])
     return [choice]
 
 
@@ -73,11 +72,13 @@ def streams(draw):
     while text:
         word, text = text[: (at := rnd.choice([1, 2, 3, 5, 8]))], text[at:]
         value = {"id": "c-1", "created": 1, "choices": choices(word, shape, rnd)}
-        value |= {"obfuscation": word[:2], "type": "chunk"} if shape == "telling" else {}
+        if shape == "telling":
+            value |= {"obfuscation": word[:2], "type": rnd.choice(["chunk", "error"])}
         frames.append(b"data: %b\n\n" % orjson.dumps(value))
     for _ in range(draw(st.sampled_from([0, 0, 0, 1, 3]))):
-        at = rnd.randrange(len(frames))
-        frames[at] = rnd.choice(ODD)(frames[at])
+        at, odd = rnd.randrange(len(frames)), rnd.choice(ODD)
+        for number in range(at, min(at + rnd.choice([1, 3]), len(frames))):
+            frames[number] = odd(frames[number])
     end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
     return [*frames, b"data: %b\n\n" % orjson.dumps(end), b"data: [DONE]\n\n"]
 
