@@ -9,12 +9,14 @@ imports upward and only `app` knows all the parts.
       jsontext      JSON read without loss, written in any style, canonical
       yamltext      JSON values as YAML for people
       sse           a stream's bytes as frames
+      runs          events of a stream that are alike, read as one
       plainstream   a chat stream as every SDK reads it
       names, units  cassette names; durations, sizes, paces
       rules         what the user says must not count
       shapes        what secrets look like
       redact        secrets out of everything that is kept
       normalize     a request's canonical form
+      shallow       short cuts to it
       fingerprint   its short name, and the ids of recordings
       headers       which travel, which are kept; Cache-Status
       providers     requests that bring their own provider

@@ -4,19 +4,29 @@ A stream is whole when it says so itself: every choice finished, `[DONE]` at
 the end. Of JSON all that can be asked is that it parses and holds no error.
 """
 
+from collections.abc import Sequence
+
 import orjson
 
 from . import sse
 from .deltas import as_object, index_of, objects_in
 from .interaction import Response
 from .jsontext import JSON
+from .runs import Run, runs
 
 
-def problem_with(response: Response, chat: bool) -> str | None:
-    """Why this answer must not be kept, in plain words; None if it is whole."""
+def problem_with(
+    response: Response, chat: bool, in_runs: Sequence[Run] | None = None
+) -> str | None:
+    """Why this answer must not be kept, in plain words; None if it is whole.
+
+    `in_runs` are a stream's frames as `runs` puts them together, if that has been done.
+    """
     kind = response.content_type.partition(";")[0].strip().lower()
     if kind == "text/event-stream":
-        return _problem_with_stream(sse.frames(response.body), chat)
+        in_runs = runs(sse.frames(response.body)) if in_runs is None else in_runs
+        # What tells whether a stream is whole is the same in all frames of a run.
+        return _problem_with_stream([run.first for run in in_runs], chat)
     if kind == "application/json" or kind.endswith("+json"):
         return _problem_with_json(response.body, chat)
     return None

@@ -7,6 +7,7 @@ the ways that real servers write JSON; `render` writes a value that way again.
 
 import json  # noqa: TID251  orjson cannot write these styles
 import math
+from collections.abc import Collection
 from typing import Any
 
 import orjson
@@ -21,35 +22,49 @@ class Unfaithful(ValueError):
 
 def parse(data: bytes | str) -> JSON:
     """Parse, or raise Unfaithful: not JSON, numbers beyond 64 bits, nesting beyond 200 levels."""
+    return read(data)[0]
+
+
+def read(data: bytes | str) -> tuple[JSON, bool]:
+    """As `parse`, and whether it holds numbers like 1.0, that `canonical` writes as integers."""
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise Unfaithful(str(error)) from None
-    _refuse(value, 0)
-    return value
+    return value, _has_integral((value,), 0)
 
 
 # orjson writes at most 254 levels, and our own recursion needs room on Python's stack.
 _MAX_DEPTH = 200
 
 
-def _refuse(value: JSON, depth: int) -> None:
-    if depth > _MAX_DEPTH:
+def _has_integral(items: Collection[JSON], depth: int) -> bool:
+    """Whether any number in `items` is a float without a fraction. Unfaithful if one is too big."""
+    if depth > _MAX_DEPTH and items:
         raise Unfaithful(f"nested deeper than {_MAX_DEPTH} levels")
-    if isinstance(value, dict):
-        for item in value.values():
-            _refuse(item, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            _refuse(item, depth + 1)
-    # orjson reads an integer beyond 64 bits as a float, which then may stand for many numbers.
-    elif isinstance(value, float) and not -(2.0**63) < value < 2.0**63:
-        raise Unfaithful("a number that does not fit 64 bits")
+    found = False
+    for item in items:
+        kind = type(item)
+        if kind is str:
+            continue
+        if kind is dict:
+            found |= _has_integral(item.values(), depth + 1)
+        elif kind is list:
+            found |= _has_integral(item, depth + 1)
+        elif kind is float:
+            # orjson reads an integer beyond 64 bits as a float, which may stand for many numbers.
+            if not -(2.0**63) < item < 2.0**63:
+                raise Unfaithful("a number that does not fit 64 bits")
+            found |= item.is_integer()
+    return found
 
 
-def canonical(value: JSON) -> bytes:
-    """One text for all equal values: sorted keys, no spaces, 0.0 as 0."""
-    return orjson.dumps(_integral(value), option=orjson.OPT_SORT_KEYS)
+def canonical(value: JSON, *, integral: bool = True) -> bytes:
+    """One text for all equal values: sorted keys, no spaces, 0.0 as 0.
+
+    `integral` is False where `read` says so of all that is in it, which saves looking again.
+    """
+    return orjson.dumps(_integral(value) if integral else value, option=orjson.OPT_SORT_KEYS)
 
 
 def _integral(value: JSON) -> JSON:

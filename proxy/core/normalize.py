@@ -10,11 +10,12 @@ taken out first of all, so that what is kept of a request has its canonical form
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
 from .interaction import CHAT_COMPLETIONS, Request, Variant
-from .jsontext import JSON, Unfaithful, canonical, compact, parse
+from .jsontext import JSON, Unfaithful, canonical, compact, read
 from .redact import Redactor
 from .rules import Rules, child_path
 
@@ -99,6 +100,12 @@ class Normalized(NamedTuple):
     """Filled only by `explain=True`: the hot path has no use for it."""
 
 
+class Examined(NamedTuple):
+    form: Normalized
+    plain: bool
+    """Whether the body is JSON that is read faithfully, and holds no secret."""
+
+
 def is_chat(method: str, target: str) -> bool:
     return method == "POST" and target.partition("?")[0] == CHAT_COMPLETIONS
 
@@ -114,15 +121,27 @@ def normalize(
     redactor: Redactor,
     *,
     explain: bool = False,
-    inspect: Callable[[JSON], None] | None = None,
 ) -> Normalized:
-    """Bring a request, as sent or as kept, to its canonical form.
+    """Bring a request, as sent or as kept, to its canonical form."""
+    return examine(request, rules, redactor, explain=explain).form
+
+
+def examine(
+    request: Request,
+    rules: Rules,
+    redactor: Redactor,
+    *,
+    explain: bool = False,
+    inspect: Callable[[JSON], None] | None = None,
+) -> Examined:
+    """As `normalize`, and how the body was found.
 
     `inspect` is shown the body of a chat completion as it was parsed, which is done once.
     """
     chat = is_chat(request.method, request.target)
     dropped: list[Dropped] = []
-    body, _ = _without_secrets(request, redactor, dropped, inspect)
+    clean = _without_secrets(request, redactor, dropped, inspect)
+    body = clean.body
     variant = _variant(body) if chat else Variant.JSON
     if isinstance(body, bytes):
         body = _without_boundary(body, request.content_type)
@@ -131,10 +150,11 @@ def normalize(
             body = _chat(body, dropped)
         body, ignored = rules.apply(body)
         dropped += (Dropped(path, "named in match.ignore") for path in ignored)
-        body = canonical(body)
+        body = canonical(body, integral=clean.integral)
     target = rules.replace_text(redactor.query(request.target))
     head = f"{request.method} {target}\n".encode("utf-8", "surrogatepass")
-    return Normalized(head + body, variant, chat, tuple(dropped) if explain else ())
+    form = Normalized(head + body, variant, chat, tuple(dropped) if explain else ())
+    return Examined(form, clean.faithful and not clean.secrets)
 
 
 def keepable(request: Request, redactor: Redactor) -> tuple[Request, int]:
@@ -142,9 +162,9 @@ def keepable(request: Request, redactor: Redactor) -> tuple[Request, int]:
 
     Its canonical form is that of the request as sent.
     """
-    body, count = _without_secrets(request, redactor, [])
-    kept = body if isinstance(body, bytes) else compact(body)
-    return replace(request, target=redactor.query(request.target), body=kept), count
+    clean = _without_secrets(request, redactor, [])
+    kept = compact(clean.body) if clean.text is None else clean.text
+    return replace(request, target=redactor.query(request.target), body=kept), clean.secrets
 
 
 def matching_table() -> str:
@@ -169,29 +189,48 @@ def matching_table() -> str:
     )
 
 
+class _Clean(NamedTuple):
+    """A body without secrets."""
+
+    body: JSON
+    """Parsed, or else as bytes."""
+    secrets: int
+    """How many were taken out."""
+    text: bytes | None
+    """The body written compactly, or as it is; None where it has yet to be written."""
+    faithful: bool
+    """Whether it was JSON as it came."""
+    integral: bool
+    """Whether there may be numbers like 1.0 in it."""
+
+
 def _without_secrets(
     request: Request,
     redactor: Redactor,
     dropped: list[Dropped],
     inspect: Callable[[JSON], None] | None = None,
-) -> tuple[JSON, int]:
-    """The body, parsed or else as bytes, without secrets; and how many of them there were."""
+) -> _Clean:
     chat = is_chat(request.method, request.target)
     as_json = chat or is_json(request.content_type)
-    body = _parsed(request.body) if as_json else request.body
-    if inspect and chat and not isinstance(body, bytes):
+    body, integral = _parsed(request.body) if as_json else (request.body, True)
+    faithful = not isinstance(body, bytes)
+    if inspect and chat and faithful:
         inspect(body)
     count = 0
     if isinstance(body, bytes):
-        body, count = _raw_without_secrets(body, redactor, chat=chat)
+        text, count = _raw_without_secrets(body, redactor, chat=chat)
         # What kept it from being parsed may have been in a secret.
-        body = _parsed(body) if as_json else body
+        body, integral = _parsed(text) if as_json else (text, True)
+        if isinstance(body, bytes):
+            return _Clean(body, count, text, faithful, integral)
     if chat and isinstance(body, dict):
         body = _without_credentials(body, dropped)
-    if not isinstance(body, bytes) and redactor.suspicious(compact(body)):
+    text = compact(body)
+    if redactor.suspicious(text):
         body, found = redactor.value(body)
-        count += found.total()
-    return body, count
+        if found:
+            return _Clean(body, count + found.total(), None, faithful, integral=True)
+    return _Clean(body, count, text, faithful, integral)
 
 
 _BOUNDARY = re.compile(r'(?i)multipart/[^;]+;.*?\bboundary=(?:"([^"]+)"|([^\s;"]+))')
@@ -205,12 +244,12 @@ def _without_boundary(body: bytes, content_type: str) -> bytes:
     return body.replace(b"--" + (match[1] or match[2]).encode(), b"--boundary")
 
 
-def _parsed(body: bytes) -> JSON:
-    """JSON, or the bytes themselves where a parser would alter it."""
+def _parsed(body: bytes) -> tuple[JSON, bool]:
+    """JSON, or the bytes themselves where a parser would alter it; whether it may hold a 1.0."""
     try:
-        return parse(body)
+        return read(body)
     except Unfaithful:
-        return body
+        return body, True
 
 
 def _variant(body: JSON) -> Variant:
@@ -312,7 +351,7 @@ def _members(text: bytes) -> Iterator[tuple[_RawPath, int, int]]:
 def _chat(body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
     value: dict[str, JSON] = {}
     for key, item in body.items():
-        if why := _why_not(key, item):
+        if (not item or key in EXCLUDED) and (why := _why_not(key, item)):
             dropped.append(Dropped(child_path("$", key), why))
         else:
             value[key] = item
@@ -349,15 +388,18 @@ def _is_ambiguous(key: str, item: JSON) -> bool:
 def _message(message: JSON) -> JSON:
     if not isinstance(message, dict):
         return message
-    value = {
-        key: item
-        for key, item in message.items()
-        if item is not None or key not in _NULLABLE_IN_MESSAGE
-    }
-    if "content" in value:
-        value["content"] = _content(value["content"])
+    value = message
+    if None in message.values():
+        value = {
+            key: item
+            for key, item in message.items()
+            if item is not None or key not in _NULLABLE_IN_MESSAGE
+        }
+    if isinstance(value.get("content"), list):
+        value = {**value, "content": _content(value["content"])}
     if isinstance(value.get("tool_calls"), list):
-        value["tool_calls"] = [_with_arguments(call, "function") for call in value["tool_calls"]]
+        calls = [_with_arguments(call, "function") for call in value["tool_calls"]]
+        value = {**value, "tool_calls": calls}
     return _with_arguments(value, "function_call") if "function_call" in value else value
 
 
@@ -373,8 +415,20 @@ def _with_arguments(holder: JSON, key: str) -> JSON:
     call: Any = holder.get(key) if isinstance(holder, dict) else None
     if not isinstance(call, dict) or not isinstance(call.get("arguments"), str):
         return holder
+    arguments = call["arguments"]
+    written = (_repeated if len(arguments) <= _LONGEST_REPEATED else _written)(arguments)
+    return {**holder, key: {**call, "arguments": written}}
+
+
+def _written(arguments: str) -> str:
+    """JSON text in canonical form; any other text as it is."""
     try:
-        arguments = canonical(parse(call["arguments"])).decode()
+        value, integral = read(arguments)
     except Unfaithful:
-        return holder
-    return {**holder, key: {**call, "arguments": arguments}}
+        return arguments
+    return canonical(value, integral=integral).decode()
+
+
+# An agent sends the calls of all its turns again with each request.
+_LONGEST_REPEATED = 1024
+_repeated = lru_cache(maxsize=2048)(_written)

@@ -17,8 +17,9 @@ class PlainStream:
 
     def feed(self, data: bytes) -> bytes:
         """What can be passed on now; a line that may yet turn out to be a name is held."""
-        data, self._held = self._held + data, b""
-        if not any(name in data for name in _NAMES):
+        if self._held:
+            data, self._held = self._held + data, b""
+        if b"event:" not in data and b"id:" not in data:
             return self._passed(data)
         *lines, last = data.splitlines(keepends=True)
         return b"".join([*(self._line(line) for line in lines), self._line(last, last=True)])

@@ -18,6 +18,7 @@ import xxhash
 from . import jsontext, shapes, sse
 from .interaction import Frame, Response
 from .jsontext import JSON
+from .runs import Path, Run, leaves, runs
 from .shapes import Span
 
 PATTERN_NAMES = shapes.NAMES
@@ -121,18 +122,26 @@ class Redactor(NamedTuple):
         return (cleared.encode("utf-8", "surrogateescape") if counts else data), counts
 
     def stream(
-        self, frames: Sequence[Frame], extra: Sequence[str] = ()
+        self,
+        frames: Sequence[Frame],
+        extra: Sequence[str] = (),
+        in_runs: Sequence[Run] | None = None,
     ) -> tuple[tuple[Frame, ...], Counter[str]]:
-        """SSE frames, also where a secret is spread over the deltas of several of them."""
+        """SSE frames, also where a secret is spread over the deltas of several of them.
+
+        `in_runs` are the frames as `runs` puts them together, if that has been done.
+        """
+        if not self._stream_is_suspicious(frames, extra, in_runs):
+            return tuple(frames), Counter()
         values = [_event_value(frame.data) for frame in frames]
-        channels: dict[_Path, list[_Leaf]] = defaultdict(list)
+        channels: dict[Path, list[_Leaf]] = defaultdict(list)
         for number, value in enumerate(values):
-            for path, holder, key in _leaves(value):
+            for path, holder, key in leaves(value):
                 channels[path].append(_Leaf(number, holder, key))
         counts: Counter[str] = Counter()
         changed: set[int] = set()
-        for leaves in channels.values():
-            changed |= self._join(leaves, extra, counts)
+        for channel in channels.values():
+            changed |= self._join(channel, extra, counts)
         # Only now each frame by itself: a token's first part may look like a whole one.
         cleared = []
         for number, (frame, value) in enumerate(zip(frames, values, strict=True)):
@@ -144,11 +153,14 @@ class Redactor(NamedTuple):
         return tuple(cleared), counts
 
     def response(
-        self, response: Response, extra: Sequence[str] = ()
+        self,
+        response: Response,
+        extra: Sequence[str] = (),
+        in_runs: Sequence[Run] | None = None,
     ) -> tuple[Response, Counter[str]]:
         """Body or frames, and the values of headers, which are not counted."""
         if response.is_stream:
-            frames, counts = self.stream(response.frames, extra)
+            frames, counts = self.stream(response.frames, extra, in_runs)
         else:
             [frame] = response.frames
             data, counts = self.body(frame.data, extra)
@@ -161,11 +173,35 @@ class Redactor(NamedTuple):
         data, _ = self.body(value.encode("utf-8", "surrogateescape"), extra)
         return data.decode("utf-8", "surrogateescape")
 
+    def _stream_is_suspicious(
+        self, frames: Sequence[Frame], extra: Sequence[str], in_runs: Sequence[Run] | None
+    ) -> bool:
+        """Whether there may be anything to take out; False is a promise.
+
+        All frames, and all that they say together, are searched as one text: no secret reaches
+        over a blank line from one to the next, and a blank line hides none.
+        """
+        data = [frame.data for frame in frames]
+        if self.users or self.suspicious(b"\n\n".join(data), extra):
+            return True
+        said: dict[Path, list[str]] = defaultdict(list)
+        for first, texts in in_runs or runs(data):
+            if texts is None:
+                for path, holder, key in leaves(_event_value(first)):
+                    said[path].append(holder[key])
+            else:
+                for path, text in texts.items():
+                    said[path].append(text)
+        whole = "\n\n".join(map("".join, said.values()))
+        return shapes.hit(whole) or any(known in whole for known in ("redacted", *_literals(extra)))
+
     def query(self, target: str) -> str:
         """A request target, with `redacted` as the value of each parameter that names a secret.
 
         Any other secret becomes `(redacted)`, which stands apart and needs no encoding.
         """
+        if not (self.users or "=" in target or "redacted" in target or shapes.hit(target)):
+            return target
         target = _SECRET_PARAMETER.sub(r"\1redacted", target)
         while spans := self._spans(target, ()):
             target = _without(target, spans, 0, len(target), "(redacted)")
@@ -251,9 +287,6 @@ def _without(
     return "".join(parts) + text[begin:end]
 
 
-_Path = tuple[str | int, ...]
-
-
 @dataclass(slots=True)
 class _Leaf:
     """A string in the JSON of a frame."""
@@ -270,30 +303,6 @@ class _Leaf:
     @text.setter
     def text(self, text: str) -> None:
         self.holder[self.key] = text
-
-
-def _leaves(value: JSON, path: _Path = ()) -> Iterator[tuple[_Path, JSON, str | int]]:
-    """Every string with its holder, its key and the path that its continuations share.
-
-    What carries an index continues what carried the same one, wherever in a list it stands.
-    """
-    children: Iterable[tuple[str | int, JSON]] = ()
-    if isinstance(value, dict):
-        children = value.items()
-        path += tuple(f"{key}={item}" for key, item in children if _is_index(key, item))
-    elif isinstance(value, list):
-        children = enumerate(value)
-    for key, item in children:
-        if isinstance(item, str):
-            yield (*path, key), value, key
-        elif isinstance(item, dict) and isinstance(item.get("index"), int):
-            yield from _leaves(item, path if isinstance(key, int) else (*path, key))
-        else:
-            yield from _leaves(item, (*path, key))
-
-
-def _is_index(key: str | int, item: JSON) -> bool:
-    return isinstance(item, int) and str(key).endswith("index")
 
 
 def _parsed(text: str) -> JSON:

@@ -24,6 +24,8 @@ class SSEDecoder:
 
     def feed(self, data: bytes) -> list[bytes]:
         buffer = self._buffer
+        if not buffer and _is_one(data):
+            return [data]
         # A frame's end can straddle the border by four bytes: a character, CR, LF and CR.
         scan = max(0, len(buffer) - 4)
         buffer += data
@@ -46,8 +48,16 @@ class SSEDecoder:
         return [part for part in (data[:end], data[end:]) if part]
 
 
+def _is_one(data: bytes) -> bool:
+    """Whether this is one frame and no more, as it nearly always comes."""
+    return len(data) > 2 and data.find(b"\n\n") == len(data) - 2 and b"\r" not in data
+
+
 def frames(data: bytes) -> list[bytes]:
     """All frames of a whole stream."""
+    if not (b"\r" in data or b"\n\n\n" in data or data.startswith(b"\n\n")):
+        *whole, rest = data.split(b"\n\n")
+        return [frame + b"\n\n" for frame in whole] + ([rest] if rest else [])
     decoder = SSEDecoder()
     return [*decoder.feed(data), *decoder.rest()]
 
@@ -64,8 +74,18 @@ class Event(NamedTuple):
     data: str | None
 
 
+def is_sole_data(frame: bytes) -> bool:
+    """Whether this is `data: `, some text without a line feed, a line feed and one more byte.
+
+    So chat servers send nearly every event. `frame[6:-2]` is its data, if it holds no CR.
+    """
+    return frame.startswith(b"data: ") and frame.find(b"\n") == len(frame) - 2
+
+
 def parse(frame: bytes) -> Event:
     """Read one frame. Bytes that are not UTF-8 become U+FFFD, as the standard has it."""
+    if is_sole_data(frame) and b"\r" not in frame:
+        return Event("", frame[6:-2].decode("utf-8", "replace"))
     event = ""
     data: list[str] = []
     for line in _LINE_END.split(frame.decode("utf-8", "replace").removeprefix("\ufeff")):

@@ -1,11 +1,13 @@
 """A request brought into canonical form, once for the same bytes.
 
-The memo is bounded by the bytes it keeps. What the contract finds wrong is
-found here, where the body has just been parsed.
+Bytes not seen before may still be those of a request seen before but for what
+changes nothing (`shallow`). The memo is bounded by the bytes it keeps. What the
+contract finds wrong is found here, where the body has just been parsed.
 """
 
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import xxhash
@@ -13,13 +15,19 @@ import xxhash
 from proxy.core.faults import Dealt
 from proxy.core.fingerprint import fingerprint
 from proxy.core.interaction import Headers, Request, Variant
-from proxy.core.normalize import Normalized, normalize
+from proxy.core.normalize import Normalized, examine, is_chat, normalize
 from proxy.core.policy import CacheControl
 from proxy.core.providers import Route
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
+from proxy.core.shallow import bare, shallow
 
 _MEMO_BYTES = 32 * 1024 * 1024
+_MOST_NAMES = 10_000
+_LARGE = 256 * 1024
+"""Bytes whose parsing takes longer than other requests should wait: some 2 ms."""
+
+_NO_RULES = Rules()
 
 Check = Callable[[Any], str]
 """Judges the body of a chat completion: ClientError, or what is odd about it, or nothing."""
@@ -45,16 +53,36 @@ class Known(NamedTuple):
     form: Normalized
     key: str
     warning: str
+    by_name: bool
+    """Whether this holds also for other bodies of the same `bare` or `shallow` name.
+
+    Those may hold a secret where this one has none, in a field that does not count.
+    """
+
+
+_Place = tuple[str, str, str]
+_Seen = tuple[_Place, str, bytes]
 
 
 class Asked(NamedTuple):
     """A request brought into canonical form."""
 
     incoming: Incoming
-    form: Normalized
-    key: str
-    warning: str
+    known: Known
     wants: CacheControl
+
+    @property
+    def form(self) -> Normalized:
+        return self.known.form
+
+    @property
+    def key(self) -> str:
+        return self.known.key
+
+    @property
+    def warning(self) -> str:
+        """What the contract finds odd."""
+        return self.known.warning
 
     @property
     def place(self) -> tuple[str, Variant]:
@@ -62,36 +90,71 @@ class Asked(NamedTuple):
 
 
 class Canonicals:
-    """`asked` gives a request its canonical form. ClientError where the contract forbids it."""
+    """`asked` gives a request its canonical form. ClientError where the contract forbids it.
+
+    What is large is parsed in a thread, so that others are served meanwhile.
+    """
 
     def __init__(self, rules: Rules, redactor: Redactor, check: Check | None) -> None:
         self._rules = rules
         self._redactor = redactor
         self._check = check
-        self._memo: OrderedDict[tuple[str, ...], Known] = OrderedDict()
+        self._memo: OrderedDict[_Seen, Known] = OrderedDict()
         self._memo_bytes = 0
+        self._first: OrderedDict[_Seen, _Seen] = OrderedDict()
+        """Under which bytes the memo has what is seen in another way."""
 
-    def asked(self, incoming: Incoming) -> Asked:
-        wants = CacheControl.parse(
-            ",".join(value for name, value in incoming.headers if name.lower() == "cache-control")
-        )
-        return Asked(incoming, *self._known(incoming.request), wants)
+    async def asked(self, incoming: Incoming) -> Asked:
+        known = await self._known(incoming.request)
+        lines = [value for name, value in incoming.headers if name.lower() == "cache-control"]
+        return Asked(incoming, known, CacheControl.parse(",".join(lines)))
 
-    def _known(self, request: Request) -> Known:
-        """Canonical form and fingerprint; bytes seen before are not parsed again."""
-        digest = xxhash.xxh3_128_hexdigest(request.body)
-        memo_key = (request.method, request.target, request.content_type, digest)
-        known = self._memo.get(memo_key)
-        if known:
-            self._memo.move_to_end(memo_key)
-            return known
-        known = self._normalized(request)
-        self._memo[memo_key] = known
-        self._memo_bytes += len(known.form.canonical)
+    def base_key(self, asked: Asked) -> str:
+        """The fingerprint without user rules."""
+        if not self._rules.digest:
+            return asked.key
+        form = normalize(asked.incoming.request, _NO_RULES, self._redactor)
+        return fingerprint(form.canonical)
+
+    async def _known(self, request: Request) -> Known:
+        missed: list[_Seen] = []
+        for seen in self._names(request):
+            first = self._first.get(seen, seen)
+            if known := self._memo.get(first):
+                self._memo.move_to_end(first)
+                break
+            missed.append(seen)
+        else:
+            first = missed[0]
+            large = len(request.body) > _LARGE
+            make = self._normalized
+            known = await asyncio.to_thread(make, request) if large else make(request)
+            self._remember(first, known)
+        for seen in missed if known.by_name else ():
+            self._first[seen] = first
+        while len(self._first) > _MOST_NAMES:
+            self._first.popitem(last=False)
+        return known
+
+    def _names(self, request: Request) -> Iterator[_Seen]:
+        """By what a request may be recalled, the cheapest first."""
+        place = request.method, request.target, request.content_type
+        yield place, "bytes", xxhash.xxh3_128_digest(request.body)
+        # A user's pattern may take the very name out of a field that would not count.
+        if self._redactor.users or not is_chat(request.method, request.target):
+            return
+        for make in (bare, shallow):
+            if name := make(request.body):
+                yield place, make.__name__, name
+
+    def _remember(self, seen: _Seen, known: Known) -> None:
+        if seen not in self._memo:
+            self._memo_bytes += len(known.form.canonical)
+        self._memo[seen] = known
+        self._first.pop(seen, None)
         while self._memo_bytes > _MEMO_BYTES:
             _, old = self._memo.popitem(last=False)
             self._memo_bytes -= len(old.form.canonical)
-        return known
 
     def _normalized(self, request: Request) -> Known:
         odd = [""]
@@ -100,5 +163,6 @@ class Canonicals:
             if self._check:
                 odd.append(self._check(body))
 
-        form = normalize(request, self._rules, self._redactor, inspect=inspect)
-        return Known(form, fingerprint(form.canonical, self._rules.digest), odd[-1])
+        form, plain = examine(request, self._rules, self._redactor, inspect=inspect)
+        by_name = plain and form.chat and not odd[-1]
+        return Known(form, fingerprint(form.canonical, self._rules.digest), odd[-1], by_name)

@@ -16,9 +16,7 @@ from typing import TYPE_CHECKING, Any, assert_never
 import orjson
 
 from proxy.core import headers as http
-from proxy.core.fingerprint import fingerprint
 from proxy.core.interaction import Request, Response, header
-from proxy.core.normalize import normalize
 from proxy.core.policy import ANYTHING, Action, Found, Mode, decide
 from proxy.core.rules import Rules
 from proxy.errors import CassetteMiss, HTTPError, StoreUnavailable, UpstreamError
@@ -101,7 +99,7 @@ class Exchange:
 
     async def _new_answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
         mode = self._settings.mode
-        asked = self._canonicals.asked(incoming)
+        asked = await self._canonicals.asked(incoming)
         search = await self._search(asked, deck)
         action = decide(mode, search.found, asked.wants)
         match action:
@@ -353,11 +351,10 @@ class Exchange:
         settings, incoming = self._settings, asked.incoming
         head = await flight.head()
         request = incoming.request
-        base = normalize(request, NO_RULES, settings.redactor).canonical
         take = Take(
             request=request,
             variant=asked.form.variant,
-            key=fingerprint(base),
+            key=self._canonicals.base_key(asked),
             recorded_at=started,
             upstream=incoming.route.url if incoming.route else settings.upstream,
             secrets=(*http.secrets(incoming.headers), *settings.secrets),

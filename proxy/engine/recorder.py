@@ -10,6 +10,7 @@ from proxy.core.headers import kept
 from proxy.core.interaction import Frame, Interaction, Request, Response, Variant, header
 from proxy.core.normalize import is_chat, keepable
 from proxy.core.redact import Redactor
+from proxy.core.runs import runs
 
 from .flight import Chunk, Flight, Head
 
@@ -50,11 +51,14 @@ class Recorder(NamedTuple):
         if failed and not self.errors:
             raise NotKept(f"status {head.status}")
         response = response_of(head, flight.chunks)
-        problem = problem_with(response, is_chat(take.request.method, take.request.target))
+        stream = response.is_stream
+        in_runs = runs([frame.data for frame in response.frames]) if stream else None
+        chat = is_chat(take.request.method, take.request.target)
+        problem = problem_with(response, chat, in_runs)
         if problem and not failed:
             raise NotKept(problem)
         request, in_request = keepable(take.request, self.redactor)
-        response, in_response = self.redactor.response(response, take.secrets)
+        response, in_response = self.redactor.response(response, take.secrets, in_runs)
         return Interaction(
             id="",
             key=take.key,
