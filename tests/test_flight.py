@@ -286,6 +286,7 @@ async def test_a_late_follower_gets_the_prefix_while_another_follows() -> None:
     wire, first, late = Wire(), Client(), Client()
     flight = launch(wire)
     tasks = [follow(flight, first)]
+    await settle()
     wire.send(b"a", b"b")
     await settle()
     tasks.append(follow(flight, late))

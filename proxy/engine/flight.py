@@ -177,7 +177,8 @@ class Flight:
         for place in self._places:
             if place.follower:
                 self._give(place, place.follower)
-        self._trim()
+        if self._size > self._keep_bytes:
+            self._trim()
         if self._readable:
             self._wake()
 

@@ -76,6 +76,12 @@ _received = memoryview(bytearray(256 * 1024))
 class Connection(asyncio.BufferedProtocol):
     """One connection, and the answer that is coming on it."""
 
+    __slots__ = (
+        *("_body", "_error", "_full", "_heard", "_heard_anything", "_loop", "_message", "_odd"),
+        *("_parser", "_parser_paused", "_read_timeout", "_refilled", "_take", "_taking", "_timer"),
+        *("_transport", "_waiter", "idle_since"),
+    )
+
     def __init__(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
@@ -343,6 +349,7 @@ class Pool:
                 connection.abort()
                 connection = await self._connect(origin)
                 await connection.ask(query)
+            del query  # a long answer need not hold a long request in memory
             yield connection
         finally:
             if connection.release():
