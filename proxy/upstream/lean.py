@@ -399,7 +399,10 @@ class Pool:
             if origin.tls and self._tls is None:
                 # The system's certificates take tens of milliseconds to load.
                 self._tls = await asyncio.to_thread(_tls)
-            found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+            try:
+                found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+            except UnicodeError as error:
+                raise OSError(f"{origin.host!r} is no host's name: {error}") from None
             sock = await aiohappyeyeballs.start_connection(
                 found, happy_eyeballs_delay=_HAPPY_EYEBALLS, loop=loop
             )
