@@ -17,6 +17,11 @@ class PlainStream:
 
     def feed(self, data: bytes) -> bytes:
         """What can be passed on now; a line that may yet turn out to be a name is held."""
+        # Whole lines without a name are what there is nearly always.
+        whole = not self._held and data.endswith(b"\n")
+        if whole and b"event:" not in data and b"id:" not in data:
+            self._line_start = True
+            return data
         data, self._held = self._held + data, b""
         if not any(name in data for name in _NAMES):
             return self._passed(data)

@@ -287,7 +287,7 @@ class Connection(asyncio.BufferedProtocol):
             self._fail(error)
         finally:
             self._taking = False
-        if body.at_eof() or body.exception():
+        if body.at_eof():
             self._wake()
 
     def _go_on(self, full: "asyncio.Future[None]") -> None:
