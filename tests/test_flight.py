@@ -217,6 +217,140 @@ async def test_silence_is_told_and_told_again_and_costs_no_byte() -> None:
     assert [data async for data in reader if data] == [b"b"]
 
 
+class Client:
+    """Follows: has room for `room` pieces until it is drained."""
+
+    def __init__(self, room: int = 1_000_000) -> None:
+        self.got: list[bytes] = []
+        self.room = room
+        self.gate = asyncio.Event()
+
+    def write(self, data: bytes) -> bool:
+        self.got.append(data)
+        return len(self.got) < self.room
+
+    async def drain(self) -> None:
+        if len(self.got) >= self.room:
+            await self.gate.wait()
+            self.room = 1_000_000
+
+    def company(self) -> None:
+        self.got.append(b"")
+
+
+def follow(flight: Flight, client: Client, idle: float | None = None) -> asyncio.Task[None]:
+    return asyncio.get_running_loop().create_task(flight.follow(flight.join(), client, idle))
+
+
+async def test_a_follower_gets_each_piece_in_the_call_in_which_it_comes() -> None:
+    flight = Flight(keep_bytes=0, outlives_readers=False)
+    client = Client()
+    following = follow(flight, client)
+    await settle()
+    flight._came(b"now")
+    assert client.got == [b"now"]
+    flight.end()
+    await following
+
+
+async def test_a_follower_without_room_is_left_alone_until_it_is_drained() -> None:
+    wire, client = Wire(), Client(room=2)
+    flight = launch(wire, keep=0)
+    following = follow(flight, client)
+    wire.send(b"a")
+    await settle()
+    wire.send(b"b", b"c", b"d", None)
+    await settle()
+    assert client.got == [b"a", b"b"]
+    client.gate.set()
+    await following
+    assert client.got == [b"a", b"b", b"cd"]
+
+
+async def test_upstream_waits_for_a_follower_without_room() -> None:
+    wire, client = Wire(), Client(room=1)
+    flight = launch(wire, keep=0)
+    following = follow(flight, client)
+    await settle()
+    piece = b"x" * (WINDOW // 4)
+    wire.send(*[piece] * 40, None)
+    await settle()
+    assert (len(client.got), wire.taken) == (1, 6)
+    assert sum(len(chunk.data) for chunk in flight.chunks) <= WINDOW + len(piece)
+    client.gate.set()
+    await following
+    assert b"".join(client.got) == piece * 40
+
+
+async def test_a_late_follower_gets_the_prefix_while_another_follows() -> None:
+    wire, first, late = Wire(), Client(), Client()
+    flight = launch(wire)
+    tasks = [follow(flight, first)]
+    await settle()
+    wire.send(b"a", b"b")
+    await settle()
+    tasks.append(follow(flight, late))
+    await settle()
+    wire.send(b"c", None)
+    await asyncio.gather(*tasks)
+    assert (first.got, late.got) == ([b"a", b"b", b"c"], [b"ab", b"c"])
+
+
+async def test_the_trouble_of_one_follower_is_not_that_of_upstream_or_of_another() -> None:
+    class Gone(Client):
+        def write(self, data: bytes) -> bool:
+            raise ConnectionResetError("gone")
+
+    wire, other = Wire(), Client()
+    flight = launch(wire)
+    gone, staying = follow(flight, Gone()), follow(flight, other)
+    await settle()
+    wire.send(b"a", b"b", None)
+    await staying
+    with pytest.raises(ConnectionResetError):
+        await gone
+    assert other.got == [b"a", b"b"]
+    assert flight.ended_well
+
+
+async def test_a_follower_is_told_of_a_cut_after_the_bytes_before_it() -> None:
+    wire, client = Wire(), Client()
+    flight = launch(wire)
+    following = follow(flight, client)
+    wire.send(b"half", UpstreamError("cut"))
+    with pytest.raises(UpstreamError, match="cut"):
+        await following
+    assert client.got == [b"half"]
+
+
+async def test_a_follower_keeps_its_client_company_in_silence_only() -> None:
+    wire, client = Wire(), Client()
+    flight = launch(wire)
+    following = follow(flight, client, idle=0.05)
+    for _ in range(10):
+        wire.send(b"a")
+        await asyncio.sleep(0.01)
+    assert client.got == [b"a"] * 10
+    while client.got.count(b"") < 2:
+        await asyncio.sleep(0.01)
+    wire.send(b"b", None)
+    await following
+    assert b"".join(client.got) == b"a" * 10 + b"b"
+
+
+async def test_a_follower_that_is_cancelled_is_written_to_no_more() -> None:
+    wire, client = Wire(), Client()
+    flight = launch(wire)
+    following = follow(flight, client)
+    wire.send(b"a")
+    await settle()
+    following.cancel()
+    await settle()
+    wire.send(b"b", None)
+    await settle()
+    assert client.got == [b"a"]
+
+
 @given(
     pieces=st.lists(st.binary(min_size=1, max_size=5), max_size=12),
     joins=st.lists(st.integers(0, 12), max_size=4),

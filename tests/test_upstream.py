@@ -11,6 +11,12 @@ from .conftest import Start
 from .upstream import chunks, raw, stream
 
 
+@pytest.fixture(params=["lean", "session"], autouse=True)
+def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every law holds on both ways."""
+    monkeypatch.setattr(Upstream, "lean", request.param == "lean")
+
+
 @pytest.mark.parametrize(
     ("client", "sent"),
     [

@@ -17,9 +17,15 @@ class PlainStream:
 
     def feed(self, data: bytes) -> bytes:
         """What can be passed on now; a line that may yet turn out to be a name is held."""
+        named = b"event:" in data or b"id:" in data
         if self._held:
             data, self._held = self._held + data, b""
-        if b"event:" not in data and b"id:" not in data:
+            named = any(name in data for name in _NAMES)
+        elif not named and data.endswith(b"\n"):
+            # Whole lines without a name are what there is nearly always.
+            self._line_start = True
+            return data
+        if not named:
             return self._passed(data)
         *lines, last = data.splitlines(keepends=True)
         return b"".join([*(self._line(line) for line in lines), self._line(last, last=True)])

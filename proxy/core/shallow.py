@@ -7,7 +7,7 @@ read faithfully, held no secret and nothing odd (`normalize.Examined.plain`).
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from typing import Any
 
@@ -23,6 +23,13 @@ _PLAIN = rb'"[ !#-+\--\[\]-~]{0,64}"'
 _is_plain = re.compile(_PLAIN).fullmatch
 _is_naming = re.compile(rb', ?"(%b)": ?%b' % ("|".join(NAMING).encode(), _PLAIN)).fullmatch
 _LONGEST = 100
+
+
+def names(body: bytes) -> Iterator[tuple[str, bytes]]:
+    """All names of a body, each with its kind, the cheapest first."""
+    for make in (bare, shallow):
+        if name := make(body):
+            yield make.__name__, name
 
 
 def bare(body: bytes) -> bytes | None:

@@ -199,6 +199,7 @@ class _Search:
     """
 
     def __init__(self, anchor: str, ways: Iterable[_Way]) -> None:
+        self._anchor = anchor
         # Where two of them could match, as in `gsk_`, the edge of the other fails.
         self.ways = sorted(ways, key=_tokens_by_length)
         # `re` skips to a literal character at memory speed. Nearly all places where it stands
@@ -211,6 +212,9 @@ class _Search:
 
     def pattern(self, text: str, begin: int, end: int) -> re.Pattern[str] | None:
         """None if the text has none of the heads."""
+        # A character is looked for many times faster so than by an expression.
+        if self._anchor not in text:
+            return None
         if self._pattern is None and self._may_be(text, begin, end):
             self._pattern = self._compiled()
         return self._pattern

@@ -20,7 +20,7 @@ from proxy.core.policy import CacheControl
 from proxy.core.providers import Route
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
-from proxy.core.shallow import bare, shallow
+from proxy.core.shallow import names
 
 _MEMO_BYTES = 32 * 1024 * 1024
 _MOST_NAMES = 10_000
@@ -143,9 +143,8 @@ class Canonicals:
         # A user's pattern may take the very name out of a field that would not count.
         if self._redactor.users or not is_chat(request.method, request.target):
             return
-        for make in (bare, shallow):
-            if name := make(request.body):
-                yield place, make.__name__, name
+        for kind, name in names(request.body):
+            yield place, kind, name
 
     def _remember(self, seen: _Seen, known: Known) -> None:
         if seen not in self._memo:

@@ -176,7 +176,8 @@ class Exchange:
             await self._tell(asked.incoming, search.response)
         repeat = None
         if search.until and asked.wants is ANYTHING and not (deal or to_be_stored):
-            repeat = Repeat(deck, self.stats, asked.place, search)
+            by_name = asked.known.by_name and not self._settings.redactor.users
+            repeat = Repeat(deck, self.stats, asked.place, search, by_name=by_name)
         return Served(search.response, status, age, asked.key, asked.warning, dealt, repeat)
 
     def _is_to_be_stored(self, incoming: Incoming) -> bool:

@@ -176,20 +176,14 @@ class Flight:
         self._size += len(chunk.data)
         for place in self._places:
             if place.follower:
-                self._give(place, place.follower)
-        self._trim()
+                # It had all before this one.
+                place.at += 1
+                place.had += len(chunk.data)
+                _give(place, place.follower, chunk.data)
+        if self._size > self._keep_bytes:
+            self._trim()
         if self._readable:
             self._wake()
-
-    def _give(self, place: Place, follower: Follower) -> None:
-        """Write what has come to one who keeps up; one who no longer does is woken to wait."""
-        try:
-            room = follower.write(self._taken(place))
-        except Exception as error:  # noqa: BLE001  it is the reader's trouble, not upstream's
-            _stop_following(place, error)
-        else:
-            if not room:
-                _stop_following(place)
 
     def end(self, error: UpstreamError | None = None) -> None:
         """Nothing more will come. Only the first call counts."""
@@ -314,12 +308,6 @@ class Flight:
 
     def take(self, place: Place) -> bytes:
         """All that has come and has not been had, maybe nothing."""
-        data = self._taken(place)
-        if data:
-            self._moved()
-        return data
-
-    def _taken(self, place: Place) -> bytes:
         start = place.at - self._first
         pending = len(self._chunks) - start
         if pending == 0:
@@ -333,6 +321,7 @@ class Flight:
         )
         place.at += pending
         place.had += len(data)
+        self._moved()
         return data
 
     def leave(self, place: Place) -> None:
@@ -342,6 +331,17 @@ class Flight:
             return
         if self.task:
             self.task.cancel()
+
+
+def _give(place: Place, follower: Follower, data: bytes) -> None:
+    """Write what has come to one who keeps up; one who no longer does is woken to wait."""
+    try:
+        room = follower.write(data)
+    except Exception as error:  # noqa: BLE001  it is the reader's trouble, not upstream's
+        _stop_following(place, error)
+    else:
+        if not room:
+            _stop_following(place)
 
 
 def _stop_following(place: Place, error: Exception | None = None) -> None:

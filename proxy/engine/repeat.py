@@ -15,13 +15,21 @@ from .outcome import Stats
 class Repeat:
     """Good while the deck's state is the same, and until a recording's time has come."""
 
-    __slots__ = ("_deck", "_key", "_state", "_stats", "_stored", "_until", "_variant")
+    __slots__ = ("_deck", "_key", "_state", "_stats", "_stored", "_until", "_variant", "by_name")
 
     def __init__(
-        self, deck: Deck, stats: Stats, place: tuple[str, Variant], search: Search
+        self,
+        deck: Deck,
+        stats: Stats,
+        place: tuple[str, Variant],
+        search: Search,
+        *,
+        by_name: bool,
     ) -> None:
         if (stored := search.stored) is None:
             raise ValueError("only a hit can be repeated")
+        self.by_name = by_name
+        """Whether it answers every body of the same name, too: see `core.shallow`."""
         self._deck = deck
         self._stats = stats
         self._key, self._variant = place

@@ -32,6 +32,7 @@ _NEEDED = frozenset(
 )
 _MOST_BODY = 1024 * 1024
 _MOST_HEAD = 32 * 1024
+_READ = 64 * 1024
 _END = b"\r\n\r\n"
 _BODILESS = (204, 304)
 
@@ -81,6 +82,12 @@ class FastHandler(RequestHandler):
         elif not (data and self._at_start() and self._begin(data)):
             self._feed(data)
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        # asyncio reads into a new buffer each time: one of 256 KiB is mapped and unmapped anew.
+        if hasattr(transport, "max_size"):
+            transport.max_size = _READ
+
     def close(self) -> None:
         self._let_go()
         super().close()
@@ -102,7 +109,7 @@ class FastHandler(RequestHandler):
             return False
         body = memoryview(data)[end:]
         if not missing and self._is_idle():
-            return self._answered(head, xxhash.xxh3_128_digest(body))
+            return self._answered(head, xxhash.xxh3_128_digest(body), end, [data])
         if not missing and not self._is_turning():
             return False
         self._head, self._missing, self._held = head, missing, [data]
@@ -127,13 +134,17 @@ class FastHandler(RequestHandler):
         if not self._held or self._head is None:
             return
         plain = self._missing == 0 and self._is_idle()
-        if plain and self._answered(self._head, self._digest.digest()):
+        end = self._held[0].find(_END) + len(_END)
+        if plain and self._answered(self._head, self._digest.digest(), end, self._held):
             self._held.clear()
         else:
             self._let_go()
 
-    def _answered(self, head: Head, digest: bytes) -> bool:
+    def _answered(self, head: Head, digest: bytes, end: int, packets: list[bytes]) -> bool:
+        """Answer the request of these packets, whose body begins at `end`, if that is known."""
         message = self._memo.answer(head, digest)
+        if message is None:
+            message = self._memo.answer_by_name(head, b"".join(packets)[end:])
         if message is None or self.transport is None:
             return False
         self.transport.write(message)
@@ -202,7 +213,7 @@ class FastHandler(RequestHandler):
         status = f"{response.status} {response.reason}"
         answer = response.body if isinstance(response.body, bytes) else b""
         ready = Ready(request[REPEAT], status, response.headers, answer)
-        self._memo.remember(text, head, xxhash.xxh3_128_digest(body), ready)
+        self._memo.remember(text, head, body, ready)
 
 
 def _length(opening: bytes, message: Any) -> int:

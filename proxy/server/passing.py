@@ -82,7 +82,8 @@ class _Bytes:
     def __init__(
         self, request: web.Request, answer: web.StreamResponse, writer: AbstractStreamWriter
     ) -> None:
-        self._request = request
+        self._protocol = request.protocol
+        self._transport = request.transport
         self._answer = answer
         self._writer = writer
         self._chunked = answer.headers.get("Transfer-Encoding") == "chunked"
@@ -93,11 +94,11 @@ class _Bytes:
 
     def write(self, data: bytes) -> bool:
         """Write a piece; whether there is room for more. ConnectionResetError: the client left."""
-        transport = self._request.transport
+        transport = self._transport
         if transport is None or transport.is_closing():
             raise ConnectionResetError("the client has left")
         transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-        return not self._request.protocol.writing_paused
+        return not self._protocol.writing_paused
 
     async def drain(self) -> None:
         await self._writer.drain()
@@ -111,8 +112,8 @@ class _Bytes:
     async def cut(self, error: UpstreamError) -> None:
         """Break the connection, for want of a better way to say so."""
         del error
-        if self._request.transport:
-            self._request.transport.abort()
+        if self._transport:
+            self._transport.abort()
 
 
 class _Events(_Bytes):

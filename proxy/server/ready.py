@@ -15,12 +15,16 @@ from email.utils import formatdate
 from functools import lru_cache
 from typing import NamedTuple
 
+import xxhash
+
+from proxy.core.shallow import names
 from proxy.engine.repeat import Repeat
 
 log = logging.getLogger("promptdeck")
 
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_HEADS = 4096
+_MOST_NAMES = 10_000
 _OVERHEAD = 1000
 _LOG_EVERY = 1.0
 """Seconds."""
@@ -61,6 +65,10 @@ class Head(NamedTuple):
     """Its id, or nothing."""
 
 
+_Seen = tuple[Place, bytes]
+"""And a body's digest."""
+
+
 class Ready:
     """One answer. Between its status line and its body only `_OWN` headers are made anew."""
 
@@ -78,6 +86,10 @@ class Ready:
         self._stamp = b""
         self.unlogged = 0
         """How often it was sent since that was last logged."""
+
+    @property
+    def by_name(self) -> bool:
+        return self._repeat.by_name
 
     @property
     def size(self) -> int:
@@ -109,7 +121,9 @@ class Memo:
         self._loop = loop
         self._session_is_open = session_is_open
         self._heads: OrderedDict[bytes, Head] = OrderedDict()
-        self._answers: OrderedDict[tuple[Place, bytes], Ready] = OrderedDict()
+        self._answers: OrderedDict[_Seen, Ready] = OrderedDict()
+        self._names: OrderedDict[tuple[Place, str, bytes], _Seen] = OrderedDict()
+        """By which other names the answers of some bytes are known too: see `core.shallow`."""
         self._bytes = 0
         self._unlogged: list[tuple[Place, Ready]] = []
 
@@ -118,7 +132,17 @@ class Memo:
 
     def answer(self, head: Head, digest: bytes) -> bytes | None:
         """The message that answers a request of this head whose body has this digest."""
-        key = head.place, digest
+        return self._answer(head, (head.place, digest))
+
+    def answer_by_name(self, head: Head, body: bytes) -> bytes | None:
+        """The message for a body that says the same as one that was seen before."""
+        if self._names:
+            for kind, name in names(body):
+                if seen := self._names.get((head.place, kind, name)):
+                    return self._answer(head, seen)
+        return None
+
+    def _answer(self, head: Head, key: _Seen) -> bytes | None:
         ready = self._answers.get(key)
         if ready is None or (head.session and not self._session_is_open(head.session)):
             return None
@@ -131,19 +155,24 @@ class Memo:
             self._log(head.place, ready)
         return message
 
-    def remember(self, text: bytes, head: Head, digest: bytes, ready: Ready) -> None:
+    def remember(self, text: bytes, head: Head, body: bytes, ready: Ready) -> None:
+        """Keep an answer that was sent, and the head (in bytes and as it was read) before it."""
         self._heads[text] = head
         if len(self._heads) > _MOST_HEADS:
             self._heads.popitem(last=False)
-        key = head.place, digest
+        key = head.place, xxhash.xxh3_128_digest(body)
         if key in self._answers:
             self._forget(key)
         self._answers[key] = ready
         self._bytes += ready.size
+        for kind, name in names(body) if ready.by_name else ():
+            self._names[head.place, kind, name] = key
+            if len(self._names) > _MOST_NAMES:
+                self._names.popitem(last=False)
         while self._bytes > _MOST_BYTES:
             self._forget(next(iter(self._answers)))
 
-    def _forget(self, key: tuple[Place, bytes]) -> None:
+    def _forget(self, key: _Seen) -> None:
         self._bytes -= self._answers.pop(key).size
 
     def _log(self, place: Place, ready: Ready) -> None:

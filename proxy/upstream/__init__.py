@@ -1,7 +1,8 @@
 """The way upstream: where a call goes and with whose key, its errors in our words.
 
-lean      the plain case, on connections of our own
-session   the rest, by aiohttp's client session
+lean         the plain case, on a pool of connections of our own
+connection   one of them
+session      the rest, by aiohttp's client session
 """
 
 import math
