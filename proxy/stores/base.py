@@ -1,6 +1,6 @@
 """What a store is: recordings found by fingerprint, in the order they were recorded."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from proxy.core.interaction import Interaction
@@ -22,6 +22,9 @@ class Store(Protocol):
     def find(self, key: str) -> Sequence[Stored]:
         """All recordings under a fingerprint, oldest first. StoreUnavailable if it can't read."""
 
+    def state(self) -> Hashable:
+        """While this is equal, `find` finds the same. Costs next to nothing."""
+
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         """Keep a recording; `replace` drops the older ones of its key and variant.
 
@@ -30,3 +33,6 @@ class Store(Protocol):
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         """Every recording's id and canonical form."""
+
+    def names(self) -> Iterator[str]:
+        """Every recording's id, in the same order."""

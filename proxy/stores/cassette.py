@@ -5,7 +5,7 @@ under way go into the file together.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -117,8 +117,14 @@ class Cassette:
     def find(self, key: str) -> Sequence[Stored]:
         return self._tape.find(key)
 
+    def state(self) -> Hashable:
+        return self._tape.tapes, self._database.state()
+
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         return self._tape.canonicals()
+
+    def names(self) -> Iterator[str]:
+        return self._tape.names()
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         """Write into the file, together with whatever else is waiting."""
@@ -209,8 +215,14 @@ class Shelf:
     def find(self, key: str) -> Sequence[Stored]:
         return self._tape.find(key)
 
+    def state(self) -> Hashable:
+        return self._tape.tapes, self._database.state()
+
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         return self._tape.canonicals()
+
+    def names(self) -> Iterator[str]:
+        return self._tape.names()
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         raise NotImplementedError("a recording goes into one cassette, not into a folder of them")

@@ -1,7 +1,7 @@
 """The reference store: a dict. Used for tests and as the plainest statement of the protocol."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace as changed
 
 from proxy.core.fingerprint import recording_id
@@ -13,11 +13,16 @@ from .base import Stored
 class MemoryStore:
     def __init__(self) -> None:
         self._by_key: defaultdict[str, list[Stored]] = defaultdict(list)
+        self._puts = 0
 
     def find(self, key: str) -> Sequence[Stored]:
         return list(self._by_key.get(key, ()))
 
+    def state(self) -> Hashable:
+        return self._puts
+
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
+        self._puts += 1
         rows = self._by_key[key]
         interaction = stored.interaction
         if replace:
@@ -31,6 +36,9 @@ class MemoryStore:
         for rows in self._by_key.values():
             for row in rows:
                 yield row.interaction.id, row.canonical
+
+    def names(self) -> Iterator[str]:
+        return (name for name, _ in self.canonicals())
 
 
 def _ordinal(name: str) -> int:
