@@ -17,7 +17,16 @@ from proxy.stores.packing import (
     unpack_piece,
 )
 
-from .recordings import ANY_BYTES, JSON, STRINGS, STYLES, _written, chat_request, interaction, stored
+from .recordings import (
+    ANY_BYTES,
+    JSON,
+    STRINGS,
+    STYLES,
+    _written,
+    chat_request,
+    interaction,
+    stored,
+)
 
 WORDS = st.sampled_from("to be or not that is the question".split())
 LONG = st.lists(WORDS | STRINGS, min_size=0, max_size=400).map(" ".join)

@@ -38,10 +38,10 @@ def schema(db):
 
 def test_a_new_file_gets_folder_tables_and_write_ahead_log(path):
     with closing(connect(path)) as db:
-        assert {"recording_by_key", "recording_by_use", "recording", "tape"} <= schema(db)
+        assert {"recording_by_key", "packed_by_use", "recording", "tape"} <= schema(db)
         assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert db.execute("PRAGMA page_size").fetchone() == (16384,)
+        assert db.execute("PRAGMA page_size").fetchone() == (8192,)
 
 
 def test_an_empty_file_is_as_good_as_none(path):

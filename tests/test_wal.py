@@ -1,9 +1,9 @@
 """The state of a database: it never misses a commit, and costs no locks."""
 
-import os
 import random
 import sqlite3
 from contextlib import closing, contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -73,27 +73,26 @@ def test_it_changes_with_each_commit_of_another_process_and_with_nothing_else(pa
 @pytest.mark.parametrize("seed", range(5))
 def test_it_agrees_with_sqlites_own_account_whatever_is_done(path, seed):
     rng = random.Random(seed)
-    with watched(path) as (reader, state), closing(connect(path)) as other:
-        with writer(path) as run:
-            told = sure = None
-            for n in range(100):
-                before, truth = told, sure
-                choice = rng.randrange(7)
-                if choice == 0:
-                    name_tape(other, f"{n}")
-                elif choice == 1:
-                    run("DELETE FROM tape WHERE id = (SELECT min(id) FROM tape)")
-                elif choice == 2:
-                    run(f"PRAGMA wal_checkpoint({rng.choice(['PASSIVE', 'RESTART', 'TRUNCATE'])})")
-                elif choice == 3:
-                    reader.execute("SELECT count(*) FROM tape").fetchall()
-                elif choice == 4:
-                    run("BEGIN IMMEDIATE; ROLLBACK")
-                elif choice == 5:
-                    run("VACUUM")
-                told, sure = state(), wal._data_version(reader)
-                if told == before:
-                    assert sure == truth
+    with watched(path) as (reader, state), closing(connect(path)) as other, writer(path) as run:
+        told = sure = None
+        for n in range(100):
+            before, truth = told, sure
+            choice = rng.randrange(7)
+            if choice == 0:
+                name_tape(other, f"{n}")
+            elif choice == 1:
+                run("DELETE FROM tape WHERE id = (SELECT min(id) FROM tape)")
+            elif choice == 2:
+                run(f"PRAGMA wal_checkpoint({rng.choice(['PASSIVE', 'RESTART', 'TRUNCATE'])})")
+            elif choice == 3:
+                reader.execute("SELECT count(*) FROM tape").fetchall()
+            elif choice == 4:
+                run("BEGIN IMMEDIATE; ROLLBACK")
+            elif choice == 5:
+                run("VACUUM")
+            told, sure = state(), wal._data_version(reader)
+            if told == before:
+                assert sure == truth
 
 
 def test_while_another_process_writes_no_row_is_seen_before_the_state_has_changed(path):
@@ -150,7 +149,9 @@ def test_watching_and_ceasing_to_leaves_sqlites_locks_in_place(path):
         with watched(path) as (second, state):
             assert state()
             second.execute("SELECT count(*) FROM tape").fetchall()
-        script = PRELUDE + """
+        script = (
+            PRELUDE
+            + """
 with closing(connect(path)) as db:
     db.execute("PRAGMA busy_timeout = 0")
     try:
@@ -158,6 +159,7 @@ with closing(connect(path)) as db:
     except Exception as error:
         print(error)
 """
+        )
         assert python(script, path).communicate() == ("database is locked\n", "")
         first.execute("ROLLBACK")
 
@@ -175,8 +177,8 @@ def test_a_file_made_anew_is_watched_anew(path):
 
 
 def test_nothing_stays_open(path):
-    before = sorted(os.listdir("/proc/self/fd"))
+    before = sorted(Path("/proc/self/fd").iterdir())
     with watched(path), watched(path):
         pass
-    assert sorted(os.listdir("/proc/self/fd")) == before
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
     assert not wal._mappings

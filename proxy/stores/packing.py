@@ -23,7 +23,8 @@ _LONG = 1024
 """Bytes from which a string is copied by reference between the two forms of an element."""
 _WINDOW = 32768
 """What deflate looks back; a dictionary beyond it is cut at its front."""
-_CONTEXT = 16384
+_CONTEXT = 8192
+"""Of the text before, as a dictionary: with more, the common words would fall out of the window."""
 _LEVEL = 6
 _FORMAT = b"\x01"
 """Deflate with our dictionary; names the first of what may become several formats."""

@@ -39,30 +39,31 @@ class Done(NamedTuple):
 
     last: int | None
     """The last recording looked at; None where there was none."""
-    rows: int
     size: int
-    """Of the fresh recordings, in bytes."""
+    """What these weighed as they were, in bytes."""
 
 
 def pack_oldest(db: sqlite3.Connection, after: int) -> Done:
     """Pack some of the fresh recordings beyond `after`. What cannot be packed stays as it is."""
     last = None
-    rows = size = 0
+    size = 0
     query = "SELECT n, bytes FROM recording WHERE n > ? ORDER BY n LIMIT ?"
     for n, weight in db.execute(query, (after, _AT_ONCE)).fetchall():
         if size and size + weight > _BYTES_AT_ONCE:
             break
-        rows, size, last = rows + 1, size + weight, int(n)
+        size, last = size + weight, int(n)
         try:
             _pack(db, n)
         except (ValueError, TypeError) as error:
             log.debug("recording %d of the store stays unpacked: %s", n, error)
-    return Done(last, rows, size)
+    return Done(last, size)
 
 
 def _pack(db: sqlite3.Connection, n: int) -> None:
     row = db.execute(f"{SELECT} WHERE n = ?", (n,)).fetchone()
     tape, canonical, body = row[1], row[12], row[14]
+    if not (isinstance(canonical, bytes) and isinstance(body, bytes)):
+        raise TypeError("it is not made of bytes")
     slots = slots_of(body, canonical)
     ends, size = [], 0
     for slot in slots:
@@ -101,7 +102,10 @@ def _keep(db: sqlite3.Connection, tape: int, slot: Slot) -> tuple[int, int]:
 def _known(db: sqlite3.Connection, tape: int, names: Sequence[bytes]) -> tuple[int | None, int]:
     """The piece that ends farthest in, and how many elements it covers."""
     for count in range(len(names), 0, -1):
-        query = "SELECT id FROM piece WHERE tape = ? AND digest = ?"
+        query = (
+            "SELECT id FROM piece WHERE tape = ?1"
+            " AND substr(digest, 1, 6) = substr(?2, 1, 6) AND digest = ?2"
+        )
         found = db.execute(query, (tape, names[count - 1])).fetchone()
         if found:
             return int(found[0]), count
@@ -156,19 +160,24 @@ def limit(db: sqlite3.Connection, name: str, most: int) -> None:
             size -= drop(db, tape, victims)
 
 
-_SPARE = 256
-"""Free pages that a file may keep, 4 MB: the next fresh recordings go there."""
+_STEP = 256
+"""Pages given back at once, 4 MB."""
 
 
 def shrink(db: sqlite3.Connection) -> bool:
-    """Give some of a file's free pages back; whether there are more. Outside a transaction."""
+    """Give free pages back but for a thirtieth of the file; whether there are more.
+
+    Outside a transaction. The next fresh recordings go where there is room.
+    """
+    [(pages,)] = db.execute("PRAGMA page_count")
     [(free,)] = db.execute("PRAGMA freelist_count")
-    if free <= _SPARE:
+    spare = pages // 32 + 4
+    if free <= spare:
         return False
     # Made by an older version, a file keeps what it has.
-    db.execute(f"PRAGMA incremental_vacuum({_SPARE})").fetchall()
+    db.execute(f"PRAGMA incremental_vacuum({min(_STEP, free - spare)})").fetchall()
     [(left,)] = db.execute("PRAGMA freelist_count")
-    return bool(_SPARE < left < free)
+    return bool(spare < left < free)
 
 
 # Reading

@@ -30,6 +30,7 @@ from .base import Stored
 from .pieces import Pieces, drop, limit, names_of, numbers_of, pack_oldest, shrink
 from .schema import (
     INSERT,
+    OF_KEY,
     SELECT,
     SELECT_PACKED,
     Row,
@@ -55,8 +56,8 @@ _STATES_KEPT = 4
 
 _QUIET = 0.2
 """Seconds without a write, after which fresh recordings are packed."""
-_FRESH_ROWS, _FRESH_BYTES = 256, 32 * 1024 * 1024
-"""So many are packed between two writes; from so much on, writes wait for it."""
+_FRESH_BYTES = 32 * 1024 * 1024
+"""From so much on, writes wait for packing."""
 _LAST = 0.3
 """Seconds that closing takes for packing; who opens the file next does the rest."""
 _SCAN = 64
@@ -89,7 +90,7 @@ class Database:
         self._pieces = Pieces(self.query)
         self._touched: dict[int, float] = {}
         self._is_fresh = True
-        self._fresh_rows = self._fresh_bytes = self._packed_to = 0
+        self._fresh_bytes = self._packed_to = 0
 
     async def __aenter__(self) -> Self:
         self._watch = Watch(self.path)
@@ -131,7 +132,7 @@ class Database:
             self._found.move_to_end(key)
             return rows
         with self._reading():
-            packed = self.query(f"{SELECT_PACKED} WHERE key = ? ORDER BY n", key_of(key))
+            packed = self.query(f"{SELECT_PACKED} WHERE {OF_KEY} ORDER BY n", key_of(key))
             fresh = self.query(f"{SELECT} WHERE key = ? ORDER BY n", key)
             rows = [*map(self._pieces.row, packed), *map(row_of, fresh)]
         if rows:
@@ -218,7 +219,6 @@ class Database:
             raise StoreUnavailable(f"{self.path} is being closed")
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._jobs.append((job, done))
-        self._fresh_rows += fresh > 0
         self._fresh_bytes += fresh
         self._wake.set()
         return await done
@@ -242,8 +242,6 @@ class Database:
                 jobs, self._jobs = self._jobs, []
                 await self._commit(jobs)
                 self._is_fresh = True
-            elif self._fresh_rows >= _FRESH_ROWS:
-                await self._pack()
             else:
                 await self._rest()
         await self._commit([])
@@ -268,11 +266,11 @@ class Database:
         """Pack some of what is fresh. What cannot be packed now is tried after the next write."""
         try:
             await self._on_thread(self._packing)
-        except (sqlite3.Error, ValueError) as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, the recordings are there as they are
             log.warning("cannot pack the recordings in %s: %s", self.path, error)
             self._is_fresh = False
         if not self._is_fresh:
-            self._fresh_rows = self._fresh_bytes = self._packed_to = 0
+            self._fresh_bytes = self._packed_to = 0
 
     def _packing(self) -> None:
         """On the writer's thread."""
@@ -281,7 +279,6 @@ class Database:
             self._is_fresh = shrink(self._writer)
             return
         self._packed_to = done.last
-        self._fresh_rows = max(0, self._fresh_rows - done.rows)
         self._fresh_bytes = max(0, self._fresh_bytes - done.size)
 
     async def _commit(self, jobs: list[tuple[Job, asyncio.Future[Any]]]) -> None:
@@ -458,16 +455,16 @@ def _drop(db: sqlite3.Connection, tape: int, key: str, variant: Variant) -> None
     # The plus keeps SQLite from the index by tape, which would read the whole cache.
     where = "WHERE +tape = ? AND key = ? AND variant = ?"
     db.execute(f"DELETE FROM recording {where}", (tape, key, variant))
-    query = f"SELECT n, bytes, pieces FROM packed {where}"
-    drop(db, tape, db.execute(query, (tape, key_of(key), variant)).fetchall())
+    query = f"SELECT n, bytes, pieces FROM packed WHERE {OF_KEY} AND +tape = ?2 AND variant = ?3"
+    drop(db, tape, db.execute(query, (key_of(key), tape, variant)).fetchall())
 
 
 def _last_ordinal(db: sqlite3.Connection, tape: int, key: str) -> int:
     query = (
-        "SELECT id FROM recording WHERE +tape = ? AND key = ?"
-        " UNION ALL SELECT id FROM packed WHERE +tape = ? AND key = ?"
+        f"SELECT id FROM packed WHERE {OF_KEY} AND +tape = ?2"
+        " UNION ALL SELECT id FROM recording WHERE key = ?3 AND +tape = ?2"
     )
-    rows = db.execute(query, (tape, key, tape, key_of(key)))
+    rows = db.execute(query, (key_of(key), tape, key))
     return max((int(name.rpartition("-")[2]) for (name,) in rows), default=0)
 
 
