@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import sqlite3
 from contextlib import closing
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 
 from proxy.core.interaction import Variant
 from proxy.errors import StoreUnavailable
-from proxy.stores.schema import PIECE_BYTES, connect
+from proxy.stores.schema import INSERT, MIGRATIONS, PIECE_BYTES, connect, values_of
 from proxy.stores.sqlite import CACHE, Tape, cached, clear, statistics
 
 from .recordings import INTERACTIONS, conversation, interaction, nameless, opened, stored
@@ -319,25 +320,43 @@ async def test_variants_of_one_request_are_replaced_apart(path):
         assert found(tape, interaction("a")) == [stream, new]
 
 
+def write_as_version_2(path, recordings):
+    """A file as it was before anything was packed."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        for statement in ";".join(MIGRATIONS[:2]).split(";"):
+            db.execute(statement)
+        db.execute("PRAGMA user_version = 2")
+        db.execute("INSERT INTO tape (id, name, source, bytes) VALUES (1, ?, '', 12345)", (CACHE,))
+        insert = re.sub(r"VALUES \(\(.*\)\), ", "VALUES (NULL, ", INSERT)
+        for one in recordings:
+            key, row = stored(one)
+            db.execute(insert, values_of(1, key, row, 1.5))
+
+
 async def test_a_store_of_the_schema_before_is_packed_in_its_own_time(path):
-    recordings = [turn(0, n) for n in range(3)] + [conversation(n) for n in range(3)]
+    kept = [turn(0, n) for n in range(3)] + [conversation(n) for n in range(3)]
+    write_as_version_2(path, kept)
     async with opened(path) as database:
         tape = await database.cache_tape()
-        kept = [await put(tape, one) for one in recordings]
-        # As version 2 left it.
-        await database.execute("UPDATE tape SET bytes = 12345")
-        for table in ("packed", "piece"):
-            await database.execute(f"DROP TABLE {table}")
-        await database.execute("PRAGMA user_version = 2")
-        database._is_fresh = False
-    async with opened(path) as database:
-        tape = await database.cache_tape()
+        assert tape.tapes == (1,)
         assert [found(tape, one) for one in kept] == [[one] for one in kept]
         await database.pack()
         assert rows(database, "recording") == 0
         assert [found(tape, one) for one in kept] == [[one] for one in kept]
         check(database)
-        assert database.query("SELECT count(*) FROM tape WHERE name = ?", CACHE) == [(1,)]
+
+
+async def test_what_one_opening_has_no_time_for_the_next_one_packs(path):
+    kept = [interaction(f"{n}") for n in range(200)]
+    write_as_version_2(path, kept)
+    while True:
+        async with opened(path) as database:
+            left = rows(database, "recording")
+            tape = await database.cache_tape()
+            assert [found(tape, one) for one in kept[::40]] == [[one] for one in kept[::40]]
+        if not left:
+            break
+    assert statistics(path)["answers"] == 200
 
 
 async def test_two_processes_worth_of_packing_agree(path):

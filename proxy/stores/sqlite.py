@@ -1,7 +1,8 @@
 """Recordings in SQLite: point reads on the caller's thread, writes grouped behind it.
 
 One `Database` is one file in WAL mode with a reading connection and a writer
-with a thread of its own. The writer drains what has queued into one
+with a thread of its own, which runs whole jobs: through aiosqlite each statement
+would be a change of threads. Scans are aiosqlite's. The writer drains what has queued into one
 transaction, so a lone write waits for nobody and many share a commit. What is
 written is fresh, as it came; in quiet moments the writer packs it, and evicts.
 `Tape` is the store over one or more tapes. Recency for eviction lives in memory
@@ -15,7 +16,7 @@ import math
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace as changed
 from functools import partial
@@ -172,6 +173,21 @@ class Database:
         """All rows of a query, at once. StoreUnavailable."""
         try:
             return self._reader.execute(query, parameters).fetchall()
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise self._unreadable(error) from error
+
+    async def scan(self, query: str, *parameters: object) -> AsyncIterator[sqlite3.Row]:
+        """The rows of a query that may have many, read off the loop, few at a time in memory."""
+        # Late: most never scan.
+        import aiosqlite
+
+        try:
+            async with (
+                aiosqlite.connect(self.path) as db,
+                db.execute(query, parameters) as cursor,
+            ):
+                async for row in cursor:
+                    yield row
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._unreadable(error) from error
 
