@@ -267,7 +267,6 @@ async def test_a_scan_leaves_out_what_has_gone_meanwhile(path):
         "UPDATE piece SET parent = id",
         "UPDATE piece SET parent = 99 WHERE parent IS NULL",
         "DELETE FROM piece WHERE parent IS NULL",
-        "UPDATE packed SET variant = 'other'",
     ],
 )
 async def test_damage_is_told_with_a_way_out(path, damage):

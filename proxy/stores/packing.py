@@ -26,8 +26,9 @@ _WINDOW = 32768
 _CONTEXT = 8192
 """Of the text before, as a dictionary: with more, the common words would fall out of the window."""
 _LEVEL = 6
+_RAW = -15
 _FORMAT = b"\x01"
-"""Deflate with our dictionary; names the first of what may become several formats."""
+"""A check sum, then deflate with our dictionary. Names the first of what may become several."""
 
 Pair = tuple[bytes, bytes]
 """The same value as it stands in the request's body and in its canonical form."""
@@ -283,21 +284,23 @@ def _dictionary() -> bytes:
 
 
 def _deflate(data: bytes, context: bytes) -> bytes:
+    """Without zlib's own frame, which would sum up the dictionary, too, at each opening."""
     words = (_dictionary() + context)[-_WINDOW:]
-    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, 15, 9, zlib.Z_DEFAULT_STRATEGY, words)
-    return _FORMAT + deflate.compress(data) + deflate.flush()
+    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW, 9, zlib.Z_DEFAULT_STRATEGY, words)
+    check = zlib.crc32(data).to_bytes(4, "little")
+    return b"".join((_FORMAT, check, deflate.compress(data), deflate.flush()))
 
 
 def _inflate(data: bytes, context: bytes) -> bytes:
     if data[:1] != _FORMAT:
         raise ValueError("written by a newer promptdeck")
-    inflate = zlib.decompressobj(15, (_dictionary() + context)[-_WINDOW:])
+    inflate = zlib.decompressobj(_RAW, (_dictionary() + context)[-_WINDOW:])
     try:
-        text = inflate.decompress(data[1:])
+        text = inflate.decompress(data[5:])
     except zlib.error as error:
         raise ValueError(str(error)) from None
-    if not inflate.eof or inflate.unused_data:
-        raise ValueError("compressed data is cut off")
+    if not inflate.eof or zlib.crc32(text) != int.from_bytes(data[1:5], "little"):
+        raise ValueError("compressed data is damaged")
     return text
 
 

@@ -9,12 +9,21 @@ import sqlite3
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from .packing import Pair, Slot, context_of, cuts, digests, pack_piece, slots_of, unpack_piece
+from .packing import (
+    Pair,
+    Slot,
+    context_of,
+    cuts,
+    digests,
+    pack_piece,
+    slots_of,
+    unpack,
+    unpack_piece,
+)
 from .schema import (
     INSERT_PACKED,
     PIECE_BYTES,
     SELECT,
-    SELECT_PACKED,
     Row,
     packed_row,
     packed_values,
@@ -196,14 +205,17 @@ class Pieces:
 
     def row(self, values: tuple[Any, ...]) -> Row:
         """A row of `packed`. ValueError if it, or a piece of it, is damaged or lost."""
-        return packed_row(values, [self._elements(int(piece)) for piece in values[10].split()])
+        return packed_row(values, self._slots(values[10]))
+
+    def _slots(self, pieces: str) -> list[list[Pair]]:
+        return [self._elements(int(piece)) for piece in pieces.split()]
 
     def canonical(self, n: int) -> tuple[str, bytes] | None:
         """Id and canonical form of a recording, if it is still there."""
-        packed = self._query(f"{SELECT_PACKED} WHERE n = ?", n)
+        packed = self._query("SELECT id, data, pieces FROM packed WHERE n = ?", n)
         if packed:
-            stored = self.row(packed[0]).stored
-            return stored.interaction.id, stored.canonical
+            name, data, pieces = packed[0]
+            return name, unpack(data, self._slots(pieces)).canonical
         fresh = self._query("SELECT id, canonical FROM recording WHERE n = ?", n)
         return fresh[0] if fresh else None
 
