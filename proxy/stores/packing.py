@@ -213,12 +213,12 @@ def pack(
     places = [(slots[n].canonical_at, slots[n].canonical_length) for n in order]
     theirs, rest = _without(canonical, places)
     head = orjson.dumps([ours, order, theirs, *meta])
-    return _deflate(b"".join((head, b"\n", *mine, *rest, answer)), _context(slots))
+    return _deflate(b"".join((head, b"\n", *mine, *rest, answer)))
 
 
 def unpack(data: bytes, slots: Sequence[Sequence[Pair]]) -> Packed:
     """`slots` are the elements of each. ValueError if it is damaged."""
-    head, rest = _lined(_inflate(data, _tail(slots)))
+    head, rest = _lined(_inflate(data))
     ours, order, theirs, *meta = orjson.loads(head)
     texts = [b",".join([mine for mine, _ in elements]) for elements in slots]
     forms = [b",".join([form for _, form in slots[n]]) for n in order]
@@ -250,15 +250,6 @@ def _with(text: bytes, lengths: Sequence[int], values: Sequence[bytes]) -> bytes
     return b"".join(parts)
 
 
-def _context(slots: Sequence[Slot]) -> bytes:
-    return _tail([slot.elements for slot in slots])
-
-
-def _tail(slots: Sequence[Sequence[Pair]]) -> bytes:
-    """An answer often takes up the words of the question."""
-    return b"".join(context_of(elements) for elements in slots)[-_CONTEXT:]
-
-
 def context_of(elements: Sequence[Pair]) -> bytes:
     """The last text of some elements: what comes behind them resembles it."""
     parts: list[bytes] = []
@@ -283,15 +274,25 @@ def _dictionary() -> bytes:
     return Path(__file__).with_name("dictionary.txt").read_bytes()
 
 
-def _deflate(data: bytes, context: bytes) -> bytes:
+def _deflate(data: bytes, context: bytes = b"") -> bytes:
     """Without zlib's own frame, which would sum up the dictionary, too, at each opening."""
-    words = (_dictionary() + context)[-_WINDOW:]
-    deflate = zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW, 9, zlib.Z_DEFAULT_STRATEGY, words)
+    deflate = _primed(context) if context else _plain().copy()
     check = zlib.crc32(data).to_bytes(4, "little")
     return b"".join((_FORMAT, check, deflate.compress(data), deflate.flush()))
 
 
-def _inflate(data: bytes, context: bytes) -> bytes:
+def _primed(context: bytes) -> "zlib._Compress":
+    words = (_dictionary() + context)[-_WINDOW:]
+    return zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW, 9, zlib.Z_DEFAULT_STRATEGY, words)
+
+
+@cache
+def _plain() -> "zlib._Compress":
+    """To be copied: to read the dictionary costs as much as to compress a recording."""
+    return _primed(b"")
+
+
+def _inflate(data: bytes, context: bytes = b"") -> bytes:
     if data[:1] != _FORMAT:
         raise ValueError("written by a newer promptdeck")
     inflate = zlib.decompressobj(_RAW, (_dictionary() + context)[-_WINDOW:])

@@ -55,11 +55,11 @@ _MEMORY = 64 * 1024 * 1024
 _STATES_KEPT = 4
 """Of each cassette file: on another branch, or under other rules, it has another."""
 
-_QUIET = 0.2
+_QUIET = 1.0
 """Seconds without a write, after which fresh recordings are packed."""
 _FRESH_BYTES = 32 * 1024 * 1024
 """From so much on, writes wait for packing."""
-_LAST = 0.3
+_LAST = 0.05
 """Seconds that closing takes for packing; who opens the file next does the rest."""
 _SCAN = 64
 """Rows read at once when all are read."""
