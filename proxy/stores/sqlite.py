@@ -28,7 +28,7 @@ from proxy.core.interaction import Interaction, Variant
 from proxy.errors import StoreUnavailable
 
 from .base import Stored
-from .pieces import Pieces, drop, limit, names_of, numbers_of, pack_oldest, shrink
+from .pieces import Done, Pieces, drop, limit, names_of, numbers_of, pack_oldest, shrink
 from .schema import (
     INSERT,
     OF_KEY,
@@ -281,21 +281,18 @@ class Database:
     async def _pack(self) -> None:
         """Pack some of what is fresh. What cannot be packed now is tried after the next write."""
         try:
-            await self._on_thread(self._packing)
+            done, more = await self._on_thread(partial(self._packing, self._packed_to))
         except Exception as error:  # noqa: BLE001  whatever it is, the recordings are there as they are
             log.warning("cannot pack the recordings in %s: %s", self.path, error)
-            self._is_fresh = False
-        if not self._is_fresh:
-            self._fresh_bytes = self._packed_to = 0
+            done, more = Done(None, 0), False
+        self._is_fresh = more
+        self._packed_to = done.last or 0
+        self._fresh_bytes = max(0, self._fresh_bytes - done.size) if more else 0
 
-    def _packing(self) -> None:
-        """On the writer's thread."""
-        [done] = self._transaction([partial(pack_oldest, after=self._packed_to)], {})
-        if done.last is None:
-            self._is_fresh = shrink(self._writer)
-            return
-        self._packed_to = done.last
-        self._fresh_bytes = max(0, self._fresh_bytes - done.size)
+    def _packing(self, after: int) -> tuple[Done, bool]:
+        """On the writer's thread. What was done, and whether there may be more to do."""
+        [done] = self._transaction([partial(pack_oldest, after=after)], {})
+        return done, done.last is not None or shrink(self._writer)
 
     async def _commit(self, jobs: list[tuple[Job, asyncio.Future[Any]]]) -> None:
         """All jobs in one transaction; if one fails, each in its own, so that only it does."""
