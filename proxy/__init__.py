@@ -34,6 +34,8 @@ imports upward and only `app` knows all the parts.
       memory        the reference
       held          back until they are wanted
       schema, sqlite   the cache, and the index of cassettes
+      tapes         what is written into them
+      admin         the file from outside: what it holds, emptied
       packing, pieces   recordings made small, what they have in common kept once
       wal           whether anybody committed since
       cassette, cassette_file, cassette_yaml, yamlread, cassette_verify   files in git

@@ -7,10 +7,10 @@ import pytest
 
 from proxy.core.rules import Rules
 from proxy.errors import CassetteError, StoreUnavailable
+from proxy.stores.admin import clear
 from proxy.stores.cassette import Cassette, Shelf
 from proxy.stores.cassette_file import read, save
 from proxy.stores.cassette_yaml import HEADER
-from proxy.stores.sqlite import clear
 
 from .recordings import (
     THEN,

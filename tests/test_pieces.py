@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from proxy.core.interaction import Variant
 from proxy.errors import StoreUnavailable
+from proxy.stores.admin import cached, clear, statistics
 from proxy.stores.schema import INSERT, MIGRATIONS, PIECE_BYTES, connect, values_of
-from proxy.stores.sqlite import CACHE, Tape, cached, clear, statistics
+from proxy.stores.sqlite import CACHE, Tape
 
 from .recordings import INTERACTIONS, conversation, interaction, nameless, opened, stored
 

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import StoreError, StoreUnavailable
+from proxy.stores.admin import cached, clear, statistics
 from proxy.stores.schema import PIECE_BYTES, connect
-from proxy.stores.sqlite import Database, Tape, cached, clear, statistics
+from proxy.stores.sqlite import Database, Tape
 
 from .recordings import conversation, interaction, nameless, opened, python, start_together, stored
 

@@ -2,9 +2,10 @@
 
 One `Database` is one file in WAL mode with a reading connection and a writer
 with a thread of its own, which runs whole jobs: through aiosqlite each statement
-would be a change of threads. Scans are aiosqlite's. The writer drains what has queued into one
-transaction, so a lone write waits for nobody and many share a commit. What is
-written is fresh, as it came; in quiet moments the writer packs it, and evicts.
+would be a change of threads. (Scans are aiosqlite's.) The writer drains what has
+queued into one transaction, so a lone write waits for nobody and many share a
+commit. What is written is fresh, as it came; in quiet moments the writer packs
+it, and evicts.
 `Tape` is the store over one or more tapes. Recency for eviction lives in memory
 and travels with the next write.
 """
@@ -16,7 +17,7 @@ import math
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace as changed
 from functools import partial
@@ -24,13 +25,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from proxy.core.fingerprint import recording_id
-from proxy.core.interaction import Interaction, Variant
+from proxy.core.interaction import Interaction
 from proxy.errors import StoreUnavailable
 
 from .base import Stored
-from .pieces import Done, Pieces, drop, limit, names_of, numbers_of, pack_oldest, shrink
+from .pieces import Done, Pieces, limit, names_of, numbers_of, pack_oldest, shrink
 from .schema import (
-    INSERT,
     OF_KEY,
     SELECT,
     SELECT_PACKED,
@@ -39,9 +39,8 @@ from .schema import (
     is_locked,
     key_of,
     row_of,
-    unusable,
-    values_of,
 )
+from .tapes import drop_variant, forget, insert, last_ordinal, named, remove, size, tape_of
 from .wal import State, Watch
 
 log = logging.getLogger("promptdeck")
@@ -51,9 +50,6 @@ CACHE = "cache"
 
 _MEMORY = 64 * 1024 * 1024
 """Bytes of recently found recordings kept ready."""
-
-_STATES_KEPT = 4
-"""Of each cassette file: on another branch, or under other rules, it has another."""
 
 _QUIET = 1.0
 """Seconds without a write, after which fresh recordings are packed."""
@@ -335,22 +331,22 @@ class Database:
         return results
 
     async def cache_tape(self) -> "Tape":
-        tape = await self.submit(lambda db: _tape(db, CACHE, ""))
+        tape = await self.submit(lambda db: tape_of(db, CACHE, ""))
         return Tape(self, (tape,), evictable=True)
 
     async def index(self, name: str, source: str, rows: Sequence[tuple[str, Stored]]) -> int:
         """Make a tape of the recordings of a cassette file, unless another process has."""
 
         def job(db: sqlite3.Connection) -> int:
-            found = _named(db, name)
+            found = named(db, name)
             if found is not None:
                 return found
-            tape = _tape(db, name, source)
-            _insert(db, tape, rows)
-            _forget(db, source)
+            tape = tape_of(db, name, source)
+            insert(db, tape, rows)
+            forget(db, source)
             return tape
 
-        return int(await self.submit(job, fresh=_size(rows)))
+        return int(await self.submit(job, fresh=size(rows)))
 
     async def extend(
         self, before: str, after: str, gone: Sequence[str], rows: Sequence[tuple[str, Stored]]
@@ -361,17 +357,17 @@ class Database:
         """
 
         def job(db: sqlite3.Connection) -> int | None:
-            tape = _named(db, before)
-            done = _named(db, after)
+            tape = named(db, before)
+            done = named(db, after)
             if tape is None or done is not None:
                 return done
             if gone:
-                _remove(db, tape, frozenset(gone))
-            _insert(db, tape, rows)
+                remove(db, tape, frozenset(gone))
+            insert(db, tape, rows)
             db.execute("UPDATE tape SET name = ? WHERE id = ?", (after, tape))
             return tape
 
-        found: int | None = await self.submit(job, fresh=_size(rows))
+        found: int | None = await self.submit(job, fresh=size(rows))
         return found
 
 
@@ -403,16 +399,15 @@ class Tape:
 
         def job(db: sqlite3.Connection) -> Interaction:
             if replace:
-                _drop(db, tape, key, stored.interaction.variant)
-            ordinal = 1 + _last_ordinal(db, tape, key)
+                drop_variant(db, tape, key, stored.interaction.variant)
+            ordinal = 1 + last_ordinal(db, tape, key)
             name = recording_id(stored.canonical, stored.interaction.key, ordinal)
-            named = changed(stored.interaction, id=name)
-            values = values_of(tape, key, stored._replace(interaction=named), time.time())
-            db.execute(INSERT, values)
-            return named
+            kept = changed(stored.interaction, id=name)
+            insert(db, tape, [(key, stored._replace(interaction=kept))])
+            return kept
 
-        size = _size([(key, stored)])
-        result: Interaction = await self._database.submit(job, fresh=size)
+        brings = size([(key, stored)])
+        result: Interaction = await self._database.submit(job, fresh=brings)
         return result
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
@@ -422,131 +417,3 @@ class Tape:
     def names(self) -> Iterator[str]:
         for tape in self.tapes:
             yield from self._database.names(tape)
-
-
-def _tape(db: sqlite3.Connection, name: str, source: str) -> int:
-    db.execute("INSERT OR IGNORE INTO tape (name, source) VALUES (?, ?)", (name, source))
-    [tape] = db.execute("SELECT id FROM tape WHERE name = ?", (name,)).fetchone()
-    return int(tape)
-
-
-def _named(db: sqlite3.Connection, name: str) -> int | None:
-    found = db.execute("SELECT id FROM tape WHERE name = ?", (name,)).fetchone()
-    return int(found[0]) if found else None
-
-
-def _size(rows: Iterable[tuple[str, Stored]]) -> int:
-    return sum(
-        len(stored.canonical) + len(stored.interaction.request.body) + 500 for _, stored in rows
-    )
-
-
-def _insert(db: sqlite3.Connection, tape: int, rows: Iterable[tuple[str, Stored]]) -> None:
-    now = time.time()
-    db.executemany(INSERT, (values_of(tape, key, stored, now) for key, stored in rows))
-
-
-def _forget(db: sqlite3.Connection, source: str) -> None:
-    """Drop all but the last states of a cassette file, and every state of files that are gone."""
-    old = "SELECT id FROM tape WHERE source = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
-    db.execute(f"DELETE FROM tape WHERE id IN ({old})", (source, _STATES_KEPT))
-    sources = db.execute("SELECT DISTINCT source FROM tape WHERE source != ''").fetchall()
-    gone = [row for row in sources if not Path(row[0]).exists()]
-    db.executemany("DELETE FROM tape WHERE source = ?", gone)
-
-
-def _remove(db: sqlite3.Connection, tape: int, gone: frozenset[str]) -> None:
-    """Drop recordings by id. Packed ones have no index by it: it serves nothing but this."""
-    db.executemany(
-        "DELETE FROM recording WHERE +tape = ? AND id = ?", [(tape, name) for name in gone]
-    )
-    rows = db.execute("SELECT n, bytes, pieces, id FROM packed WHERE tape = ?", (tape,))
-    drop(db, tape, [row[:3] for row in rows if row[3] in gone])
-
-
-def _drop(db: sqlite3.Connection, tape: int, key: str, variant: Variant) -> None:
-    # The plus keeps SQLite from the index by tape, which would read the whole cache.
-    where = "WHERE +tape = ? AND key = ? AND variant = ?"
-    db.execute(f"DELETE FROM recording {where}", (tape, key, variant))
-    query = f"SELECT n, bytes, pieces FROM packed WHERE {OF_KEY} AND +tape = ?2 AND variant = ?3"
-    drop(db, tape, db.execute(query, (key_of(key), tape, variant)).fetchall())
-
-
-def _last_ordinal(db: sqlite3.Connection, tape: int, key: str) -> int:
-    query = (
-        f"SELECT id FROM packed WHERE {OF_KEY} AND +tape = ?2"
-        " UNION ALL SELECT id FROM recording WHERE key = ?3 AND +tape = ?2"
-    )
-    rows = db.execute(query, (key_of(key), tape, key))
-    return max((int(name.rpartition("-")[2]) for (name,) in rows), default=0)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(connect(path)) as db:
-        try:
-            yield db
-        except (*_UNREADABLE, StoreUnavailable) as error:
-            raise unusable(path, error) from error
-
-
-_TABLES = ("recording", "packed")
-_HAS = "(id IN (SELECT tape FROM recording) OR id IN (SELECT tape FROM packed))"
-
-
-def _count(db: sqlite3.Connection, of: str) -> int:
-    """Recordings of tapes whose name is so."""
-    query = "SELECT count(*) FROM {} JOIN tape ON tape.id = tape WHERE name " + of
-    return sum(db.execute(query.format(table), (CACHE,)).fetchone()[0] for table in _TABLES)
-
-
-def statistics(path: Path) -> dict[str, int]:
-    """How much a store's file holds, from outside a running server. StoreError."""
-    if not path.exists():
-        return dict.fromkeys(("answers", "bytes", "cassettes", "indexed"), 0)
-    with _opened(path) as db:
-        answers, indexed = _count(db, "= ?"), _count(db, "!= ?")
-        query = f"SELECT count(DISTINCT source) FROM tape WHERE name != ? AND {_HAS}"
-        [cassettes] = db.execute(query, (CACHE,)).fetchone()
-        query = (
-            "SELECT bytes + (SELECT coalesce(sum(bytes), 0) FROM recording WHERE tape = tape.id)"
-            " FROM tape WHERE name = ?"
-        )
-        size = db.execute(query, (CACHE,)).fetchone()
-    return {
-        "answers": answers,
-        "bytes": size[0] if size else 0,
-        "cassettes": cassettes,
-        "indexed": indexed,
-    }
-
-
-def clear(path: Path) -> int:
-    """Empty a store's file; how many cached answers it held. StoreError."""
-    if not path.exists():
-        return 0
-    with _opened(path) as db:
-        db.execute("BEGIN IMMEDIATE")
-        answers = _count(db, "= ?")
-        for table in (*_TABLES, "piece"):
-            db.execute(f"DELETE FROM {table}")
-        db.execute("DELETE FROM tape WHERE name != ?", (CACHE,))
-        db.execute("UPDATE tape SET bytes = 0")
-        db.execute("COMMIT")
-        db.execute("VACUUM")
-    return answers
-
-
-def cached(path: Path) -> list[tuple[str, bytes]]:
-    """Id and canonical form of every cached answer of a store's file. StoreError."""
-    if not path.exists():
-        return []
-    with _opened(path) as db:
-
-        def query(query: str, *parameters: object) -> list[tuple[Any, ...]]:
-            return db.execute(query, parameters).fetchall()
-
-        db.execute("BEGIN")
-        tape = _named(db, CACHE)
-        numbers = numbers_of(query, tape) if tape is not None else []
-        return list(filter(None, map(Pieces(query).canonical, numbers)))
