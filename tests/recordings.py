@@ -285,7 +285,7 @@ import asyncio, os, resource, sys
 from pathlib import Path
 from proxy.stores.cassette import Cassette
 from proxy.stores.cassette_file import save
-from proxy.stores.sqlite import clear
+from proxy.stores.admin import clear
 from tests.recordings import *
 path = Path(sys.argv[1])
 """

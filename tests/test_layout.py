@@ -21,6 +21,8 @@ TESTED_WITH = {
     "app": "test_exchange",
     "library": "test_exchange",
     "completions": "test_stored",
+    "admin": "test_sqlite",
+    "tapes": "test_sqlite",
     "slips": "test_deferred",
     "listing": "test_exchange",
     "outcome": "test_exchange",

@@ -1,6 +1,7 @@
 """The SQLite file: made, migrated, refused; and recordings as rows."""
 
 import random
+import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -37,10 +38,10 @@ def schema(db):
 
 def test_a_new_file_gets_folder_tables_and_write_ahead_log(path):
     with closing(connect(path)) as db:
-        assert {"recording_by_key", "recording_by_use", "recording", "tape"} <= schema(db)
+        assert {"recording_by_key", "packed_by_use", "recording", "tape"} <= schema(db)
         assert db.execute("PRAGMA user_version").fetchone() == (len(MIGRATIONS),)
         assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-        assert db.execute("PRAGMA page_size").fetchone() == (16384,)
+        assert db.execute("PRAGMA page_size").fetchone() == (8192,)
 
 
 def test_an_empty_file_is_as_good_as_none(path):
@@ -69,6 +70,11 @@ for n in range(20):
     assert [process.communicate()[1] for process in processes] == [""] * 4
 
 
+def _insert_as_then():
+    """All in columns of 1, as versions before `packed` wrote it."""
+    return re.sub(r"VALUES \(\(.*\)\), ", "VALUES (1, ", INSERT).replace("?", "1")
+
+
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
 def test_a_file_of_an_older_schema_is_brought_up_to_date_and_loses_nothing(path, version):
     script = ";".join(MIGRATIONS[:version]).split(";")
@@ -77,7 +83,7 @@ def test_a_file_of_an_older_schema_is_brought_up_to_date_and_loses_nothing(path,
         *script,
         f"PRAGMA user_version = {version}",
         "INSERT INTO tape (id, name, source) VALUES (1, 'a', '')",
-        INSERT.replace("?", "1"),
+        _insert_as_then(),
     )
     connect(path.with_name("new.db")).close()
     with closing(connect(path)) as db, closing(connect(path.with_name("new.db"))) as new:

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from proxy.errors import StoreError, StoreUnavailable
+from proxy.stores.admin import cached, clear, statistics
 from proxy.stores.completions import Completions
-from proxy.stores.schema import connect
+from proxy.stores.schema import PIECE_BYTES, connect
 from proxy.stores.slips import Slips
-from proxy.stores.sqlite import Database, Tape, cached, clear, statistics
+from proxy.stores.sqlite import Database, Tape
 
 from .recordings import conversation, interaction, nameless, opened, python, start_together, stored
 
@@ -35,16 +36,23 @@ def found(tape, recording):
     return [row.interaction for row in tape.find(stored(recording)[0])]
 
 
-def count(path, table="recording"):
+def count(path, *tables):
     with closing(connect(path)) as db:
-        return db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+        return sum(
+            db.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
+            for table in tables or ("recording", "packed")
+        )
 
 
 async def traced(database):
     """The statements that the writer runs from now on."""
     statements = []
-    await database._writer.set_trace_callback(statements.append)
+    await on_writer(database, lambda db: db.set_trace_callback(statements.append))
     return statements
+
+
+async def on_writer(database, work):
+    return await database._on_thread(lambda: work(database._writer))
 
 
 # Keeping
@@ -118,8 +126,8 @@ async def test_a_lone_put_waits_for_nobody(path):
     ids=lambda error: type(error).__name__,
 )
 async def test_a_job_that_fails_fails_alone(path, error):
-    async def bad(db):
-        await db.execute("DELETE FROM recording")
+    def bad(db):
+        db.execute("DELETE FROM recording")
         raise error
 
     async with opened(path) as database:
@@ -182,12 +190,23 @@ async def test_a_cancelled_group_closes_the_file_and_comes_to_an_end(path):
             tasks.create_task(fail())
             await asyncio.sleep(10)
     assert [type(error) for error in group.value.exceptions] == [LookupError]
-    with pytest.raises(ValueError, match="no active connection"):
-        await database._writer.execute("SELECT 1")
+    with pytest.raises(StoreUnavailable, match="closed database"):
+        database.find("p1:0")
+    with pytest.raises(RuntimeError, match="after shutdown"):
+        await database._on_thread(dict)
     assert count(path) == 1
 
 
 # Eviction
+
+
+def weight(database):
+    """What all that is packed weighs, added up anew."""
+    [(rows,)] = database.query("SELECT coalesce(sum(bytes), 0) FROM packed")
+    [(pieces,)] = database.query(
+        "SELECT coalesce(sum(length(data) + ?), 0) FROM piece", PIECE_BYTES
+    )
+    return rows + pieces
 
 
 async def fill(tape, prompts):
@@ -199,10 +218,11 @@ def size(path):
 
 
 async def test_the_cache_stays_within_its_limit(path):
-    async with opened(path, max_bytes=30_000) as database:
+    async with opened(path, max_bytes=10_000) as database:
         tape = await database.cache_tape()
         await fill(tape, range(40))
-        assert 20_000 < size(path) <= 30_000
+        await database.pack()
+        assert 8_000 < size(path) <= 10_000
         assert found(tape, conversation(0)) == []
         assert len(found(tape, conversation(39))) == 1
 
@@ -216,6 +236,7 @@ async def test_what_was_used_last_goes_last(path):
         for n in (0, 3):
             assert found(tape, conversation(n))
         await fill(tape, range(10, 14))
+        await database.pack()
         assert found(tape, conversation(0))
         assert found(tape, conversation(3))
         assert not found(tape, conversation(1))
@@ -240,17 +261,19 @@ async def test_recency_survives_a_restart(path):
     async with opened(path) as database:
         tape = await database.cache_tape()
         await fill(tape, range(4))
+        await database.pack()
         limit = size(path)
         found(tape, conversation(0))
     async with opened(path, max_bytes=limit) as database:
         tape = await database.cache_tape()
         await fill(tape, [4])
+        await database.pack()
         assert found(tape, conversation(0))
         assert not found(tape, conversation(1))
 
 
 async def test_recency_survives_a_write_that_fails(path):
-    async def bad(db):
+    def bad(db):
         raise ValueError
 
     async with opened(path) as database:
@@ -261,6 +284,7 @@ async def test_recency_survives_a_write_that_fails(path):
         with pytest.raises(StoreUnavailable):
             await database.submit(bad)
         await fill(tape, [4])
+        await database.pack()
         assert found(tape, conversation(0))
 
 
@@ -369,8 +393,8 @@ asyncio.run(main())
             assert [one.id for one in found(tape, conversation(int(n)))] == [name]
             [kept] = found(tape, conversation(int(n)))
             assert nameless(kept) == nameless(conversation(int(n)))
-        total = sum(row[1] for row in database.query("SELECT 1, bytes FROM recording"))
-        assert database.query("SELECT bytes FROM tape") == [(total,)]
+        await database.pack()
+        assert database.query("SELECT bytes FROM tape") == [(weight(database),)]
     with closing(connect(path)) as db:
         assert db.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
@@ -382,15 +406,19 @@ async def test_a_full_disk_fails_the_put_by_name_and_leaves_what_was(path):
     async with opened(path) as database:
         tape = await database.cache_tape()
         first = await put(tape, interaction("first"))
-        [(pages,)] = await database._writer.execute_fetchall("PRAGMA page_count")
-        await database._writer.execute(f"PRAGMA max_page_count = {pages}")
+
+        def allow(pages):
+            [(now,)] = database._writer.execute("PRAGMA page_count")
+            database._writer.execute(f"PRAGMA max_page_count = {now + pages}")
+
+        await on_writer(database, lambda _: allow(0))
         kept = []
         with pytest.raises(StoreUnavailable, match="database or disk is full"):
             while True:
                 kept.append(await put(tape, conversation(len(kept))))
         assert found(tape, first) == [first]
         assert [found(tape, one) for one in kept] == [[one] for one in kept]
-        await database._writer.execute(f"PRAGMA max_page_count = {pages + 1000}")
+        await on_writer(database, lambda _: allow(1000))
         again = await put(tape, conversation(100))
         assert found(tape, again) == [again]
 
@@ -398,7 +426,7 @@ async def test_a_full_disk_fails_the_put_by_name_and_leaves_what_was(path):
 async def test_a_file_that_somebody_else_locks_fails_all_that_wait_at_once(path):
     async with opened(path) as database:
         tape = await database.cache_tape()
-        await database._writer.execute("PRAGMA busy_timeout = 300")
+        await on_writer(database, lambda db: db.execute("PRAGMA busy_timeout = 300"))
         with closing(connect(path)) as other:
             other.execute("BEGIN IMMEDIATE")
             statements = await traced(database)
@@ -497,10 +525,10 @@ async def test_clear_forgets_answers_and_index_and_says_how_many(path):
     assert clear(path) == 0
     assert not path.exists()
     async with opened(path) as database:
-        await fill(await database.cache_tape(), range(40))
+        await fill(await database.cache_tape(), range(240))
         await database.index("x", "", [stored(interaction())])
     before = path.stat().st_size
-    assert clear(path) == 40
+    assert clear(path) == 240
     assert statistics(path) == {"answers": 0, "bytes": 0, "cassettes": 0, "indexed": 0}
     assert path.stat().st_size < before / 2
     assert clear(path) == 0

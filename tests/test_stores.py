@@ -7,7 +7,9 @@ import pytest
 
 from proxy.core.interaction import Variant
 from proxy.stores.cassette import Cassette
+from proxy.stores.held import Held
 from proxy.stores.memory import MemoryStore
+from proxy.stores.sqlite import Tape
 
 from .recordings import ODD, canon, conversation, interaction, nameless, opened, stored
 
@@ -29,7 +31,27 @@ async def cassette(folder):
         yield await Cassette.open("x", folder / "x.yaml", database, canon())
 
 
-@pytest.fixture(params=[memory, tape, cassette], ids=lambda kind: kind.__name__)
+@asynccontextmanager
+async def packed(folder):
+    """All that is found is packed."""
+
+    class Packing(Tape):
+        async def put(self, key, stored, *, replace):
+            kept = await super().put(key, stored, replace=replace)
+            await database.pack()
+            return kept
+
+    async with opened(folder / "store.db") as database:
+        yield Packing(database, (await database.cache_tape()).tapes)
+
+
+@asynccontextmanager
+async def held(folder):
+    async with opened(folder / "store.db") as database:
+        yield Held(await database.cache_tape())
+
+
+@pytest.fixture(params=[memory, tape, packed, cassette, held], ids=lambda kind: kind.__name__)
 async def store(request, tmp_path):
     async with request.param(tmp_path) as one:
         yield one
@@ -117,6 +139,25 @@ async def test_canonicals_tells_every_recording_once(store):
     told = list(store.canonicals())
     assert set(told) == expected
     assert len(told) == len(kept) == 6
+
+
+async def test_names_are_those_of_the_canonicals(store):
+    assert list(store.names()) == []
+    for n in (0, 1, 2, 0):
+        await put(store, conversation(n))
+    assert list(store.names()) == [name for name, _ in store.canonicals()]
+
+
+async def test_its_state_changes_with_every_put_and_not_by_reading(store):
+    seen = {store.state()}
+    for n, replace in enumerate((False, False, True)):
+        await put(store, interaction("a", f"{n}"), replace=replace)
+        assert store.state() not in seen
+        seen.add(store.state())
+        assert found(store, interaction("a"))
+        list(store.canonicals())
+        list(store.names())
+        assert store.state() in seen
 
 
 async def test_puts_at_once_are_all_kept_under_ids_of_their_own(store):

@@ -14,8 +14,8 @@ from proxy.core.interaction import CHAT_COMPLETIONS, Request
 from proxy.core.normalize import Normalized, normalize
 from proxy.errors import UsageError
 from proxy.library import canon_of, redactor_of
+from proxy.stores.admin import cached
 from proxy.stores.cassette_file import names, path_of, read
-from proxy.stores.sqlite import cached
 
 from . import options
 from .output import print_json

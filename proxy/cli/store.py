@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from proxy.stores.sqlite import clear, statistics
+from proxy.stores.admin import clear, statistics
 
 from . import options
 from .output import counted, print_json, size

@@ -251,7 +251,7 @@ class Deck:
 
     def report(self) -> dict[str, Any]:
         """What was played (id: times), what was not, what was asked in vain, what was recorded."""
-        everything = [name for name, _ in self.canonicals()]
+        everything = [name for store in self._stores for name in store.names()]
         return {
             "cassette": self.name,
             "played": dict(self._played),

@@ -52,7 +52,7 @@ class _Stored:
             if key.startswith("metadata[") and key.endswith("]")
         }
         model = request.query.get("model", "")
-        return json_response(self._completions.find(_page(request), model, metadata))
+        return json_response(await self._completions.find(_page(request), model, metadata))
 
     async def get(self, request: web.Request) -> web.StreamResponse:
         found = self._completions.get(request.match_info["id"])

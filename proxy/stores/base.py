@@ -22,14 +22,17 @@ class Store(Protocol):
     def find(self, key: str) -> Sequence[Stored]:
         """All recordings under a fingerprint, oldest first. StoreUnavailable if it can't read."""
 
+    def state(self) -> Hashable:
+        """While this is equal, `find` finds the same. Costs next to nothing."""
+
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         """Keep a recording; `replace` drops the older ones of its key and variant.
 
         Returns it with the id it was given.
         """
 
-    def state(self) -> Hashable:
-        """Equal as long as `find` gives the same."""
-
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         """Every recording's id and canonical form."""
+
+    def names(self) -> Iterator[str]:
+        """Every recording's id, in the same order."""

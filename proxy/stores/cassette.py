@@ -122,10 +122,13 @@ class Cassette:
         return self._tape.find(key)
 
     def state(self) -> Hashable:
-        return self._tape.state()
+        return self._tape.tapes, self._database.state()
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         return self._tape.canonicals()
+
+    def names(self) -> Iterator[str]:
+        return self._tape.names()
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         """Write into the file, together with whatever else is waiting."""
@@ -223,10 +226,13 @@ class Shelf:
         return self._tape.find(key)
 
     def state(self) -> Hashable:
-        return self._tape.state()
+        return self._tape.tapes, self._database.state()
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         return self._tape.canonicals()
+
+    def names(self) -> Iterator[str]:
+        return self._tape.names()
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         raise NotImplementedError("a recording goes into one cassette, not into a folder of them")

@@ -61,5 +61,9 @@ class LoadedCassette:
         for rows in self._rows.values():
             yield from ((row.interaction.id, row.canonical) for row in rows)
 
+    def names(self) -> Iterator[str]:
+        for rows in self._rows.values():
+            yield from (row.interaction.id for row in rows)
+
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         raise NotImplementedError("a cassette that is only played is not written to")

@@ -71,20 +71,19 @@ class Completions:
         await self._database.execute(statement, self._scope, name)
         return there
 
-    def find(self, page: Page, model: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+    async def find(self, page: Page, model: str, metadata: Mapping[str, str]) -> dict[str, Any]:
         """A page of those whose model and metadata are as given, in the order they were made."""
-        rows = self._database.query(
-            "SELECT id, body, metadata FROM completion WHERE scope = ? AND ? IN ('', model)"
-            " ORDER BY created, n",
-            self._scope,
-            model,
-        )
         every = [
             (name, _with_metadata(body, labels))
-            for name, body, labels in (reversed(rows) if page.newest_first else rows)
+            async for name, body, labels in self._database.scan(
+                "SELECT id, body, metadata FROM completion WHERE scope = ? AND ? IN ('', model)"
+                " ORDER BY created, n",
+                self._scope,
+                model,
+            )
             if metadata.items() <= orjson.loads(labels).items()
         ]
-        return _listed(every, page)
+        return _listed(every[::-1] if page.newest_first else every, page)
 
     def messages(self, name: str, page: Page) -> dict[str, Any] | None:
         """A page of the messages that a stored completion answered; None if there is none."""

@@ -14,28 +14,32 @@ class Held:
     def __init__(self, behind: Store) -> None:
         self._behind = behind
         self._new = MemoryStore()
+        self._releases = 0
         self._puts: list[tuple[str, Stored, bool]] = []
-        self._released = 0
 
     def find(self, key: str) -> Sequence[Stored]:
         return [*self._behind.find(key), *self._new.find(key)]
+
+    def state(self) -> Hashable:
+        return self._behind.state(), self._new.state(), self._releases
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         self._puts.append((key, stored, replace))
         return await self._new.put(key, stored, replace=replace)
 
-    def state(self) -> Hashable:
-        return self._behind.state(), self._released, self._new.state()
-
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         yield from self._behind.canonicals()
         yield from self._new.canonicals()
+
+    def names(self) -> Iterator[str]:
+        yield from self._behind.names()
+        yield from self._new.names()
 
     async def release(self) -> list[str]:
         """Put everything held where it belongs; the ids it has there."""
         puts, self._puts = self._puts, []
         self._new = MemoryStore()
-        self._released += 1
+        self._releases += 1
         return [
             (await self._behind.put(key, stored, replace=replace)).id
             for key, stored, replace in puts

@@ -18,6 +18,9 @@ class MemoryStore:
     def find(self, key: str) -> Sequence[Stored]:
         return list(self._by_key.get(key, ()))
 
+    def state(self) -> Hashable:
+        return self._puts
+
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         self._puts += 1
         rows = self._by_key[key]
@@ -29,13 +32,13 @@ class MemoryStore:
         rows.append(stored._replace(interaction=changed(interaction, id=name)))
         return rows[-1].interaction
 
-    def state(self) -> Hashable:
-        return self._puts
-
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         for rows in self._by_key.values():
             for row in rows:
                 yield row.interaction.id, row.canonical
+
+    def names(self) -> Iterator[str]:
+        return (name for name, _ in self.canonicals())
 
 
 def _ordinal(name: str) -> int:

@@ -4,9 +4,10 @@ A *tape* is one ordered collection of recordings: the local cache, or the index
 of a cassette file in one state. A tape's name says all that its rows depend on.
 """
 
+import re
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,7 @@ from proxy.core.interaction import Frame, Interaction, Request, Response, Varian
 from proxy.errors import StoreError
 
 from .base import Stored
+from .packing import Pair, Slot, pack, unpack
 
 MIGRATIONS = (
     """
@@ -70,13 +72,47 @@ MIGRATIONS = (
         body BLOB
     );
     """,
+    """
+    CREATE TABLE packed (                  -- recordings made small, from `recording`
+        n INTEGER PRIMARY KEY,             -- as it was there
+        tape INTEGER NOT NULL REFERENCES tape(id) ON DELETE CASCADE,
+        key BLOB NOT NULL,
+        id TEXT NOT NULL,
+        base_key BLOB,                     -- null where it is the key
+        variant TEXT NOT NULL,
+        recorded_at REAL NOT NULL,
+        expires_at REAL,
+        used_at REAL NOT NULL,
+        bytes INTEGER NOT NULL,            -- without its pieces
+        pieces TEXT,                       -- ids of the last piece of each slot
+        data BLOB NOT NULL
+    );
+    CREATE INDEX packed_by_key ON packed (substr(key, 1, 6));
+    CREATE INDEX packed_by_use ON packed (tape, used_at);
+    CREATE TABLE piece (                   -- what requests of a tape have in common
+        id INTEGER PRIMARY KEY,
+        tape INTEGER NOT NULL REFERENCES tape(id) ON DELETE CASCADE,
+        digest BLOB NOT NULL,              -- of all elements up to its last
+        parent INTEGER,                    -- the piece before it, whose id is lower
+        uses INTEGER NOT NULL,             -- recordings and pieces that name it
+        data BLOB NOT NULL
+    );
+    CREATE INDEX piece_by_digest ON piece (tape, substr(digest, 1, 6));
+    DROP INDEX recording_by_id;            -- what is fresh is few, and is written faster without
+    DROP INDEX recording_by_use;
+    UPDATE tape SET bytes = 0;             -- from now on what is packed of it weighs
+    """,
 )
 """Append, never edit: `PRAGMA user_version` counts them."""
 
 _COLUMNS = """tape, key, id, base_key, variant, recorded_at, expires_at, used_at, bytes, upstream,
     redacted, canonical, request, request_body, status, headers, frames, body"""
-INSERT = f"INSERT INTO recording ({_COLUMNS}) VALUES ({', '.join('?' * 18)})"  # noqa: S608  our own constants
-SELECT = f"SELECT n, {_COLUMNS} FROM recording"  # noqa: S608
+_NEXT = (
+    "(SELECT 1 + max(coalesce((SELECT max(n) FROM recording), 0),"
+    " coalesce((SELECT max(n) FROM packed), 0)))"
+)
+INSERT = f"INSERT INTO recording (n, {_COLUMNS}) VALUES ({_NEXT}{', ?' * 18})"
+SELECT = f"SELECT n, {_COLUMNS} FROM recording"
 
 
 class Row(NamedTuple):
@@ -101,8 +137,10 @@ def connect(path: Path) -> sqlite3.Connection:
     except (sqlite3.Error, OSError) as error:
         raise unusable(path, error) from error
     try:
-        # 16 KB pages waste least on rows of a few KB; takes effect on a new file only.
-        connection.execute("PRAGMA page_size = 16384")
+        if connection.execute("PRAGMA page_count").fetchone() == (0,):
+            # 8 KB pages waste least on rows of about 1 KB, and little on tables that are empty.
+            connection.execute("PRAGMA page_size = 8192")
+            connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         _use_wal(connection)
         for pragma in _PRAGMAS:
             connection.execute(pragma)
@@ -189,18 +227,87 @@ def row_of(values: tuple[Any, ...]) -> Row:
         recorded_at=recorded_at,
         upstream=upstream,
         request=Request(method, target, content_type, request_body),
-        response=Response(
-            status,
-            tuple((key, value) for key, value in orjson.loads(headers)),
-            tuple(_cut(body, orjson.loads(frames))),
-        ),
+        response=_response(status, orjson.loads(headers), orjson.loads(frames), body),
         redacted=redacted,
     )
     return Row(n, tape, Stored(interaction, canonical, expires_at), weight)
 
 
-def _cut(body: bytes, frames: list[tuple[int, int]]) -> Iterator[Frame]:
+def _response(
+    status: int, headers: list[list[str]], frames: list[list[int]], body: bytes
+) -> Response:
+    named = tuple((key, value) for key, value in headers)
+    return Response(status, named, tuple(_cut(body, frames)))
+
+
+def _cut(body: bytes, frames: list[list[int]]) -> Iterator[Frame]:
     start = 0
     for ms, length in frames:
         yield Frame(ms, body[start : start + length])
         start += length
+
+
+# Packed
+
+
+_PACKED = (
+    "n, tape, key, id, base_key, variant, recorded_at, expires_at, used_at, bytes, pieces, data"
+)
+INSERT_PACKED = f"INSERT INTO packed ({_PACKED}) VALUES ({', '.join('?' * 12)})"
+OF_KEY = "substr(key, 1, 6) = substr(?1, 1, 6) AND key = ?1"
+"""Finds packed recordings by key: an index of its beginning takes half the room."""
+SELECT_PACKED = f"SELECT {_PACKED} FROM packed"
+ROW_BYTES = 180
+"""What a packed recording takes beside its blob: the rest of its row, its entries in indexes."""
+PIECE_BYTES = 70
+
+_KEY = re.compile(r"p1:([0-9a-f]{32})")
+
+
+def key_of(name: str) -> bytes | str:
+    """A fingerprint as `packed` has it: those of the usual form in half their length."""
+    usual = _KEY.fullmatch(name)
+    return bytes.fromhex(usual[1]) if usual else name
+
+
+def name_of(key: bytes | str) -> str:
+    return key if isinstance(key, str) else f"p1:{key.hex()}"
+
+
+def packed_values(row: tuple[Any, ...], slots: Sequence[Slot], pieces: str) -> tuple[Any, ...]:
+    """The row in `packed` of a row in `recording`."""
+    (
+        n, tape, name, identity, base_key, variant, recorded_at, expires_at, used_at, _, upstream,
+        redacted, canonical, request, request_body, status, headers, frames, body,
+    ) = row  # fmt: skip
+    meta = (
+        upstream, redacted, orjson.Fragment(request), status,
+        orjson.Fragment(headers), orjson.Fragment(frames),
+    )  # fmt: skip
+    data = pack(meta, request_body, canonical, body, slots)
+    key, base = key_of(name), key_of(base_key)
+    return (
+        n, tape, key, identity, None if base == key else base, variant, recorded_at, expires_at,
+        used_at, len(data) + ROW_BYTES, pieces, data,
+    )  # fmt: skip
+
+
+def packed_row(values: tuple[Any, ...], slots: Sequence[Sequence[Pair]]) -> Row:
+    """ValueError if it is damaged."""
+    (
+        n, tape, key, name, base_key, variant, recorded_at, expires_at, _, _, _, data,
+    ) = values  # fmt: skip
+    meta, body, canonical, answer = unpack(data, slots)
+    upstream, redacted, (method, target, content_type), status, headers, frames = meta
+    interaction = Interaction(
+        id=name,
+        key=name_of(key if base_key is None else base_key),
+        variant=Variant(variant),
+        recorded_at=recorded_at,
+        upstream=upstream,
+        request=Request(method, target, content_type, body),
+        response=_response(status, headers, frames, answer),
+        redacted=redacted,
+    )
+    weight = len(body) + len(canonical) + len(answer) + 500
+    return Row(n, tape, Stored(interaction, canonical, expires_at), weight)

@@ -1,29 +1,49 @@
 """Recordings in SQLite: point reads on the caller's thread, writes grouped behind it.
 
-One `Database` is one file in WAL mode with a reading connection and a writer.
-The writer drains what has queued into one transaction, so a lone write waits
-for nobody and many share a commit. `Tape` is the store over one or more tapes.
-Recency for eviction lives in memory and travels with the next write.
+One `Database` is one file in WAL mode with a reading connection and a writer
+with a thread of its own, which runs whole jobs: through aiosqlite each statement
+would be a change of threads. (Scans are aiosqlite's.) The writer drains what has
+queued into one transaction, so a lone write waits for nobody and many share a
+commit. What is written is fresh, as it came; in quiet moments the writer packs
+it, and evicts.
+`Tape` is the store over one or more tapes. Recency for eviction lives in memory
+and travels with the next write.
 """
 
 import asyncio
 import contextlib
+import logging
+import math
 import sqlite3
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace as changed
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-import aiosqlite
-
 from proxy.core.fingerprint import recording_id
-from proxy.core.interaction import Interaction, Variant
+from proxy.core.interaction import Interaction
 from proxy.errors import StoreUnavailable
 
 from .base import Stored
-from .schema import INSERT, SELECT, Row, connect, is_locked, row_of, unusable, values_of
+from .pieces import Done, Pieces, limit, names_of, numbers_of, pack_oldest, shrink
+from .schema import (
+    OF_KEY,
+    SELECT,
+    SELECT_PACKED,
+    Row,
+    connect,
+    is_locked,
+    key_of,
+    row_of,
+)
+from .tapes import drop_variant, forget, insert, last_ordinal, named, remove, size, tape_of
+from .wal import State, Watch
+
+log = logging.getLogger("promptdeck")
 
 CACHE = "cache"
 """The name of the tape that is not made from a cassette."""
@@ -31,14 +51,28 @@ CACHE = "cache"
 _MEMORY = 64 * 1024 * 1024
 """Bytes of recently found recordings kept ready."""
 
-_STATES_KEPT = 4
-"""Of each cassette file: on another branch, or under other rules, it has another."""
+_QUIET = 1.0
+"""Seconds without a write, after which fresh recordings are packed."""
+_FRESH_BYTES = 32 * 1024 * 1024
+"""From so much on, writes wait for packing."""
+_LAST = 0.05
+"""Seconds that closing takes for packing; who opens the file next does the rest."""
+_SCAN = 64
+"""Rows read at once when all are read."""
 
-Job = Callable[[aiosqlite.Connection], Awaitable[Any]]
+Job = Callable[[sqlite3.Connection], Any]
+
+_UNREADABLE = (sqlite3.Error, UnicodeDecodeError, ValueError, TypeError)
 
 
 class Database:
     """One SQLite file. Use as an async context manager, inside the task group that owns it."""
+
+    state: State
+    """Equal answers: nobody committed anything to the file between, in whatever process.
+
+    About 0.1 us where the file system has shared memory, 4 us where not.
+    """
 
     def __init__(self, path: Path, tasks: asyncio.TaskGroup, max_bytes: int) -> None:
         self.path = path
@@ -49,16 +83,27 @@ class Database:
         self._closing = False
         self._found: OrderedDict[str, list[Row]] = OrderedDict()
         self._found_bytes = 0
-        self._version = 0
+        self._found_at = b""
+        self._pieces = Pieces(self.query)
         self._touched: dict[int, float] = {}
+        self._is_fresh = True
+        self._fresh_bytes = self._packed_to = 0
 
     async def __aenter__(self) -> Self:
-        self._reader = connect(self.path)
+        self._watch = Watch(self.path)
+        self._thread = ThreadPoolExecutor(1, "store writer")
         try:
-            self._writer = await aiosqlite.Connection(lambda: connect(self.path), 64)
+            self._reader = connect(self.path)
+            try:
+                self._writer = await self._on_thread(partial(connect, self.path))
+            except BaseException:
+                self._reader.close()
+                raise
         except BaseException:
-            self._reader.close()
+            self._thread.shutdown()
+            self._watch.close()
             raise
+        self.state = self._watch.state(self._reader)
         self._drainer = self._tasks.create_task(self._drain(), name="store writer")
         return self
 
@@ -68,41 +113,79 @@ class Database:
         try:
             await self._drainer
         finally:
-            await self._writer.close()
+            self.state = bytes
+            self._thread.submit(self._writer.close)
+            # Every write has been awaited: there is nothing but that to wait for.
+            self._thread.shutdown()
             self._reader.close()
+            self._watch.close()
 
     # Reading
 
     def find(self, key: str) -> Sequence[Row]:
         """Every recording under a fingerprint, of whatever tape, oldest first."""
-        [(version,)] = self.query("PRAGMA data_version")
-        if version != self._version:
-            self._version = version
-            self._found.clear()
-            self._found_bytes = 0
+        self._follow()
         if rows := self._found.get(key):
             self._found.move_to_end(key)
             return rows
-        found = self.query(f"{SELECT} WHERE key = ? ORDER BY n", key)
-        try:
-            rows = list(map(row_of, found))
-        except (ValueError, TypeError) as error:
-            raise StoreUnavailable(f"cannot read {self.path}: damaged: {error}") from error
+        with self._reading():
+            packed = self.query(f"{SELECT_PACKED} WHERE {OF_KEY} ORDER BY n", key_of(key))
+            fresh = self.query(f"{SELECT} WHERE key = ? ORDER BY n", key)
+            rows = [*map(self._pieces.row, packed), *map(row_of, fresh)]
         if rows:
             self._remember(key, rows)
         return rows
 
-    def state(self) -> Hashable:
-        """Equal as long as no connection has committed anything."""
-        [(version,)] = self.query("PRAGMA data_version")
-        return int(version)
+    def _follow(self) -> None:
+        """Forget what was found before somebody's last commit."""
+        if (state := self.state()) == self._found_at:
+            return
+        self._found_at = state
+        self._found.clear()
+        self._found_bytes = 0
+        self._pieces = Pieces(self.query)
+
+    @contextlib.contextmanager
+    def _reading(self) -> Iterator[None]:
+        """What is read within is of one moment. StoreUnavailable."""
+        try:
+            self._reader.execute("BEGIN")
+            try:
+                yield
+            finally:
+                # It only reads; after damage there may be nothing to end.
+                if self._reader.in_transaction:
+                    self._reader.execute("ROLLBACK")
+        except _UNREADABLE as error:
+            raise self._unreadable(error) from error
+
+    def _unreadable(self, error: Exception) -> StoreUnavailable:
+        return StoreUnavailable(
+            f"cannot read {self.path}: {error}; if it is damaged, remove it,"
+            " or name another file with --store"
+        )
 
     def query(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
         """All rows of a query, at once. StoreUnavailable."""
         try:
             return self._reader.execute(query, parameters).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise StoreUnavailable(f"cannot read {self.path}: {error}") from error
+            raise self._unreadable(error) from error
+
+    async def scan(self, query: str, *parameters: object) -> AsyncIterator[sqlite3.Row]:
+        """The rows of a query that may have many, read off the loop, few at a time in memory."""
+        # Late: most never scan.
+        import aiosqlite
+
+        try:
+            async with (
+                aiosqlite.connect(self.path) as db,
+                db.execute(query, parameters) as cursor,
+            ):
+                async for row in cursor:
+                    yield row
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise self._unreadable(error) from error
 
     def _remember(self, key: str, rows: list[Row]) -> None:
         self._found[key] = rows
@@ -112,8 +195,19 @@ class Database:
             self._found_bytes -= sum(row.weight for row in old)
 
     def canonicals(self, tape: int) -> Iterator[tuple[str, bytes]]:
-        query = "SELECT id, canonical FROM recording WHERE tape = ? ORDER BY n"
-        return iter(self.query(query, tape))
+        """Id and canonical form of a tape's recordings, oldest first; few at a time in memory."""
+        numbers = numbers_of(self.query, tape)
+        for start in range(0, len(numbers), _SCAN):
+            yield from self._canonicals(numbers[start : start + _SCAN])
+
+    def _canonicals(self, numbers: Sequence[int]) -> list[tuple[str, bytes]]:
+        self._follow()
+        with self._reading():
+            return list(filter(None, map(self._pieces.canonical, numbers)))
+
+    def names(self, tape: int) -> Iterator[str]:
+        """The ids of a tape's recordings, oldest first."""
+        return iter(names_of(self.query, tape))
 
     def tape_named(self, name: str) -> int | None:
         found = self.query("SELECT id FROM tape WHERE name = ?", name)
@@ -128,39 +222,83 @@ class Database:
 
     # Writing
 
-    async def submit(self, job: Job) -> Any:
-        """Run `job` in the next transaction and return its result once that is committed."""
+    async def submit(self, job: Job, *, fresh: int = 0) -> Any:
+        """Run `job` in the next transaction and return its result once that is committed.
+
+        It runs on the writer's thread. `fresh` is how many bytes of recordings it brings.
+        """
         if self._closing:
             raise StoreUnavailable(f"{self.path} is being closed")
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._jobs.append((job, done))
+        self._fresh_bytes += fresh
         self._wake.set()
         return await done
 
     async def execute(self, statement: str, *parameters: object) -> None:
         """Run one statement in the next transaction. StoreUnavailable."""
 
-        async def job(db: aiosqlite.Connection) -> None:
-            await db.execute(statement, parameters)
+        def job(db: sqlite3.Connection) -> None:
+            db.execute(statement, parameters)
 
         await self.submit(job)
 
+    async def _on_thread(self, work: Callable[[], Any]) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, work)
+
     async def _drain(self) -> None:
         while not (self._closing and not self._jobs):
-            await self._wake.wait()
-            self._wake.clear()
-            jobs, self._jobs = self._jobs, []
-            if jobs:
+            if self._fresh_bytes > _FRESH_BYTES:
+                await self._pack()
+            if self._jobs:
+                jobs, self._jobs = self._jobs, []
                 await self._commit(jobs)
-            # Else what they brought, such as a whole cassette, stays until the next ones come.
-            del jobs
+                del jobs  # what they brought, such as a whole cassette, would stay until the next
+                self._is_fresh = True
+            else:
+                await self._rest()
         await self._commit([])
+        await self.pack(_LAST)
+
+    async def _rest(self) -> None:
+        """Until there is something to write; once it is quiet, pack."""
+        try:
+            await asyncio.wait_for(self._wake.wait(), _QUIET if self._is_fresh else None)
+        except TimeoutError:
+            while self._is_fresh and not self._wake.is_set():
+                await self._pack()
+        self._wake.clear()
+
+    async def pack(self, seconds: float = math.inf) -> None:
+        """Pack what is fresh, now. Unless asked to, that happens when nothing is written."""
+        end = time.monotonic() + seconds
+        while self._is_fresh and time.monotonic() < end:
+            await self._pack()
+
+    async def _pack(self) -> None:
+        """Pack some of what is fresh. What cannot be packed now is tried after the next write."""
+        try:
+            done, more = await self._on_thread(partial(self._packing, self._packed_to))
+        except Exception as error:  # noqa: BLE001  whatever it is, the recordings are there as they are
+            log.warning("cannot pack the recordings in %s: %s", self.path, error)
+            done, more = Done(None, 0), False
+        self._is_fresh = more
+        self._packed_to = done.last or 0
+        self._fresh_bytes = max(0, self._fresh_bytes - done.size) if more else 0
+
+    def _packing(self, after: int) -> tuple[Done, bool]:
+        """On the writer's thread. What was done, and whether there may be more to do."""
+        [done] = self._transaction([partial(pack_oldest, after=after)], {})
+        return done, done.last is not None or shrink(self._writer)
 
     async def _commit(self, jobs: list[tuple[Job, asyncio.Future[Any]]]) -> None:
         """All jobs in one transaction; if one fails, each in its own, so that only it does."""
+        touched, self._touched = self._touched, {}
+        todo = [job for job, _ in jobs]
         try:
-            results = await self._transaction([job for job, _ in jobs])
+            results = await self._on_thread(partial(self._transaction, todo, touched))
         except Exception as error:  # noqa: BLE001  whatever a job raises is for who asked for it
+            self._touched = touched | self._touched
             if len(jobs) > 1 and not is_locked(error):
                 for single in jobs:
                     await self._commit([single])
@@ -173,60 +311,43 @@ class Database:
             if not done.done():
                 done.set_result(result)
 
-    async def _transaction(self, jobs: list[Job]) -> list[Any]:
-        touched, self._touched = self._touched, {}
+    def _transaction(self, jobs: list[Job], touched: dict[int, float]) -> list[Any]:
+        """On the writer's thread."""
+        db = self._writer
         try:
-            await self._writer.execute("BEGIN IMMEDIATE")
-            if touched:
-                await self._writer.executemany(
-                    "UPDATE recording SET used_at = ? WHERE n = ?",
+            db.execute("BEGIN IMMEDIATE")
+            for table in ("packed", "recording") if touched else ():
+                db.executemany(
+                    f"UPDATE {table} SET used_at = ? WHERE n = ?",
                     [(when, n) for n, when in touched.items()],
                 )
-            results = [await job(self._writer) for job in jobs]
-            await self._evict()
-            await self._writer.execute("COMMIT")
+            results = [job(db) for job in jobs]
+            limit(db, CACHE, self._max_bytes)
+            db.execute("COMMIT")
         except BaseException:
-            self._touched = touched | self._touched
             # SQLite ends a transaction by itself where the disk is full.
-            if self._writer.in_transaction:
-                await self._writer.execute("ROLLBACK")
+            if db.in_transaction:
+                db.execute("ROLLBACK")
             raise
         return results
 
-    async def _evict(self) -> None:
-        """Bring the cache under its limit: least recently used first."""
-        query = "SELECT id, bytes FROM tape WHERE name = ? AND bytes > ?"
-        for tape, size in await self._writer.execute_fetchall(query, (CACHE, self._max_bytes)):
-            query = "SELECT n, bytes FROM recording WHERE tape = ? ORDER BY used_at, n"
-            async with self._writer.execute(query, (tape,)) as cursor:
-                victims = []
-                async for n, weight in cursor:
-                    if size <= self._max_bytes:
-                        break
-                    size -= weight
-                    victims.append((n,))
-            await self._writer.executemany("DELETE FROM recording WHERE n = ?", victims)
-            await self._writer.execute("UPDATE tape SET bytes = ? WHERE id = ?", (size, tape))
-
     async def cache_tape(self) -> "Tape":
-        async def job(db: aiosqlite.Connection) -> int:
-            return await _tape(db, CACHE, "")
-
-        return Tape(self, (await self.submit(job),), evictable=True)
+        tape = await self.submit(lambda db: tape_of(db, CACHE, ""))
+        return Tape(self, (tape,), evictable=True)
 
     async def index(self, name: str, source: str, rows: Sequence[tuple[str, Stored]]) -> int:
         """Make a tape of the recordings of a cassette file, unless another process has."""
 
-        async def job(db: aiosqlite.Connection) -> int:
-            found = await _named(db, name)
+        def job(db: sqlite3.Connection) -> int:
+            found = named(db, name)
             if found is not None:
                 return found
-            tape = await _tape(db, name, source)
-            await _insert(db, tape, rows)
-            await _forget(db, source)
+            tape = tape_of(db, name, source)
+            insert(db, tape, rows)
+            forget(db, source)
             return tape
 
-        return int(await self.submit(job))
+        return int(await self.submit(job, fresh=size(rows)))
 
     async def extend(
         self, before: str, after: str, gone: Sequence[str], rows: Sequence[tuple[str, Stored]]
@@ -236,19 +357,18 @@ class Database:
         Returns the tape; None where the state before is not indexed.
         """
 
-        async def job(db: aiosqlite.Connection) -> int | None:
-            tape = await _named(db, before)
-            done = await _named(db, after)
+        def job(db: sqlite3.Connection) -> int | None:
+            tape = named(db, before)
+            done = named(db, after)
             if tape is None or done is not None:
                 return done
-            await db.executemany(
-                "DELETE FROM recording WHERE +tape = ? AND id = ?", [(tape, old) for old in gone]
-            )
-            await _insert(db, tape, rows)
-            await db.execute("UPDATE tape SET name = ? WHERE id = ?", (after, tape))
+            if gone:
+                remove(db, tape, frozenset(gone))
+            insert(db, tape, rows)
+            db.execute("UPDATE tape SET name = ? WHERE id = ?", (after, tape))
             return tape
 
-        found: int | None = await self.submit(job)
+        found: int | None = await self.submit(job, fresh=size(rows))
         return found
 
 
@@ -273,120 +393,28 @@ class Tape:
         return [row.stored for row in rows]
 
     def state(self) -> Hashable:
-        return self.tapes, self._database.state()
+        return self._database.state()
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         tape = self.tapes[0]
 
-        async def job(db: aiosqlite.Connection) -> Interaction:
+        def job(db: sqlite3.Connection) -> Interaction:
             if replace:
-                await _drop(db, tape, key, stored.interaction.variant)
-            ordinal = 1 + await _last_ordinal(db, tape, key)
+                drop_variant(db, tape, key, stored.interaction.variant)
+            ordinal = 1 + last_ordinal(db, tape, key)
             name = recording_id(stored.canonical, stored.interaction.key, ordinal)
-            named = changed(stored.interaction, id=name)
-            values = values_of(tape, key, stored._replace(interaction=named), time.time())
-            await db.execute(INSERT, values)
-            await db.execute("UPDATE tape SET bytes = bytes + ? WHERE id = ?", (values[8], tape))
-            return named
+            kept = changed(stored.interaction, id=name)
+            insert(db, tape, [(key, stored._replace(interaction=kept))])
+            return kept
 
-        result: Interaction = await self._database.submit(job)
+        brings = size([(key, stored)])
+        result: Interaction = await self._database.submit(job, fresh=brings)
         return result
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         for tape in self.tapes:
             yield from self._database.canonicals(tape)
 
-
-async def _tape(db: aiosqlite.Connection, name: str, source: str) -> int:
-    await db.execute("INSERT OR IGNORE INTO tape (name, source) VALUES (?, ?)", (name, source))
-    [(tape,)] = await db.execute_fetchall("SELECT id FROM tape WHERE name = ?", (name,))
-    return int(tape)
-
-
-async def _named(db: aiosqlite.Connection, name: str) -> int | None:
-    found = list(await db.execute_fetchall("SELECT id FROM tape WHERE name = ?", (name,)))
-    return int(found[0][0]) if found else None
-
-
-async def _insert(db: aiosqlite.Connection, tape: int, rows: Sequence[tuple[str, Stored]]) -> None:
-    now = time.time()
-    # A generator: the writer's thread does the work.
-    await db.executemany(INSERT, (values_of(tape, key, stored, now) for key, stored in rows))
-
-
-async def _forget(db: aiosqlite.Connection, source: str) -> None:
-    """Drop all but the last states of a cassette file, and every state of files that are gone."""
-    old = "SELECT id FROM tape WHERE source = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
-    await db.execute(f"DELETE FROM tape WHERE id IN ({old})", (source, _STATES_KEPT))
-    sources = await db.execute_fetchall("SELECT DISTINCT source FROM tape WHERE source != ''")
-    gone = await asyncio.to_thread(lambda: [row for row in sources if not Path(row[0]).exists()])
-    await db.executemany("DELETE FROM tape WHERE source = ?", gone)
-
-
-async def _drop(db: aiosqlite.Connection, tape: int, key: str, variant: Variant) -> None:
-    # The plus keeps SQLite from the index by tape, which would read the whole cache.
-    where = "WHERE +tape = ? AND key = ? AND variant = ?"
-    query = f"SELECT coalesce(sum(bytes), 0) FROM recording {where}"
-    [(weight,)] = await db.execute_fetchall(query, (tape, key, variant))
-    await db.execute(f"DELETE FROM recording {where}", (tape, key, variant))
-    await db.execute("UPDATE tape SET bytes = bytes - ? WHERE id = ?", (weight, tape))
-
-
-async def _last_ordinal(db: aiosqlite.Connection, tape: int, key: str) -> int:
-    query = "SELECT id FROM recording WHERE +tape = ? AND key = ?"
-    rows = await db.execute_fetchall(query, (tape, key))
-    return max((int(name.rpartition("-")[2]) for (name,) in rows), default=0)
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(connect(path)) as db:
-        try:
-            yield db
-        except (sqlite3.Error, UnicodeDecodeError) as error:
-            raise unusable(path, error) from error
-
-
-_OF = "FROM recording JOIN tape ON tape.id = tape WHERE name"
-
-
-def statistics(path: Path) -> dict[str, int]:
-    """How much a store's file holds, from outside a running server. StoreError."""
-    if not path.exists():
-        return dict.fromkeys(("answers", "bytes", "cassettes", "indexed"), 0)
-    with _opened(path) as db:
-        [answers] = db.execute(f"SELECT count(*) {_OF} = ?", (CACHE,)).fetchone()
-        query = f"SELECT count(DISTINCT source), count(*) {_OF} != ?"
-        cassettes, indexed = db.execute(query, (CACHE,)).fetchone()
-        size = db.execute("SELECT bytes FROM tape WHERE name = ?", (CACHE,)).fetchone()
-    return {
-        "answers": answers,
-        "bytes": size[0] if size else 0,
-        "cassettes": cassettes,
-        "indexed": indexed,
-    }
-
-
-def clear(path: Path) -> int:
-    """Empty a store's file; how many cached answers it held. StoreError."""
-    if not path.exists():
-        return 0
-    with _opened(path) as db:
-        db.execute("BEGIN IMMEDIATE")
-        [answers] = db.execute(f"SELECT count(*) {_OF} = ?", (CACHE,)).fetchone()
-        db.execute("DELETE FROM recording")
-        db.execute("DELETE FROM tape WHERE name != ?", (CACHE,))
-        db.execute("UPDATE tape SET bytes = 0")
-        db.execute("DELETE FROM completion")
-        db.execute("DELETE FROM slip")
-        db.execute("COMMIT")
-        db.execute("VACUUM")
-    return int(answers)
-
-
-def cached(path: Path) -> list[tuple[str, bytes]]:
-    """Id and canonical form of every cached answer of a store's file. StoreError."""
-    if not path.exists():
-        return []
-    with _opened(path) as db:
-        return db.execute(f"SELECT recording.id, canonical {_OF} = ?", (CACHE,)).fetchall()
+    def names(self) -> Iterator[str]:
+        for tape in self.tapes:
+            yield from self._database.names(tape)
