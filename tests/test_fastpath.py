@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 
 from proxy.app import Serving, serving
 from proxy.config import load
-from proxy.stores.sqlite import clear
+from proxy.stores.admin import clear
 
 from .conftest import Start
 from .upstream import upstream
