@@ -53,10 +53,16 @@ class Done(NamedTuple):
 
 
 def pack_oldest(db: sqlite3.Connection, after: int) -> Done:
-    """Pack some of the fresh recordings beyond `after`. What cannot be packed stays as it is."""
+    """Pack some of the cache's fresh recordings beyond `after`.
+
+    What cannot be packed stays as it is, and so does the index of a cassette: it is
+    made from the file in less time than it takes to pack.
+    """
     last = None
     size = 0
-    query = "SELECT n, bytes FROM recording WHERE n > ? ORDER BY n LIMIT ?"
+    query = """
+        SELECT n, bytes FROM recording
+        WHERE tape IN (SELECT id FROM tape WHERE source = '') AND n > ? ORDER BY n LIMIT ?"""
     for n, weight in db.execute(query, (after, _AT_ONCE)).fetchall():
         if size and size + weight > _BYTES_AT_ONCE:
             break

@@ -347,7 +347,7 @@ class Database:
             forget(db, source)
             return tape
 
-        return int(await self.submit(job, fresh=size(rows)))
+        return int(await self.submit(job))
 
     async def extend(
         self, before: str, after: str, gone: Sequence[str], rows: Sequence[tuple[str, Stored]]
@@ -368,7 +368,7 @@ class Database:
             db.execute("UPDATE tape SET name = ? WHERE id = ?", (after, tape))
             return tape
 
-        found: int | None = await self.submit(job, fresh=size(rows))
+        found: int | None = await self.submit(job)
         return found
 
 
