@@ -50,7 +50,7 @@ def play(deck: Deck, variant: Variant) -> str:
     search = deck.find(KEY, asked(variant), ANYTHING)
     if search.stored is None or search.response is None:
         return search.reason
-    deck.played(KEY, variant, search.stored)
+    deck.played((KEY, variant), search.stored)
     body = search.response.body.decode()
     return next(word for word in ("first", "second", "third") if word in body)
 

@@ -8,9 +8,10 @@ what was played, missed and recorded; over the cache it serves the newest.
 import logging
 import math
 import time
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from enum import StrEnum
+from operator import call
 from typing import Any, NamedTuple
 
 from proxy.core import accumulate
@@ -85,6 +86,7 @@ class Deck:
         self.name = name
         self.exists = exists
         self._stores = stores
+        self._states = [store.state for store in stores]
         self._writer = writer
         self._newest = newest
         self._draws = draws
@@ -102,8 +104,8 @@ class Deck:
     def rewind(self) -> None:
         """Start over: sequences from their first recording, an empty report."""
         self._rewound += 1
-        self._turns: Counter[tuple[str, Variant]] = Counter()
-        self._played: Counter[str] = Counter()
+        self._turns: defaultdict[tuple[str, Variant], int] = defaultdict(int)
+        self._played: defaultdict[str, int] = defaultdict(int)
         self._recorded: list[str] = []
         self._overwritten: set[tuple[str, Variant]] = set()
         self._renewed: dict[tuple[str, Variant], int] = {}
@@ -112,7 +114,7 @@ class Deck:
 
     def state(self) -> Hashable:
         """Equal as long as nothing but time and turns changes what `find` gives."""
-        return self._rewound, *[store.state() for store in self._stores]
+        return self._rewound, *map(call, self._states)
 
     async def refresh(self) -> bool:
         """Follow the cassette's file if it changed; whether it did."""
@@ -207,9 +209,9 @@ class Deck:
                 self._conversions.popitem(last=False)
         return self._conversions[place]
 
-    def played(self, key: str, variant: Variant, stored: Stored, *, turns: bool = True) -> None:
+    def played(self, place: tuple[str, Variant], stored: Stored, *, turns: bool = True) -> None:
         """Note that a recording was played; `turns` on to the next one of its request."""
-        self._turns[key, variant] += turns
+        self._turns[place] += turns
         self._played[stored.interaction.id] += 1
 
     def samples(self, draws: int = 0) -> bool:

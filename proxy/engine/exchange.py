@@ -164,7 +164,7 @@ class Exchange:
         dealt = deal(asked.key) if deal else None
         # An answer that no client can get whole takes no turn: the retry is to get it.
         turns = not (dealt and dealt.fault.harms)
-        deck.played(asked.key, asked.form.variant, search.stored, turns=turns)
+        deck.played(asked.place, search.stored, turns=turns)
         self.stats.hits += 1
         detail = interaction.id
         if search.converted:

@@ -4,8 +4,6 @@ Whoever holds one may serve it without asking the exchange, as long as `again`
 says so: it counts and plays like any other hit.
 """
 
-import time
-
 from proxy.core.interaction import Variant
 
 from .deck import Deck, Search
@@ -15,7 +13,7 @@ from .outcome import Stats
 class Repeat:
     """Good while the deck's state is the same, and until a recording's time has come."""
 
-    __slots__ = ("_deck", "_key", "_state", "_stats", "_stored", "_until", "_variant", "by_name")
+    __slots__ = ("_deck", "_place", "_state", "_stats", "_stored", "_until", "by_name")
 
     def __init__(
         self,
@@ -32,20 +30,23 @@ class Repeat:
         """Whether it answers every body of the same name, too: see `core.shallow`."""
         self._deck = deck
         self._stats = stats
-        self._key, self._variant = place
+        self._place = place
         self._stored = stored
         self._until = search.until
         self._state = search.state
 
-    def again(self) -> bool:
-        """Play it once more, unless anything that it depends on has changed."""
-        if self._deck.state() != self._state or time.time() >= self._until:
+    def again(self, now: float) -> bool:
+        """Play it once more, unless anything that it depends on has changed.
+
+        `now` is in seconds since the epoch.
+        """
+        deck = self._deck
+        if now >= self._until or deck.state() != self._state:
             return False
-        self._deck.played(self._key, self._variant, self._stored)
+        deck.played(self._place, self._stored)
         self._stats.hits += 1
         return True
 
-    @property
-    def age(self) -> int:
+    def age(self, now: float) -> int:
         """Whole seconds since it was recorded."""
-        return max(0, int(time.time() - self._stored.interaction.recorded_at))
+        return max(0, int(now - self._stored.interaction.recorded_at))

@@ -79,7 +79,7 @@ class FastHandler(RequestHandler):
     def data_received(self, data: bytes) -> None:
         if self._held:
             self._go_on(data)
-        elif not (data and self._at_start() and self._begin(data)):
+        elif not (data and (self._fed == 0 or self._at_start()) and self._begin(data)):
             self._feed(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -101,20 +101,17 @@ class FastHandler(RequestHandler):
     def _begin(self, data: bytes) -> bool:
         """Answer a request that begins here, or hold it till it is whole; False if neither."""
         end = data.find(_END) + len(_END)
-        head = self._memo.head(data[:end])
+        head = self._memo.heads.get(data[:end])
         if head is None:
             return False
-        missing = head.length - (len(data) - end)
-        if missing < 0:
-            return False
         body = memoryview(data)[end:]
+        missing = head.length - len(body)
         if not missing and self._is_idle():
-            return self._answered(head, xxhash.xxh3_128_digest(body), end, [data])
-        if not missing and not self._is_turning():
+            return self._answered(head, xxhash.xxh3_128_digest(body, head.seed), end, [data])
+        if missing < 0 or not (missing or self._is_turning()):
             return False
         self._head, self._missing, self._held = head, missing, [data]
-        self._digest.reset()
-        self._digest.update(body)
+        self._digest = xxhash.xxh3_128(body, head.seed)
         if not missing:
             self._loop.call_soon(self._end)
         return True
@@ -153,12 +150,13 @@ class FastHandler(RequestHandler):
 
     def _is_idle(self) -> bool:
         """Whether aiohttp waits for a request, and the client reads its answers."""
-        waiter = self._waiter
+        waiter = self._waiter  # cancelled by whatever closes the connection
         return waiter is not None and not waiter.done() and not (self._messages or self._paused)
 
     def _is_turning(self) -> bool:
         """Whether an answer has been sent and aiohttp will wait for a request in a moment."""
-        return self._waiter is None and not (self._messages or self._request_in_progress)
+        ends = self._close or self._force_close or self._request_in_progress
+        return self._waiter is None and not (self._messages or ends)
 
     # What aiohttp is given, and what it makes of it
 
@@ -170,9 +168,7 @@ class FastHandler(RequestHandler):
 
     def _at_start(self) -> bool:
         """Whether the next byte begins a message."""
-        if self._close or self._force_close or self._upgraded:
-            return False
-        if self._fed and self._parsed == 1 and self._fed == _length(self._opening, self._message):
+        if self._parsed == 1 and self._fed == _length(self._opening, self._message):
             self._fed = self._parsed = 0
         return self._fed == 0
 
@@ -208,8 +204,9 @@ class FastHandler(RequestHandler):
         if not (whole and same and _is_plain(request)) or response.status in _BODILESS:
             return
         place = Place(request.method, request.raw_path, request.headers.get("Content-Type", ""))
-        asked_id = request.headers.get("X-Request-Id", "")
-        head = Head(place, len(body), asked_id, request.match_info.get("session", ""))
+        asked_id = request.headers.get("X-Request-Id", "").encode("utf-8", "surrogateescape")
+        session = request.match_info.get("session", "")
+        head = Head(place, place.seed, len(body), asked_id, session)
         status = f"{response.status} {response.reason}"
         answer = response.body if isinstance(response.body, bytes) else b""
         ready = Ready(request[REPEAT], status, response.headers, answer)

@@ -7,7 +7,7 @@ recently used first out. An answer is good only while its `Repeat` is.
 import asyncio
 import itertools
 import logging
-import secrets
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ _LOG_EVERY = 1.0
 _OWN = frozenset(["age", "date", "x-request-id"])
 """Headers that differ each time."""
 
-_ids = itertools.count(secrets.randbits(96) << 32)
+_ids = itertools.count(int.from_bytes(os.urandom(12)) << 32)
 
 
 def new_request_id() -> str:
@@ -52,21 +52,23 @@ class Place(NamedTuple):
     """As it was sent, with the cassette or session in its path."""
     content_type: str
 
+    @property
+    def seed(self) -> int:
+        return xxhash.xxh3_64_intdigest("\n".join(self).encode("utf-8", "surrogateescape"))
+
 
 class Head(NamedTuple):
     """A request's head that aiohttp's parser has accepted, in these very bytes."""
 
     place: Place
+    seed: int
+    """Of the digests of bodies, one for each place."""
     length: int
     """Bytes of the body that follows it."""
-    request_id: str
+    request_id: bytes
     """The one that the client gave, or nothing."""
     session: str
     """Its id, or nothing."""
-
-
-_Seen = tuple[Place, bytes]
-"""And a body's digest."""
 
 
 class Ready:
@@ -95,16 +97,18 @@ class Ready:
     def size(self) -> int:
         return len(self._before) + len(self._body) + _OVERHEAD
 
-    def message(self, request_id: str) -> bytes | None:
+    def message(self, request_id: bytes) -> bytes | None:
         """Head and body, once more; None if the ordinary way must be asked."""
-        if not self._repeat.again():
+        now = time.time()
+        if not self._repeat.again(now):
             return None
-        now = int(time.time())
-        if now != self._stamped:
-            self._stamped = now
-            self._stamp = f"Age: {self._repeat.age}\r\nDate: {_date(now)}\r\n".encode()
-        named = f"X-Request-Id: {request_id or new_request_id()}\r\n\r\n".encode()
-        return b"".join((self._before, self._stamp, named, self._body))
+        second = int(now)
+        if second != self._stamped:
+            self._stamped = second
+            age, date = self._repeat.age(now), _date(second)
+            self._stamp = f"Age: {age}\r\nDate: {date}\r\nX-Request-Id: ".encode()
+        own = request_id or b"req_%032x" % next(_ids)
+        return b"".join((self._before, self._stamp, own, b"\r\n\r\n", self._body))
 
     def log(self, place: Place) -> None:
         times = f" {self.unlogged} times" if self.unlogged > 1 else ""
@@ -120,60 +124,56 @@ class Memo:
     ) -> None:
         self._loop = loop
         self._session_is_open = session_is_open
-        self._heads: OrderedDict[bytes, Head] = OrderedDict()
-        self._answers: OrderedDict[_Seen, Ready] = OrderedDict()
-        self._names: OrderedDict[tuple[Place, str, bytes], _Seen] = OrderedDict()
-        """By which other names the answers of some bytes are known too: see `core.shallow`."""
+        self.heads: OrderedDict[bytes, Head] = OrderedDict()
+        """By their bytes."""
+        self._answers: OrderedDict[bytes, Ready] = OrderedDict()
+        """By digest of the body, seeded with the place."""
+        self._names: OrderedDict[tuple[Place, str, bytes], bytes] = OrderedDict()
+        """By what other names a body of that digest is known: see `core.shallow`."""
         self._bytes = 0
         self._unlogged: list[tuple[Place, Ready]] = []
-
-    def head(self, text: bytes) -> Head | None:
-        return self._heads.get(text)
-
-    def answer(self, head: Head, digest: bytes) -> bytes | None:
-        """The message that answers a request of this head whose body has this digest."""
-        return self._answer(head, (head.place, digest))
 
     def answer_by_name(self, head: Head, body: bytes) -> bytes | None:
         """The message for a body that says the same as one that was seen before."""
         if self._names:
             for kind, name in names(body):
-                if seen := self._names.get((head.place, kind, name)):
-                    return self._answer(head, seen)
+                if digest := self._names.get((head.place, kind, name)):
+                    return self.answer(head, digest)
         return None
 
-    def _answer(self, head: Head, key: _Seen) -> bytes | None:
-        ready = self._answers.get(key)
+    def answer(self, head: Head, digest: bytes) -> bytes | None:
+        """The message that answers a request of this head whose body has this digest."""
+        ready = self._answers.get(digest)
         if ready is None or (head.session and not self._session_is_open(head.session)):
             return None
         message = ready.message(head.request_id)
         if message is None:
-            self._forget(key)
+            self._forget(digest)
             return None
-        self._answers.move_to_end(key)
+        self._answers.move_to_end(digest)
         if log.isEnabledFor(logging.INFO):
             self._log(head.place, ready)
         return message
 
     def remember(self, text: bytes, head: Head, body: bytes, ready: Ready) -> None:
         """Keep an answer that was sent, and the head (in bytes and as it was read) before it."""
-        self._heads[text] = head
-        if len(self._heads) > _MOST_HEADS:
-            self._heads.popitem(last=False)
-        key = head.place, xxhash.xxh3_128_digest(body)
-        if key in self._answers:
-            self._forget(key)
-        self._answers[key] = ready
+        self.heads[text] = head
+        if len(self.heads) > _MOST_HEADS:
+            self.heads.popitem(last=False)
+        digest = xxhash.xxh3_128_digest(body, head.seed)
+        if digest in self._answers:
+            self._forget(digest)
+        self._answers[digest] = ready
         self._bytes += ready.size
         for kind, name in names(body) if ready.by_name else ():
-            self._names[head.place, kind, name] = key
+            self._names[head.place, kind, name] = digest
             if len(self._names) > _MOST_NAMES:
                 self._names.popitem(last=False)
         while self._bytes > _MOST_BYTES:
             self._forget(next(iter(self._answers)))
 
-    def _forget(self, key: _Seen) -> None:
-        self._bytes -= self._answers.pop(key).size
+    def _forget(self, digest: bytes) -> None:
+        self._bytes -= self._answers.pop(digest).size
 
     def _log(self, place: Place, ready: Ready) -> None:
         """Note a hit; a line for each would cost more than the hits themselves."""
