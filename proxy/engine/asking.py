@@ -7,7 +7,7 @@ contract finds wrong is found here, where the body has just been parsed.
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 import xxhash
@@ -105,7 +105,14 @@ class Canonicals:
         """Under which bytes the memo has what is seen in another way."""
 
     async def asked(self, incoming: Incoming) -> Asked:
-        known = await self._known(incoming.request)
+        known, first, missed = self._recalled(incoming.request)
+        if known is None:
+            large = len(incoming.request.body) > _LARGE
+            make = self._normalized
+            known = (
+                await asyncio.to_thread(make, incoming.request) if large else make(incoming.request)
+            )
+        self._remember(known, first, missed)
         lines = [value for name, value in incoming.headers if name.lower() == "cache-control"]
         return Asked(incoming, known, CacheControl.parse(",".join(lines)))
 
@@ -116,25 +123,24 @@ class Canonicals:
         form = normalize(asked.incoming.request, _NO_RULES, self._redactor)
         return fingerprint(form.canonical)
 
-    async def _known(self, request: Request) -> Known:
+    def at_once(self, request: Request) -> Known | None:
+        """Its canonical form, if finding that holds up nobody. ClientError."""
+        known, first, missed = self._recalled(request)
+        if known is None and len(request.body) <= _LARGE:
+            known = self._normalized(request)
+        if known:
+            self._remember(known, first, missed)
+        return known
+
+    def _recalled(self, request: Request) -> tuple[Known | None, _Seen, list[_Seen]]:
+        """What is known of it, where the memo has that or will, and by what it was not found."""
         missed: list[_Seen] = []
         for seen in self._names(request):
             first = self._first.get(seen, seen)
             if known := self._memo.get(first):
-                self._memo.move_to_end(first)
-                break
+                return known, first, missed
             missed.append(seen)
-        else:
-            first = missed[0]
-            large = len(request.body) > _LARGE
-            make = self._normalized
-            known = await asyncio.to_thread(make, request) if large else make(request)
-            self._remember(first, known)
-        for seen in missed if known.by_name else ():
-            self._first[seen] = first
-        while len(self._first) > _MOST_NAMES:
-            self._first.popitem(last=False)
-        return known
+        return None, missed[0], missed
 
     def _names(self, request: Request) -> Iterator[_Seen]:
         """By what a request may be recalled, the cheapest first."""
@@ -146,11 +152,18 @@ class Canonicals:
         for kind, name in names(request.body):
             yield place, kind, name
 
-    def _remember(self, seen: _Seen, known: Known) -> None:
-        if seen not in self._memo:
+    def _remember(self, known: Known, first: _Seen, missed: Iterable[_Seen]) -> None:
+        """Note that it was asked for, and by what it can be found from now on."""
+        if first not in self._memo:
             self._memo_bytes += len(known.form.canonical)
-        self._memo[seen] = known
-        self._first.pop(seen, None)
+        self._memo[first] = known
+        self._memo.move_to_end(first)
+        self._first.pop(first, None)
+        for seen in missed if known.by_name else ():
+            if seen != first:
+                self._first[seen] = first
+        while len(self._first) > _MOST_NAMES:
+            self._first.popitem(last=False)
         while self._memo_bytes > _MEMO_BYTES:
             _, old = self._memo.popitem(last=False)
             self._memo_bytes -= len(old.form.canonical)

@@ -29,7 +29,7 @@ from .idempotency import Idempotency
 from .listing import implied
 from .outcome import Flown, Listed, Served, Settings, Stats
 from .recorder import NotKept, Recorder, Take, response_of
-from .repeat import Repeat
+from .repeat import Alike, Repeat
 from .sharing import Claims, Sharing
 
 if TYPE_CHECKING:
@@ -177,8 +177,12 @@ class Exchange:
         repeat = None
         if search.until and asked.wants is ANYTHING and not (deal or to_be_stored):
             by_name = asked.known.by_name and not self._settings.redactor.users
-            repeat = Repeat(deck, self.stats, asked.place, search, by_name=by_name)
+            repeat = Repeat(deck, self.stats, asked, search, by_name=by_name)
         return Served(search.response, status, age, asked.key, asked.warning, dealt, repeat)
+
+    def alike(self, request: Request) -> Alike:
+        """What knows requests that differ from this one in the body alone."""
+        return Alike(request, self._canonicals.at_once)
 
     def _is_to_be_stored(self, incoming: Incoming) -> bool:
         return self._answered is not None and b'"store"' in incoming.request.body

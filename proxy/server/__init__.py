@@ -28,6 +28,7 @@ from proxy.stores.completions import Completions
 from proxy.stores.slips import Slips
 
 from . import errors, stored
+from .fastpath import ALIKE
 from .faulty import Faults, plan_of
 from .passing import pass_on
 from .reading import incoming_of
@@ -121,6 +122,8 @@ class _Handlers:
             case Served() if plan:
                 return await faults.serve(request, answer, edge.pace, answer.key, answer.dealt)
             case Served():
+                if answer.repeat:
+                    request[ALIKE] = exchange.alike(incoming.request)
                 return await serve(request, answer, edge.pace)
             case Flown():
                 return await pass_on(request, answer, edge.pace.keep_alive)

@@ -17,7 +17,7 @@ from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
 from proxy.core.providers import BYOK_HEADERS
-from proxy.engine.repeat import Repeat
+from proxy.engine.repeat import Alike, Repeat
 
 from .ready import Head, Memo, Place, Ready
 
@@ -25,6 +25,8 @@ log = logging.getLogger("promptdeck")
 
 REPEAT = web.RequestKey("repeat", Repeat)
 """Set on a request whose answer may be remembered."""
+ALIKE = web.RequestKey("alike", Alike)
+"""Set with it, for requests that say the same in other words."""
 
 _NEEDED = frozenset(
     """_close _force_close _keepalive_timeout _loop _messages _next_keepalive_close_time _paused
@@ -141,7 +143,7 @@ class FastHandler(RequestHandler):
         """Answer the request of these packets, whose body begins at `end`, if that is known."""
         message = self._memo.answer(head, digest)
         if message is None:
-            message = self._memo.answer_by_name(head, b"".join(packets)[end:])
+            message = self._memo.answer_in_other_words(head, b"".join(packets)[end:])
         if message is None or self.transport is None:
             return False
         self.transport.write(message)
@@ -210,7 +212,7 @@ class FastHandler(RequestHandler):
         status = f"{response.status} {response.reason}"
         answer = response.body if isinstance(response.body, bytes) else b""
         ready = Ready(request[REPEAT], status, response.headers, answer)
-        self._memo.remember(text, head, body, ready)
+        self._memo.remember(text, head, body, ready, request[ALIKE])
 
 
 def _length(opening: bytes, message: Any) -> int:

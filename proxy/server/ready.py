@@ -18,12 +18,12 @@ from typing import NamedTuple
 import xxhash
 
 from proxy.core.shallow import names
-from proxy.engine.repeat import Repeat
+from proxy.engine.repeat import Alike, Name, Repeat
+from proxy.errors import HTTPError
 
 log = logging.getLogger("promptdeck")
 
 _MOST_BYTES = 64 * 1024 * 1024
-_MOST_HEADS = 4096
 _MOST_NAMES = 10_000
 _OVERHEAD = 1000
 _LOG_EVERY = 1.0
@@ -74,7 +74,7 @@ class Head(NamedTuple):
 class Ready:
     """One answer. Between its status line and its body only `_OWN` headers are made anew."""
 
-    __slots__ = ("_before", "_body", "_outcome", "_repeat", "_stamp", "_stamped", "unlogged")
+    __slots__ = ("_before", "_body", "_outcome", "_stamp", "_stamped", "repeat", "unlogged")
 
     def __init__(
         self, repeat: Repeat, status: str, headers: Mapping[str, str], body: bytes
@@ -83,15 +83,11 @@ class Ready:
         self._before = "\r\n".join([f"HTTP/1.1 {status}", *kept, ""]).encode()
         self._body = body
         self._outcome = f"{status[:3]} {headers.get('Cache-Status', '')}"
-        self._repeat = repeat
+        self.repeat = repeat
         self._stamped = 0
         self._stamp = b""
         self.unlogged = 0
         """How often it was sent since that was last logged."""
-
-    @property
-    def by_name(self) -> bool:
-        return self._repeat.by_name
 
     @property
     def size(self) -> int:
@@ -100,12 +96,12 @@ class Ready:
     def message(self, request_id: bytes) -> bytes | None:
         """Head and body, once more; None if the ordinary way must be asked."""
         now = time.time()
-        if not self._repeat.again(now):
+        if not self.repeat.again(now):
             return None
         second = int(now)
         if second != self._stamped:
             self._stamped = second
-            age, date = self._repeat.age(now), _date(second)
+            age, date = self.repeat.age(now), _date(second)
             self._stamp = f"Age: {age}\r\nDate: {date}\r\nX-Request-Id: ".encode()
         own = request_id or b"req_%032x" % next(_ids)
         return b"".join((self._before, self._stamp, own, b"\r\n\r\n", self._body))
@@ -130,15 +126,29 @@ class Memo:
         """By digest of the body, seeded with the place."""
         self._names: OrderedDict[tuple[Place, str, bytes], bytes] = OrderedDict()
         """By what other names a body of that digest is known: see `core.shallow`."""
+        self._forms: OrderedDict[tuple[Place, Name], bytes] = OrderedDict()
+        """By its canonical form."""
+        self._alike: dict[Place, Alike] = {}
         self._bytes = 0
         self._unlogged: list[tuple[Place, Ready]] = []
 
-    def answer_by_name(self, head: Head, body: bytes) -> bytes | None:
+    def answer_in_other_words(self, head: Head, body: bytes) -> bytes | None:
         """The message for a body that says the same as one that was seen before."""
-        if self._names:
-            for kind, name in names(body):
-                if digest := self._names.get((head.place, kind, name)):
-                    return self.answer(head, digest)
+        place = head.place
+        alike = self._alike.get(place)
+        if alike is None:
+            return None
+        for kind, name in names(body):
+            if digest := self._names.get((place, kind, name)):
+                return self.answer(head, digest)
+        try:
+            known = alike.known(body)
+        except HTTPError:
+            return None
+        digest = known and self._forms.get((place, (known.key, known.form.variant)))
+        ready = digest and self._answers.get(digest)
+        if known and digest and ready and ready.repeat.answers(known):
+            return self.answer(head, digest)
         return None
 
     def answer(self, head: Head, digest: bytes) -> bytes | None:
@@ -155,22 +165,29 @@ class Memo:
             self._log(head.place, ready)
         return message
 
-    def remember(self, text: bytes, head: Head, body: bytes, ready: Ready) -> None:
+    def remember(self, text: bytes, head: Head, body: bytes, ready: Ready, alike: Alike) -> None:
         """Keep an answer that was sent, and the head (in bytes and as it was read) before it."""
+        place = head.place
         self.heads[text] = head
-        if len(self.heads) > _MOST_HEADS:
-            self.heads.popitem(last=False)
+        self._alike[place] = alike
         digest = xxhash.xxh3_128_digest(body, head.seed)
         if digest in self._answers:
             self._forget(digest)
         self._answers[digest] = ready
         self._bytes += ready.size
-        for kind, name in names(body) if ready.by_name else ():
-            self._names[head.place, kind, name] = digest
-            if len(self._names) > _MOST_NAMES:
-                self._names.popitem(last=False)
+        self._forms[place, ready.repeat.place] = digest
+        for kind, name in names(body) if ready.repeat.by_name else ():
+            self._names[place, kind, name] = digest
+        self._trim()
+
+    def _trim(self) -> None:
         while self._bytes > _MOST_BYTES:
             self._forget(next(iter(self._answers)))
+        for names_of in (self.heads, self._names, self._forms):
+            while len(names_of) > _MOST_NAMES:
+                names_of.popitem(last=False)
+        if len(self._alike) > _MOST_NAMES:
+            self._alike.clear()
 
     def _forget(self, digest: bytes) -> None:
         self._bytes -= self._answers.pop(digest).size
