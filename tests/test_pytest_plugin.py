@@ -34,7 +34,7 @@ async def test_what_was_recorded_replays_without_a_network(
     project.ini("asyncio_default_fixture_loop_scope = function")
     recorded = await project.run_as_installed("--record-mode=record")
     recorded.assert_outcomes(passed=1)
-    assert told(recorded) == "0 hits, 0 misses, 1 recorded, 1 upstream call; 0 tokens not spent"
+    assert told(recorded) == "0 hits, 0 misses, 1 recorded, 1 upstream call"
     assert names(project.path / "cassettes") == ["test_it/test_rivers"]
     monkeypatch.setenv("PROMPTDECK_UPSTREAM_URL", NOWHERE)
     replayed = await project.run_as_installed()
@@ -52,7 +52,7 @@ async def test_nothing_but_the_option_goes_online(
     project.tests(ONE)
     result = await project.run()
     result.assert_outcomes(failed=1)
-    assert told(result) == "0 hits, 1 miss, 0 recorded, 0 upstream calls; 0 tokens not spent"
+    assert told(result) == "0 hits, 1 miss, 0 recorded, 0 upstream calls"
     assert provider.seen == []
     assert not project.path.joinpath("cassettes").exists()
 

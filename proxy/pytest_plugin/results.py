@@ -46,12 +46,14 @@ class Results:
         for test in self.tests:
             total.update({name: test[name] for name in (*_COUNTS, "tokens_saved", "unpriced")})
         seconds = sum(test["seconds_saved"] for test in self.tests)
+        saved = (
+            f"; {_counted(total['tokens_saved'], 'token')}{self._dollars(total['unpriced'])} "
+            f"not spent, {seconds:.1f} s not waited"
+        )
         return (
             f"promptdeck: {_counted(total['hits'], 'hit')}, "
             f"{_counted(total['misses'], 'miss', 'misses')}, {total['recorded']} recorded, "
-            f"{_counted(total['upstream_calls'], 'upstream call')}; "
-            f"{_counted(total['tokens_saved'], 'token')}{self._dollars(total['unpriced'])} "
-            f"not spent, {seconds:.1f} s not waited"
+            f"{_counted(total['upstream_calls'], 'upstream call')}{saved if total['hits'] else ''}"
         )
 
     def _dollars(self, unpriced: int) -> str:
