@@ -1,6 +1,7 @@
 """A project with tests of its own, and what pytest makes of it: each run a process of its own."""
 
 import asyncio
+import re
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -92,4 +93,4 @@ def project(
 def told(result: pytest.RunResult) -> str:
     """The summary, without how long was not waited."""
     lines = [line for line in result.outlines if line.startswith("promptdeck: ")]
-    return lines[-1].removeprefix("promptdeck: ").rpartition(",")[0]
+    return re.sub(r", [0-9.]+ s not waited$", "", lines[-1].removeprefix("promptdeck: "))
