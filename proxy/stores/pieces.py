@@ -67,10 +67,14 @@ def pack_oldest(db: sqlite3.Connection, after: int) -> Done:
         if size and size + weight > _BYTES_AT_ONCE:
             break
         size, last = size + weight, int(n)
+        db.execute("SAVEPOINT whole")
         try:
             _pack(db, n)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, sqlite3.IntegrityError) as error:
+            # Its pieces may have been written already.
+            db.execute("ROLLBACK TO whole")
             log.debug("recording %d of the store stays unpacked: %s", n, error)
+        db.execute("RELEASE whole")
     return Done(last, size)
 
 

@@ -168,7 +168,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def is_locked(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+    # The low byte: there are several kinds, such as of recovery after a crash.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
