@@ -137,6 +137,7 @@ def connect(path: Path) -> sqlite3.Connection:
     except (sqlite3.Error, OSError) as error:
         raise unusable(path, error) from error
     try:
+        _refuse_foreign(connection, path)
         if connection.execute("PRAGMA page_count").fetchone() == (0,):
             # 8 KB pages waste least on rows of about 1 KB, and little on tables that are empty.
             connection.execute("PRAGMA page_size = 8192")
@@ -152,6 +153,15 @@ def connect(path: Path) -> sqlite3.Connection:
             raise unusable(path, error) from error
         raise
     return connection
+
+
+def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """Before anything about the file is changed, as its journal is, for good."""
+    # One statement: between two, another process might make the tables.
+    query = "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
+    version, tables = connection.execute(query).fetchone()
+    if version == 0 and tables:
+        raise StoreError(f"{path} belongs to another program; name another file with --store")
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
@@ -182,8 +192,6 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer promptdeck (schema {version}); update promptdeck,"
             " or name another file with --store"
         )
-    if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-        raise StoreError(f"{path} belongs to another program; name another file with --store")
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         for statement in script.split(";"):
             connection.execute(statement)
