@@ -67,14 +67,10 @@ def pack_oldest(db: sqlite3.Connection, after: int) -> Done:
         if size and size + weight > _BYTES_AT_ONCE:
             break
         size, last = size + weight, int(n)
-        db.execute("SAVEPOINT whole")
         try:
             _pack(db, n)
-        except (ValueError, TypeError, sqlite3.IntegrityError) as error:
-            # Its pieces may have been written already.
-            db.execute("ROLLBACK TO whole")
+        except (ValueError, TypeError) as error:
             log.debug("recording %d of the store stays unpacked: %s", n, error)
-        db.execute("RELEASE whole")
     return Done(last, size)
 
 
@@ -83,14 +79,17 @@ def _pack(db: sqlite3.Connection, n: int) -> None:
     tape, canonical, body = row[1], row[12], row[14]
     if not (isinstance(canonical, bytes) and isinstance(body, bytes)):
         raise TypeError("it is not made of bytes")
+    if db.execute("SELECT 1 FROM packed WHERE n = ?", (n,)).fetchone():
+        raise ValueError("its number is taken")
     slots = slots_of(body, canonical)
+    # What can fail comes before what is written.
+    values = packed_values(row, slots)
     ends, size = [], 0
     for slot in slots:
         end, added = _keep(db, tape, slot)
         ends.append(str(end))
         size += added
-    values = packed_values(row, slots, " ".join(ends))
-    db.execute(INSERT_PACKED, values)
+    db.execute(INSERT_PACKED, (*values[:10], " ".join(ends), values[10]))
     db.execute("DELETE FROM recording WHERE n = ?", (n,))
     db.execute("UPDATE tape SET bytes = bytes + ? WHERE id = ?", (size + values[9], tape))
 

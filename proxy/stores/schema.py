@@ -283,8 +283,8 @@ def name_of(key: bytes | str) -> str:
     return key if isinstance(key, str) else f"p1:{key.hex()}"
 
 
-def packed_values(row: tuple[Any, ...], slots: Sequence[Slot], pieces: str) -> tuple[Any, ...]:
-    """The row in `packed` of a row in `recording`."""
+def packed_values(row: tuple[Any, ...], slots: Sequence[Slot]) -> tuple[Any, ...]:
+    """The row in `packed` of a row in `recording`, but for its pieces, the last column but one."""
     (
         n, tape, name, identity, base_key, variant, recorded_at, expires_at, used_at, _, upstream,
         redacted, canonical, request, request_body, status, headers, frames, body,
@@ -297,7 +297,7 @@ def packed_values(row: tuple[Any, ...], slots: Sequence[Slot], pieces: str) -> t
     key, base = key_of(name), key_of(base_key)
     return (
         n, tape, key, identity, None if base == key else base, variant, recorded_at, expires_at,
-        used_at, len(data) + ROW_BYTES, pieces, data,
+        used_at, len(data) + ROW_BYTES, data,
     )  # fmt: skip
 
 
