@@ -174,7 +174,13 @@ def _claims(config: Config, parts: AsyncExitStack) -> Claims | None:
     """What keeps the processes that share a cache from asking the same at once."""
     if config.mode is not Mode.CACHE:
         return None
-    claims = Claims(config.store.path.with_name(f"{config.store.path.name}-claims"))
+    path = config.store.path.with_name(f"{config.store.path.name}-claims")
+    try:
+        claims = Claims(path)
+    except OSError as error:
+        why = error.strerror or error
+        log.warning("cannot use %s: %s; other processes may ask the same at once", path, why)
+        return None
     parts.callback(claims.close)
     return claims
 

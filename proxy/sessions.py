@@ -158,7 +158,12 @@ class Sessions:
             raise _no_session(name)
         report = session.report()
         if keep:
-            kept = [name for held in session.library.held for name in await held.release()]
+            try:
+                kept = [one for held in session.library.held for one in await held.release()]
+            except BaseException:
+                # Who closes it again gets the rest kept.
+                self._open[name] = session
+                raise
             report["recorded_ids"] = kept or report["recorded_ids"]
         _add(self.closed, session.exchange.stats)
         return report

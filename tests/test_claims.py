@@ -52,6 +52,24 @@ def test_a_claim_keeps_others_out_until_it_is_dropped_or_its_process_ends(
     claims.close()
 
 
+def test_what_cannot_be_locked_is_free_for_everybody(tmp_path: Path) -> None:
+    claims = Claims(tmp_path / "claims")
+    claims.close()
+    # No lock can be had on it any more, as on a file system that has none.
+    assert claims.take("one")
+    claims.drop("one")
+
+
+async def test_without_a_file_for_claims_requests_are_answered_all_the_same(
+    start: Start, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "store.db-claims").mkdir()
+    deck = await start(mode="cache")
+    assert "cannot use" in caplog.text
+    assert (await deck.chat("one")).status == 200
+    assert "hit" in (await deck.chat("one")).cache_status
+
+
 @POSIX
 async def test_a_request_waits_for_the_process_that_asks_it_and_asks_if_that_one_fails(
     start: Start, tmp_path: Path

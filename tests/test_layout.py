@@ -17,7 +17,6 @@ MODULES = sorted(
 TESTED_WITH = {
     "base": "test_stores",
     "memory": "test_stores",
-    "held": "test_sessions",
     "app": "test_exchange",
     "library": "test_exchange",
     "completions": "test_stored",

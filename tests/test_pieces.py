@@ -13,8 +13,10 @@ from hypothesis import strategies as st
 from proxy.core.interaction import Variant
 from proxy.errors import StoreUnavailable
 from proxy.stores.admin import cached, clear, statistics
+from proxy.stores.pieces import pack_oldest
 from proxy.stores.schema import INSERT, MIGRATIONS, PIECE_BYTES, connect, values_of
 from proxy.stores.sqlite import CACHE, Tape
+from proxy.stores.tapes import insert
 
 from .recordings import INTERACTIONS, conversation, interaction, nameless, opened, stored
 
@@ -295,6 +297,67 @@ async def test_a_fresh_recording_that_cannot_be_packed_stays_and_holds_nobody_up
         assert rows(database, "recording") == 1
         assert rows(database, "packed") == 1
         assert found(tape, kept) == [kept]
+
+
+async def test_what_fails_in_mid_packing_leaves_no_pieces(path):
+    async with opened(path) as database:
+        tape = await database.cache_tape()
+        bad = await put(tape, turn(0, 2))
+        await database.execute("UPDATE recording SET status = x'00'")
+        kept = await put(tape, turn(0, 1))
+        await database.pack()
+        assert [rows(database, table) for table in ("recording", "packed")] == [1, 1]
+        assert found(tape, kept) == [kept]
+        assert bad.id != kept.id
+        check(database)
+
+
+async def test_a_number_that_is_taken_holds_nobody_up(path):
+    async with opened(path) as database:
+        tape = await database.cache_tape()
+        await put(tape, turn(0, 2))
+        await database.pack()
+        await put(tape, turn(1, 2))
+        kept = await put(tape, turn(2, 2))
+        await database.execute(
+            "UPDATE recording SET n = (SELECT n FROM packed)"
+            " WHERE n = (SELECT min(n) FROM recording)"
+        )
+        await database.pack()
+        assert [rows(database, table) for table in ("recording", "packed")] == [1, 2]
+        assert found(tape, kept) == [kept]
+        check(database)
+
+
+@pytest.mark.parametrize("scanning", [False, True])
+async def test_pieces_known_from_before_a_commit_are_not_taken_for_those_after_it(path, scanning):
+    async with opened(path) as database:
+        tape = await database.cache_tape()
+        await put(tape, turn(0, 2))
+        await database.pack()
+        assert len(found(tape, turn(0, 2))) == 1
+
+        def another_process(statement):
+            """Gives the numbers of the old pieces to new ones, when a reader is about to read."""
+            if statement != "BEGIN":
+                return
+            database._reader.set_trace_callback(None)
+            with closing(connect(path)) as db:
+                db.execute("BEGIN IMMEDIATE")
+                for table in ("packed", "piece"):
+                    db.execute(f"DELETE FROM {table}")
+                insert(db, tape.tapes[0], [stored(turn(1, 2))])
+                pack_oldest(db, 0)
+                db.execute("COMMIT")
+
+        if scanning:
+            numbers = tape.canonicals()
+            database._reader.set_trace_callback(another_process)
+            assert [form for _, form in numbers] == [stored(turn(1, 2))[1].canonical]
+        else:
+            database._reader.set_trace_callback(another_process)
+            [one] = found(tape, turn(1, 2))
+            assert one.request == turn(1, 2).request
 
 
 async def test_free_pages_go_back_after_a_burst(path):

@@ -197,6 +197,29 @@ async def test_a_cancelled_group_closes_the_file_and_comes_to_an_end(path):
     assert count(path) == 1
 
 
+async def test_who_writes_after_the_group_is_cancelled_does_not_wait_for_ever(path):
+    async def fail():
+        # By then the writer waits for work, and is cancelled there.
+        await asyncio.sleep(0.05)
+        raise LookupError
+
+    answers = []
+    with pytest.raises(ExceptionGroup):
+        async with asyncio.TaskGroup() as tasks, Database(path, tasks, 10**9) as database:
+            tape = await database.cache_tape()
+            tasks.create_task(fail())
+            try:
+                await asyncio.sleep(10)
+            finally:
+                # As what is closed before the store does, when the server ends with an error.
+                async with asyncio.timeout(5):
+                    while not database._drainer.done():
+                        await asyncio.sleep(0)
+                    puts = [put(tape, conversation(n)) for n in range(3)]
+                    answers = await asyncio.gather(*puts, return_exceptions=True)
+    assert [str(answer) for answer in answers] == [f"{path} is being closed"] * 3
+
+
 # Eviction
 
 
@@ -286,6 +309,14 @@ async def test_recency_survives_a_write_that_fails(path):
         await fill(tape, [4])
         await database.pack()
         assert found(tape, conversation(0))
+
+
+async def test_large_answers_are_packed_though_it_is_never_quiet(path):
+    async with opened(path, max_bytes=1_000_000) as database:
+        tape = await database.cache_tape()
+        for n in range(36):
+            await put(tape, interaction(str(n), "x" * 1_000_000))
+        assert count(path, "packed") > 0
 
 
 async def test_the_index_of_cassettes_is_no_part_of_the_limit(path):

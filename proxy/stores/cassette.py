@@ -148,8 +148,11 @@ class Cassette:
         return await done
 
     async def _save(self, batch: Sequence[tuple[New, asyncio.Future[Interaction]]]) -> None:
+        news = [new for new, _ in batch]
+        work = asyncio.get_running_loop().run_in_executor(None, save, self.path, news)
+        cancelled = await _end_of(work)
         try:
-            saved = await asyncio.to_thread(save, self.path, [new for new, _ in batch])
+            saved = work.result()
         except (OSError, PromptdeckError) as error:
             # One that cannot be written must not take the others with it.
             if len(batch) > 1:
@@ -157,11 +160,16 @@ class Cassette:
                     await self._save([single])
             elif not (done := batch[0][1]).done():
                 done.set_exception(StoreUnavailable(f"cannot save {self.path}: {error}"))
-            return
-        await self._follow_save(saved)
-        for (_, done), interaction in zip(batch, saved.interactions, strict=True):
-            if not done.done():
-                done.set_result(interaction)
+        else:
+            try:
+                await self._follow_save(saved)
+            finally:
+                # Whatever becomes of the index, the file has them.
+                for (_, done), interaction in zip(batch, saved.interactions, strict=True):
+                    if not done.done():
+                        done.set_result(interaction)
+        if cancelled:
+            raise cancelled
 
     async def _follow_save(self, saved: Saved) -> None:
         before, after = self._index_name(saved.before), self._index_name(saved.after)
@@ -184,6 +192,17 @@ def rows_of(interactions: Iterable[Interaction], canon: Canon) -> list[tuple[str
         (fingerprint(canonical, canon.rules_digest), Stored(item, canonical))
         for canonical, item in canonicals
     ]
+
+
+async def _end_of(work: asyncio.Future[Saved]) -> asyncio.CancelledError | None:
+    """Wait for what a thread is at, which nothing stops; the cancellation that came meanwhile."""
+    cancelled = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
 
 
 def _give_back() -> None:

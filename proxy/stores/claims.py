@@ -4,6 +4,8 @@ A claim is a lock on one byte of a file, at a place that the request's name
 gives (fcntl(2), record locks): the system drops it with the process that held it.
 """
 
+import contextlib
+import errno
 import os
 import sys
 from pathlib import Path
@@ -14,6 +16,7 @@ if sys.platform != "win32":
     import fcntl
 
 _PLACES = 2**62
+_TAKEN = (errno.EACCES, errno.EAGAIN)
 
 
 class Claims:
@@ -31,12 +34,15 @@ class Claims:
             return True
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(name))
-        except OSError:
-            return False
+        except OSError as error:
+            # Where there are no such locks, each process asks for itself: none would ever be free.
+            return error.errno not in _TAKEN
         return True
 
     def drop(self, name: str) -> None:
-        if sys.platform != "win32":
+        if sys.platform == "win32":
+            return
+        with contextlib.suppress(OSError):  # of a system without locks, as above
             fcntl.lockf(self._file, fcntl.LOCK_UN, 1, _place(name))
 
 

@@ -40,7 +40,13 @@ class Held:
         puts, self._puts = self._puts, []
         self._new = MemoryStore()
         self._releases += 1
-        return [
-            (await self._behind.put(key, stored, replace=replace)).id
-            for key, stored, replace in puts
-        ]
+        kept = []
+        try:
+            while puts:
+                key, stored, replace = puts[0]
+                kept.append((await self._behind.put(key, stored, replace=replace)).id)
+                del puts[0]
+        finally:
+            # What did not get there, because that failed or was cancelled, is held on.
+            self._puts = puts + self._puts
+        return kept

@@ -79,14 +79,17 @@ def _pack(db: sqlite3.Connection, n: int) -> None:
     tape, canonical, body = row[1], row[12], row[14]
     if not (isinstance(canonical, bytes) and isinstance(body, bytes)):
         raise TypeError("it is not made of bytes")
+    if db.execute("SELECT 1 FROM packed WHERE n = ?", (n,)).fetchone():
+        raise ValueError("its number is taken")
     slots = slots_of(body, canonical)
+    # What can fail comes before what is written.
+    values = packed_values(row, slots)
     ends, size = [], 0
     for slot in slots:
         end, added = _keep(db, tape, slot)
         ends.append(str(end))
         size += added
-    values = packed_values(row, slots, " ".join(ends))
-    db.execute(INSERT_PACKED, values)
+    db.execute(INSERT_PACKED, (*values[:10], " ".join(ends), values[10]))
     db.execute("DELETE FROM recording WHERE n = ?", (n,))
     db.execute("UPDATE tape SET bytes = bytes + ? WHERE id = ?", (size + values[9], tape))
 

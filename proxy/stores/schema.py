@@ -137,6 +137,7 @@ def connect(path: Path) -> sqlite3.Connection:
     except (sqlite3.Error, OSError) as error:
         raise unusable(path, error) from error
     try:
+        _refuse_foreign(connection, path)
         if connection.execute("PRAGMA page_count").fetchone() == (0,):
             # 8 KB pages waste least on rows of about 1 KB, and little on tables that are empty.
             connection.execute("PRAGMA page_size = 8192")
@@ -154,6 +155,15 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:
+    """Before anything about the file is changed, as its journal is, for good."""
+    # One statement: between two, another process might make the tables.
+    query = "SELECT user_version, (SELECT count(*) FROM sqlite_master) FROM pragma_user_version"
+    version, tables = connection.execute(query).fetchone()
+    if version == 0 and tables:
+        raise StoreError(f"{path} belongs to another program; name another file with --store")
+
+
 def _use_wal(connection: sqlite3.Connection) -> None:
     """Where processes make a file at the same moment, SQLite refuses at once instead of waiting."""
     for pause in (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0):
@@ -168,7 +178,8 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def is_locked(error: Exception) -> bool:
-    return getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_BUSY
+    # The low byte: there are several kinds, such as of recovery after a crash.
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -181,8 +192,6 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
             f"{path} was written by a newer promptdeck (schema {version}); update promptdeck,"
             " or name another file with --store"
         )
-    if version == 0 and connection.execute("SELECT 1 FROM sqlite_master").fetchone():
-        raise StoreError(f"{path} belongs to another program; name another file with --store")
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         for statement in script.split(";"):
             connection.execute(statement)
@@ -274,8 +283,8 @@ def name_of(key: bytes | str) -> str:
     return key if isinstance(key, str) else f"p1:{key.hex()}"
 
 
-def packed_values(row: tuple[Any, ...], slots: Sequence[Slot], pieces: str) -> tuple[Any, ...]:
-    """The row in `packed` of a row in `recording`."""
+def packed_values(row: tuple[Any, ...], slots: Sequence[Slot]) -> tuple[Any, ...]:
+    """The row in `packed` of a row in `recording`, but for its pieces, the last column but one."""
     (
         n, tape, name, identity, base_key, variant, recorded_at, expires_at, used_at, _, upstream,
         redacted, canonical, request, request_body, status, headers, frames, body,
@@ -288,7 +297,7 @@ def packed_values(row: tuple[Any, ...], slots: Sequence[Slot], pieces: str) -> t
     key, base = key_of(name), key_of(base_key)
     return (
         n, tape, key, identity, None if base == key else base, variant, recorded_at, expires_at,
-        used_at, len(data) + ROW_BYTES, pieces, data,
+        used_at, len(data) + ROW_BYTES, data,
     )  # fmt: skip
 
 

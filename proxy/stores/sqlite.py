@@ -151,6 +151,10 @@ class Database:
         try:
             self._reader.execute("BEGIN")
             try:
+                # The moment is that of the first statement; a commit may have come before it.
+                self._reader.execute("SELECT 1 FROM tape LIMIT 1")
+                if self.state() != self._found_at:
+                    self._pieces = Pieces(self.query)
                 yield
             finally:
                 # It only reads; after damage there may be nothing to end.
@@ -228,12 +232,15 @@ class Database:
         It runs on the writer's thread. `fresh` is how many bytes of recordings it brings.
         """
         if self._closing:
-            raise StoreUnavailable(f"{self.path} is being closed")
+            raise self._closed()
         done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
         self._jobs.append((job, done))
         self._fresh_bytes += fresh
         self._wake.set()
         return await done
+
+    def _closed(self) -> StoreUnavailable:
+        return StoreUnavailable(f"{self.path} is being closed")
 
     async def execute(self, statement: str, *parameters: object) -> None:
         """Run one statement in the next transaction. StoreUnavailable."""
@@ -247,18 +254,27 @@ class Database:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)
 
     async def _drain(self) -> None:
-        while not (self._closing and not self._jobs):
-            if self._fresh_bytes > _FRESH_BYTES:
-                await self._pack()
-            if self._jobs:
-                jobs, self._jobs = self._jobs, []
-                await self._commit(jobs)
-                del jobs  # what they brought, such as a whole cassette, would stay until the next
-                self._is_fresh = True
-            else:
-                await self._rest()
-        await self._commit([])
-        await self.pack(_LAST)
+        jobs: list[tuple[Job, asyncio.Future[Any]]] = []
+        try:
+            while not (self._closing and not self._jobs):
+                if self._fresh_bytes > _FRESH_BYTES:
+                    await self._pack()
+                if self._jobs:
+                    jobs, self._jobs = self._jobs, []
+                    await self._commit(jobs)
+                    # What they brought, such as a whole cassette, would stay until the next.
+                    jobs = []
+                    self._is_fresh = True
+                else:
+                    await self._rest()
+            await self._commit([])
+            await self.pack(_LAST)
+        finally:
+            # Cancelled with its group, it leaves some who would wait for ever.
+            self._closing = True
+            for _, done in (*jobs, *self._jobs):
+                if not done.done():
+                    done.set_exception(self._closed())
 
     async def _rest(self) -> None:
         """Until there is something to write; once it is quiet, pack."""

@@ -27,10 +27,14 @@ def named(db: sqlite3.Connection, name: str) -> int | None:
 
 
 def size(rows: Iterable[tuple[str, Stored]]) -> int:
-    """About how many bytes they bring, without a look at their answers."""
-    return sum(
-        len(stored.canonical) + len(stored.interaction.request.body) + 500 for _, stored in rows
-    )
+    """About how many bytes they bring."""
+    return sum(_weight(stored) for _, stored in rows)
+
+
+def _weight(stored: Stored) -> int:
+    request, response = stored.interaction.request, stored.interaction.response
+    answer = sum([len(data) for _, data in response.frames])
+    return len(stored.canonical) + len(request.body) + answer + 500
 
 
 def insert(db: sqlite3.Connection, tape: int, rows: Iterable[tuple[str, Stored]]) -> None:
