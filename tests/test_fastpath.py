@@ -63,6 +63,7 @@ HEADERS = [
     "Expect: 100-continue",
     "Idempotency-Key: one",
     "X-Request-Id: given",
+    "X-Request-Id: caf\udce9",
     "X-Promptdeck-Fault: status=503",
     "X-Provider: nobody",
     "User-Agent: somebody else",
@@ -101,7 +102,12 @@ class Ask:
             data = b"%x\r\n%b\r\n0\r\n\r\n" % (len(data), data) if data else b"0\r\n\r\n"
         else:
             lines.append(f"Content-Length: {len(data)}")
-        return "\r\n".join([*lines, "Content-Type: application/json", "", ""]).encode() + data
+        return (
+            "\r\n".join([*lines, "Content-Type: application/json", "", ""]).encode(
+                "utf-8", "surrogateescape"
+            )
+            + data
+        )
 
 
 @dataclass
@@ -225,7 +231,8 @@ def comparable(answer: tuple[str, dict[str, str], bytes] | None, ask: Ask) -> An
     if answer is None:
         return None
     status, headers, content = answer
-    own = {"date", "age"} | (set() if "X-Request-Id: given" in ask.headers else {"x-request-id"})
+    given = any(line.startswith("X-Request-Id") for line in ask.headers)
+    own = {"date", "age"} | (set() if given else {"x-request-id"})
     named = headers.keys() & {"x-request-id", "age", "date"}
     kept = {name: value for name, value in headers.items() if name not in own}
     varies = b"req_" in content or b"request_id" in content

@@ -206,7 +206,7 @@ class FastHandler(RequestHandler):
         if not (whole and same and _is_plain(request)) or response.status in _BODILESS:
             return
         place = Place(request.method, request.raw_path, request.headers.get("Content-Type", ""))
-        asked_id = request.headers.get("X-Request-Id", "").encode("utf-8", "surrogateescape")
+        asked_id = request.headers.get("X-Request-Id", "").encode("utf-8", "ignore")  # as aiohttp
         session = request.match_info.get("session", "")
         head = Head(place, place.seed, len(body), asked_id, session)
         status = f"{response.status} {response.reason}"
