@@ -1,5 +1,8 @@
 """Bytes on disk, for each interaction that a running promptdeck has recorded."""
 
+import contextlib
+import sqlite3
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +16,8 @@ from workbench import DECK, Bench
 _FIGURES = (Figure("bytes each", against="x"), Figure("bytes said", 0))
 _RAW = "raw SQLite rows"
 _SESSIONS, _TURNS = 8, 18
+_PATIENCE = 60
+"""Seconds."""
 
 
 def cases(bench: Bench) -> Iterator[Case]:
@@ -33,6 +38,7 @@ def _case(bench: Bench, name: str, asked: list[bytes], title: str, most: float) 
         ) as deck,
     ):
         answers = load.ask_all(deck.port, asked)
+        _wait_until_packed(ours)
     _check(bench, ours, asked, answers)
     pairs = zip(asked, answers, strict=True)
     write_raw(raw, [made(n, request, answer) for n, (request, answer) in enumerate(pairs)])
@@ -45,6 +51,24 @@ def _case(bench: Bench, name: str, asked: list[bytes], title: str, most: float) 
     rows = {_RAW: row(raw), DECK: row(ours)}
     target = Target(14, f"bytes on disk, {name}", "bytes each", DECK, _RAW, most=round(most, 3))
     return Case(f"on disk: {title}", _FIGURES, rows, (target,))
+
+
+def _wait_until_packed(store: Path) -> None:
+    """A server packs what it has recorded when nothing more comes, and gives pages back."""
+    end = time.monotonic() + _PATIENCE
+    with contextlib.closing(
+        sqlite3.connect(f"{store.absolute().as_uri()}?mode=ro", uri=True)
+    ) as db:
+
+        def ask(query: str) -> int:
+            return int(db.execute(query).fetchone()[0])
+
+        while ask("SELECT count(*) FROM recording") or ask("PRAGMA freelist_count") * 16 > ask(
+            "PRAGMA page_count"
+        ):
+            if time.monotonic() > end:
+                raise RuntimeError(f"not packed within {_PATIENCE} s")
+            time.sleep(0.2)
 
 
 def _check(bench: Bench, store: Path, asked: list[bytes], answers: list[bytes]) -> None:

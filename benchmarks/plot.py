@@ -18,9 +18,13 @@ Bars = list[tuple[str, float]]
 
 def save(cases: Sequence[Case], file: Path) -> None:
     """A panel for each case of hits; nothing if there is none."""
-    panels = {case.name: _bars(case) for case in cases if " hit" in case.name}
+    panels = {case.name: _bars(case) for case in cases if _is_drawn(case)}
     if panels:
         file.write_text("\n".join(_drawn(panels)) + "\n")
+
+
+def _is_drawn(case: Case) -> bool:
+    return " hit, " in case.name and any(figure.name == _FIGURE for figure in case.figures)
 
 
 def _bars(case: Case) -> Bars:
