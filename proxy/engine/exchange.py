@@ -220,8 +220,9 @@ class Exchange:
             raise stale
         explanation = await self._explain(asked, deck, search)
         told = {"message": explanation.message(), "text": explanation.text()}
-        deck.missed({"key": asked.key, "target": request.target, **told, **explanation.details()})
-        log.warning("miss %s %s\n%s", request.method, request.target, told["text"])
+        target = self._settings.redactor.query(request.target)
+        deck.missed({"key": asked.key, "target": target, **told, **explanation.details()})
+        log.warning("miss %s %s\n%s", request.method, target, told["text"])
         miss = CassetteMiss(
             told["message"],
             param=explanation.differences[0].path if explanation.differences else None,

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import xxhash
 
+from proxy.core.redact import Redactor
 from proxy.core.shallow import names
 from proxy.engine.repeat import Repeat
 
@@ -108,7 +109,8 @@ class Ready:
 
     def log(self, place: Place) -> None:
         times = f" {self.unlogged} times" if self.unlogged > 1 else ""
-        log.info("%s %s %s%s", place.method, place.target, self._outcome, times)
+        target = Redactor().query(place.target)
+        log.info("%s %s %s%s", place.method, target, self._outcome, times)
         self.unlogged = 0
 
 
