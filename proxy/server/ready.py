@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 import xxhash
 
-from proxy.core.redact import Redactor
 from proxy.core.shallow import names
 from proxy.engine.repeat import Repeat
 
@@ -109,8 +108,7 @@ class Ready:
 
     def log(self, place: Place) -> None:
         times = f" {self.unlogged} times" if self.unlogged > 1 else ""
-        target = Redactor().query(place.target)
-        log.info("%s %s %s%s", place.method, target, self._outcome, times)
+        log.info("%s %s %s%s", place.method, place.target, self._outcome, times)
         self.unlogged = 0
 
 
