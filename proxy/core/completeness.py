@@ -5,6 +5,7 @@ the end. Of JSON all that can be asked is that it parses and holds no error.
 """
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 import orjson
 
@@ -29,7 +30,8 @@ def problem_with(
         return _problem_with_stream([run.first for run in in_runs], chat)
     if kind == "application/json" or kind.endswith("+json"):
         return _problem_with_json(response.body, chat)
-    return _problem_with_unnamed(response.body) if chat else None
+    has_body = response.status != HTTPStatus.NO_CONTENT
+    return _problem_with_unnamed(response.body) if chat and has_body else None
 
 
 def _problem_with_unnamed(body: bytes) -> str | None:
