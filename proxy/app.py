@@ -108,7 +108,7 @@ class _House:
             way.call if way else None,
             self._tasks,
             check=check_of(config),
-            answered=Storing(kept, redactor_of(config)).keep if kept else None,
+            answered=_storing(config, kept).keep if kept else None,
             claims=self._claims if config.mode is Mode.CACHE else None,
         )
 
@@ -136,7 +136,10 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
         if database:
             lasting = config.mode is not Mode.REPLAY
             slips = Slips(database)
-            keeps = Keeps(Completions(database, lasting=lasting), slips, Deferred(slips, tasks))
+            redactor = redactor_of(config)
+            deferred = Deferred(slips, tasks, redactor, settings_of(config).secrets)
+            kept = Completions(database, lasting=lasting, redactor=redactor)
+            keeps = Keeps(kept, slips, deferred)
             parts.push_async_callback(keeps.completions.close)
             parts.push_async_callback(keeps.deferred.finish)
         claims = _claims(config, parts)
@@ -183,6 +186,10 @@ def _claims(config: Config, parts: AsyncExitStack) -> Claims | None:
         return None
     parts.callback(claims.close)
     return claims
+
+
+def _storing(config: Config, completions: Completions) -> Storing:
+    return Storing(completions, redactor_of(config), settings_of(config).secrets)
 
 
 def _upstream(config: Config) -> Upstream | None:

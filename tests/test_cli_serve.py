@@ -10,6 +10,9 @@ from typing import Any
 import aiohttp
 import pytest
 
+from proxy.cli.workers import supervise
+from proxy.config import Config, load
+
 from .command import promptdeck, serve
 from .upstream import Upstream, chunks, plain, stream
 
@@ -213,3 +216,29 @@ async def test_a_port_that_is_taken_is_not_shared_by_mistake(
             tmp_path, "serve", "--mode", "cache", "--port", port, "--workers", "2"
         )
         assert (ran.code, ran.err.count("choose another --port")) == (5, 1)
+
+
+async def test_what_stops_a_worker_is_told_and_is_the_exit_code(tmp_path: Path) -> None:
+    broken = tmp_path / "store.db"
+    broken.write_bytes(b"no database at all")
+    arguments = ("serve", "--mode", "cache", "--store", str(broken))
+    alone = await promptdeck(tmp_path, *arguments)
+    ran = await promptdeck(tmp_path, *arguments, "--workers", "2")
+    assert ran.code == alone.code == 7
+    assert f"cannot use the store {broken}" in ran.err
+    nowhere = ("serve", "--mode", "cache", "--host", "no-such-host.invalid", "--workers", "2")
+    ran = await promptdeck(tmp_path, *nowhere)
+    assert (ran.code, ran.err.count("\n")) == (5, 1)
+
+
+def test_a_worker_that_fails_shows_where(capfd: pytest.CaptureFixture[str]) -> None:
+    def work(config: Config, announcing: bool) -> None:
+        raise ValueError("of some kind")
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        assert supervise(load({"port": 0}, {}).config, 2, work) == 1
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert "ValueError: of some kind" in capfd.readouterr().err

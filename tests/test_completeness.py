@@ -181,3 +181,16 @@ def test_a_chat_answer_in_json_must_be_finished_and_without_error(value, problem
 @pytest.mark.parametrize("kind", ["audio/mpeg", "text/plain", "application/octet-stream", ""])
 def test_other_bodies_are_whole(kind):
     assert problem_with(body(b"{", kind), chat=False) is None
+
+
+@pytest.mark.parametrize("kind", ["text/html", "text/plain", ""])
+def test_a_chat_answer_is_json_or_a_stream_whatever_its_type(kind):
+    finished = b'{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}'
+    for whole in (finished, b"data: %b\n\ndata: [DONE]\n\n" % finished):
+        assert problem_with(body(whole, kind), chat=True) is None
+    for page in (b"<html>log in</html>", b"", b"choose: data: no\n\n"):
+        problem = problem_with(body(page, kind), chat=True)
+        assert problem == "the body is neither JSON nor a stream of events"
+    assert problem_with(body(finished[:-1], kind), chat=True) == "the body is not JSON"
+    cut = b"data: %b\n\n" % finished
+    assert problem_with(body(cut, kind), chat=True) == "the stream ends without [DONE]"

@@ -150,3 +150,18 @@ async def _call(method: str, url: str, body: object) -> tuple[int, dict[str, str
 async def test_an_unknown_id_is_404(start: Start, name: str) -> None:
     deck = await start(mode="replay")
     assert (await collect(deck, name)).status == 404
+
+
+async def test_secrets_in_an_answer_do_not_wait_on_disk(start: Start) -> None:
+    secret, key = "sk-" + "proj-" + "a1B2" * 12, "a-key-of-no-known-shape"
+    deck = await start(mode="cache")
+    deck.upstream.answers = [plain(f"you sent {key}, not {secret}")]
+    headers = {"Authorization": f"Bearer {key}"}
+    name = (await deck.chat("whoami", deferred=True, headers=headers)).json["request_id"]
+    found = await collect(deck, name)
+    assert found.json["choices"][0]["message"]["content"] == (
+        "you sent [redacted:credential], not [redacted:openai]"
+    )
+    for file in start.folder.glob("store.db*"):
+        assert secret.encode() not in file.read_bytes()
+        assert key.encode() not in file.read_bytes()

@@ -554,3 +554,18 @@ async def test_completion_extras_survive_in_both_forms(start: Start) -> None:
     ]
     first, second = await deck.chat(), await deck.chat()
     assert first.json["odd"] == second.json["odd"] == {"a": [1]}
+
+
+async def test_a_secret_in_a_target_is_in_no_log_and_no_report(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "promptdeck")
+    secret, key = "sk-" + "proj-" + "a1B2" * 12, "a-key-of-no-known-shape"
+    (start.folder / "cassettes").mkdir()
+    replaying = await start(mode="replay", cassette="c")
+    await replaying.request("GET", f"/v1/files/{secret}?api_key={key}")
+    report = await replaying.request("GET", "/_deck/cassettes/c/report")
+    assert b"api_key=redacted" in report.body
+    told = "\n".join(caplog.messages) + report.body.decode()
+    assert secret not in told
+    assert key not in told

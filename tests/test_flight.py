@@ -372,3 +372,96 @@ def test_readers_that_join_at_any_moment_see_the_same_bytes(
 
     bodies = asyncio.run(run())
     assert all(body == b"".join(pieces) for body in bodies)
+
+
+class Leaving(Client):
+    """One whose connection breaks when it is written to for the n-th time."""
+
+    def write(self, data: bytes) -> bool:
+        if len(self.got) == self.room:
+            raise ConnectionResetError("gone")
+        return super().write(data) or True
+
+
+STEPS = st.lists(
+    st.one_of(
+        st.tuples(st.just("send"), st.sampled_from([1, 3, 5, WINDOW // 2, WINDOW + 1])),
+        st.tuples(st.sampled_from(["keeps up", "reads"]), st.just(0)),
+        st.tuples(st.sampled_from(["stalls", "breaks"]), st.integers(1, 4)),
+        st.tuples(st.sampled_from(["cancel", "open", "wait"]), st.integers(0, 5)),
+    ),
+    max_size=40,
+)
+
+
+class Crowd:
+    """Clients of all kinds at one flight."""
+
+    def __init__(self, flight: Flight) -> None:
+        self.flight = flight
+        self.clients: list[Client] = []
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def come(self, what: str, room: int = 0) -> None:
+        self.clients.append((Leaving if what == "breaks" else Client)(room or 1_000_000))
+        serving = self._serve(self.clients[-1], self.flight.join(), reads=what == "reads")
+        self.tasks.append(asyncio.get_running_loop().create_task(serving))
+
+    async def _serve(self, client: Client, place: Place, *, reads: bool) -> None:
+        try:
+            if reads:
+                async for data in self.flight.read(place):
+                    client.got.append(data)
+            else:
+                await self.flight.follow(place, client)
+        finally:
+            self.flight.leave(place)
+
+    async def step(self, what: str, amount: int) -> None:
+        if what == "wait":
+            for _ in range(amount):
+                await asyncio.sleep(0)
+        elif what in ("cancel", "open"):
+            # The first is never cancelled: it is there to get all.
+            if what == "open":
+                self.clients[amount % len(self.clients)].gate.set()
+            elif n := amount % len(self.tasks):
+                await asyncio.sleep(0)  # what has not begun cannot leave its place
+                self.tasks[n].cancel()
+        elif self.flight.whole:
+            self.come(what, amount)
+
+    async def ends(self) -> list[BaseException | None]:
+        for client in self.clients:
+            client.gate.set()
+        return await asyncio.wait_for(asyncio.gather(*self.tasks, return_exceptions=True), 10)
+
+
+@given(steps=STEPS, keep=st.sampled_from([0, 10, WINDOW, 1 << 30]), cut=st.booleans())
+def test_in_any_schedule_everyone_gets_all_in_order_or_leaves(
+    steps: list[tuple[str, int]], keep: int, cut: bool
+) -> None:
+    async def run() -> tuple[bytes, list[Client], list[BaseException | None]]:
+        wire = Wire()
+        crowd = Crowd(launch(wire, keep=keep))
+        crowd.come("keeps up")
+        sent = b""
+        for number, (what, amount) in enumerate(steps):
+            if what == "send":
+                piece = bytes([number]) * amount
+                sent += piece
+                wire.send(piece)
+            else:
+                await crowd.step(what, amount)
+        wire.send(UpstreamError("cut") if cut else None)
+        return sent, crowd.clients, await crowd.ends()
+
+    sent, clients, ends = asyncio.run(run())
+    assert isinstance(ends[0], UpstreamError | None)
+    for client, end in zip(clients, ends, strict=True):
+        got = b"".join(client.got)
+        if isinstance(end, ConnectionResetError | asyncio.CancelledError):
+            assert sent.startswith(got)
+        else:
+            assert got == sent
+            assert isinstance(end, UpstreamError) == cut

@@ -81,3 +81,11 @@ async def test_in_passthrough_it_is_the_upstreams_matter(start: Start) -> None:
     await deck.chat(headers=KEY)
     await deck.chat(headers=KEY)
     assert [seen.headers["Idempotency-Key"] for seen in deck.upstream.seen] == ["k1", "k1"]
+
+
+async def test_another_cassette_has_answers_of_its_own(start: Start) -> None:
+    deck = await start(mode="record-missing")
+    asked = {"headers": {"Idempotency-Key": "one"}}
+    answers = [await deck.chat(at=f"/cassette/{name}", **asked) for name in ("a", "b", "a")]
+    texts = [answer.json["choices"][0]["message"]["content"] for answer in answers]
+    assert texts == ["answer 1", "answer 2", "answer 1"]

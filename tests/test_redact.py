@@ -1,5 +1,6 @@
 """Secrets go, everything else stays: in text, JSON, bytes and streams cut anywhere."""
 
+import json  # noqa: TID251  what orjson refuses
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -454,3 +455,40 @@ def test_of_a_streamed_response_every_frame_is_cleared_of_what_is_known_literall
     cleared, counts = Redactor().response(stream, ("known-secret-value",))
     assert cleared.frames == (frames[0], Frame(2, b"data: [redacted:credential]\n\n"))
     assert counts.total() == 1
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        pytest.param(lambda n, text: b'{"index":%d,"text":"%b"}' % (n, text), id="a counter"),
+        pytest.param(lambda n, text: b'{"id":%d,"text":"%b"}' % (2**80 + n, text), id="a long id"),
+        pytest.param(lambda _, text: b'{"id":"\\ud83d","text":"%b"}' % text, id="half a pair"),
+        pytest.param(lambda _, text: b'{"score":NaN,"text":"%b"}' % text, id="NaN"),
+    ],
+)
+@given(secret=st.sampled_from([secret for _, secret in TOKENS]), size=st.integers(1, 9))
+def test_events_of_odd_servers_hide_no_secret_that_is_spread_over_them(odd, secret, size):
+    texts = [secret[at : at + size].encode() for at in range(0, len(secret), size)]
+    frames = [Frame(0, b"data: %b\n\n" % odd(n, text)) for n, text in enumerate(texts)]
+    redacted, counts = REDACTOR.stream(frames)
+    values = [json.loads(sse.parse(frame.data).data or "") for frame in redacted]
+    assert "".join(value["text"] for value in values).startswith("[redacted:")
+    assert secret not in "".join(value["text"] for value in values)
+    assert counts.total() == 1
+    assert REDACTOR.stream(redacted) == (redacted, {})
+
+
+@given(secret=st.sampled_from([secret for _, secret in TOKENS]), data=st.data())
+def test_an_escaped_letter_hides_no_secret_in_a_body(secret, data):
+    at = data.draw(st.integers(0, len(secret) - 1))
+    escaped = f"{secret[:at]}\\u{ord(secret[at]):04x}{secret[at + 1 :]}"
+    redacted, counts = REDACTOR.body(f'{{"a": "see {escaped} there"}}'.encode())
+    assert secret not in orjson.loads(redacted)["a"]
+    assert counts.total() == 1
+    assert REDACTOR.body(redacted) == (redacted, {})
+
+
+def test_a_body_with_escapes_and_no_secret_in_them_stays_as_it_is():
+    body = b'{"a":"\\u003cb\\u003e", "key": "%b"}' % dict(TOKENS)["github"].encode()
+    redacted, _ = REDACTOR.body(body)
+    assert redacted == b'{"a":"\\u003cb\\u003e", "key": "[redacted:github]"}'

@@ -4,10 +4,11 @@ import json  # noqa: TID251  numbers that orjson refuses
 from typing import Any
 
 import openai
+import orjson
 import pytest
 
 from .conftest import Deck, Start
-from .upstream import completion, raw
+from .upstream import completion, plain, raw
 
 MESSAGES: Any = [
     {"role": "system", "content": "be brief"},
@@ -21,8 +22,6 @@ def client(deck: Deck) -> openai.AsyncOpenAI:
 
 async def make(deck: Deck, count: int = 1, **extra: Any) -> None:
     """`count` stored completions with ids of their own."""
-    import orjson
-
     async with client(deck) as api:
         for number in range(count):
             body = completion(f"text {number}", id=f"chatcmpl-{number}", created=1000 + number)
@@ -150,6 +149,23 @@ async def test_secrets_in_it_are_not_stored(start: Start) -> None:
     got = await deck.request("GET", "/v1/chat/completions/chatcmpl-1/messages")
     assert secret.encode() not in got.body
     assert b"[redacted:" in got.body
+
+
+async def test_neither_metadata_nor_the_clients_own_key_is_stored(start: Start) -> None:
+    secret, key = "sk-" + "proj-" + "a1B2" * 12, "a-key-of-no-known-shape"
+    deck = await start(mode="cache")
+    deck.upstream.answers = [plain(f"you sent {key}")]
+    headers = {"Authorization": f"Bearer {key}"}
+    await deck.chat("whoami", store=True, metadata={"first": secret}, headers=headers)
+    path = "/v1/chat/completions/chatcmpl-1"
+    first = await deck.request("GET", path)
+    changed = orjson.dumps({"metadata": {"then": secret}})
+    then = await deck.request("POST", path, changed)
+    assert list(first.json["metadata"]) == ["first"]
+    assert list(then.json["metadata"]) == ["then"]
+    for file in start.folder.glob("store.db*"):
+        assert secret.encode() not in file.read_bytes()
+        assert key.encode() not in file.read_bytes()
 
 
 @pytest.mark.parametrize("query", ["limit=-1", "limit=x", "limit=101", "order=up"])

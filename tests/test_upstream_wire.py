@@ -6,6 +6,7 @@ import shutil
 import ssl
 import subprocess
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from itertools import pairwise
 from pathlib import Path
@@ -387,3 +388,32 @@ def test_both_ways_send_the_same_request(
     lean, session = (request.partition(b"\r\n\r\n") for request in asyncio.run(run()))
     assert sorted(lean[0].split(b"\r\n")) == sorted(session[0].split(b"\r\n"))
     assert lean[2] == session[2]
+
+
+async def test_a_request_that_upstream_stops_taking_is_504() -> None:
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        await left.wait()
+        writer.close()
+
+    left = asyncio.Event()
+    # What it does not read is more than kernel and reader hold for it.
+    server = await asyncio.start_server(deaf, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+    async with server, calling(url, lean=True, timeout=0.1) as upstream:
+        with pytest.raises(UpstreamError) as told:
+            await ask(upstream, asking(body=b"x" * 32 * 1024 * 1024))
+        left.set()
+    assert told.value.code == "upstream_timeout"
+
+
+def test_servers_in_threads_of_one_process_do_not_mix_up_answers() -> None:
+    async def mine(letter: bytes) -> set[bytes]:
+        body = letter * 300_000
+        reply = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+        async with wired(reply) as server, calling(server.url, lean=True) as upstream:
+            return {(await ask(upstream))[2] for _ in range(50)}
+
+    with ThreadPoolExecutor() as threads:
+        found = threads.map(lambda letter: asyncio.run(mine(letter)), [b"a", b"b", b"c"])
+        assert list(found) == [{letter * 300_000} for letter in (b"a", b"b", b"c")]

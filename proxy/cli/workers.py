@@ -4,10 +4,12 @@ What must be known by one process alone is refused: the order in which a
 cassette is played, sessions and reports.
 """
 
+import contextlib
 import os
 import signal
 import socket
 import sys
+import traceback
 from collections.abc import Callable
 
 import click
@@ -37,7 +39,8 @@ Work = Callable[[Config, bool], None]
 def supervise(config: Config, count: int, work: Work) -> int:
     """Run `work` in `count` processes until told to stop, or one of them ends; the exit code.
 
-    It is given the configuration with the port that all of them listen on.
+    It is given the configuration with the port that all of them listen on. A worker that ends
+    by itself gives its exit code to all.
     """
     with _reserved(config.server.host, config.server.port) as reserved:
         port = reserved.getsockname()[1]
@@ -60,7 +63,7 @@ def supervise(config: Config, count: int, work: Work) -> int:
                 click.echo(f"worker {pid} ended by itself ({_told(code)}); stopping", err=True)
                 stopping.append(0)
                 _end(workers)
-                failed = 1
+                failed = code if code > 0 else 1
         return failed
 
 
@@ -70,10 +73,10 @@ def _told(code: int) -> str:
 
 def _reserved(host: str, port: int) -> socket.socket:
     """A socket that holds the port without listening. BindError if somebody else listens there."""
-    family, kind, protocol, _, address = socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )[0]
     try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
@@ -99,6 +102,9 @@ def _fork(work: Work, config: Config, *, announcing: bool) -> int:
     except UsageError as error:
         click.echo(str(error), err=True)
         code = error.exit_code
+    except Exception:  # noqa: BLE001  the process ends here
+        # It goes no further than this process, which nobody else could ask.
+        traceback.print_exc()
     finally:
         sys.stdout.flush()
         sys.stderr.flush()
@@ -107,4 +113,6 @@ def _fork(work: Work, config: Config, *, announcing: bool) -> int:
 
 def _end(workers: set[int]) -> None:
     for pid in workers:
-        os.kill(pid, signal.SIGTERM)
+        # A signal may come between a worker's end and its being struck off.
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)

@@ -5,6 +5,7 @@ the end. Of JSON all that can be asked is that it parses and holds no error.
 """
 
 from collections.abc import Sequence
+from http import HTTPStatus
 
 import orjson
 
@@ -29,7 +30,18 @@ def problem_with(
         return _problem_with_stream([run.first for run in in_runs], chat)
     if kind == "application/json" or kind.endswith("+json"):
         return _problem_with_json(response.body, chat)
-    return None
+    has_body = response.status != HTTPStatus.NO_CONTENT
+    return _problem_with_unnamed(response.body) if chat and has_body else None
+
+
+def _problem_with_unnamed(body: bytes) -> str | None:
+    """A chat answer under another type's name: a login page of some network, or a sloppy server."""
+    if body.lstrip().startswith((b"{", b"[")):
+        return _problem_with_json(body, chat=True)
+    firsts = [run.first for run in runs(sse.frames(body))]
+    if not any(sse.parse(frame).data for frame in firsts):
+        return "the body is neither JSON nor a stream of events"
+    return _problem_with_stream(firsts, chat=True)
 
 
 def _problem_with_stream(frames: list[bytes], chat: bool) -> str | None:

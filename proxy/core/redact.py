@@ -11,7 +11,8 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
 
 import xxhash
 
@@ -26,6 +27,8 @@ PATTERN_NAMES = shapes.NAMES
 
 _PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9-]+\]|\(redacted\)")
 _SHORTEST_CREDENTIAL = 12
+_ESCAPED = re.compile(rb"\\u00(?:2[bdeBDE]|[3-7])")
+"""A character of the kind that tokens are made of, written as an escape."""
 
 _SECRET_PARAMETER = re.compile(
     r"""(?ix) ([?&] (?:
@@ -35,6 +38,9 @@ _SECRET_PARAMETER = re.compile(
       | sig(?:nature)? | x-(?:amz|goog)-(?:signature|credential|security-token)
     ) =) [^&\#]+"""
 )
+
+
+_Item = TypeVar("_Item")
 
 
 class Shape(NamedTuple):
@@ -109,16 +115,18 @@ class Redactor(NamedTuple):
 
     def body(self, data: bytes, extra: Sequence[str] = ()) -> tuple[bytes, Counter[str]]:
         """Any bytes. Those that are no secret stay as they are, whatever they are."""
-        if not self.suspicious(data, extra):
+        escaped = _ESCAPED.search(data) is not None
+        if not (escaped or self.suspicious(data, extra)):
             return data, Counter()
         text = data.decode("utf-8", "surrogateescape")
-        value = _parsed(text) if self.users else None
-        if value is None:
-            cleared, counts = self.text(text, extra)
-        else:
-            # A user's pattern may run on over a quote: it sees the strings, not the JSON text.
-            value, counts = self.value(value, extra)
-            cleared = _rendered_like(text, value) if counts else text
+        # An escaped letter hides a secret from who sees the JSON text, not from who parses it.
+        value = _parsed(text) if self.users or escaped else None
+        # A user's pattern may run on over a quote: it sees the strings, not the JSON text.
+        cleared, counts = (self if value is None else _BUILT_IN).text(text, extra)
+        if value is not None:
+            value, more = self.value(_parsed(cleared) if counts else value, extra)
+            cleared = _rendered_like(cleared, value) if more else cleared
+            counts += more
         return (cleared.encode("utf-8", "surrogateescape") if counts else data), counts
 
     def stream(
@@ -140,7 +148,7 @@ class Redactor(NamedTuple):
                 channels[path].append(_Leaf(number, holder, key))
         counts: Counter[str] = Counter()
         changed: set[int] = set()
-        for channel in channels.values():
+        for channel in (*channels.values(), *_counted(channels)):
             changed |= self._join(channel, extra, counts)
         # Only now each frame by itself: a token's first part may look like a whole one.
         cleared = []
@@ -192,7 +200,9 @@ class Redactor(NamedTuple):
             else:
                 for path, text in texts.items():
                     said[path].append(text)
-        whole = "\n\n".join(map("".join, said.values()))
+        alike = _alike(said).values()
+        any_index = [chain.from_iterable(each) for each in alike if len(each) > 1]
+        whole = "\n\n".join(map("".join, (*said.values(), *any_index)))
         return shapes.hit(whole) or any(known in whole for known in ("redacted", *_literals(extra)))
 
     def query(self, target: str) -> str:
@@ -266,6 +276,22 @@ class Redactor(NamedTuple):
 _BUILT_IN = Redactor()
 
 
+def _counted(channels: Mapping[Path, list["_Leaf"]]) -> Iterator[list["_Leaf"]]:
+    """What stands under an index that no other event has: a count of events, no place in a list."""
+    for each in _alike(channels).values():
+        if len(each) > 1 and all(len(channel) == 1 for channel in each):
+            yield [leaf for [leaf] in each]
+
+
+def _alike(by_path: Mapping[Path, list[_Item]]) -> dict[Path, list[list[_Item]]]:
+    """The lists of those paths together that differ in their indices only."""
+    alike: dict[Path, list[list[_Item]]] = defaultdict(list)
+    for path, items in by_path.items():
+        bare = [part for part in path if not (isinstance(part, str) and "index=" in part)]
+        alike[tuple(bare)].append(items)
+    return alike
+
+
 def _literals(extra: Sequence[str]) -> list[str]:
     """Known secrets as they are, and as JSON text writes them."""
     known = [secret for secret in extra if len(secret) >= _SHORTEST_CREDENTIAL]
@@ -318,11 +344,25 @@ def _event_value(frame: bytes) -> JSON:
         frame.decode()
     except UnicodeDecodeError:
         return None
-    return _parsed(sse.parse(frame).data or "")
+    text = sse.parse(frame).data or ""
+    value = _parsed(text)
+    return _read_by_others(text) if value is None else value
+
+
+def _read_by_others(text: str) -> JSON:
+    """What we refuse and a client may read: longer numbers, half of a surrogate pair."""
+    if not text.startswith(("{", "[")):
+        return None
+    try:
+        return json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
+        return None
 
 
 def _rendered_like(text: str, value: JSON) -> str:
-    style = jsontext.style_of(text, jsontext.parse(text))
+    read = _parsed(text)
+    # What we refused is written so that all can read it.
+    style = jsontext.style_of(text, read) if read is not None else "compact ascii"
     return jsontext.render(value, style or "compact")
 
 

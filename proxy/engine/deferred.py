@@ -7,15 +7,18 @@ without the flag, and keeps the answer until it is collected.
 import asyncio
 import logging
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 from uuid import uuid4
 
 import orjson
 
+from proxy.core import headers
 from proxy.core.interaction import Request
 from proxy.core.jsontext import Unfaithful, compact, parse
 from proxy.core.normalize import is_chat
+from proxy.core.redact import Redactor
 from proxy.errors import StoreUnavailable, UpstreamError
 
 from .asking import Incoming
@@ -35,9 +38,17 @@ class SlipStore(Protocol):
 
 
 class Deferred:
-    def __init__(self, slips: SlipStore, tasks: asyncio.TaskGroup) -> None:
+    def __init__(
+        self,
+        slips: SlipStore,
+        tasks: asyncio.TaskGroup,
+        redactor: Redactor,
+        secrets: Sequence[str] = (),
+    ) -> None:
         self._slips = slips
         self._tasks = tasks
+        self._redactor = redactor
+        self._secrets = secrets
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def accept(
@@ -48,11 +59,13 @@ class Deferred:
         name = str(uuid4())
         try:
             await self._slips.open(name)
-        except StoreUnavailable:
+        except BaseException:
+            # Also where the client has left: a reader that never reads would hold upstream up.
             if isinstance(answer, Flown):
                 answer.flight.leave(answer.place)
             raise
-        task = self._tasks.create_task(self._fill(name, answer))
+        secrets = (*headers.secrets(incoming.headers), *self._secrets)
+        task = self._tasks.create_task(self._fill(name, answer, secrets))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         model = body.get("model")
@@ -66,10 +79,13 @@ class Deferred:
             "request_id": name,
         }
 
-    async def _fill(self, name: str, answer: Served | Flown | Listed) -> None:
+    async def _fill(
+        self, name: str, answer: Served | Flown | Listed, secrets: Sequence[str]
+    ) -> None:
         try:
             status, body = await _whole(answer)
-            await self._slips.fill(name, status, body)
+            # It waits on disk for whoever collects it.
+            await self._slips.fill(name, status, self._redactor.body(body, secrets)[0])
         except Exception:
             # One answer's trouble must not end the server, and whoever collects it must hear of it.
             log.exception("the deferred completion %s is lost", name)

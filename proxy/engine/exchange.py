@@ -78,6 +78,9 @@ class Exchange:
         if mode is Mode.PASSTHROUGH:
             return self._fly(incoming, http.cache_status("fwd=bypass"), keep_bytes=0)
         idempotency_key = header(incoming.headers, "idempotency-key")
+        if idempotency_key:
+            # What one cassette answered is none of another's answers. No header holds a line end.
+            idempotency_key = f"{deck.name}\n{idempotency_key}"
         if idempotency_key and (again := self._again(idempotency_key, incoming)):
             return again
         answer = await self._new_answer(incoming, deck)
@@ -224,8 +227,9 @@ class Exchange:
             raise stale
         explanation = await self._explain(asked, deck, search)
         told = {"message": explanation.message(), "text": explanation.text()}
-        deck.missed({"key": asked.key, "target": request.target, **told, **explanation.details()})
-        log.warning("miss %s %s\n%s", request.method, request.target, told["text"])
+        target = self._settings.redactor.query(request.target)
+        deck.missed({"key": asked.key, "target": target, **told, **explanation.details()})
+        log.warning("miss %s %s\n%s", request.method, target, told["text"])
         miss = CassetteMiss(
             told["message"],
             param=explanation.differences[0].path if explanation.differences else None,

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 import orjson
 
+from proxy.core import headers
 from proxy.core.accumulate import to_json
 from proxy.core.interaction import Response
 from proxy.core.jsontext import Unfaithful, parse
@@ -23,9 +24,12 @@ class CompletionStore(Protocol):
 class Storing:
     """`keep` what is a completion and was asked to be stored; anything else is passed over."""
 
-    def __init__(self, store: CompletionStore, redactor: Redactor) -> None:
+    def __init__(
+        self, store: CompletionStore, redactor: Redactor, secrets: Sequence[str] = ()
+    ) -> None:
         self._store = store
         self._redactor = redactor
+        self._secrets = secrets
 
     async def keep(self, incoming: Incoming, response: Response) -> None:
         request = incoming.request
@@ -43,8 +47,13 @@ class Storing:
             return
         messages = asked.get("messages")
         metadata = asked.get("metadata")
+        secrets = (*headers.secrets(incoming.headers), *self._secrets)
+
+        def clear(value: Any) -> Any:
+            return self._redactor.value(value, secrets)[0]
+
         await self._store.put(
-            self._redactor.value(completion)[0],
-            self._redactor.value(messages if isinstance(messages, list) else [])[0],
-            metadata if isinstance(metadata, dict) else {},
+            clear(completion),
+            clear(messages if isinstance(messages, list) else []),
+            clear(metadata if isinstance(metadata, dict) else {}),
         )

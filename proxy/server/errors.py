@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from proxy.core.redact import Redactor
 from proxy.errors import ClientError, HTTPError, UsageError
 
 from .ready import new_request_id
@@ -32,17 +33,24 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     except web.HTTPException as error:
         response = error_response(ClientError(error.reason, status=error.status))
     except (ConnectionError, asyncio.CancelledError):
-        log.info("%s %s closed by the client", request.method, request.path)
+        log.info("%s %s closed by the client", request.method, _shown(request))
         raise
     except Exception:
-        log.exception("%s %s failed", request.method, request.path)
+        log.exception("%s %s failed", request.method, _shown(request))
         response = error_response(HTTPError("promptdeck failed; its log says how"))
     if not response.prepared:
         response.headers.setdefault("X-Request-Id", request[REQUEST_ID])
-    took = (time.perf_counter() - started) * 1000
-    outcome = response.headers.get("Cache-Status", "")
-    log.info("%s %s %d %.1f ms %s", request.method, request.path, response.status, took, outcome)
+    if log.isEnabledFor(logging.INFO):
+        took = (time.perf_counter() - started) * 1000
+        outcome = response.headers.get("Cache-Status", "")
+        path, status = _shown(request), response.status
+        log.info("%s %s %d %.1f ms %s", request.method, path, status, took, outcome)
     return response
+
+
+def _shown(request: web.Request) -> str:
+    """The path, in which somebody may have put a secret."""
+    return Redactor().query(request.path)
 
 
 def error_response(error: HTTPError) -> web.Response:

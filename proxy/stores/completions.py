@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import orjson
 
+from proxy.core.redact import Redactor
 from proxy.errors import StoreUnavailable
 
 from .sqlite import Database
@@ -27,8 +28,11 @@ class Page(NamedTuple):
 
 
 class Completions:
-    def __init__(self, database: Database, *, lasting: bool) -> None:
+    def __init__(
+        self, database: Database, *, lasting: bool, redactor: Redactor | None = None
+    ) -> None:
         self._database = database
+        self._redactor = redactor or Redactor()
         self._scope = "" if lasting else uuid4().hex
         """Replay starts with none each time: what an earlier run stored must not show in it."""
 
@@ -40,7 +44,7 @@ class Completions:
     async def put(
         self, completion: Mapping[str, Any], messages: Sequence[Any], metadata: Mapping[str, str]
     ) -> None:
-        """Keep a completion; the same id again replaces it."""
+        """Keep a completion, from which secrets have been taken; the same id again replaces it."""
         created, model = completion.get("created"), completion.get("model")
         await self._database.execute(
             "INSERT OR REPLACE INTO completion"
@@ -61,7 +65,8 @@ class Completions:
 
     async def update(self, name: str, metadata: Mapping[str, str]) -> dict[str, Any] | None:
         statement = "UPDATE completion SET metadata = ? WHERE scope = ? AND id = ?"
-        await self._database.execute(statement, _text(metadata), self._scope, name)
+        clean, _ = self._redactor.value(metadata)
+        await self._database.execute(statement, _text(clean), self._scope, name)
         return self.get(name)
 
     async def delete(self, name: str) -> bool:

@@ -24,10 +24,14 @@ class Query(NamedTuple):
     read_timeout: float | None
 
 
-# asyncio's own buffer of 256 KiB for each read comes from the kernel and goes back to it every
-# time, which takes several times as long as the read. One for all will do: a read is over
-# before the next begins.
-_received = memoryview(bytearray(256 * 1024))
+def receiving() -> memoryview:
+    """What the connections of one event loop receive into.
+
+    asyncio's own buffer of 256 KiB for each read comes from the kernel and goes back to it every
+    time, which takes several times as long as the read. One will do for all of a loop: a read is
+    over before the next begins. Loops in other threads read at the same time.
+    """
+    return memoryview(bytearray(256 * 1024))
 
 
 class Connection(asyncio.BufferedProtocol):
@@ -36,10 +40,11 @@ class Connection(asyncio.BufferedProtocol):
     __slots__ = (
         *("_body", "_error", "_full", "_heard", "_heard_anything", "_loop", "_message", "_odd"),
         *("_parser", "_parser_paused", "_read_timeout", "_refilled", "_take", "_taking", "_timer"),
-        *("_transport", "_waiter", "idle_since"),
+        *("_received", "_transport", "_unsent", "_waiter", "idle_since"),
     )
 
-    def __init__(self) -> None:
+    def __init__(self, received: memoryview) -> None:
+        self._received = received
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._parser: HttpResponseParser | None = None
@@ -52,6 +57,8 @@ class Connection(asyncio.BufferedProtocol):
         self._timer: asyncio.TimerHandle | None = None
         self._read_timeout: float | None = None
         self._heard = 0.0
+        self._unsent = 0
+        """Bytes of the request that were still here at the last look."""
         self._heard_anything = False
         self._odd = False
         """Whether more came than was asked for."""
@@ -79,6 +86,7 @@ class Connection(asyncio.BufferedProtocol):
         self._transport.write(query.data)
         self._heard = self._loop.time()
         self._read_timeout = query.read_timeout
+        self._unsent = self._transport.get_write_buffer_size()
         if query.read_timeout:
             self._timer = self._loop.call_later(query.read_timeout, self._look_at_clock)
         while self._message is None:
@@ -157,8 +165,10 @@ class Connection(asyncio.BufferedProtocol):
         if not self._read_timeout or not self._transport:
             return
         now = self._loop.time()
-        if self._full or self._transport.get_write_buffer_size():
-            self._heard = now  # it is not upstream that we wait for
+        unsent = self._transport.get_write_buffer_size()
+        if self._full or unsent < self._unsent:
+            self._heard = now  # our client is the slow one, or the request is on its way
+        self._unsent = unsent
         left = self._heard + self._read_timeout - now
         if left <= 0:
             self._fail(TimeoutError())
@@ -172,10 +182,10 @@ class Connection(asyncio.BufferedProtocol):
 
     def get_buffer(self, sizehint: int) -> memoryview:
         del sizehint
-        return _received
+        return self._received
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._parse(bytes(_received[:nbytes]))
+        self._parse(bytes(self._received[:nbytes]))
 
     def _parse(self, data: bytes) -> None:
         if self._parser is None:

@@ -12,13 +12,14 @@ import socket
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import NamedTuple
 
 import aiohappyeyeballs
 
 from proxy.core.interaction import Headers
 
-from .connection import Connection, Query
+from .connection import Connection, Query, receiving
 
 _IDLE = 15.0
 """Seconds after which an unused connection is closed: aiohttp's number, under most servers' own."""
@@ -63,6 +64,7 @@ class Pool:
         self._idle: dict[Origin, list[Connection]] = {}
         self._tls: ssl.SSLContext | None = None
         self._sweeping: asyncio.TimerHandle | None = None
+        self._made: partial[Connection] | None = None
 
     @asynccontextmanager
     async def ask(self, origin: Origin, query: Query) -> AsyncIterator[Connection]:
@@ -137,8 +139,9 @@ class Pool:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             tls = self._tls if origin.tls else None
             name = origin.host.rstrip(".") if origin.tls else None
+            self._made = self._made or partial(Connection, receiving())
             _, connection = await loop.create_connection(
-                Connection, sock=sock, ssl=tls, server_hostname=name
+                self._made, sock=sock, ssl=tls, server_hostname=name
             )
             return connection
 
