@@ -63,8 +63,9 @@ def _wait_until_packed(store: Path) -> None:
         def ask(query: str) -> int:
             return int(db.execute(query).fetchone()[0])
 
-        while ask("SELECT count(*) FROM recording") or ask("PRAGMA freelist_count") * 16 > ask(
-            "PRAGMA page_count"
+        while (
+            ask("SELECT count(*) FROM recording")
+            or ask("PRAGMA freelist_count") > 16 + ask("PRAGMA page_count") // 16
         ):
             if time.monotonic() > end:
                 raise RuntimeError(f"not packed within {_PATIENCE} s")

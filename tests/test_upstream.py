@@ -117,3 +117,16 @@ async def test_a_netrc_of_the_user_is_not_read(
     deck = await start(mode="passthrough")
     assert (await deck.chat(headers={"Authorization": "Bearer k"})).status == 200
     assert deck.upstream.seen[0].headers["Authorization"] == "Bearer k"
+
+
+async def test_a_proxy_that_refuses_is_named_without_its_password(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deck = await start(mode="passthrough", upstream="https://far.example/v1")
+    # It answers CONNECT like any other request: not as a proxy does.
+    proxy = deck.upstream.url.removesuffix("/v1").replace("//", "//someone:hush-hush@")
+    monkeypatch.setenv("https_proxy", proxy)
+    got = await deck.chat()
+    assert got.status == 502
+    assert "far.example" in got.json["message"]
+    assert b"hush" not in got.body

@@ -98,8 +98,8 @@ MIGRATIONS = (
         data BLOB NOT NULL
     );
     CREATE INDEX piece_by_digest ON piece (tape, substr(digest, 1, 6));
-    DROP INDEX recording_by_id;            -- what is fresh is few, and is written faster without
-    DROP INDEX recording_by_use;
+    DROP INDEX IF EXISTS recording_by_id;  -- what is fresh is few, and faster without
+    DROP INDEX IF EXISTS recording_by_use;
     UPDATE tape SET bytes = 0;             -- from now on what is packed of it weighs
     """,
 )

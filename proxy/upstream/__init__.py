@@ -6,6 +6,7 @@ session      the rest, by aiohttp's client session
 """
 
 import math
+import re
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ PLACEHOLDER_KEY = "promptdeck-placeholder-key"
 
 _PREFIX = "/v1"
 _HEADS_KEPT = 256
+_USERINFO = re.compile(r"//[^/@\s']*@")
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,9 @@ class Upstream:
                 f"{base} did not answer in time", code="upstream_timeout", status=504
             ) from None
         except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-            raise UpstreamError(f"cannot reach {base}: {error}") from None
+            # A proxy's refusal names it as it is set, with its password.
+            why = _USERINFO.sub("//", str(error))
+            raise UpstreamError(f"cannot reach {base}: {why}") from None
         try:
             yield UpstreamAnswer(answer.status, to_client(answer.headers), answer, base)
         finally:
