@@ -24,7 +24,7 @@ def save(cases: Sequence[Case], file: Path) -> None:
 
 
 def _is_drawn(case: Case) -> bool:
-    return " hit, " in case.name and any(figure.name == _FIGURE for figure in case.figures)
+    return " hit" in case.name and any(figure.name == _FIGURE for figure in case.figures)
 
 
 def _bars(case: Case) -> Bars:

@@ -112,7 +112,8 @@ def _secrets(entry: Entry, redactor: Redactor) -> set[str]:
 
 
 # A block of text may have such lines, too; its secrets were found before.
-_COMMENT = re.compile(r"#[^\n]*")
+# Within quotes it would be none; before them it may yet be text, which has no secrets by now.
+_COMMENT = re.compile(r'(?m)^(?:[^"\n#]*[ \t])?(#[^\n]*)')
 
 
 def _in_comments(
@@ -123,11 +124,11 @@ def _in_comments(
     told: list[_Found] = []
     line, seen = 1, 0
     for comment in _COMMENT.finditer(text):
-        if not redactor.suspicious(comment[0].encode()):
+        if not redactor.suspicious(comment[1].encode()):
             continue
         line, seen = line + text.count("\n", seen, comment.start()), comment.start()
         above = bisect_right(starts, line)
-        _, kinds = redactor.text(comment[0])
+        _, kinds = redactor.text(comment[1])
         if kinds and not (above and starts[above - 1] in known):
             told.append((line, f"{_SUSPECT}: {', '.join(sorted(kinds))}", _BY_HAND))
     return told
