@@ -6,6 +6,7 @@ Joining the frames gives the stream back, however the network cut it.
 """
 
 import re
+from itertools import pairwise
 from typing import NamedTuple
 
 _BLANK_LINE = re.compile(rb"[^\r\n](?:\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)")
@@ -16,50 +17,19 @@ DONE = "[DONE]"
 """The data of the event that ends an OpenAI stream."""
 
 
-class SSEDecoder:
-    """`feed` bytes as they come, get whole frames; `rest` is what no blank line has ended."""
-
-    def __init__(self) -> None:
-        self._buffer = bytearray()
-
-    def feed(self, data: bytes) -> list[bytes]:
-        buffer = self._buffer
-        if not buffer and _is_one(data):
-            return [data]
-        # A frame's end can straddle the border by four bytes: a character, CR, LF and CR.
-        scan = max(0, len(buffer) - 4)
-        buffer += data
-        # A CR at the very end may be half of a CR LF: wait for the next byte.
-        end = len(buffer) - 1 if buffer.endswith(b"\r") else len(buffer)
-        whole: list[bytes] = []
-        start = 0
-        while match := _BLANK_LINE.search(buffer, scan, end):
-            whole.append(bytes(buffer[start : match.end()]))
-            start = scan = match.end()
-        del buffer[:start]
-        return whole
-
-    def rest(self) -> list[bytes]:
-        """What is left when the stream has ended: a frame ended by CR, then any cut-off tail."""
-        data = bytes(self._buffer)
-        self._buffer.clear()
-        match = _BLANK_LINE.search(data)
-        end = match.end() if match else 0
-        return [part for part in (data[:end], data[end:]) if part]
-
-
-def _is_one(data: bytes) -> bool:
-    """Whether this is one frame and no more, as it nearly always comes."""
-    return len(data) > 2 and data.find(b"\n\n") == len(data) - 2 and b"\r" not in data
-
-
 def frames(data: bytes) -> list[bytes]:
-    """All frames of a whole stream."""
+    """All frames of a whole stream, and what no blank line has ended."""
+    if b"\r" not in data:
+        lines = data.split(b"\n")
+        *whole, rest = lines[::2]
+        # One line and a blank one, again and again, as it nearly always comes.
+        if len(lines) % 2 and all(whole) and not any(lines[1::2]):
+            return [line + b"\n\n" for line in whole] + ([rest] if rest else [])
     if not (b"\r" in data or b"\n\n\n" in data or data.startswith(b"\n\n")):
         *whole, rest = data.split(b"\n\n")
         return [frame + b"\n\n" for frame in whole] + ([rest] if rest else [])
-    decoder = SSEDecoder()
-    return [*decoder.feed(data), *decoder.rest()]
+    ends = [match.end() for match in _BLANK_LINE.finditer(data)]
+    return [data[a:b] for a, b in pairwise([0, *ends, len(data)]) if a < b]
 
 
 def is_whole(frame: bytes) -> bool:
