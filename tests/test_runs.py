@@ -75,13 +75,14 @@ def streams(draw):
         st.sampled_from(["", "", "calls", "two in turn", "two of a number", "named", "telling"])
     )
     sizes = draw(st.sampled_from([(1, 2, 3, 5, 8), (8,), (4, 100)]))
+    name = draw(st.sampled_from([b"", b"", b"event: e\n", b'event: "e"\n']))
     frames = []
     while text:
         word, text = text[: (at := rnd.choice(sizes))], text[at:]
         value = {"id": "c-1", "created": 1, "choices": choices(word, shape, rnd)}
         if shape == "telling":
             value |= {"obfuscation": word[:2], "type": rnd.choice(["chunk", "error"])}
-        frames.append(b"data: %b\n\n" % orjson.dumps(value))
+        frames.append(name + b"data: %b\n\n" % orjson.dumps(value))
     for _ in range(draw(st.sampled_from([0, 0, 0, 1, 3]))):
         at, odd = rnd.randrange(len(frames)), rnd.choice(ODD)
         for number in range(at, min(at + rnd.choice([1, 3]), len(frames))):

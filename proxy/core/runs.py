@@ -34,6 +34,7 @@ class _Mould(NamedTuple):
     """The first frame of a run, cut at its quotes: every other part is within a string."""
 
     parts: list[bytes]
+    data_at: int
     strings: list[int]
     """Which parts are texts, and no keys."""
     first: int
@@ -88,8 +89,9 @@ def _unmasked(text: bytes) -> bytes:
 
 
 def _mould(one: bytes, next_one: bytes) -> _Mould | None:
-    """What two frames of one line of data have in common, if nothing but texts differs."""
-    if not (sse.is_sole_data(one) and sse.is_sole_data(next_one)):
+    """What two frames have in common, if nothing but texts in their data differs."""
+    data_at = sse.data_at(one)
+    if not data_at or not sse.data_at(next_one):
         return None
     parts, others = one.split(b'"'), next_one.split(b'"')
     if len(parts) != len(others) or len(parts) % 2 == 0:
@@ -102,7 +104,7 @@ def _mould(one: bytes, next_one: bytes) -> _Mould | None:
     ]
     # Two that are the same may begin a run all the same.
     differ = differ or strings[-1:]
-    return _Mould(parts, strings, differ[0], differ[-1]) if differ else None
+    return _Mould(parts, data_at, strings, differ[0], differ[-1]) if differ else None
 
 
 def _middles(masked: Sequence[bytes], at: int, mould: _Mould) -> list[bytes]:
@@ -131,10 +133,10 @@ def _middles(masked: Sequence[bytes], at: int, mould: _Mould) -> list[bytes]:
 
 def _run(frame: bytes, mould: _Mould, middles: list[bytes]) -> Run | None:
     width = mould.last - mould.first + 1
-    cells = b'"'.join(middles).split(b'"')
+    cells = b'"'.join(middles).split(b'"') if width > 1 else middles
     columns = {mould.first + n: cells[n::width] for n in range(width)}
     varied = [at for at, column in columns.items() if column.count(column[0]) < len(column)]
-    places = _places(mould.parts, mould.strings) if set(varied).issubset(mould.strings) else None
+    places = _places(mould) if set(varied).issubset(mould.strings) else None
     if places is None or any(places[at][-1] in _TELLING for at in varied):
         return None
     try:
@@ -163,18 +165,18 @@ def _said(texts: list[bytes]) -> list[str]:
     return said
 
 
-def _places(parts: list[bytes], strings: list[int]) -> dict[int, Path] | None:
-    """At which path each string of a frame stands."""
-    numbered = [*parts]
-    for at in strings:
+def _places(mould: _Mould) -> dict[int, Path] | None:
+    """At which path each text of a frame stands."""
+    numbered = [*mould.parts]
+    for at in mould.strings:
         numbered[at] = b"%d" % at
     try:
-        value = parse(b'"'.join(numbered)[6:-2])
+        value = parse(b'"'.join(numbered)[mould.data_at : -2])
     except Unfaithful:
         return None
     places = {int(holder[key]): path for path, holder, key in leaves(value)}
     # Under a key that comes twice there is a text that does not show.
-    return places if len(places) == len(strings) else None
+    return places if len(places) == len(mould.strings) else None
 
 
 Leaf = tuple[Path, Any, str | int]

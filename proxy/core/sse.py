@@ -13,6 +13,8 @@ _BLANK_LINE = re.compile(rb"[^\r\n](?:\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _LINE_END_BYTES = re.compile(rb"\r\n|\r|\n")
 
+_LF, _CR = b"\n\r"
+
 DONE = "[DONE]"
 """The data of the event that ends an OpenAI stream."""
 
@@ -52,9 +54,25 @@ def is_sole_data(frame: bytes) -> bool:
     return frame.startswith(b"data: ") and frame.find(b"\n") == len(frame) - 2
 
 
+def data_at(frame: bytes) -> int:
+    """Where the data begins in a frame of LFs that has one line of it and at most a name before.
+
+    0 for any other frame. `frame[at:-2]` is the data.
+    """
+    begin = frame.find(b"\n") + 1 if frame.startswith(b"event: ") else 0
+    sole = frame.startswith(b"data: ", begin) and frame.find(b"\n", begin) == len(frame) - 2
+    return begin + 6 if sole else 0
+
+
+def is_one_line(frame: bytes) -> bool:
+    """Whether this is sole data that nothing breaks into lines, and the blank line."""
+    # An integer is looked for several times faster than a byte.
+    return is_sole_data(frame) and frame[-1] == _LF and _CR not in frame
+
+
 def parse(frame: bytes) -> Event:
     """Read one frame. Bytes that are not UTF-8 become U+FFFD, as the standard has it."""
-    if is_sole_data(frame) and b"\r" not in frame:
+    if is_one_line(frame):
         return Event("", frame[6:-2].decode("utf-8", "replace"))
     event = ""
     data: list[str] = []
