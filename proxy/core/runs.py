@@ -110,20 +110,20 @@ def _mould(one: bytes, next_one: bytes) -> _Mould | None:
 def _middles(masked: Sequence[bytes], at: int, mould: _Mould) -> list[bytes]:
     """What differs in the frames from `at` on that fit the mould."""
     head, tail = mould.head, mould.tail
+    seam = tail + head
     begin, end = len(head), -len(tail)
     found: list[bytes] = []
     size = _FEW
     while frames := masked[at + len(found) : at + len(found) + size]:
         middles = [frame[begin:end] for frame in frames]
         # All at once, as nearly always all of them fit.
-        if head + (tail + head).join(middles) + tail != b"".join(frames):
-            fit = (
-                head + middle + tail == frame for frame, middle in zip(frames, middles, strict=True)
-            )
+        if b"".join((head, seam.join(middles), tail)) == b"".join(frames):
+            found += middles
+            size *= 8
+        else:
+            fit = (head + m + tail == frame for m, frame in zip(middles, frames, strict=True))
             found += middles[: [*fit, False].index(False)]
             break
-        found += middles
-        size *= 8
     quotes = mould.last - mould.first
     if quotes or b'"' in b"".join(found):
         counts = [*map(bytes.count, found, repeat(b'"')), -1]
