@@ -1,11 +1,11 @@
 """One upstream response under way: an append-only log with many readers.
 
-The pump reads upstream and appends; every client, the first too, is a reader
-from the log's start, so a late one gets the prefix and then the live tail.
-Tee, single-flight and recording are all just readers of the log. The pump
-stays at most a window ahead of its fastest reader (of its slowest, once the
-log no longer keeps what all have read), so a client that stops reading stops
-upstream and memory stays bounded.
+Upstream appends; every client, the first too, is a reader from the log's
+start, so a late one gets the prefix and then the live tail. Tee, single-flight
+and recording are all just readers of the log. Upstream stays at most a window
+ahead of its fastest reader (of its slowest, once the log no longer keeps what
+all have read), so a client that stops reading stops upstream and memory stays
+bounded.
 
 A reader that keeps up is not woken for each piece: it `follow`s, and the piece
 is written to it in the very call that appends it.
@@ -13,8 +13,7 @@ is written to it in the very call that appends it.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
 from typing import NamedTuple, Protocol
 
 from proxy.core.interaction import Headers
@@ -24,21 +23,20 @@ WINDOW = 256 * 1024
 """Bytes upstream may be ahead."""
 
 
-Take = Callable[[bytes], "asyncio.Future[None] | None"]
-"""Takes a piece. A future comes back where the next may only be read when it is done."""
+GiveUp = Callable[[], object]
+"""Ends a request that is under way; nobody is told."""
+Landed = Callable[[UpstreamError | None], None]
+"""Told when an answer has come to its end, or why it has not."""
 
 
-class Answer(Protocol):
-    """An upstream's response: its head at once, its body as it comes."""
+class Sink(Protocol):
+    """Where an upstream's response goes."""
 
-    @property
-    def status(self) -> int: ...
+    def headed(self, status: int, headers: Headers) -> None:
+        """Take its head."""
 
-    @property
-    def headers(self) -> Headers: ...
-
-    async def pour(self, take: Take) -> None:
-        """Give `take` each piece the moment that it comes, to the end. UpstreamError if cut."""
+    def came(self, data: bytes) -> "asyncio.Future[None] | None":
+        """Take a piece. If a future comes back, the next may only be read when that is done."""
 
 
 class Follower(Protocol):
@@ -80,7 +78,7 @@ class Place:
 
 
 class Flight:
-    """`pump` it in a task of its own; `head` and `read` it from anywhere.
+    """A response to be filled by upstream and read from anywhere.
 
     Up to `keep_bytes` the log is kept whole, for late joiners and the recorder.
     """
@@ -102,8 +100,8 @@ class Flight:
         self._places: set[Place] = set()
         self._readable: set[asyncio.Future[bool]] = set()
         self._writable: asyncio.Future[None] | None = None
-        self.task: asyncio.Task[None] | None = None
-        """Pumps; cancelled when the last reader leaves a flight that does not outlive them."""
+        self.give_up: GiveUp | None = None
+        """Called when the last reader leaves a flight that does not outlive them."""
 
     @property
     def whole(self) -> bool:
@@ -140,33 +138,13 @@ class Flight:
             await self._news()
         return self._head
 
-    # The upstream's side
+    # The upstream's side: a `Sink`, and its end
 
-    async def pump(
-        self,
-        call: AbstractAsyncContextManager[Answer],
-        before_end: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
-        """Read upstream to its end; errors go to the readers.
+    def headed(self, status: int, headers: Headers) -> None:
+        self._head = Head(status, headers)
+        self._wake()
 
-        `before_end` is awaited when all has come, before the readers are told so.
-        """
-        self._started = self._clock()
-        try:
-            async with call as answer:
-                self._head = Head(answer.status, answer.headers)
-                self._wake()
-                await answer.pour(self._came)
-            if before_end:
-                await before_end()
-        except UpstreamError as error:
-            self.end(error)
-        except BaseException as error:
-            self.end(UpstreamError(f"the answer was dropped: {error!r}", code="dropped"))
-            raise
-        self.end()
-
-    def _came(self, data: bytes) -> "asyncio.Future[None] | None":
+    def came(self, data: bytes) -> "asyncio.Future[None] | None":
         self.last = self._clock()
         self._append(Chunk(round((self.last - self._started) * 1000), data))
         return self._room() if self._size > WINDOW and self._ahead() > WINDOW else None
@@ -329,8 +307,8 @@ class Flight:
         self._moved()
         if self._places or self._ended or (self._outlives_readers and self.whole):
             return
-        if self.task:
-            self.task.cancel()
+        if self.give_up:
+            self.give_up()
 
 
 def _give(place: Place, follower: Follower, data: bytes) -> None:
