@@ -29,7 +29,7 @@ from .idempotency import Idempotency
 from .listing import implied
 from .outcome import Flown, Listed, Served, Settings, Stats
 from .recorder import NotKept, Recorder, Take, response_of
-from .repeat import Alike, Repeat
+from .repeat import Alike, Repeat, has_effects
 from .sharing import Claims, Sharing
 
 if TYPE_CHECKING:
@@ -86,6 +86,33 @@ class Exchange:
             first = answer.flight if isinstance(answer, Flown) else answer
             self._first_answers.remember(idempotency_key, incoming.request, first)
         return answer
+
+    def at_once(self, incoming: Incoming, deck: Deck) -> Flown | None:
+        """What `answer` would give, if that comes from upstream and has nothing else to wait for.
+
+        None wherever there is more to it. The request has no Cache-Control and no Idempotency-Key.
+        """
+        mode = self._settings.mode
+        if mode is Mode.PASSTHROUGH:
+            return self._fly(incoming, http.cache_status("fwd=bypass"), keep_bytes=0)
+        if mode is not Mode.CACHE or deck.follows or has_effects(incoming.request.body):
+            return None
+        try:
+            known = self._canonicals.at_once(incoming.request)
+            if known is None:
+                return None
+            search = deck.find(known.key, known.form, ANYTHING)
+        except HTTPError:
+            return None
+        asked = Asked(incoming, known, ANYTHING)
+        if search.found is not Found.MISS or not self._claims_at_once(asked, deck, search):
+            return None
+        return self._forward(asked, deck, search, store=True)
+
+    def _claims_at_once(self, asked: Asked, deck: Deck, search: Search) -> bool:
+        if not self._shares(asked, deck, search):
+            return True
+        return self._sharing.claim_at_once((deck, *asked.place))
 
     def _again(self, key: str, incoming: Incoming) -> Served | Flown | None:
         """The answer that this key's first request got or is getting, if it can be given again."""

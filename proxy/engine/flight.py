@@ -14,6 +14,7 @@ is written to it in the very call that appends it.
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import NamedTuple, Protocol
 
 from proxy.core.interaction import Headers
@@ -45,6 +46,10 @@ class Follower(Protocol):
     def write(self, data: bytes) -> bool:
         """Take a piece that is not empty; whether there is room for another."""
 
+
+class Client(Follower, Protocol):
+    """One that can be waited for."""
+
     async def drain(self) -> None:
         """Wait until there is room."""
 
@@ -65,9 +70,11 @@ class Chunk(NamedTuple):
 class Place:
     """How far one reader has come."""
 
-    __slots__ = ("at", "follower", "had", "waiter")
+    __slots__ = ("at", "follower", "had", "news", "waiter")
 
     def __init__(self) -> None:
+        self.news: Callable[[], None] | None = None
+        """Called when the head has come, and at the end."""
         self.follower: Follower | None = None
         """Set while it has all that has come and wants the next at once."""
         self.waiter: asyncio.Future[bool] | None = None
@@ -127,6 +134,20 @@ class Flight:
         return self._ended and not self.failed
 
     @property
+    def known_head(self) -> Head | None:
+        """Status and headers, once they have come."""
+        return self._head
+
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
+    @property
+    def error(self) -> UpstreamError | None:
+        """Why there is no more, if more should have come."""
+        return self._error
+
+    @property
     def chunks(self) -> tuple[Chunk, ...]:
         return tuple(self._chunks)
 
@@ -143,6 +164,7 @@ class Flight:
     def headed(self, status: int, headers: Headers) -> None:
         self._head = Head(status, headers)
         self._wake()
+        self._tell()
 
     def came(self, data: bytes) -> "asyncio.Future[None] | None":
         self.last = self._clock()
@@ -169,6 +191,7 @@ class Flight:
             return
         self._ended, self._error = True, error
         self._wake()
+        self._tell()
         for place in self._places:
             _stop_following(place)
 
@@ -177,6 +200,12 @@ class Flight:
             if not waiter.done():
                 waiter.set_result(False)
         self._readable.clear()
+
+    def _tell(self) -> None:
+        # Whoever is told may leave.
+        for place in [*self._places]:
+            if place.news:
+                place.news()
 
     def _trim(self) -> None:
         """Past the size to keep, forget what every reader has had."""
@@ -220,7 +249,7 @@ class Flight:
         After `idle` seconds without news it yields nothing, `b""`, for the reader to keep its
         client company.
         """
-        silence = _Silence(self, idle) if idle else None
+        silence = Silence(self, idle) if idle else None
         try:
             while True:
                 if data := self.take(place):
@@ -233,12 +262,12 @@ class Flight:
             if silence:
                 silence.end()
 
-    async def follow(self, place: Place, follower: Follower, idle: float | None = None) -> None:
+    async def follow(self, place: Place, follower: Client, idle: float | None = None) -> None:
         """Write to a reader up to the end. UpstreamError where upstream was cut.
 
         After each `idle` seconds without news it is told to keep its client company.
         """
-        silence = _Silence(self, idle) if idle else None
+        silence = Silence(self, idle) if idle else None
         try:
             while True:
                 if data := self.take(place):
@@ -262,7 +291,7 @@ class Flight:
 
     async def _news(
         self,
-        silence: "_Silence | None" = None,
+        silence: "Silence | None" = None,
         place: Place | None = None,
         follower: Follower | None = None,
     ) -> bool:
@@ -272,7 +301,7 @@ class Flight:
         """
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if silence:
-            silence.waiter = waiter
+            silence.tell = partial(_tell_of_silence, waiter)
         if place:
             place.follower, place.waiter = follower, waiter
         else:
@@ -332,11 +361,19 @@ def _stop_following(place: Place, error: Exception | None = None) -> None:
         place.waiter.set_result(False)
 
 
-class _Silence:
-    """A timer that many waits share: starting one per chunk would cost more than the chunk."""
+def _tell_of_silence(waiter: "asyncio.Future[bool]") -> None:
+    if not waiter.done():
+        waiter.set_result(True)
+
+
+class Silence:
+    """Tells of each so many seconds without a piece. `end` it.
+
+    One timer for all of an answer: starting one per piece would cost more than the piece.
+    """
 
     def __init__(self, flight: Flight, seconds: float) -> None:
-        self.waiter: asyncio.Future[bool] | None = None
+        self.tell: Callable[[], None] | None = None
         self._flight = flight
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
@@ -348,9 +385,9 @@ class _Silence:
         left = max(self._since, self._flight.last) + self._seconds - now
         if left <= 0:
             left = self._seconds
-            if self.waiter and not self.waiter.done():
+            if self.tell:
                 self._since = now
-                self.waiter.set_result(True)
+                self.tell()
         self._timer = self._loop.call_later(left, self._tick)
 
     def end(self) -> None:
