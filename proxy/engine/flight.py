@@ -15,6 +15,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from proxy.core.interaction import Headers
@@ -82,6 +83,9 @@ class Place:
         """Index of the next chunk, counted from the log's start."""
         self.had = 0
         """Bytes."""
+
+
+_FOLLOWER = attrgetter("follower")
 
 
 class Flight:
@@ -168,22 +172,25 @@ class Flight:
 
     def came(self, data: bytes) -> "asyncio.Future[None] | None":
         self.last = self._clock()
-        self._append(Chunk(round((self.last - self._started) * 1000), data))
-        return self._room() if self._size > WINDOW and self._ahead() > WINDOW else None
-
-    def _append(self, chunk: Chunk) -> None:
-        self._chunks.append(chunk)
-        self._size += len(chunk.data)
+        self._size += len(data)
+        if self._chunks or self._size <= self._keep_bytes or not self._all_follow():
+            self._chunks.append(Chunk(round((self.last - self._started) * 1000), data))
+        else:
+            self._first += 1  # all have it in a moment
         for place in self._places:
             if place.follower:
                 # It had all before this one.
                 place.at += 1
-                place.had += len(chunk.data)
-                _give(place, place.follower, chunk.data)
-        if self._size > self._keep_bytes:
+                place.had += len(data)
+                _give(place, place.follower, data)
+        if self._chunks and self._size > self._keep_bytes:
             self._trim()
         if self._readable:
             self._wake()
+        return self._room() if self._size > WINDOW and self._ahead() > WINDOW else None
+
+    def _all_follow(self) -> bool:
+        return all(map(_FOLLOWER, self._places))
 
     def end(self, error: UpstreamError | None = None) -> None:
         """Nothing more will come. Only the first call counts."""

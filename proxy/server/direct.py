@@ -132,25 +132,39 @@ class Direct:
 
     def _go_on(self) -> None:
         """Write all there is; then follow, wait for the client, or end."""
-        flight, place = self._flight, self._place
-        data = flight.take(place)
-        if flight.ended:
+        data = self._flight.take(self._place)
+        if self._flight.ended:
             self._finish(data)
-        elif self._send(self._shape.piece(data)):
-            place.follower = self
+        elif self._write(self._framed(self._shape.piece(data))):
+            self._place.follower = self
 
     def _finish(self, data: bytes) -> None:
         error = self._flight.error
-        if error is None:
-            self._send(self._shape.last(data), last=True)
-        else:
+        if error:
             log.warning("%s", error)
             said = self._shape.cut(error)
-            self._send(self._shape.piece(data) + said, last=bool(said))
-            if not said and self._outlet.transport:
-                # For want of a better way to say so.
-                self._outlet.transport.abort()
+            shown = self._shape.piece(data) + said
+        else:
+            said = shown = self._shape.last(data)
+        end = _LAST_CHUNK if self._chunked and (said or not error) else b""
+        self._write(self._framed(shown) + end)
+        if error and not said and self._outlet.transport:
+            # For want of a better way to say so.
+            self._outlet.transport.abort()
         self._done(self._flown.cache_status)
+
+    def _framed(self, data: bytes) -> bytes:
+        return chunk(data) if data and self._chunked else data
+
+    def _write(self, data: bytes) -> bool:
+        """Write, after what has yet to be written before it; whether there is room for more."""
+        outlet = self._outlet
+        data, self._head = self._head + data, b""
+        if outlet.transport is None or outlet.transport.is_closing():
+            return False
+        if data:
+            outlet.transport.write(data)
+        return not outlet.writing_paused
 
     def _done(self, outcome: str) -> None:
         self._end()
@@ -167,31 +181,24 @@ class Direct:
     def _path(self) -> str:
         return self._request.target.partition("?")[0]
 
-    # As a follower of its flight
-
-    def write(self, data: bytes) -> bool:
-        return self._send(self._shape.piece(data))
-
     def _company(self) -> None:
         if self._place.follower and (comment := self._shape.company()):
             self._send(comment)
 
-    def _send(self, data: bytes, *, last: bool = False) -> bool:
-        """Write, in the framing that the head announced; whether there is room for more."""
-        if self._chunked:
-            data = chunk(data) if data else b""
-            if last:
-                data += _LAST_CHUNK
-        if self._head:
-            data, self._head = self._head + data, b""
-        return self._write(data) if data else True
+    # As a follower of its flight
 
-    def _write(self, data: bytes) -> bool:
-        transport = self._outlet.transport
+    def write(self, data: bytes) -> bool:
+        shown = self._shape.piece(data)
+        return self._send(shown) if shown else True
+
+    def _send(self, data: bytes) -> bool:
+        """Write in the framing that the head announced; whether there is room for more."""
+        outlet = self._outlet
+        transport = outlet.transport
         if transport is None or transport.is_closing():
             return False  # it will be told to leave
-        transport.write(data)
-        return not self._outlet.writing_paused
+        transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        return not outlet.writing_paused
 
 
 def _head(status: int, headers: "CIMultiDict[str]") -> bytes:
