@@ -80,7 +80,7 @@ class Direct:
     def leave(self) -> None:
         """Nobody reads it any more."""
         self._end()
-        log_left(self._request.method, self._path)
+        log_left(self._request.method, self._request.target)
 
     def _news(self) -> None:
         if self._status:
@@ -114,7 +114,7 @@ class Direct:
         if not empty and headers.get("Content-Length") != "0":
             headers.setdefault("Content-Type", "application/octet-stream")
         self._head = _head(status, headers)
-        self._shape = shape_of(headers, has_length, chat=is_chat(self._path))
+        self._shape = shape_of(headers, has_length, chat=is_chat(self._request.target))
         if self._shape.takes_comments and self._keep_alive:
             self._silence = Silence(self._flight, self._keep_alive)
             self._silence.tell = self._company
@@ -168,7 +168,8 @@ class Direct:
 
     def _done(self, outcome: str) -> None:
         self._end()
-        log_answer(self._request.method, self._path, self._status, self._started, outcome)
+        request = self._request
+        log_answer(request.method, request.target, self._status, self._started, outcome)
         self._outlet.answered()
 
     def _end(self) -> None:
@@ -176,10 +177,6 @@ class Direct:
         self._flight.leave(self._place)
         if self._silence:
             self._silence.end()
-
-    @property
-    def _path(self) -> str:
-        return self._request.target.partition("?")[0]
 
     def _company(self) -> None:
         if self._place.follower and (comment := self._shape.company()):

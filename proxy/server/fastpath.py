@@ -20,6 +20,7 @@ from proxy.core.providers import BYOK_HEADERS
 
 from .direct import Direct
 from .noted import ALIKE, HEAD, REPEAT
+from .reading import without_length
 from .ready import MOST_BODY, Head, Lane, Memo, Place, Ready, new_request_id
 
 log = logging.getLogger("promptdeck")
@@ -282,8 +283,7 @@ class FastHandler(RequestHandler):
         place = Place(request.method, request.raw_path, request.headers.get("Content-Type", ""))
         asked_id = request.headers.get("X-Request-Id", "").encode("utf-8", "ignore")  # as aiohttp
         session = request.match_info.get("session", "")
-        items = request.headers.items()
-        headers = tuple([item for item in items if item[0].lower() != "content-length"])
+        headers = without_length(request.headers)
         request[HEAD] = Head(place, place.seed, len(body), asked_id, session, headers, lane)
         self._memo.accept(text, request[HEAD])
 

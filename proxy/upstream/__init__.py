@@ -167,10 +167,9 @@ class Upstream:
         return query(request.method, head.data, body, head.read_timeout)
 
     def _head(self, incoming: Incoming, way: _Way, base: str) -> "_Head":
-        """A client sends the same headers again and again, but for the length."""
-        request = incoming.request
-        varied = tuple([item for item in incoming.headers if item[0] != "Content-Length"])
-        key = request.method, request.target, varied, base, incoming.route and incoming.route.key
+        """A client sends the same headers again and again."""
+        request, route = incoming.request, incoming.route
+        key = request.method, request.target, incoming.headers, base, route and route.key
         head = self._heads.get(key)
         if head is None:
             path = way.path + request.target.removeprefix(_PREFIX).partition("#")[0]

@@ -99,8 +99,7 @@ class Connection(asyncio.BufferedProtocol):
         self._heard = self._loop.time()
         self._read_timeout = query.read_timeout
         self._unsent = self._transport.get_write_buffer_size()
-        if query.read_timeout:
-            self._timer = self._loop.call_later(query.read_timeout, self._look_at_clock)
+        self._set_timer()
 
     @property
     def open(self) -> bool:
@@ -111,9 +110,6 @@ class Connection(asyncio.BufferedProtocol):
 
         An answer that is still coming is given up, and nobody is told.
         """
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
         body, transport = self._body, self._transport
         usable = (
             body is not None
@@ -139,21 +135,29 @@ class Connection(asyncio.BufferedProtocol):
         if ended:
             ended(error)
 
+    def _set_timer(self) -> None:
+        """One for all requests: to move it with each of them, or each piece, would cost more."""
+        if self._read_timeout:
+            end = self._heard + self._read_timeout
+            if self._timer and self._timer.when() > end:
+                self._timer.cancel()
+                self._timer = None
+            if self._timer is None:
+                self._timer = self._loop.call_at(end, self._look_at_clock)
+
     def _look_at_clock(self) -> None:
-        """One timer for the whole answer: moving it with each piece would cost more than that."""
         self._timer = None
-        if not self._read_timeout or not self._transport:
+        if not self._read_timeout or not self._transport or not self._receiver:
             return
         now = self._loop.time()
         unsent = self._transport.get_write_buffer_size()
         if self._full or unsent < self._unsent:
             self._heard = now  # our client is the slow one, or the request is on its way
         self._unsent = unsent
-        left = self._heard + self._read_timeout - now
-        if left <= 0:
+        if self._heard + self._read_timeout <= now:
             self._end(TimeoutError())
         else:
-            self._timer = self._loop.call_later(left, self._look_at_clock)
+            self._set_timer()
 
     # From the transport
 
