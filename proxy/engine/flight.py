@@ -31,14 +31,18 @@ Landed = Callable[[UpstreamError | None], None]
 """Told when an answer has come to its end, or why it has not."""
 
 
+Full = asyncio.Future[None] | None
+"""If it is a future, the next piece may only be read when that is done."""
+
+
 class Sink(Protocol):
     """Where an upstream's response goes."""
 
-    def headed(self, status: int, headers: Headers) -> None:
-        """Take its head."""
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
+        """Take its head, and what came of its body with it, maybe nothing."""
 
-    def came(self, data: bytes) -> "asyncio.Future[None] | None":
-        """Take a piece. If a future comes back, the next may only be read when that is done."""
+    def came(self, data: bytes) -> Full:
+        """Take a piece."""
 
 
 class Follower(Protocol):
@@ -165,12 +169,14 @@ class Flight:
 
     # The upstream's side: a `Sink`, and its end
 
-    def headed(self, status: int, headers: Headers) -> None:
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
         self._head = Head(status, headers)
+        full = self.came(data) if data else None
         self._wake()
         self._tell()
+        return full
 
-    def came(self, data: bytes) -> "asyncio.Future[None] | None":
+    def came(self, data: bytes) -> Full:
         self.last = self._clock()
         self._size += len(data)
         if self._chunks or self._size <= self._keep_bytes or not self._all_follow():

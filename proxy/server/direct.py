@@ -83,19 +83,11 @@ class Direct:
         log_left(self._request.method, self._request.target)
 
     def _news(self) -> None:
+        """The head has come, or the end."""
         if self._status:
             if self._place.follower:
                 self._go_on()
-        else:
-            # What came in the same packet as the head is written together with it.
-            self._place.news = None
-            asyncio.get_running_loop().call_soon(self._open)
-
-    def _open(self) -> None:
-        if self._outlet.transport is None:
-            return
-        self._place.news = self._news
-        if head := self._flight.known_head:
+        elif head := self._flight.known_head:
             self._answer(head)
             self._go_on()
         else:

@@ -21,7 +21,7 @@ from proxy.core.headers import CREDENTIALS, to_client, to_upstream
 from proxy.core.interaction import Headers, header
 from proxy.core.providers import BYOK_HEADERS
 from proxy.engine.asking import Incoming
-from proxy.engine.flight import GiveUp, Landed, Sink
+from proxy.engine.flight import Full, GiveUp, Landed, Sink
 from proxy.errors import UpstreamError
 
 from .connection import Query
@@ -49,9 +49,9 @@ class _Errand:
         self._answered = False
         self.came = sink.came
 
-    def headed(self, status: int, headers: Headers) -> None:
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
         self._answered = True
-        self._sink.headed(status, to_client(headers))
+        return self._sink.headed(status, to_client(headers), data)
 
     def error(self, error: Exception) -> UpstreamError:
         base = self._base

@@ -13,6 +13,7 @@ from aiohttp import ClientPayloadError
 from aiohttp.http import HttpProcessingError, HttpResponseParser, RawResponseMessage
 
 from proxy.core.interaction import Headers
+from proxy.engine.flight import Full
 
 from .framing import Body, Chunked, Counted, FramingError, UntilClosed
 
@@ -36,10 +37,10 @@ class Query(NamedTuple):
 class Receiver(Protocol):
     """Whom an answer goes to."""
 
-    def headed(self, status: int, headers: Headers) -> None:
-        """Its head has come."""
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
+        """Its head has come, and what there is of its body. As `came`."""
 
-    def came(self, data: bytes) -> "asyncio.Future[None] | None":
+    def came(self, data: bytes) -> Full:
         """A piece of its body has come. No more is read before a future that comes back is done."""
 
 
@@ -179,7 +180,8 @@ class Connection(asyncio.BufferedProtocol):
             if self._body is None:
                 self._read_head(data)
             else:
-                self._read_body(self._receiver, self._body, data)
+                piece = self._body.feed(data)
+                self._handed_on(self._receiver.came(piece) if piece else None, self._body)
         except (HttpProcessingError, FramingError) as error:
             self._end(error)
             self.abort()
@@ -224,13 +226,12 @@ class Connection(asyncio.BufferedProtocol):
         self._should_close = message.should_close or both or isinstance(body, UntilClosed)
         if receiver is None:
             return
-        receiver.headed(message.code, tuple(message.headers.items()))
-        if rest or body.ended:
-            self._read_body(receiver, body, rest)
+        data = body.feed(rest)
+        headers = tuple(message.headers.items())
+        self._handed_on(receiver.headed(message.code, headers, data), body)
 
-    def _read_body(self, receiver: Receiver, body: Body, data: bytes) -> None:
-        piece = body.feed(data)
-        if piece and (full := receiver.came(piece)) and full is not self._full:
+    def _handed_on(self, full: Full, body: Body) -> None:
+        if full and full is not self._full:
             self._full = full
             full.add_done_callback(self._go_on)
             if self.open and self._transport:
