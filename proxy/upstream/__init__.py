@@ -2,7 +2,8 @@
 
 lean         the plain case, on a pool of connections of our own
 connection   one of them
-framing      where an answer's body ends
+head         what an answer's head says
+framing      where its body ends
 session      the rest, by aiohttp's client session
 """
 

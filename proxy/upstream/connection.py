@@ -1,24 +1,21 @@
 """One connection to an upstream, and the answer that is coming on it.
 
-aiohttp's parser reads the head; the body goes to its receiver in the very call in
-which the socket is read.
+Head and body go to their receiver in the very call in which the socket is read.
 """
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
-from aiohttp import ClientPayloadError
-from aiohttp.http import HttpProcessingError, HttpResponseParser, RawResponseMessage
+from aiohttp.http import HttpProcessingError
 
 from proxy.core.interaction import Headers
 from proxy.engine.flight import Full
 
-from .framing import Body, Chunked, Counted, FramingError, UntilClosed
+from .framing import Body, FramingError, UntilClosed
+from .head import answer_of, end_of
 
 _MOST_HEAD = 256 * 1024
-_HEAD_END = re.compile(rb"\n\r?\n")
 _BEGINNING = b"HTTP/"
 
 Ended = Callable[[Exception | None], None]
@@ -59,7 +56,7 @@ class Connection(asyncio.BufferedProtocol):
 
     __slots__ = (
         *("_body", "_ended", "_full", "_head", "_heard", "_loop", "_method", "_read_timeout"),
-        *("_receiver", "_received", "_should_close", "_timer", "_transport", "_unsent"),
+        *("_receiver", "_received", "_is_last", "_timer", "_transport", "_unsent"),
         *("idle_since", "untouched"),
     )
 
@@ -75,7 +72,7 @@ class Connection(asyncio.BufferedProtocol):
         """What there is of the answer's head."""
         self._body: Body | None = None
         """None before the head is whole."""
-        self._should_close = False
+        self._is_last = False
         self._full: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._read_timeout: float | None = None
@@ -94,7 +91,7 @@ class Connection(asyncio.BufferedProtocol):
             raise ConnectionResetError("the connection was closed")
         self._method = query.method
         self._head, self._body = b"", None
-        self.untouched, self._should_close = True, False
+        self.untouched, self._is_last = True, False
         self._receiver, self._ended = receiver, ended
         self._transport.write(query.data)
         self._heard = self._loop.time()
@@ -115,7 +112,7 @@ class Connection(asyncio.BufferedProtocol):
         usable = (
             body is not None
             and body.ended
-            and not (body.beyond or self._should_close)
+            and not (body.beyond or self._is_last)
             and transport is not None
             and transport.get_write_buffer_size() == 0
         )
@@ -178,7 +175,7 @@ class Connection(asyncio.BufferedProtocol):
         self._heard = self._loop.time()
         try:
             if self._body is None:
-                self._read_head(data)
+                self._read_head(self._receiver, data)
             else:
                 piece = self._body.feed(data)
                 self._handed_on(self._receiver.came(piece) if piece else None, self._body)
@@ -201,34 +198,22 @@ class Connection(asyncio.BufferedProtocol):
 
     # What comes
 
-    def _read_head(self, data: bytes) -> None:
+    def _read_head(self, receiver: Receiver, data: bytes) -> None:
         self.untouched = False
         # An empty line before it is to be read over (RFC 9112, section 2.2).
         head = self._head = (self._head + data).lstrip(b"\r\n")
-        while end := _HEAD_END.search(head):
-            message = _parsed(self._loop, head[: end.end()])
-            head = self._head = head[end.end() :]
-            if message.code >= 200:
-                self._answer(message, head)
+        while end := end_of(head):
+            answer = answer_of(head[:end], self._method, self._loop)
+            head = self._head = head[end:]
+            if answer:
+                self._head = b""
+                body = self._body = answer.body
+                self._is_last = answer.last
+                piece = body.feed(head)
+                self._handed_on(receiver.headed(answer.status, answer.headers, piece), body)
                 return
-            # 100 to 199 come before the answer (RFC 9110, section 15.2).
-            if message.code == 101:
-                raise FramingError("it switched protocols, which nobody had asked for")
         if len(head) > _MOST_HEAD or head[: len(_BEGINNING)] != _BEGINNING[: len(head)]:
             raise FramingError("what came is no HTTP")
-
-    def _answer(self, message: RawResponseMessage, rest: bytes) -> None:
-        self._head = b""
-        receiver, body = self._receiver, _body_of(message, self._method)
-        self._body = body
-        # Whoever sends both lengths may have been led astray (RFC 9112, section 6.3).
-        both = message.chunked and "Content-Length" in message.headers
-        self._should_close = message.should_close or both or isinstance(body, UntilClosed)
-        if receiver is None:
-            return
-        data = body.feed(rest)
-        headers = tuple(message.headers.items())
-        self._handed_on(receiver.headed(message.code, headers, data), body)
 
     def _handed_on(self, full: Full, body: Body) -> None:
         if full and full is not self._full:
@@ -246,43 +231,3 @@ class Connection(asyncio.BufferedProtocol):
         self._heard = self._loop.time()
         if self.open and self._transport:
             self._transport.resume_reading()
-
-
-class _NoFlow:
-    """For a parser that sees no body."""
-
-    connected = True
-
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        """Nothing was paused."""
-
-
-_NO_FLOW = _NoFlow()
-
-
-def _parsed(loop: asyncio.AbstractEventLoop, head: bytes) -> RawResponseMessage:
-    """HttpProcessingError or FramingError if it is none."""
-    parser = HttpResponseParser(
-        _NO_FLOW,  # type: ignore[arg-type]  # all that a head uses of a protocol
-        loop,
-        0,
-        payload_exception=ClientPayloadError,
-        read_until_eof=True,
-        auto_decompress=False,
-    )
-    messages, _, _ = parser.feed_data(head)
-    if len(messages) != 1:
-        raise FramingError("what came is no HTTP")
-    return messages[0][0]
-
-
-def _body_of(message: RawResponseMessage, method: str) -> Body:
-    """RFC 9112, section 6.3."""
-    if method == "HEAD" or message.code in (204, 304):
-        return Counted(0)
-    if message.chunked:
-        return Chunked()
-    length = message.headers.get("Content-Length")
-    if length is None or "Transfer-Encoding" in message.headers:
-        return UntilClosed()
-    return Counted(int(length))
