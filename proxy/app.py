@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
@@ -36,7 +36,9 @@ from .stores.claims import Claims
 from .stores.completions import Completions
 from .stores.slips import Slips
 from .stores.sqlite import Database
-from .upstream import Upstream
+
+if TYPE_CHECKING:
+    from .upstream import Upstream
 
 log = logging.getLogger("promptdeck")
 
@@ -88,7 +90,7 @@ class _House:
     def __init__(
         self,
         database: Database | None,
-        upstream: Upstream | None,
+        upstream: "Upstream | None",
         completions: Completions | None,
         claims: Claims | None,
         tasks: asyncio.TaskGroup,
@@ -192,10 +194,12 @@ def _storing(config: Config, completions: Completions) -> Storing:
     return Storing(completions, redactor_of(config), settings_of(config).secrets)
 
 
-def _upstream(config: Config) -> Upstream | None:
+def _upstream(config: Config) -> "Upstream | None":
     """The way upstream. In replay there is none: nothing could call it by mistake."""
     if config.mode is Mode.REPLAY:
         return None
+    from .upstream import Upstream  # 3 ms, which a start in replay does not wait for
+
     settings = config.upstream
     return Upstream(settings.url, settings.api_key, settings.connect_timeout, settings.read_timeout)
 

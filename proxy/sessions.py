@@ -38,7 +38,7 @@ _FIELDS = {
 _LIFETIME = SETTINGS["store.ttl"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Session:
     id: str
     mode: Mode

@@ -26,7 +26,8 @@ from proxy.errors import CassetteError
 
 SUFFIX = ".yaml"
 _COMMENTS = r"(?:(?:#[^\n]*)?\n)*"
-_HEADER = re.compile(
+# Text: only who writes needs it compiled.
+_HEADER = (
     rf"\ufeff?{_COMMENTS}promptdeck: 1 *\n{_COMMENTS}interactions: *\n(?={_COMMENTS}(?:- |\Z))"
 )
 # What stands at a line's start: an interaction or, without the dash, something foreign.
@@ -206,7 +207,7 @@ def split(text: str, path: Path) -> tuple[str, list[Item]]:
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     text = text if text.endswith("\n") else text + "\n"
-    if header := _HEADER.match(text):
+    if header := re.match(_HEADER, text):
         starts = list(_START.finditer(text, header.end() - 1))
         cuts = [*(with_comments(text, match.start() + 1) for match in starts), len(text)]
         items = [_item(text[a:b]) for a, b in pairwise(cuts)]
