@@ -32,12 +32,12 @@ from .server.fastpath import connections
 from .server.faulty import Faults
 from .server.writing import Pace
 from .sessions import Sessions
-from .stores.claims import Claims
 from .stores.completions import Completions
 from .stores.slips import Slips
 from .stores.sqlite import Database
 
 if TYPE_CHECKING:
+    from .stores.claims import Claims
     from .upstream import Upstream
 
 log = logging.getLogger("promptdeck")
@@ -92,7 +92,7 @@ class _House:
         database: Database | None,
         upstream: "Upstream | None",
         completions: Completions | None,
-        claims: Claims | None,
+        claims: "Claims | None",
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._claims = claims
@@ -175,10 +175,12 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
         yield Serving(config.server.host, port, counts, deck.report, sessions)
 
 
-def _claims(config: Config, parts: AsyncExitStack) -> Claims | None:
+def _claims(config: Config, parts: AsyncExitStack) -> "Claims | None":
     """What keeps the processes that share a cache from asking the same at once."""
     if config.mode is not Mode.CACHE:
         return None
+    from .stores.claims import Claims
+
     path = config.store.path.with_name(f"{config.store.path.name}-claims")
     try:
         claims = Claims(path)

@@ -66,7 +66,7 @@ def _failures(text: str) -> set[str]:
 
 async def _run(argv: Sequence[str], config: Config, fail_on: set[str]) -> int:
     async with serving(config) as server:
-        code = await _command(argv, environment(os.environ, server.root))
+        code = await _command(argv, {**os.environ, **variables(os.environ, server.root)})
         unused = server.report()["unplayed"] if "unused" in fail_on else []
     counts = server.counts()
     click.echo(f"promptdeck: {summary(counts)}", err=True)
@@ -92,12 +92,11 @@ def summary(counts: Counts) -> str:
     return ", ".join(told)
 
 
-def environment(outer: Mapping[str, str], root: str) -> dict[str, str]:
-    """What the command sees: where the server is, and a key if it has none."""
+def variables(outer: Mapping[str, str], root: str) -> dict[str, str]:
+    """What a program needs to find the server at `root`, and a key where it has none."""
     loopback = "127.0.0.1,localhost,::1"
     return {
-        **dict.fromkeys(_KEYS, PLACEHOLDER_KEY),
-        **outer,
+        **{name: PLACEHOLDER_KEY for name in _KEYS if name not in outer},
         "OPENAI_BASE_URL": f"{root}/v1",
         # The name that openai's older versions and tools built on them read.
         "OPENAI_API_BASE": f"{root}/v1",
