@@ -10,8 +10,7 @@ import pytest
 from proxy.cli.run import variables
 from proxy.upstream import PLACEHOLDER_KEY
 
-from .command import COMMAND, promptdeck
-from .command import environment
+from .command import COMMAND, environment, promptdeck
 from .upstream import Upstream
 
 APP = """
