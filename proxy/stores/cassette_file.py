@@ -12,7 +12,6 @@ import shutil
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace as changed
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -193,7 +192,7 @@ def _put(items: list[Item], news: Sequence[New], step: Step) -> list[Interaction
     named: list[Interaction] = []
     for count, new in enumerate(news, 1):
         stem = recording_id(new.base, new.interaction.key, 0).removesuffix("0")
-        one = changed(new.interaction, id=numbers.next(stem))
+        one = new.interaction._replace(id=numbers.next(stem))
         place = bisect_right(greatest, order(one.id))
         greatest.insert(place, order(one.id))
         items.insert(place, Item(one.id, one.key, one.variant, "\n" + dump(one)))
