@@ -107,7 +107,7 @@ class _House:
         kept = self._completions
         return Exchange(
             settings_of(config),
-            way.call if way else None,
+            way,
             self._tasks,
             check=check_of(config),
             answered=_storing(config, kept).keep if kept else None,

@@ -58,7 +58,7 @@ class Asker:
         started = time.time()
         incoming = self._incoming(old)
         try:
-            await asyncio.gather(flight.pump(self.upstream.call(incoming)), _read(flight))
+            await asyncio.gather(_fly(self.upstream, incoming, flight), _read(flight))
         # A URL in a cassette can be anything.
         except (UpstreamError, ValueError) as error:
             tier = Tier.ERROR if flight.size else Tier.UNREACHABLE
@@ -120,6 +120,16 @@ class Asker:
         live, _ = self.redactor.response(live, self.secrets)
         drift = compare(old.response, live, chat=is_chat(old.request.method, old.request.target))
         return Drift(Tier.SHAPE, (reason, *drift.notes)) if drift.tier.harmless else drift
+
+
+async def _fly(upstream: Upstream, incoming: Incoming, flight: Flight) -> None:
+    try:
+        await upstream.fly(incoming, flight)
+    except UpstreamError as error:
+        flight.end(error)
+        raise
+    finally:
+        flight.end()
 
 
 async def _read(flight: Flight) -> None:

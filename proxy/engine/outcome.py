@@ -41,6 +41,11 @@ class Flown(NamedTuple):
     end_counts: bool = False
     """Whether the end means more than the last byte: that the answer has been stored."""
 
+    @property
+    def error_status(self) -> str:
+        """The Cache-Status where no answer came."""
+        return self.cache_status.replace("; stored", "")
+
 
 class Listed(NamedTuple):
     """An answer that no recording holds but the recordings imply."""

@@ -5,7 +5,10 @@ stored     the handlers of stored and deferred completions
 reading    a client's request, as the engine takes it
 writing    answers from recordings: whole, or at their recorded pace
 passing    answers from upstream, as they come
-fastpath   requests whose bytes were seen before
+shape      what these look like to the client
+fastpath   requests whose bytes were seen before, or whose heads were
+direct     answers from upstream to the latter
+noted      what is noted on a request
 ready      their answers, ready to be sent again
 errors     the one place where an error becomes JSON
 """
@@ -28,10 +31,11 @@ from proxy.stores.completions import Completions
 from proxy.stores.slips import Slips
 
 from . import errors, stored
-from .fastpath import ALIKE
 from .faulty import Faults, plan_of
+from .noted import ALIKE, LANE
 from .passing import pass_on
 from .reading import incoming_of
+from .ready import Lane
 from .sessions import Sessions
 from .sessions import add_routes as add_session_routes
 from .writing import Pace, json_response, serve
@@ -117,6 +121,8 @@ class _Handlers:
             return json_response(await edge.keeps.deferred.accept(exchange, incoming, body, deck))
         if plan:
             incoming = incoming._replace(deal=partial(faults.deal, plan))
+        if not plan:
+            request[LANE] = Lane(exchange, deck, edge.pace.keep_alive)
         answer = await exchange.answer(incoming, deck)
         match answer:
             case Served() if plan:

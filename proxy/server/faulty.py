@@ -22,6 +22,7 @@ from proxy.core.plainstream import PlainStream
 from proxy.engine.outcome import Served
 from proxy.errors import ClientError
 
+from .noted import REQUEST_ID
 from .writing import Pace, add_common, is_chat, serve
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class _Writing:
 
     async def follow(self, dealt: "Dealt", factor: float) -> web.StreamResponse:
         response = self._served.response
-        if response.is_stream and is_chat(self._request):
+        if response.is_stream and is_chat(self._request.path):
             response = _plain(response)
         for step in dealt.steps(response, factor):
             await self._take(step)
@@ -177,7 +178,7 @@ class _Writing:
         sent = CIMultiDict(headers)
         sent["Cache-Status"] = self._served.cache_status
         sent["Age"] = str(self._served.age)
-        add_common(sent, self._request, self._served.warning)
+        add_common(sent, self._request[REQUEST_ID], self._served.warning)
         self._stream = web.StreamResponse(status=status, headers=sent)
         self._watched.answered(status, headers)
         await self._stream.prepare(self._request)
