@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, assert_never
 from aiohttp import web
 from multidict import CIMultiDict
 
-from proxy.core.faultplan import HEADER, Plan, format_fault, parse_plan
+from proxy.core.headers import FAULT
 from proxy.core.interaction import Frame, Headers, Response
 from proxy.core.plainstream import PlainStream
 from proxy.engine.outcome import Served
@@ -26,6 +26,7 @@ from .noted import REQUEST_ID
 from .writing import Pace, add_common, is_chat, serve
 
 if TYPE_CHECKING:
+    from proxy.core.faultplan import Plan
     from proxy.core.faults import Dealer, Dealt, Step
     from proxy.core.verdict import Attempt, Limits, Verdict
 
@@ -37,15 +38,17 @@ _PLANS_KEPT = 100
 _SETTLING = 0.05
 
 
-def plan_of(request: web.Request, default: Plan | None) -> Plan | None:
+def plan_of(request: web.Request, default: "Plan | None") -> "Plan | None":
     """The plan that a request names, or `default`. ClientError if it can't be read."""
-    text = ",".join(request.headers.getall(HEADER, ()))
+    text = ",".join(request.headers.getall(FAULT, ()))
     if not text:
         return default
+    from proxy.core.faultplan import parse_plan
+
     try:
         return parse_plan(text)
     except ValueError as error:
-        raise ClientError(str(error), code="bad_fault", param=HEADER) from None
+        raise ClientError(str(error), code="bad_fault", param=FAULT) from None
 
 
 class Faults:
@@ -55,7 +58,7 @@ class Faults:
         self._dealers: OrderedDict[Plan, Dealer] = OrderedDict()
         self._attempts: deque[_Watched] = deque(maxlen=_ATTEMPTS_KEPT)
 
-    def deal(self, plan: Plan, key: str) -> "Dealt | None":
+    def deal(self, plan: "Plan", key: str) -> "Dealt | None":
         """What befalls the next answer to the request `key`."""
         from proxy.core.faults import Dealer
 
@@ -75,6 +78,8 @@ class Faults:
             if dealt is None:
                 watched.answered(served.response.status, served.response.headers)
                 return await serve(request, served, pace)
+            from proxy.core.faultplan import format_fault
+
             log.info("faulty on purpose: %s", format_fault(dealt.fault))
             return await _Writing(request, served, watched).follow(dealt, pace.factor)
         except (ConnectionError, asyncio.CancelledError):
@@ -117,6 +122,7 @@ class _Watched:
 
     @property
     def attempt(self) -> "Attempt":
+        from proxy.core.faultplan import format_fault
         from proxy.core.verdict import Attempt
 
         fault = self._fault
