@@ -27,7 +27,7 @@ class Wire:
             self.queue.put_nowait(item)
 
     async def fly(self, flight: Flight) -> None:
-        flight.headed(200, self.headers)
+        flight.headed(200, self.headers, b"")
         try:
             while (item := await self.queue.get()) is not None:
                 if isinstance(item, UpstreamError):

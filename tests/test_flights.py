@@ -28,14 +28,14 @@ class Road:
         if not self.waits:
             return None
         self.landed = landed
-        sink.headed(200, ())
+        sink.headed(200, (), b"")
         return self.give_up
 
     def give_up(self) -> None:
         self.given_up += 1
 
     async def fly(self, incoming: Incoming, sink: Sink) -> None:
-        sink.headed(200, ())
+        sink.headed(200, (), b"")
         try:
             await self.over
         except asyncio.CancelledError:

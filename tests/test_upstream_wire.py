@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from proxy.core.interaction import Headers, Request
 from proxy.engine.asking import Incoming
+from proxy.engine.flight import Full
 from proxy.errors import UpstreamError
 from proxy.upstream import Upstream
 from proxy.upstream.lean import head_of
@@ -49,10 +50,11 @@ class Got:
         self.body = b""
         self.full = full
 
-    def headed(self, status: int, headers: Headers) -> None:
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
         self.status, self.headers = status, headers
+        return self.came(data)
 
-    def came(self, data: bytes) -> "asyncio.Future[None] | None":
+    def came(self, data: bytes) -> Full:
         self.body += data
         return None if self.full is None or self.full.done() else self.full
 

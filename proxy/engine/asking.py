@@ -41,6 +41,7 @@ class Incoming(NamedTuple):
     request: Request
     """As it counts in matching."""
     headers: Headers
+    """All but its length."""
     route: Route | None = None
     """Where it goes in place of the configured upstream, if it says so itself."""
     deal: "Callable[[str], Dealt | None] | None" = None

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("promptdeck")
 
 NO_RULES = Rules()
+_BYPASS = http.cache_status("fwd=bypass")
 _DAY = 24 * 60 * 60
 _LARGE = 64 * 1024
 
@@ -74,7 +75,7 @@ class Exchange:
         """Answer one request. HTTPError says why there is none."""
         mode = self._settings.mode
         if mode is Mode.PASSTHROUGH:
-            return self._fly(incoming, http.cache_status("fwd=bypass"), keep_bytes=0)
+            return self._fly(incoming, _BYPASS, keep_bytes=0)
         idempotency_key = header(incoming.headers, "idempotency-key")
         if idempotency_key:
             # What one cassette answered is none of another's answers. No header holds a line end.
@@ -94,7 +95,7 @@ class Exchange:
         """
         mode = self._settings.mode
         if mode is Mode.PASSTHROUGH:
-            return self._fly(incoming, http.cache_status("fwd=bypass"), keep_bytes=0)
+            return self._fly(incoming, _BYPASS, keep_bytes=0)
         if mode is not Mode.CACHE or deck.follows or has_effects(incoming.request.body):
             return None
         try:

@@ -15,6 +15,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from functools import partial
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from proxy.core.interaction import Headers
@@ -30,14 +31,18 @@ Landed = Callable[[UpstreamError | None], None]
 """Told when an answer has come to its end, or why it has not."""
 
 
+Full = asyncio.Future[None] | None
+"""If it is a future, the next piece may only be read when that is done."""
+
+
 class Sink(Protocol):
     """Where an upstream's response goes."""
 
-    def headed(self, status: int, headers: Headers) -> None:
-        """Take its head."""
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
+        """Take its head, and what came of its body with it, maybe nothing."""
 
-    def came(self, data: bytes) -> "asyncio.Future[None] | None":
-        """Take a piece. If a future comes back, the next may only be read when that is done."""
+    def came(self, data: bytes) -> Full:
+        """Take a piece."""
 
 
 class Follower(Protocol):
@@ -82,6 +87,9 @@ class Place:
         """Index of the next chunk, counted from the log's start."""
         self.had = 0
         """Bytes."""
+
+
+_FOLLOWER = attrgetter("follower")
 
 
 class Flight:
@@ -161,29 +169,34 @@ class Flight:
 
     # The upstream's side: a `Sink`, and its end
 
-    def headed(self, status: int, headers: Headers) -> None:
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
         self._head = Head(status, headers)
+        full = self.came(data) if data else None
         self._wake()
         self._tell()
+        return full
 
-    def came(self, data: bytes) -> "asyncio.Future[None] | None":
+    def came(self, data: bytes) -> Full:
         self.last = self._clock()
-        self._append(Chunk(round((self.last - self._started) * 1000), data))
-        return self._room() if self._size > WINDOW and self._ahead() > WINDOW else None
-
-    def _append(self, chunk: Chunk) -> None:
-        self._chunks.append(chunk)
-        self._size += len(chunk.data)
+        self._size += len(data)
+        if self._chunks or self._size <= self._keep_bytes or not self._all_follow():
+            self._chunks.append(Chunk(round((self.last - self._started) * 1000), data))
+        else:
+            self._first += 1  # all have it in a moment
         for place in self._places:
             if place.follower:
                 # It had all before this one.
                 place.at += 1
-                place.had += len(chunk.data)
-                _give(place, place.follower, chunk.data)
-        if self._size > self._keep_bytes:
+                place.had += len(data)
+                _give(place, place.follower, data)
+        if self._chunks and self._size > self._keep_bytes:
             self._trim()
         if self._readable:
             self._wake()
+        return self._room() if self._size > WINDOW and self._ahead() > WINDOW else None
+
+    def _all_follow(self) -> bool:
+        return all(map(_FOLLOWER, self._places))
 
     def end(self, error: UpstreamError | None = None) -> None:
         """Nothing more will come. Only the first call counts."""

@@ -30,8 +30,9 @@ from proxy.stores.completions import Completions
 from proxy.stores.slips import Slips
 
 from . import errors, stored
+from .fastpath import accept
 from .faulty import Faults, plan_of
-from .noted import ALIKE, LANE
+from .noted import ALIKE
 from .passing import pass_on
 from .reading import incoming_of
 from .ready import Lane
@@ -124,7 +125,7 @@ class _Handlers:
         if plan:
             incoming = incoming._replace(deal=partial(faults.deal, plan))
         if not plan:
-            request[LANE] = Lane(exchange, deck, edge.pace.keep_alive)
+            await accept(request, Lane(exchange, deck, edge.pace.keep_alive))
         answer = await exchange.answer(incoming, deck)
         match answer:
             case Served() if plan:

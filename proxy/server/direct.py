@@ -80,22 +80,14 @@ class Direct:
     def leave(self) -> None:
         """Nobody reads it any more."""
         self._end()
-        log_left(self._request.method, self._path)
+        log_left(self._request.method, self._request.target)
 
     def _news(self) -> None:
+        """The head has come, or the end."""
         if self._status:
             if self._place.follower:
                 self._go_on()
-        else:
-            # What came in the same packet as the head is written together with it.
-            self._place.news = None
-            asyncio.get_running_loop().call_soon(self._open)
-
-    def _open(self) -> None:
-        if self._outlet.transport is None:
-            return
-        self._place.news = self._news
-        if head := self._flight.known_head:
+        elif head := self._flight.known_head:
             self._answer(head)
             self._go_on()
         else:
@@ -114,7 +106,7 @@ class Direct:
         if not empty and headers.get("Content-Length") != "0":
             headers.setdefault("Content-Type", "application/octet-stream")
         self._head = _head(status, headers)
-        self._shape = shape_of(headers, has_length, chat=is_chat(self._path))
+        self._shape = shape_of(headers, has_length, chat=is_chat(self._request.target))
         if self._shape.takes_comments and self._keep_alive:
             self._silence = Silence(self._flight, self._keep_alive)
             self._silence.tell = self._company
@@ -132,29 +124,44 @@ class Direct:
 
     def _go_on(self) -> None:
         """Write all there is; then follow, wait for the client, or end."""
-        flight, place = self._flight, self._place
-        data = flight.take(place)
-        if flight.ended:
+        data = self._flight.take(self._place)
+        if self._flight.ended:
             self._finish(data)
-        elif self._send(self._shape.piece(data)):
-            place.follower = self
+        elif self._write(self._framed(self._shape.piece(data))):
+            self._place.follower = self
 
     def _finish(self, data: bytes) -> None:
         error = self._flight.error
-        if error is None:
-            self._send(self._shape.last(data), last=True)
-        else:
+        if error:
             log.warning("%s", error)
             said = self._shape.cut(error)
-            self._send(self._shape.piece(data) + said, last=bool(said))
-            if not said and self._outlet.transport:
-                # For want of a better way to say so.
-                self._outlet.transport.abort()
+            shown = self._shape.piece(data) + said
+        else:
+            said = shown = self._shape.last(data)
+        end = _LAST_CHUNK if self._chunked and (said or not error) else b""
+        self._write(self._framed(shown) + end)
+        if error and not said and self._outlet.transport:
+            # For want of a better way to say so.
+            self._outlet.transport.abort()
         self._done(self._flown.cache_status)
+
+    def _framed(self, data: bytes) -> bytes:
+        return chunk(data) if data and self._chunked else data
+
+    def _write(self, data: bytes) -> bool:
+        """Write, after what has yet to be written before it; whether there is room for more."""
+        outlet = self._outlet
+        data, self._head = self._head + data, b""
+        if outlet.transport is None or outlet.transport.is_closing():
+            return False
+        if data:
+            outlet.transport.write(data)
+        return not outlet.writing_paused
 
     def _done(self, outcome: str) -> None:
         self._end()
-        log_answer(self._request.method, self._path, self._status, self._started, outcome)
+        request = self._request
+        log_answer(request.method, request.target, self._status, self._started, outcome)
         self._outlet.answered()
 
     def _end(self) -> None:
@@ -163,35 +170,24 @@ class Direct:
         if self._silence:
             self._silence.end()
 
-    @property
-    def _path(self) -> str:
-        return self._request.target.partition("?")[0]
-
-    # As a follower of its flight
-
-    def write(self, data: bytes) -> bool:
-        return self._send(self._shape.piece(data))
-
     def _company(self) -> None:
         if self._place.follower and (comment := self._shape.company()):
             self._send(comment)
 
-    def _send(self, data: bytes, *, last: bool = False) -> bool:
-        """Write, in the framing that the head announced; whether there is room for more."""
-        if self._chunked:
-            data = chunk(data) if data else b""
-            if last:
-                data += _LAST_CHUNK
-        if self._head:
-            data, self._head = self._head + data, b""
-        return self._write(data) if data else True
+    # As a follower of its flight
 
-    def _write(self, data: bytes) -> bool:
-        transport = self._outlet.transport
+    def write(self, data: bytes) -> bool:
+        shown = self._shape.piece(data)
+        return self._send(shown) if shown else True
+
+    def _send(self, data: bytes) -> bool:
+        """Write in the framing that the head announced; whether there is room for more."""
+        outlet = self._outlet
+        transport = outlet.transport
         if transport is None or transport.is_closing():
             return False  # it will be told to leave
-        transport.write(data)
-        return not self._outlet.writing_paused
+        transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        return not outlet.writing_paused
 
 
 def _head(status: int, headers: "CIMultiDict[str]") -> bytes:

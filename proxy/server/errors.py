@@ -47,7 +47,7 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 def log_answer(method: str, path: str, status: int, started: float, outcome: str) -> None:
-    """`started` is of `time.perf_counter`."""
+    """Of a path or target; `started` is of `time.perf_counter`."""
     if log.isEnabledFor(logging.INFO):
         took = (time.perf_counter() - started) * 1000
         log.info("%s %s %d %.1f ms %s", method, _shown(path), status, took, outcome)
@@ -58,8 +58,8 @@ def log_left(method: str, path: str) -> None:
 
 
 def _shown(path: str) -> str:
-    """The path, in which somebody may have put a secret."""
-    return Redactor().query(path)
+    """A path without its query; in it, too, somebody may have put a secret."""
+    return Redactor().query(path.partition("?")[0])
 
 
 def error_response(error: HTTPError) -> web.Response:

@@ -19,8 +19,9 @@ from aiohttp.web_protocol import RequestHandler
 from proxy.core.providers import BYOK_HEADERS
 
 from .direct import Direct
-from .noted import ALIKE, LANE, REPEAT
-from .ready import MOST_BODY, Head, Memo, Place, Ready, new_request_id
+from .noted import ALIKE, HEAD, REPEAT
+from .reading import without_length
+from .ready import MOST_BODY, Head, Lane, Memo, Place, Ready, new_request_id
 
 log = logging.getLogger("promptdeck")
 
@@ -50,6 +51,12 @@ def connections(
         return server
     memo = Memo(loop, session_is_open)
     return lambda: FastHandler(server, memo, loop)
+
+
+async def accept(request: web.Request, lane: Lane) -> None:
+    """Let others of the same head fly, if it is a plain one. Its body has been read."""
+    if isinstance(request.protocol, FastHandler):
+        await request.protocol.accept(request, lane)
 
 
 class FastHandler(RequestHandler):
@@ -258,12 +265,16 @@ class FastHandler(RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         done = await super().finish_response(request, resp, start_time)
-        if isinstance(request, web.Request) and LANE in request:
+        if (
+            isinstance(request, web.Request)
+            and isinstance(resp, web.Response)
+            and REPEAT in request
+        ):
             await self._remember(request, resp)
         return done
 
-    async def _remember(self, request: web.Request, response: web.StreamResponse) -> None:
-        """Keep what was asked, and sent, if the last that aiohttp was given is just its request."""
+    async def accept(self, request: web.Request, lane: Lane) -> None:
+        """Keep its head, if that is all that aiohttp was given beside its body, which was read."""
         body, text = await request.read(), self._opening.partition(_END)[0] + _END
         whole = self._parsed == 1 and self._fed == len(text) + len(body) <= MOST_BODY
         same = self._message is not None and request.headers is self._message.headers
@@ -272,17 +283,18 @@ class FastHandler(RequestHandler):
         place = Place(request.method, request.raw_path, request.headers.get("Content-Type", ""))
         asked_id = request.headers.get("X-Request-Id", "").encode("utf-8", "ignore")  # as aiohttp
         session = request.match_info.get("session", "")
-        items = request.headers.items()
-        headers = tuple([item for item in items if item[0].lower() != "content-length"])
-        head = Head(place, place.seed, len(body), asked_id, session, headers, request[LANE])
-        self._memo.accept(text, head)
-        if REPEAT not in request or not isinstance(response, web.Response):
+        headers = without_length(request.headers)
+        request[HEAD] = Head(place, place.seed, len(body), asked_id, session, headers, lane)
+        self._memo.accept(text, request[HEAD])
+
+    async def _remember(self, request: web.Request, response: web.Response) -> None:
+        """Keep what was sent."""
+        if HEAD not in request or response.status in _BODILESS:
             return
-        if response.status not in _BODILESS:
-            status = f"{response.status} {response.reason}"
-            answer = response.body if isinstance(response.body, bytes) else b""
-            ready = Ready(request[REPEAT], status, response.headers, answer)
-            self._memo.remember(head, body, ready, request[ALIKE])
+        status = f"{response.status} {response.reason}"
+        answer = response.body if isinstance(response.body, bytes) else b""
+        ready = Ready(request[REPEAT], status, response.headers, answer)
+        self._memo.remember(request[HEAD], await request.read(), ready, request[ALIKE])
 
 
 def _length(opening: bytes, message: Any) -> int:

@@ -4,12 +4,12 @@ from aiohttp import web
 
 from proxy.engine.repeat import Alike, Repeat
 
-from .ready import Lane
+from .ready import Head
 
 REQUEST_ID = web.RequestKey("id", str)
 REPEAT = web.RequestKey("repeat", Repeat)
 """Set on a request whose answer may be remembered."""
 ALIKE = web.RequestKey("alike", Alike)
 """Set with it, for requests that say the same in other words."""
-LANE = web.RequestKey("lane", Lane)
-"""Set on a request if others of the same head may fly."""
+HEAD = web.RequestKey("head", Head)
+"""Set on a request whose head is known from now on."""

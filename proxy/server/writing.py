@@ -53,8 +53,8 @@ def add_common(headers: "CIMultiDict[str]", request_id: str, warning: str) -> No
         headers["Warning"] = f'299 promptdeck "{text}"'
 
 
-def is_chat(path: str) -> bool:
-    return path.endswith(CHAT_COMPLETIONS)
+def is_chat(target: str) -> bool:
+    return target.partition("?")[0].endswith(CHAT_COMPLETIONS)
 
 
 async def _paced(

@@ -21,7 +21,7 @@ from proxy.core.headers import CREDENTIALS, to_client, to_upstream
 from proxy.core.interaction import Headers, header
 from proxy.core.providers import BYOK_HEADERS
 from proxy.engine.asking import Incoming
-from proxy.engine.flight import GiveUp, Landed, Sink
+from proxy.engine.flight import Full, GiveUp, Landed, Sink
 from proxy.errors import UpstreamError
 
 from .connection import Query
@@ -49,9 +49,9 @@ class _Errand:
         self._answered = False
         self.came = sink.came
 
-    def headed(self, status: int, headers: Headers) -> None:
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
         self._answered = True
-        self._sink.headed(status, to_client(headers))
+        return self._sink.headed(status, to_client(headers), data)
 
     def error(self, error: Exception) -> UpstreamError:
         base = self._base
@@ -167,10 +167,9 @@ class Upstream:
         return query(request.method, head.data, body, head.read_timeout)
 
     def _head(self, incoming: Incoming, way: _Way, base: str) -> "_Head":
-        """A client sends the same headers again and again, but for the length."""
-        request = incoming.request
-        varied = tuple([item for item in incoming.headers if item[0] != "Content-Length"])
-        key = request.method, request.target, varied, base, incoming.route and incoming.route.key
+        """A client sends the same headers again and again."""
+        request, route = incoming.request, incoming.route
+        key = request.method, request.target, incoming.headers, base, route and route.key
         head = self._heads.get(key)
         if head is None:
             path = way.path + request.target.removeprefix(_PREFIX).partition("#")[0]

@@ -13,6 +13,7 @@ from aiohttp import ClientPayloadError
 from aiohttp.http import HttpProcessingError, HttpResponseParser, RawResponseMessage
 
 from proxy.core.interaction import Headers
+from proxy.engine.flight import Full
 
 from .framing import Body, Chunked, Counted, FramingError, UntilClosed
 
@@ -36,10 +37,10 @@ class Query(NamedTuple):
 class Receiver(Protocol):
     """Whom an answer goes to."""
 
-    def headed(self, status: int, headers: Headers) -> None:
-        """Its head has come."""
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
+        """Its head has come, and what there is of its body. As `came`."""
 
-    def came(self, data: bytes) -> "asyncio.Future[None] | None":
+    def came(self, data: bytes) -> Full:
         """A piece of its body has come. No more is read before a future that comes back is done."""
 
 
@@ -99,8 +100,7 @@ class Connection(asyncio.BufferedProtocol):
         self._heard = self._loop.time()
         self._read_timeout = query.read_timeout
         self._unsent = self._transport.get_write_buffer_size()
-        if query.read_timeout:
-            self._timer = self._loop.call_later(query.read_timeout, self._look_at_clock)
+        self._set_timer()
 
     @property
     def open(self) -> bool:
@@ -111,9 +111,6 @@ class Connection(asyncio.BufferedProtocol):
 
         An answer that is still coming is given up, and nobody is told.
         """
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
         body, transport = self._body, self._transport
         usable = (
             body is not None
@@ -139,21 +136,29 @@ class Connection(asyncio.BufferedProtocol):
         if ended:
             ended(error)
 
+    def _set_timer(self) -> None:
+        """One for all requests: to move it with each of them, or each piece, would cost more."""
+        if self._read_timeout:
+            end = self._heard + self._read_timeout
+            if self._timer and self._timer.when() > end:
+                self._timer.cancel()
+                self._timer = None
+            if self._timer is None:
+                self._timer = self._loop.call_at(end, self._look_at_clock)
+
     def _look_at_clock(self) -> None:
-        """One timer for the whole answer: moving it with each piece would cost more than that."""
         self._timer = None
-        if not self._read_timeout or not self._transport:
+        if not self._read_timeout or not self._transport or not self._receiver:
             return
         now = self._loop.time()
         unsent = self._transport.get_write_buffer_size()
         if self._full or unsent < self._unsent:
             self._heard = now  # our client is the slow one, or the request is on its way
         self._unsent = unsent
-        left = self._heard + self._read_timeout - now
-        if left <= 0:
+        if self._heard + self._read_timeout <= now:
             self._end(TimeoutError())
         else:
-            self._timer = self._loop.call_later(left, self._look_at_clock)
+            self._set_timer()
 
     # From the transport
 
@@ -175,7 +180,8 @@ class Connection(asyncio.BufferedProtocol):
             if self._body is None:
                 self._read_head(data)
             else:
-                self._read_body(self._receiver, self._body, data)
+                piece = self._body.feed(data)
+                self._handed_on(self._receiver.came(piece) if piece else None, self._body)
         except (HttpProcessingError, FramingError) as error:
             self._end(error)
             self.abort()
@@ -220,13 +226,12 @@ class Connection(asyncio.BufferedProtocol):
         self._should_close = message.should_close or both or isinstance(body, UntilClosed)
         if receiver is None:
             return
-        receiver.headed(message.code, tuple(message.headers.items()))
-        if rest or body.ended:
-            self._read_body(receiver, body, rest)
+        data = body.feed(rest)
+        headers = tuple(message.headers.items())
+        self._handed_on(receiver.headed(message.code, headers, data), body)
 
-    def _read_body(self, receiver: Receiver, body: Body, data: bytes) -> None:
-        piece = body.feed(data)
-        if piece and (full := receiver.came(piece)) and full is not self._full:
+    def _handed_on(self, full: Full, body: Body) -> None:
+        if full and full is not self._full:
             self._full = full
             full.add_done_callback(self._go_on)
             if self.open and self._transport:

@@ -49,7 +49,7 @@ class Session:
             allow_redirects=False,
         )
         try:
-            receiver.headed(response.status, tuple(response.headers.items()))
+            receiver.headed(response.status, tuple(response.headers.items()), b"")
             async for data in response.content.iter_any():
                 if full := receiver.came(data):
                     await full
