@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from dataclasses import replace as changed
 from typing import NamedTuple
 
 from .core.drift import Drift, Tier, compare
@@ -105,7 +104,7 @@ class Asker:
             return Anew(drift, problem=f"status {head.status}")
         in_request = old.request.body.count(_REDACTED)
         return Anew(
-            drift, changed(new, id=old.id, request=old.request, redacted=in_request + new.redacted)
+            drift, new._replace(id=old.id, request=old.request, redacted=in_request + new.redacted)
         )
 
     def _incomplete(self, old: Interaction, head: Head, flight: Flight, reason: str) -> Drift:

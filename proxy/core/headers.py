@@ -21,6 +21,9 @@ CREDENTIALS = frozenset(
 DRAWS = "X-Promptdeck-Draws"
 """How many answers of a request are to be recorded, as the request says."""
 
+FAULT = "X-Promptdeck-Fault"
+"""How the recorded answer is to go wrong: see `faultplan`."""
+
 # The body is read whole and unpacked before it is sent on: nothing to wait for, nothing to unpack.
 _NOT_SENT_UPSTREAM = frozenset(
     """host content-length content-encoding accept-encoding expect x-promptdeck-fault

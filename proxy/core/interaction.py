@@ -7,7 +7,6 @@ byte. The same request recorded with and without `stream` makes two
 interactions that share a key: two *variants*.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -32,8 +31,7 @@ class Frame(NamedTuple):
     data: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is kept of a request: no headers, no secrets, JSON written compactly."""
 
     method: str
@@ -43,8 +41,7 @@ class Request:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     status: int
     headers: Headers
     frames: tuple[Frame, ...]
@@ -67,8 +64,7 @@ class Response:
         return self.content_type.lower().startswith("text/event-stream")
 
 
-@dataclass(frozen=True, slots=True)
-class Interaction:
+class Interaction(NamedTuple):
     id: str
     """Sorts conversations together and turns in order: see `fingerprint.recording_id`."""
     key: str

@@ -30,14 +30,13 @@ _SHORTEST_CREDENTIAL = 12
 _ESCAPED = re.compile(rb"\\u00(?:2[bdeBDE]|[3-7])")
 """A character of the kind that tokens are made of, written as an escape."""
 
-_SECRET_PARAMETER = re.compile(
-    r"""(?ix) ([?&] (?:
+# Text: `re` compiles it for the first target with a query, as a start need not wait for it.
+_CREDENTIAL_PARAMETER = r"""(?ix) ([?&] (?:
         (?:x-)?(?:goog-|subscription-)?(?:(?:access|api|private|secret)[-_]?)?key | awsaccesskeyid
       | (?:(?:access|auth|api|bearer|id|refresh|security|session)[-_]?)?token | jwt
       | (?:client[-_]?)?secret | passw(?:or)?d | pwd | auth(?:orization)? | credentials?
       | sig(?:nature)? | x-(?:amz|goog)-(?:signature|credential|security-token)
     ) =) [^&\#]+"""
-)
 
 
 _Item = TypeVar("_Item")
@@ -212,7 +211,7 @@ class Redactor(NamedTuple):
         """
         if not (self.users or "=" in target or "redacted" in target or shapes.hit(target)):
             return target
-        target = _SECRET_PARAMETER.sub(r"\1redacted", target)
+        target = re.sub(_CREDENTIAL_PARAMETER, r"\1redacted", target)
         while spans := self._spans(target, ()):
             target = _without(target, spans, 0, len(target), "(redacted)")
         return target
@@ -313,7 +312,7 @@ def _without(
     return "".join(parts) + text[begin:end]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Leaf:
     """A string in the JSON of a frame."""
 

@@ -15,12 +15,11 @@ errors     the one place where an error becomes JSON
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from aiohttp import web
 
 from proxy import __version__
-from proxy.core.faultplan import Plan
 from proxy.core.interaction import CHAT_COMPLETIONS
 from proxy.engine.deck import Deck
 from proxy.engine.deferred import Deferred, deferral
@@ -40,6 +39,9 @@ from .ready import Lane
 from .sessions import Sessions
 from .sessions import add_routes as add_session_routes
 from .writing import Pace, json_response, serve
+
+if TYPE_CHECKING:
+    from proxy.core.faultplan import Plan
 
 
 class Decks(Protocol):
@@ -65,7 +67,7 @@ class Edge(NamedTuple):
     sessions: Sessions
     pace: Pace
     max_body: int
-    plan: Plan | None
+    plan: "Plan | None"
     """Faults for the answers behind the bare base_url."""
     faults: Faults
     providers: Mapping[str, str]

@@ -46,6 +46,16 @@ def new_request_id() -> str:
     return f"req_{next(_ids):032x}"
 
 
+def _count_anew() -> None:
+    """Workers are one process until they are forked: none may give the ids of another."""
+    global _ids  # noqa: PLW0603  each process has its own
+    _ids = itertools.count(int.from_bytes(os.urandom(12)) << 32)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_anew)
+
+
 @lru_cache(maxsize=1)
 def http_date(now: int) -> str:
     return formatdate(now, usegmt=True)
