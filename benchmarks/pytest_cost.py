@@ -5,8 +5,9 @@
 Runs pytest on a project made for it. Every other test makes the same call with an
 openai client made alike to an asyncio protocol that writes the same bytes, in a thread of
 the same process: what remains between the two is the plugin. CPU is that of the
-process with all its threads; all figures are medians in milliseconds. `cold` is the
-first run on a machine, which reads every cassette; `indexed` is each later one.
+process with all its threads; all figures are medians in milliseconds. `above` is the
+median of the differences within each pair of neighbours, of which now the one and now
+the other comes first: a machine that slows down for a while slows both.
 """
 
 import argparse
@@ -48,7 +49,11 @@ def fixed_client(fixed_url):
 
 
 def pytest_collection_modifyitems(items):
-    items.sort(key=lambda item: item.callspec.params["n"])
+    def place(item):
+        n = item.callspec.params["n"]
+        return n, (item.originalname == "test_fixed") == bool(n % 2)
+
+    items.sort(key=place)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -86,6 +91,13 @@ class Cost(NamedTuple):
     wall: float
     cpu: float
 
+    def less(self, other: "Cost") -> "Cost":
+        return Cost(self.wall - other.wall, self.cpu - other.cpu)
+
+
+Run = dict[str, list[Cost]]
+"""The costs of each test function's tests, in order."""
+
 
 def fixed_server() -> str:
     """Serve the same bytes to whoever asks, in a thread; the base_url."""
@@ -104,8 +116,8 @@ def fixed_server() -> str:
     return f"http://127.0.0.1:{ports[0]}/v1"
 
 
-def run(folder: Path, tests: int, **environ: str) -> dict[str, list[Cost]]:
-    """One run of pytest: the costs of each test function's tests, in order."""
+def run(folder: Path, tests: int, **environ: str) -> Run:
+    """One run of pytest."""
     costs = folder / "costs"
     costs.write_text("")
     given = {"COSTS": str(costs), "TESTS": str(tests), "XDG_CACHE_HOME": str(folder / "cache")}
@@ -120,35 +132,36 @@ def run(folder: Path, tests: int, **environ: str) -> dict[str, list[Cost]]:
     )
     if ran.returncode:
         raise SystemExit(ran.stdout + ran.stderr)
-    found: dict[str, list[Cost]] = {"test_fixed": [], "test_promptdeck": []}
+    found: Run = {"test_fixed": [], "test_promptdeck": []}
     for line in costs.read_text().splitlines():
         name, _, wall, cpu = line.split()
         found[name].append(Cost(float(wall), float(cpu)))
     return found
 
 
-def show(name: str, runs: list[dict[str, list[Cost]]]) -> None:
+def report(cold: list[Run], later: list[Run]) -> None:
     """The start is what a run's first test takes longer than its later ones."""
-    sides = {side: [cost for one in runs for cost in one[side][1:]] for side in runs[0]}
-    middle = {
-        side: Cost(median(cost.wall for cost in costs), median(cost.cpu for cost in costs))
-        for side, costs in sides.items()
-    }
-    deck, fixed = middle["test_promptdeck"], middle["test_fixed"]
-    first = Cost(
-        *(
-            median(column)
-            for column in zip(*(one["test_promptdeck"][0] for one in runs), strict=True)
-        )
-    )
-    print(f"{name:8} {'':24}{'wall ms':>9}{'CPU ms':>9}")
+    runs = [*cold, *later]
+    fixed = [cost for one in runs for cost in one["test_fixed"][1:]]
+    deck = [cost for one in runs for cost in one["test_promptdeck"][1:]]
+    usual = middle(deck)
+    print(f"{'':32}{'wall ms':>9}{'CPU ms':>9}")
     for label, cost in (
-        ("start of the server", Cost(first.wall - deck.wall, first.cpu - deck.cpu)),
-        ("test, fixed bytes", fixed),
-        ("test, promptdeck", deck),
-        ("  above", Cost(deck.wall - fixed.wall, deck.cpu - fixed.cpu)),
+        ("start, nothing in the cache", middle(firsts(cold)).less(usual)),
+        ("start", middle(firsts(later)).less(usual)),
+        ("test, fixed bytes", middle(fixed)),
+        ("test, promptdeck", usual),
+        ("  above", middle([one.less(other) for one, other in zip(deck, fixed, strict=True)])),
     ):
-        print(f"{'':8} {label:24}{cost.wall:9.2f}{cost.cpu:9.2f}")
+        print(f"{label:32}{cost.wall:9.2f}{cost.cpu:9.2f}")
+
+
+def firsts(runs: list[Run]) -> list[Cost]:
+    return [one["test_promptdeck"][0] for one in runs]
+
+
+def middle(costs: list[Cost]) -> Cost:
+    return Cost(*map(median, zip(*costs, strict=True)))
 
 
 def main() -> None:
@@ -160,13 +173,13 @@ def main() -> None:
         (folder / "conftest.py").write_text(CONFTEST)
         (folder / "test_cost.py").write_text(TESTS)
         run(folder, tests, flags="--record-mode=record", PROMPTDECK_UPSTREAM_URL=fixed_server())
-        cold = []
+        cold, later = [], []
         for _ in range(3):
             for file in folder.glob("cache/promptdeck/*"):
                 file.unlink()
             cold.append(run(folder, tests))
-        show("cold", cold)
-        show("indexed", [run(folder, tests) for _ in range(3)])
+            later.append(run(folder, tests))
+        report(cold, later)
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ imports upward and only `app` knows all the parts.
       asking        its canonical form, once for the same bytes
       checking      judged by the contract
       flight        one upstream response, many readers
+      flights       those that are under way
       sharing       identical requests under way, one flight
       recorder      from a landed flight to an interaction
       deck          the recordings behind one base_url, how far they are played

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
@@ -32,11 +32,13 @@ from .server.fastpath import connections
 from .server.faulty import Faults
 from .server.writing import Pace
 from .sessions import Sessions
-from .stores.claims import Claims
 from .stores.completions import Completions
 from .stores.slips import Slips
 from .stores.sqlite import Database
-from .upstream import Upstream
+
+if TYPE_CHECKING:
+    from .stores.claims import Claims
+    from .upstream import Upstream
 
 log = logging.getLogger("promptdeck")
 
@@ -88,9 +90,9 @@ class _House:
     def __init__(
         self,
         database: Database | None,
-        upstream: Upstream | None,
+        upstream: "Upstream | None",
         completions: Completions | None,
-        claims: Claims | None,
+        claims: "Claims | None",
         tasks: asyncio.TaskGroup,
     ) -> None:
         self._claims = claims
@@ -105,7 +107,7 @@ class _House:
         kept = self._completions
         return Exchange(
             settings_of(config),
-            way.call if way else None,
+            way,
             self._tasks,
             check=check_of(config),
             answered=_storing(config, kept).keep if kept else None,
@@ -173,10 +175,12 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
         yield Serving(config.server.host, port, counts, deck.report, sessions)
 
 
-def _claims(config: Config, parts: AsyncExitStack) -> Claims | None:
+def _claims(config: Config, parts: AsyncExitStack) -> "Claims | None":
     """What keeps the processes that share a cache from asking the same at once."""
     if config.mode is not Mode.CACHE:
         return None
+    from .stores.claims import Claims
+
     path = config.store.path.with_name(f"{config.store.path.name}-claims")
     try:
         claims = Claims(path)
@@ -192,10 +196,12 @@ def _storing(config: Config, completions: Completions) -> Storing:
     return Storing(completions, redactor_of(config), settings_of(config).secrets)
 
 
-def _upstream(config: Config) -> Upstream | None:
+def _upstream(config: Config) -> "Upstream | None":
     """The way upstream. In replay there is none: nothing could call it by mistake."""
     if config.mode is Mode.REPLAY:
         return None
+    from .upstream import Upstream  # 3 ms, which a start in replay does not wait for
+
     settings = config.upstream
     return Upstream(settings.url, settings.api_key, settings.connect_timeout, settings.read_timeout)
 

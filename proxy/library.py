@@ -6,6 +6,7 @@ of its own, made from the configuration with the session's changes.
 
 import asyncio
 import os
+from typing import TYPE_CHECKING
 
 from .config import Config
 from .config.settings import in_ci
@@ -22,9 +23,11 @@ from .errors import ClientError
 from .stores.base import Store
 from .stores.cassette import Canon, Cassette, Shelf
 from .stores.cassette_file import path_of
-from .stores.cassette_loaded import LoadedCassette
-from .stores.held import Held
 from .stores.sqlite import Database, Tape
+
+if TYPE_CHECKING:
+    from .stores.cassette_loaded import LoadedCassette
+    from .stores.held import Held
 
 DEFAULT_CASSETTE = "default"
 """Where the record modes write when no cassette is named."""
@@ -114,19 +117,24 @@ class Library:
     def _holding(self, tape: Cassette) -> Store:
         if not self._hold:
             return tape
+        from .stores.held import Held
+
         self.held.append(Held(tape))
         return self.held[-1]
 
-    async def _cassette(self, name: str, database: Database) -> Cassette | LoadedCassette:
+    async def _cassette(self, name: str, database: Database) -> "Cassette | LoadedCassette":
         try:
             path = path_of(self._config.cassette.dir, name)
         except ValueError as error:
             raise ClientError(f"no cassette can have this name: {error}", code="bad_name") from None
         # Who holds back is a test; what a test replays, it replays once.
-        if self._hold and self._config.mode is Mode.REPLAY and LoadedCassette.fits(path):
-            loaded = LoadedCassette(path, self._canon)
-            await loaded.refresh()
-            return loaded
+        if self._hold and self._config.mode is Mode.REPLAY:
+            from .stores.cassette_loaded import LoadedCassette
+
+            if LoadedCassette.fits(path):
+                loaded = LoadedCassette(path, self._canon)
+                await loaded.refresh()
+                return loaded
         return await Cassette.open(name, path, database, self._canon)
 
 

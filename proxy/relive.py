@@ -9,7 +9,6 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from dataclasses import replace as changed
 from typing import NamedTuple
 
 from .core.drift import Drift, Tier, compare
@@ -59,7 +58,7 @@ class Asker:
         started = time.time()
         incoming = self._incoming(old)
         try:
-            await asyncio.gather(flight.pump(self.upstream.call(incoming)), _read(flight))
+            await asyncio.gather(_fly(self.upstream, incoming, flight), _read(flight))
         # A URL in a cassette can be anything.
         except (UpstreamError, ValueError) as error:
             tier = Tier.ERROR if flight.size else Tier.UNREACHABLE
@@ -105,7 +104,7 @@ class Asker:
             return Anew(drift, problem=f"status {head.status}")
         in_request = old.request.body.count(_REDACTED)
         return Anew(
-            drift, changed(new, id=old.id, request=old.request, redacted=in_request + new.redacted)
+            drift, new._replace(id=old.id, request=old.request, redacted=in_request + new.redacted)
         )
 
     def _incomplete(self, old: Interaction, head: Head, flight: Flight, reason: str) -> Drift:
@@ -121,6 +120,16 @@ class Asker:
         live, _ = self.redactor.response(live, self.secrets)
         drift = compare(old.response, live, chat=is_chat(old.request.method, old.request.target))
         return Drift(Tier.SHAPE, (reason, *drift.notes)) if drift.tier.harmless else drift
+
+
+async def _fly(upstream: Upstream, incoming: Incoming, flight: Flight) -> None:
+    try:
+        await upstream.fly(incoming, flight)
+    except UpstreamError as error:
+        flight.end(error)
+        raise
+    finally:
+        flight.end()
 
 
 async def _read(flight: Flight) -> None:

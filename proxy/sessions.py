@@ -10,11 +10,10 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from .config import SETTINGS, Config
-from .core.faultplan import Plan, read_plan
 from .core.policy import Mode
 from .engine.deck import Deck
 from .engine.exchange import Exchange
@@ -23,6 +22,9 @@ from .errors import ClientError
 from .library import DEFAULT_CASSETTE, Library
 from .server.faulty import Faults
 from .stores.cassette_file import path_of
+
+if TYPE_CHECKING:
+    from .core.faultplan import Plan
 
 _FIELDS = {
     "mode": "mode",
@@ -38,7 +40,7 @@ _FIELDS = {
 _LIFETIME = SETTINGS["store.ttl"]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Session:
     id: str
     mode: Mode
@@ -46,7 +48,7 @@ class Session:
     deck: Deck
     exchange: Exchange
     library: Library
-    plan: Plan | None
+    plan: "Plan | None"
     faults: Faults
     lifetime: float | None
     """Seconds without a request after which it is dropped."""
@@ -209,9 +211,13 @@ def _taken(wants: dict[str, Any], name: str, kind: type, default: Any) -> Any:
     return value
 
 
-def _plan(value: Any) -> Plan | None:
+def _plan(value: Any) -> "Plan | None":
+    if value is None:
+        return None
+    from .core.faultplan import read_plan
+
     try:
-        return None if value is None else read_plan(value, "faults")
+        return read_plan(value, "faults")
     except ValueError as error:
         raise ClientError(str(error), code="bad_fault", param="faults") from None
 

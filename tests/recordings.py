@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from dataclasses import replace as changed
 from pathlib import Path
 
 import orjson
@@ -118,7 +117,7 @@ def new(recording, *, replace=False):
 
 def nameless(recording):
     """What must not change, whoever names it."""
-    return changed(recording, id="")
+    return recording._replace(id="")
 
 
 _SERVER_ERROR = Response(

@@ -2,7 +2,6 @@
 
 import signal
 from collections import Counter
-from dataclasses import replace as changed
 
 import orjson
 import pytest
@@ -277,8 +276,7 @@ def test_pruning_takes_out_what_it_is_told_with_its_comments(path):
 
 def test_duplicates_may_differ_in_time_and_not_in_a_byte(path):
     one = interaction("a", "x", stream=True)
-    slower = changed(
-        one,
+    slower = one._replace(
         recorded_at=one.recorded_at + 60,
         response=Response(
             200,
@@ -286,7 +284,7 @@ def test_duplicates_may_differ_in_time_and_not_in_a_byte(path):
             tuple(Frame(ms * 2, data) for ms, data in one.response.frames),
         ),
     )
-    other = changed(one, response=Response(201, one.response.headers, one.response.frames))
+    other = one._replace(response=Response(201, one.response.headers, one.response.frames))
     kept = saved(path, one, slower, other, interaction("a", "x"))
     assert dedupe_anywhere(path, dry=True) == [kept[1].id]
     assert len(read(path)) == 4
@@ -336,8 +334,8 @@ def test_requests_that_become_one_are_numbered_after_what_is_there(path):
 
 
 def test_secrets_are_counted_and_keys_made_again(path):
-    request = changed(chat_request(f"my key is {KEY}"), target="/v1/chat/completions?key=s3cret")
-    holder = changed(of(request, whole(f"{KEY}", (("x-debug", KEY),))), key="p1:old")
+    request = chat_request(f"my key is {KEY}")._replace(target="/v1/chat/completions?key=s3cret")
+    holder = of(request, whole(f"{KEY}", (("x-debug", KEY),)))._replace(key="p1:old")
     text = written(path, interaction("clean"), holder)
     done = redact(path, REDACTOR, dry=True)
     assert path.read_text() == text
@@ -420,7 +418,7 @@ def test_a_person_can_decide_what_counts(path, keep, text):
 def test_a_text_that_no_stream_can_say_is_told_and_the_rest_is_mended(path):
     frames = tuple(Frame(9, data) for data in cut(WEATHER, include_usage=False))
     calls = of(chat_request("x"), Response(200, (("content-type", "text/event-stream"),), frames))
-    written(path, calls, changed(ODD["binary"], key="p1:old"))
+    written(path, calls, ODD["binary"]._replace(key="p1:old"))
     edited(path, 'weather({"city":"Paris"})', 'weather({"city":"Rome"})')
     done = fix(path, REDACTOR)
     [problem] = done.problems
@@ -433,8 +431,8 @@ def test_a_text_that_no_stream_can_say_is_told_and_the_rest_is_mended(path):
 def test_ids_that_clash_are_numbered_in_their_order_and_a_chosen_one_stays(path):
     first, second, third = (interaction("q", str(n)) for n in range(3))
     stem = first.id.removesuffix("1")
-    mine = changed(interaction("z"), id="mine")
-    written(path, first, second, changed(third, id=f"{stem}2"), mine, mine)
+    mine = interaction("z")._replace(id="mine")
+    written(path, first, second, third._replace(id=f"{stem}2"), mine, mine)
     fix(path, REDACTOR)
     assert [one.id for one in read(path)] == [f"{stem}1", f"{stem}2", f"{stem}3", "mine", "mine-1"]
     assert [says(one.response) for one in read(path)[:3]] == ["0", "1", "2"]
@@ -472,7 +470,7 @@ def test_a_link_stays_one_and_a_missing_folder_is_one_line(path, tmp_path):
 
 def test_a_cassette_is_the_same_as_its_rerecording_with_other_ids_and_times():
     ours = [interaction("a"), interaction("b", stream=True)]
-    theirs = [changed(one, recorded_at=1.0, id=f"other-{one.variant}") for one in ours]
+    theirs = [one._replace(recorded_at=1.0, id=f"other-{one.variant}") for one in ours]
     found = compare(ours, theirs)
     assert not found.differs
     assert found.same == 2
@@ -553,7 +551,7 @@ def test_renaming_a_model_leaves_a_provider_s_own_layout(path):
 
 
 def test_a_secret_in_the_upstream_s_url_goes_too(path):
-    one = changed(interaction(), upstream="https://api.example.com/v1?api_key=abcdefghijklmnop")
+    one = interaction()._replace(upstream="https://api.example.com/v1?api_key=abcdefghijklmnop")
     saved(path, one)
     done = redact(path, REDACTOR)
     assert done.secrets == Counter(upstream=1)

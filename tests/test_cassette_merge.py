@@ -4,7 +4,6 @@ import shutil
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace as changed
 from functools import reduce
 from pathlib import Path
 
@@ -71,7 +70,7 @@ CHOICES = st.tuples(*[st.sampled_from(["none", "as it is", "edited"])] * len(SOU
 
 def side(choices):
     """Each recording left out, as it is, or with another answer."""
-    edited = [changed(one, response=whole("edited")) for one in SOUND]
+    edited = [one._replace(response=whole("edited")) for one in SOUND]
     kinds = zip(choices, SOUND, edited, strict=True)
     found = [{"as it is": one, "edited": other}.get(choice) for choice, one, other in kinds]
     return sorted(filter(None, found), key=lambda one: order(one.id))
@@ -180,7 +179,7 @@ def test_git_merges_recordings_made_in_the_same_gap_and_a_removal_and_an_edit(re
 
 def test_git_is_told_of_a_recording_that_both_sides_changed(repository):
     folder, path = repository
-    other = changed(SOUND[0], response=whole("theirs"))
+    other = SOUND[0]._replace(response=whole("theirs"))
     texts = [text_of(SOUND[0]), text_of(*side(["edited", *["none"] * 5])), text_of(other)]
     code, said = branches(repository, *texts)
     assert code == 1

@@ -1,7 +1,5 @@
 """What `verify` finds, on which line, and what it lets pass."""
 
-from dataclasses import replace as changed
-
 import orjson
 import pytest
 from hypothesis import given
@@ -164,7 +162,7 @@ def test_a_secret_that_a_person_wrote_beside_a_recording_is_found(path):
 
 
 def test_a_secret_in_the_upstream_s_url_is_found(path):
-    written(path, changed(interaction(), upstream="https://a.example/v1?api_key=0123456789abcdef"))
+    written(path, interaction()._replace(upstream="https://a.example/v1?api_key=0123456789abcdef"))
     assert [problem.text for problem in verify(path, REDACTOR)] == [
         "it holds what looks like a secret: query"
     ]

@@ -87,8 +87,11 @@ def test_importing_leaves_environment_and_collector_as_they_were(
     gc.unfreeze()
 
 
-async def test_the_version_is_told_without_loading_the_server(tmp_path: Path) -> None:
-    code = "import sys; sys.argv = ['promptdeck', '--version']\nfrom proxy.cli import main\n"
+@pytest.mark.parametrize("asked", ["--version", "--help", "serve --help", "run --help"])
+async def test_version_and_help_are_told_without_loading_the_server(
+    asked: str, tmp_path: Path
+) -> None:
+    code = f"import sys; sys.argv = 'promptdeck {asked}'.split()\nfrom proxy.cli import main\n"
     code += (
         "try:\n    main()\nfinally:\n    print('aiohttp' in sys.modules, 'asyncio' in sys.modules)"
     )

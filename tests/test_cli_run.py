@@ -7,11 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from proxy.cli.run import environment
+from proxy.cli.run import variables
 from proxy.upstream import PLACEHOLDER_KEY
 
-from .command import COMMAND, promptdeck
-from .command import environment as outer
+from .command import COMMAND, environment, promptdeck
 from .upstream import Upstream
 
 APP = """
@@ -94,7 +93,7 @@ async def test_a_signal_reaches_the_command(tmp_path: Path) -> None:
         *COMMAND,
         *("run", "--mode", "replay", "--", sys.executable, "-c", script),
         cwd=tmp_path,
-        env=outer(tmp_path),
+        env=environment(tmp_path),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -113,7 +112,8 @@ async def test_a_command_killed_by_a_signal_is_128_and_its_number(tmp_path: Path
 
 
 def test_the_environment_says_where_the_server_is_and_gives_a_key_to_who_has_none() -> None:
-    seen = environment({"OPENAI_API_KEY": "mine", "NO_PROXY": "corp"}, "http://127.0.0.1:5")
+    outer = {"OPENAI_API_KEY": "mine", "NO_PROXY": "corp"}
+    seen = outer | variables(outer, "http://127.0.0.1:5")
     assert seen["OPENAI_BASE_URL"] == "http://127.0.0.1:5/v1"
     assert seen["DEDALUS_BASE_URL"] == "http://127.0.0.1:5"
     assert seen["OPENAI_API_KEY"] == "mine"

@@ -171,6 +171,22 @@ async def test_workers_share_the_port_the_store_and_what_is_under_way(
         await ask(server.base_url)
 
 
+async def test_no_worker_gives_the_request_ids_of_another(
+    provider: Upstream, tmp_path: Path
+) -> None:
+    arguments = ("--upstream", provider.url, "--mode", "cache", "--workers", "2")
+    drawn: dict[int, str] = {}
+    async with serve(tmp_path, *arguments) as server:
+        while len(drawn) < 2:
+            async with (
+                aiohttp.ClientSession() as session,
+                session.get(server.base_url.removesuffix("/v1") + "/_deck/health") as response,
+            ):
+                # The last eight digits count.
+                drawn[(await response.json())["worker"]] = response.headers["X-Request-Id"][:-8]
+    assert len(set(drawn.values())) == 2
+
+
 async def test_when_one_worker_dies_all_end_and_say_why(provider: Upstream, tmp_path: Path) -> None:
     arguments = ("--upstream", provider.url, "--mode", "cache", "--workers", "2")
     async with serve(tmp_path, *arguments) as server:

@@ -17,11 +17,9 @@ from proxy.config import (
     Loaded,
     Provider,
     Setting,
-    example,
     load,
-    settings_table,
-    show,
 )
+from proxy.config.render import example, settings_table, show
 from proxy.core.faultplan import parse_plan
 from proxy.core.policy import Mode
 from proxy.core.redact import Shape

@@ -2,7 +2,6 @@
 
 import logging
 import time
-from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -105,7 +104,7 @@ async def test_json_without_usage_does_not_pass_for_a_stream_with_it() -> None:
     value = {key: item for key, item in completion("first").items() if key != "usage"}
     response = recorded.interaction.response
     bare = Response(200, response.headers, (Frame(1, orjson.dumps(value)),))
-    interaction = replace(recorded.interaction, response=bare)
+    interaction = recorded.interaction._replace(response=bare)
     one = await deck(recorded._replace(interaction=interaction))
     assert one.find(KEY, asked(Variant.SSE_USAGE), ANYTHING).found is Found.MISS
     assert one.find(KEY, asked(Variant.SSE), ANYTHING).found is Found.HIT
@@ -138,7 +137,7 @@ async def test_an_expired_recording_is_stale_and_so_is_one_older_than_asked_for(
 
 
 def new(variant: Variant, text: str) -> Stored:
-    recent = replace(stored(variant, text).interaction, recorded_at=time.time())
+    recent = stored(variant, text).interaction._replace(recorded_at=time.time())
     return stored(variant, text)._replace(interaction=recent)
 
 

@@ -288,7 +288,7 @@ class House(threading.Thread):
         client.close()
 
 
-@pytest.fixture(scope="module", params=["replay", "cache"])
+@pytest.fixture(scope="module", params=["replay", "cache", "passthrough"])
 def pair(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Pair]:

@@ -10,7 +10,8 @@ import orjson
 import pytest
 from aiohttp import ClientSession, web
 
-from proxy.core.faultplan import HEADER, read_plan
+from proxy.core.faultplan import read_plan
+from proxy.core.headers import FAULT
 from proxy.core.interaction import Frame, Response
 from proxy.core.verdict import Limits
 from proxy.engine.outcome import Served
@@ -123,7 +124,7 @@ class Wire:
 async def ask(server: Server, fault: str = "", *, stream: bool = True) -> Wire:
     reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
     body = orjson.dumps({"stream": stream})
-    named = f"{HEADER}: {fault}\r\n" if fault else ""
+    named = f"{FAULT}: {fault}\r\n" if fault else ""
     writer.write(
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{named}"
         f"Content-Length: {len(body)}\r\n\r\n".encode()
@@ -171,7 +172,7 @@ async def test_an_answer_badly_written_has_the_headers_of_a_good_one(server: Ser
     async with ClientSession() as session:
         heads = []
         for fault in ("none", "latency=1ms"):
-            headers = {HEADER: fault, "X-Request-Id": "mine"}
+            headers = {FAULT: fault, "X-Request-Id": "mine"}
             url = server.url + "/chat/completions"
             for stream in (True, False):
                 async with session.post(url, json={"stream": stream}, headers=headers) as answer:
@@ -251,8 +252,8 @@ async def test_a_fault_that_cannot_be_read_is_the_clients_error(server: Server) 
     wire = await asked(server, "latncy=1s")
     assert wire.got.startswith(b"HTTP/1.1 400")
     error = orjson.loads(wire.body)["error"]
-    assert error["message"] == f"{HEADER}: no fault 'latncy'; did you mean latency?"
-    assert (error["code"], error["param"]) == ("bad_fault", HEADER)
+    assert error["message"] == f"{FAULT}: no fault 'latncy'; did you mean latency?"
+    assert (error["code"], error["param"]) == ("bad_fault", FAULT)
 
 
 async def test_the_header_goes_before_the_sessions_plan(server: Server) -> None:

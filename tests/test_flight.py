@@ -1,15 +1,13 @@
 """The log of one upstream response: tee, late joiners, back-pressure, ends."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from proxy.core.interaction import Headers
-from proxy.engine.flight import WINDOW, Flight, Place, Take
+from proxy.engine.flight import WINDOW, Flight, Place
 from proxy.errors import UpstreamError
 
 
@@ -28,25 +26,26 @@ class Wire:
         for item in items:
             self.queue.put_nowait(item)
 
-    async def pour(self, take: Take) -> None:
-        while (item := await self.queue.get()) is not None:
-            if isinstance(item, Exception):
-                raise item
-            self.taken += 1
-            if full := take(item):
-                await full
-
-    @asynccontextmanager
-    async def call(self) -> AsyncIterator["Wire"]:
+    async def fly(self, flight: Flight) -> None:
+        flight.headed(200, self.headers, b"")
         try:
-            yield self
+            while (item := await self.queue.get()) is not None:
+                if isinstance(item, UpstreamError):
+                    flight.end(item)
+                elif isinstance(item, Exception):
+                    raise item
+                else:
+                    self.taken += 1
+                    if full := flight.came(item):
+                        await full
         finally:
             self.closed = True
+            flight.end()
 
 
 def launch(wire: Wire, *, keep: int = 1 << 30, outlives: bool = True) -> Flight:
     flight = Flight(keep_bytes=keep, outlives_readers=outlives)
-    flight.task = asyncio.get_running_loop().create_task(flight.pump(wire.call()))
+    flight.give_up = asyncio.get_running_loop().create_task(wire.fly(flight)).cancel
     return flight
 
 
@@ -115,13 +114,8 @@ async def test_a_cut_reaches_every_reader_after_the_bytes_before_it() -> None:
 
 
 async def test_no_answer_at_all_is_an_error_at_the_head() -> None:
-    @asynccontextmanager
-    async def refused() -> AsyncIterator[Wire]:
-        raise UpstreamError("connection refused")
-        yield Wire()
-
     flight = Flight(keep_bytes=10, outlives_readers=True)
-    await flight.pump(refused())
+    flight.end(UpstreamError("connection refused"))
     with pytest.raises(UpstreamError, match="refused"):
         await flight.head()
 
@@ -194,17 +188,6 @@ async def test_memory_stays_bounded_where_nothing_is_kept() -> None:
     assert flight.chunks == ()
 
 
-async def test_a_cancelled_pump_leaves_no_reader_hanging() -> None:
-    wire = Wire()
-    flight = launch(wire)
-    place = flight.join()
-    await settle()
-    assert flight.task
-    flight.task.cancel()
-    with pytest.raises(UpstreamError, match="dropped"):
-        await read_all(flight, place)
-
-
 async def test_silence_is_told_and_told_again_and_costs_no_byte() -> None:
     wire = Wire()
     flight = launch(wire)
@@ -247,7 +230,7 @@ async def test_a_follower_gets_each_piece_in_the_call_in_which_it_comes() -> Non
     client = Client()
     following = follow(flight, client)
     await settle()
-    flight._came(b"now")
+    flight.came(b"now")
     assert client.got == [b"now"]
     flight.end()
     await following

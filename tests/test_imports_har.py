@@ -1,7 +1,6 @@
 """HTTP archives: what browsers and proxies write, and our own export read back."""
 
 import base64
-from dataclasses import replace
 
 import jsonschema
 import orjson
@@ -204,14 +203,14 @@ def back(*recordings):
 
 def bare(recording):
     """Without what an import gives anew."""
-    return replace(recording, id="", redacted=0)
+    return recording._replace(id="", redacted=0)
 
 
 @pytest.mark.parametrize("name", ["json", "stream", "get", "empty body"])
 def test_an_exported_recording_comes_back_whole(name):
     recording = ODD[name]
     if name == "get":  # a header that is not ASCII, and an answer of another endpoint
-        recording = replace(recording, variant=Variant.JSON)
+        recording = recording._replace(variant=Variant.JSON)
     assert back(recording) == [bare(recording)]
 
 
@@ -263,9 +262,9 @@ _REQUESTS = st.builds(
 def test_any_request_and_answer_come_back_byte_for_byte(request, body, upstream, took, status):
     body = Redactor().body(body)[0]
     response = Response(status, (("content-type", "x/y"),), (Frame(took, body),))
-    kept = replace(of(request, response), upstream=upstream)
+    kept = of(request, response)._replace(upstream=upstream)
     if status < 300:
-        kept = replace(kept, response=replace(response, status=500))
+        kept = kept._replace(response=response._replace(status=500))
     [made] = back(kept)
     assert (made.request, made.response) == (kept.request, kept.response)
     assert (made.upstream, made.key, made.recorded_at) == (upstream, kept.key, kept.recorded_at)
@@ -278,8 +277,8 @@ def test_any_stream_comes_back_frame_for_frame(moments, text):
     answer = interaction("hi", "x", stream=True)
     data = [b"data: " + orjson.dumps(f"{n}{text}") + b"\n\n" for n in range(len(moments))]
     frames = tuple(map(Frame, moments, data))
-    response = replace(answer.response, frames=frames)
+    response = answer.response._replace(frames=frames)
     request = Request("POST", "/v1/responses", "application/json", answer.request.body)
-    kept = of(request, replace(response, frames=Redactor().stream(frames)[0]))
+    kept = of(request, response._replace(frames=Redactor().stream(frames)[0]))
     [made] = back(kept)
     assert made.response == kept.response

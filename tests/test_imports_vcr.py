@@ -72,8 +72,12 @@ def entry(body=None, response=None, headers=None, status=200, **more):
 
 
 def cassette(*entries):
-    return yaml.safe_dump(
-        {"interactions": list(entries), "version": 1}, allow_unicode=True, sort_keys=False
+    # By libyaml, as vcrpy does: PyYAML's own writer loses a line end such as U+0085.
+    return yaml.dump(
+        {"interactions": list(entries), "version": 1},
+        Dumper=yaml.CSafeDumper,
+        allow_unicode=True,
+        sort_keys=False,
     )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.config import settings_table
+from proxy.config.render import settings_table
 from proxy.core.contract import fields_table
 from proxy.core.normalize import matching_table
 from proxy.core.policy import modes_table

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from proxy.core.interaction import Headers, Request
 from proxy.engine.asking import Incoming
+from proxy.engine.flight import Full
 from proxy.errors import UpstreamError
 from proxy.upstream import Upstream
 from proxy.upstream.lean import head_of
@@ -40,11 +41,42 @@ def asking(method: str = "POST", headers: Headers = (), body: bytes = b"{}") -> 
     return Incoming(Request(method, "/v1/chat", "application/json", body), headers)
 
 
+class Got:
+    """A sink that keeps what comes."""
+
+    def __init__(self, full: "asyncio.Future[None] | None" = None) -> None:
+        self.status = 0
+        self.headers: Headers = ()
+        self.body = b""
+        self.full = full
+
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
+        self.status, self.headers = status, headers
+        return self.came(data)
+
+    def came(self, data: bytes) -> Full:
+        self.body += data
+        return None if self.full is None or self.full.done() else self.full
+
+    @property
+    def all(self) -> tuple[int, Headers, bytes]:
+        return self.status, self.headers, self.body
+
+
 async def ask(upstream: Upstream, incoming: Incoming | None = None) -> tuple[int, Headers, bytes]:
-    got: list[bytes] = []
-    async with upstream.call(incoming or asking()) as answer:
-        await answer.pour(got.append)
-        return answer.status, answer.headers, b"".join(got)
+    got = Got()
+    await upstream.fly(incoming or asking(), got)
+    return got.all
+
+
+async def begin(upstream: Upstream) -> tuple[int, Headers, bytes]:
+    """As `ask`, on a connection that waits."""
+    got = Got()
+    over: asyncio.Future[UpstreamError | None] = asyncio.get_running_loop().create_future()
+    assert upstream.begin(asking(), got, over.set_result)
+    if error := await over:
+        raise error
+    return got.all
 
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
@@ -128,13 +160,12 @@ async def test_compressed_bytes_pass_as_they_are(lean: bool) -> None:
     ],
 )
 async def test_a_cut_is_told_after_what_came_before_it(reply: bytes | Reply, lean: bool) -> None:
-    got: list[bytes] = []
+    got = Got()
     async with wired(reply) as server, calling(server.url, lean=lean) as upstream:
         with pytest.raises(UpstreamError, match="cut its answer off") as told:
-            async with upstream.call(asking()) as answer:
-                await answer.pour(got.append)
+            await upstream.fly(asking(), got)
     assert told.value.code == "upstream_cut"
-    assert b"".join(got) in (b"hel", b"")
+    assert got.body in (b"hel", b"")
 
 
 @BOTH
@@ -244,8 +275,11 @@ async def test_a_call_that_is_left_early_closes_its_connection(lean: bool) -> No
         wired(CHUNKED + b"3\r\nhel\r\n", LENGTH) as server,
         calling(server.url, lean=lean) as upstream,
     ):
-        async with upstream.call(asking()) as answer:
-            assert answer.status == 200
+        got = Got()
+        flying = asyncio.get_running_loop().create_task(upstream.fly(asking(), got))
+        while not got.body:
+            await asyncio.sleep(0)
+        flying.cancel()
         assert (await ask(upstream))[2] == b"hello"
     assert server.connections == 2
 
@@ -264,25 +298,18 @@ async def test_a_reader_that_is_full_stops_upstream_and_then_gets_the_rest(lean:
             sent += 65536
 
     room: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-    got = 0
-
-    def take(data: bytes) -> "asyncio.Future[None] | None":
-        nonlocal got
-        got += len(data)
-        return None if room.done() else room
-
-    async with wired(push) as server, calling(server.url, lean=lean) as upstream:  # noqa: SIM117  one after the other
-        async with upstream.call(asking()) as answer:
-            pouring = asyncio.get_running_loop().create_task(answer.pour(take))
-            before = -1
-            while before != sent:
-                before = sent
-                await asyncio.sleep(0.1)
-            assert got <= 1024 * 1024
-            assert sent < size
-            room.set_result(None)
-            await pouring
-    assert got == size
+    got = Got(room)
+    async with wired(push) as server, calling(server.url, lean=lean) as upstream:
+        flying = asyncio.get_running_loop().create_task(upstream.fly(asking(), got))
+        before = -1
+        while before != sent:
+            before = sent
+            await asyncio.sleep(0.1)
+        assert 0 < len(got.body) <= 1024 * 1024
+        assert sent < size
+        room.set_result(None)
+        await flying
+    assert len(got.body) == size
 
 
 async def test_a_thousand_tiny_chunks_in_one_packet_come_in_their_order() -> None:
@@ -355,10 +382,12 @@ def test_both_ways_read_the_same_however_the_network_cuts_it(reply: bytes, cuts:
             for lean in (True, False):
                 async with calling(server.url, lean=lean) as upstream:
                     got.append(await ask(upstream))
+                    if lean:
+                        got.append(await begin(upstream))
         return got
 
-    lean, session = asyncio.run(run())
-    assert lean == session
+    lean, begun, session = asyncio.run(run())
+    assert lean == begun == session
 
 
 @given(

@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from proxy.config import show
+from proxy.config.render import show
 
 from . import options
 from .output import print_rows

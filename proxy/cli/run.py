@@ -1,22 +1,25 @@
 """`promptdeck run`: a command, and a server of its own for as long as it runs."""
 
-import asyncio
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from proxy.app import Counts, serving
 from proxy.config import Config
 from proxy.core.policy import Mode
-from proxy.upstream import PLACEHOLDER_KEY
 
 from . import options
 from .loop import run
 from .output import counted
+from .quick import importing
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+
+    from proxy.app import Counts
 
 FAILED = 6
 """Exit code where replay had misses or leftovers although the command succeeded."""
@@ -65,8 +68,11 @@ def _failures(text: str) -> set[str]:
 
 
 async def _run(argv: Sequence[str], config: Config, fail_on: set[str]) -> int:
+    with importing():
+        from proxy.app import serving
+
     async with serving(config) as server:
-        code = await _command(argv, environment(os.environ, server.root))
+        code = await _command(argv, {**os.environ, **variables(os.environ, server.root)})
         unused = server.report()["unplayed"] if "unused" in fail_on else []
     counts = server.counts()
     click.echo(f"promptdeck: {summary(counts)}", err=True)
@@ -80,7 +86,7 @@ async def _run(argv: Sequence[str], config: Config, fail_on: set[str]) -> int:
     return code
 
 
-def summary(counts: Counts) -> str:
+def summary(counts: "Counts") -> str:
     told = [
         counted(counts.hits, "hit"),
         counted(counts.misses, "miss", "misses"),
@@ -92,12 +98,13 @@ def summary(counts: Counts) -> str:
     return ", ".join(told)
 
 
-def environment(outer: Mapping[str, str], root: str) -> dict[str, str]:
-    """What the command sees: where the server is, and a key if it has none."""
+def variables(outer: Mapping[str, str], root: str) -> dict[str, str]:
+    """What a program needs to find the server at `root`, and a key where it has none."""
+    from proxy.upstream import PLACEHOLDER_KEY
+
     loopback = "127.0.0.1,localhost,::1"
     return {
-        **dict.fromkeys(_KEYS, PLACEHOLDER_KEY),
-        **outer,
+        **{name: PLACEHOLDER_KEY for name in _KEYS if name not in outer},
         "OPENAI_BASE_URL": f"{root}/v1",
         # The name that openai's older versions and tools built on them read.
         "OPENAI_API_BASE": f"{root}/v1",
@@ -112,6 +119,8 @@ def environment(outer: Mapping[str, str], root: str) -> dict[str, str]:
 
 async def _command(argv: Sequence[str], env: Mapping[str, str]) -> int:
     """Run it to its end, signals passed on; its exit code, 128 + n for signal n."""
+    import asyncio
+
     try:
         process = await asyncio.create_subprocess_exec(*argv, env=env)
     except OSError as error:
@@ -126,6 +135,6 @@ async def _command(argv: Sequence[str], env: Mapping[str, str]) -> int:
     return code if code >= 0 else 128 - code
 
 
-def _pass_on(process: asyncio.subprocess.Process, number: int | None) -> None:
+def _pass_on(process: "Process", number: int | None) -> None:
     if number is not None and process.returncode is None:
         process.send_signal(number)

@@ -54,6 +54,9 @@ def command(workers: int, **flags: Any) -> None:
     from .workers import check, supervise
 
     check(config)
+    # Before they part: what all of them need is loaded once, and is in memory once.
+    _load(config)
+    _load_ahead()
     parent = os.getpid()
 
     def work(config: Config, announcing: bool) -> None:
@@ -65,10 +68,10 @@ def command(workers: int, **flags: Any) -> None:
 async def _serve(
     config: Config, *, workers: int = 1, parent: int = 0, announcing: bool = True
 ) -> None:
-    with importing():
-        import asyncio
+    _load(config)
+    import asyncio
 
-        from proxy.app import serving
+    from proxy.app import serving
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -93,6 +96,15 @@ async def _stopped_or_orphaned(stop: "asyncio.Event", parent: int) -> None:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _LOOK_EVERY)
             return
+
+
+def _load(config: Config) -> None:
+    """Import what this server takes. Who only asks for help does not wait for it."""
+    with importing():
+        import proxy.app
+
+        if config.mode is not Mode.REPLAY:
+            import proxy.upstream  # noqa: F401
 
 
 def _load_ahead() -> None:

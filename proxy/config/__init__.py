@@ -13,7 +13,6 @@ ConfigError: source, path, what was expected and what was found.
 
 from .kinds import Provider
 from .loading import Loaded, load
-from .render import Row, example, settings_table, show
 from .settings import SETTINGS, Config, Setting
 
 __all__ = [
@@ -21,10 +20,6 @@ __all__ = [
     "Config",
     "Loaded",
     "Provider",
-    "Row",
     "Setting",
-    "example",
     "load",
-    "settings_table",
-    "show",
 ]

@@ -6,18 +6,10 @@ lines, keep every scalar as text, and still show a key that stands twice.
 
 import re
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from .kinds import NOTHING, found
-from .settings import SECTIONS, SETTINGS, Setting, nearest, unknown
-
-
-class Given(NamedTuple):
-    """What a source says of a setting: text, or a list of texts and flat mappings."""
-
-    setting: Setting
-    raw: Any
-    source: str
+from .settings import SECTIONS, SETTINGS, Given, Setting, nearest, unknown
 
 
 class Document:

@@ -7,13 +7,15 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from proxy.core import units
-from proxy.core.faultplan import Plan, format_fault, parse_plan
 from proxy.core.names import validate_cassette_name
 from proxy.core.redact import Shape
 from proxy.core.rules import parse_path, parse_replacement
+
+if TYPE_CHECKING:
+    from proxy.core.faultplan import Plan
 
 T = TypeVar("T")
 Option = TypeVar("Option", bound=str)
@@ -84,8 +86,9 @@ def _port(text: str) -> int:
     return int(text)
 
 
+# To ignore case takes twice as long to compile, and a start has to wait for it.
 _URL = re.compile(
-    r"https?://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?(/[^?#\s]*)?", re.IGNORECASE
+    r"[Hh][Tt][Tt][Pp][Ss]?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(/[^?#\s]*)?"
 )
 
 
@@ -173,14 +176,22 @@ def _count(text: str) -> int:
     return int(text)
 
 
-def _written_plan(plan: Plan) -> str:
+def _plan(text: str) -> "Plan":
+    from proxy.core.faultplan import parse_plan  # for the few that set any
+
+    return parse_plan(text)
+
+
+def _written_plan(plan: "Plan") -> str:
+    from proxy.core.faultplan import format_fault
+
     seed = [f"seed={plan.seed}"] if plan.seed else []
     return ", ".join([*map(format_fault, plan.faults), *seed])
 
 
 HOST = Kind("a host name or address", _host)
 COUNT = Kind("a number from 1 to 9999", _count)
-FAULTS = optional(Kind("faults such as latency=200ms; times=1", parse_plan, _written_plan))
+FAULTS = optional(Kind("faults such as latency=200ms; times=1", _plan, _written_plan))
 PORT = Kind("a port from 0 to 65535", _port)
 URL = Kind("a URL such as https://api.openai.com/v1", _url)
 SECRET = optional(Kind("a key", _secret))

@@ -12,16 +12,13 @@ from typing import Any, NamedTuple
 
 from proxy.errors import ConfigError
 
-from .document import Document, Given
-from .settings import SETTINGS, Config, assemble, fill, nearest, unknown
+from .settings import SETTINGS, Config, Given, assemble, fill, nearest, unknown
 
 FILE = "promptdeck.yaml"
 FILE_VARIABLE = "PROMPTDECK_CONFIG"
 
 # What Kubernetes sets in every pod beside a service that is itself named promptdeck.
-_SERVICE_LINK = re.compile(
-    r"PROMPTDECK_(SERVICE_(HOST|PORT\w*)|PORT_[0-9]+_\w+)=|PROMPTDECK_PORT=\w+://"
-)
+_SERVICE_LINK = r"PROMPTDECK_(SERVICE_(HOST|PORT\w*)|PORT_[0-9]+_\w+)=|PROMPTDECK_PORT=\w+://"
 
 
 class Loaded(NamedTuple):
@@ -74,6 +71,8 @@ def _from_file(
     except OSError as error:
         problems.append(f"{name}: cannot be read: {error.strerror}")
     else:
+        from .document import Document  # only where there is a file
+
         yield from Document(name, problems, partial(fill, environ=environ)).settings(data)
 
 
@@ -85,10 +84,12 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> Iterat
             continue
         if setting := by_variable.get(name):
             if setting.many:
+                from .document import Document
+
                 yield from Document(name, problems).value(text, setting)
             else:
                 yield Given(setting, text, name)
-        elif not _SERVICE_LINK.match(f"{name}={text}"):
+        elif not re.match(_SERVICE_LINK, f"{name}={text}"):
             meant = nearest(name.removeprefix("PROMPTDECK_"))
             problems.append(unknown(name, SETTINGS[meant].variable if meant else ""))
 

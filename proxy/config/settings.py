@@ -8,9 +8,8 @@ as a frozen dataclass takes 0.7 ms to make and a start has to wait for it.
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
-from proxy.core.faultplan import Plan
 from proxy.core.jsontext import render
 from proxy.core.policy import Mode
 from proxy.core.redact import Shape
@@ -18,6 +17,9 @@ from proxy.core.rules import Rules
 
 from . import kinds
 from .kinds import Kind, Provider, choice, found
+
+if TYPE_CHECKING:
+    from proxy.core.faultplan import Plan
 
 T = TypeVar("T")
 
@@ -65,6 +67,14 @@ class Setting(NamedTuple):
         if self.default_in_ci and in_ci(environ):
             text, source = self.default_in_ci, "default under CI"
         return self.read([] if self.many else fill(text, environ), source), source
+
+
+class Given(NamedTuple):
+    """What a source says of a setting: text, or a list of texts and flat mappings."""
+
+    setting: Setting
+    raw: Any
+    source: str
 
 
 def in_ci(environ: Mapping[str, str]) -> bool:
@@ -225,7 +235,7 @@ class Replay(NamedTuple):
         "warn",
         "expired recordings: warn, fail (in replay), or record again (record-missing, not in CI)",
     )
-    faults: Plan | None = _one(
+    faults: "Plan | None" = _one(
         kinds.FAULTS, "none", "how recorded answers are to go wrong, to try a client"
     )
 

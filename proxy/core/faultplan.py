@@ -13,9 +13,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, NoReturn
 
+from .headers import FAULT
 from .units import parse_duration
 
-HEADER = "X-Promptdeck-Fault"
 EVER = "ever"
 
 
@@ -137,7 +137,7 @@ def read_plan(value: object, place: str = "faults") -> Plan:
     raise ValueError(f"{place}: expected a text, an object or a list of objects")
 
 
-def parse_plan(text: str, place: str = HEADER) -> Plan:
+def parse_plan(text: str, place: str = FAULT) -> Plan:
     """A plan from a header's text; `none` is a plan without faults."""
     if text.strip() == "none":
         return Plan(())

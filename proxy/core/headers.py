@@ -1,6 +1,7 @@
 """Which headers travel, which are kept in a recording, and how `Cache-Status` is written."""
 
 import re
+from functools import lru_cache
 
 from .interaction import Headers
 from .policy import Found
@@ -19,6 +20,9 @@ CREDENTIALS = frozenset(
 
 DRAWS = "X-Promptdeck-Draws"
 """How many answers of a request are to be recorded, as the request says."""
+
+FAULT = "X-Promptdeck-Fault"
+"""How the recorded answer is to go wrong: see `faultplan`."""
 
 # The body is read whole and unpacked before it is sent on: nothing to wait for, nothing to unpack.
 _NOT_SENT_UPSTREAM = frozenset(
@@ -42,8 +46,17 @@ _NOT_KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", "access-control-",
 
 
 def _connection_bound(headers: Headers) -> frozenset[str]:
-    named = (value for key, value in headers if key.lower() == "connection")
-    return HOP_BY_HOP | {name.strip().lower() for value in named for name in value.split(",")}
+    """Hop-by-hop headers, with those that the message itself names as such."""
+    bound = HOP_BY_HOP
+    for key, value in headers:
+        if len(key) == len("connection") and key.lower() == "connection":
+            bound |= _named(value)
+    return bound
+
+
+@lru_cache(maxsize=64)
+def _named(value: str) -> frozenset[str]:
+    return frozenset(name.strip().lower() for name in value.split(","))
 
 
 def to_upstream(headers: Headers) -> Headers:
@@ -59,11 +72,8 @@ def to_upstream(headers: Headers) -> Headers:
 
 def to_client(headers: Headers) -> Headers:
     """An upstream's headers as the client gets them."""
-    passed = tuple([item for item in headers if item[0].lower() not in HOP_BY_HOP])
-    if len(passed) == len(headers):
-        return headers
     dropped = _connection_bound(headers)
-    return tuple(item for item in passed if item[0].lower() not in dropped)
+    return tuple([item for item in headers if item[0].lower() not in dropped])
 
 
 def kept(headers: Headers) -> Headers:

@@ -8,7 +8,6 @@ interactions that share a key: two *variants*.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import repeat
 from typing import NamedTuple
@@ -39,8 +38,7 @@ def frames_of(pairs: Iterable[tuple[int, bytes]]) -> tuple[Frame, ...]:
     return tuple(map(tuple.__new__, repeat(Frame), pairs))
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is kept of a request: no headers, no secrets, JSON written compactly."""
 
     method: str
@@ -50,8 +48,7 @@ class Request:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     status: int
     headers: Headers
     frames: tuple[Frame, ...]
@@ -74,8 +71,7 @@ class Response:
         return self.content_type.lower().startswith("text/event-stream")
 
 
-@dataclass(frozen=True, slots=True)
-class Interaction:
+class Interaction(NamedTuple):
     id: str
     """Sorts conversations together and turns in order: see `fingerprint.recording_id`."""
     key: str

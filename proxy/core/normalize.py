@@ -9,7 +9,6 @@ taken out first of all, so that what is kept of a request has its canonical form
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -164,7 +163,7 @@ def keepable(request: Request, redactor: Redactor) -> tuple[Request, int]:
     """
     clean = _without_secrets(request, redactor, [])
     kept = compact(clean.body) if clean.text is None else clean.text
-    return replace(request, target=redactor.query(request.target), body=kept), clean.secrets
+    return request._replace(target=redactor.query(request.target), body=kept), clean.secrets
 
 
 def matching_table() -> str:

@@ -30,17 +30,13 @@ _SHORTEST_CREDENTIAL = 12
 _ESCAPED = re.compile(rb"\\u00(?:2[bdeBDE]|[3-7])")
 """A character of the kind that tokens are made of, written as an escape."""
 
-_TO_BE_ESCAPED = re.compile(r'["\\\x00-\x1f]')
-"""What no JSON text holds as it is."""
-
-_SECRET_PARAMETER = re.compile(
-    r"""(?ix) ([?&] (?:
+# Text: `re` compiles it for the first target with a query, as a start need not wait for it.
+_CREDENTIAL_PARAMETER = r"""(?ix) ([?&] (?:
         (?:x-)?(?:goog-|subscription-)?(?:(?:access|api|private|secret)[-_]?)?key | awsaccesskeyid
       | (?:(?:access|auth|api|bearer|id|refresh|security|session)[-_]?)?token | jwt
       | (?:client[-_]?)?secret | passw(?:or)?d | pwd | auth(?:orization)? | credentials?
       | sig(?:nature)? | x-(?:amz|goog)-(?:signature|credential|security-token)
     ) =) [^&\#]+"""
-)
 
 
 _Item = TypeVar("_Item")
@@ -226,7 +222,7 @@ class Redactor(NamedTuple):
         """
         if not (self.users or "=" in target or "redacted" in target or shapes.hit(target)):
             return target
-        target = _SECRET_PARAMETER.sub(r"\1redacted", target)
+        target = re.sub(_CREDENTIAL_PARAMETER, r"\1redacted", target)
         while spans := self._spans(target, ()):
             target = _without(target, spans, 0, len(target), "(redacted)")
         return target
@@ -309,7 +305,7 @@ def _alike(by_path: Mapping[Path, list[_Item]]) -> dict[Path, list[list[_Item]]]
 def _literals(extra: Sequence[str]) -> list[str]:
     """Known secrets as they are, and as JSON text writes them."""
     known = [secret for secret in extra if len(secret) >= _SHORTEST_CREDENTIAL]
-    odd = filter(_TO_BE_ESCAPED.search, known)
+    odd = [item for item in known if not item.isprintable() or '"' in item or "\\" in item]
     return list(dict.fromkeys([*known, *(jsontext.render(item, "compact")[1:-1] for item in odd)]))
 
 
@@ -365,7 +361,7 @@ def _is_in(secret: str, frames: Sequence[Frame], written: bytes) -> bool:
     return data in written or (b'"' in data and any(data in frame.data for frame in frames))
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Leaf:
     """A string in the JSON of a frame."""
 

@@ -15,14 +15,13 @@ import xxhash
 
 from .jsontext import JSON, Unfaithful, parse
 
-_SEGMENT = re.compile(
-    r"""(?: (?P<deep>\.\.) | \.(?!\[) | (?=\[) )
+_SEGMENT = r"""(?x)
+        (?: (?P<deep>\.\.) | \.(?!\[) | (?=\[) )
         (?: (?P<name>[^\W\d][\w-]*)
           | \[ (?P<index>0|[1-9][0-9]{0,15}) \]
           | \[ (?P<quoted> '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" ) \]
-          | \* | \[\*\] )""",
-    re.VERBOSE,
-)
+          | \* | \[\*\] )"""
+"""Text: compiled for the first path, of which most configurations have none."""
 
 
 class Step(NamedTuple):
@@ -42,10 +41,11 @@ def parse_path(text: str) -> Path:
     """
     if not text.startswith("$") or text == "$":
         raise ValueError(f"a JSON path starts with $ and names something below it, not {text!r}")
+    segment = re.compile(_SEGMENT)
     steps: list[Step] = []
     position = 1
     while position < len(text):
-        match = _SEGMENT.match(text, position)
+        match = segment.match(text, position)
         if match is None:
             raise ValueError(f"cannot read {text[position:]!r} in JSON path {text!r}")
         steps.append(_step(match))

@@ -46,7 +46,8 @@ class Secret(NamedTuple):
     kind: type
 
 
-@dataclass(eq=False)
+# All of these are made at each start: a repr that nobody reads would take 0.1 ms for each.
+@dataclass(eq=False, repr=False)
 class Schema:
     """A shape: `check` judges any value, `inside` one whose type is among the `kinds`."""
 
@@ -146,7 +147,7 @@ class Boolean(_Plain):
     json_type = "boolean"
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Number(_Plain):
     least: float | None = None
     most: float | None = None
@@ -184,7 +185,7 @@ class Integer(Number):
         return super().inside(value)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Text(_Plain):
     """Any string; what else is said of it is documented and not enforced."""
 
@@ -219,7 +220,7 @@ class Text(_Plain):
         return {"type": "string", **({"examples": [*self.values]} if self.values else {})}
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Enum(Schema):
     """One of these strings and no other."""
 
@@ -240,7 +241,7 @@ class Enum(Schema):
         return {"type": "string", "enum": [*self.values]}
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Advised(Schema):
     """Documented and not enforced at all: whatever is wrong inside is advice."""
 
@@ -255,7 +256,7 @@ class Advised(Schema):
         return self.inner.advice or self.inner.words
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Hidden(Schema):
     """Holds secrets: no message shows what was found."""
 

@@ -32,7 +32,7 @@ def _gathered(found: Problems, key: str | int, problems: Problems) -> Problems:
     return found + tuple(problem._replace(path=(key, *problem.path)) for problem in problems)
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class ListOf(Schema):
     item: Schema
     least: int = field(default=0, kw_only=True)
@@ -67,7 +67,7 @@ class ListOf(Schema):
         return {"type": "array", "items": self.item.shape(shapes)}
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class MapOf(Schema):
     """An object of any keys; how many and how long they are is documented and not enforced."""
 
@@ -107,7 +107,7 @@ class MapOf(Schema):
         return {"type": "object", "additionalProperties": self.item.shape(shapes)}
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Object(Schema):
     """An object of known keys; others pass unless it is `closed`."""
 
@@ -163,7 +163,7 @@ class Object(Schema):
         }
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Unknown(Schema):
     """What stands under a key that a closed object does not have; `keys` are those it has."""
 
@@ -175,7 +175,7 @@ class Unknown(Schema):
         return self._refused(Secret(type(value)))
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, repr=False)
 class Tagged(Schema):
     """Objects told apart by the string under `key`, which the shapes in `known` leave out.
 

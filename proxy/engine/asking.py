@@ -8,11 +8,10 @@ contract finds wrong is found here, where the body has just been parsed.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xxhash
 
-from proxy.core.faults import Dealt
 from proxy.core.fingerprint import fingerprint
 from proxy.core.interaction import Headers, Request, Variant
 from proxy.core.normalize import Normalized, examine, is_chat, normalize
@@ -21,6 +20,9 @@ from proxy.core.providers import Route
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
 from proxy.core.shallow import names
+
+if TYPE_CHECKING:
+    from proxy.core.faults import Dealt
 
 _MEMO_BYTES = 32 * 1024 * 1024
 _MOST_NAMES = 10_000
@@ -39,9 +41,10 @@ class Incoming(NamedTuple):
     request: Request
     """As it counts in matching."""
     headers: Headers
+    """All but its length."""
     route: Route | None = None
     """Where it goes in place of the configured upstream, if it says so itself."""
-    deal: Callable[[str], Dealt | None] | None = None
+    deal: "Callable[[str], Dealt | None] | None" = None
     """What is to befall an answer to the request of a key, on purpose."""
     draws: int = 0
     """How many answers of this request are to be recorded, if it says so itself."""

@@ -116,6 +116,11 @@ class Deck:
         """Equal as long as nothing but time and turns changes what `find` gives."""
         return self._rewound, *map(call, self._states)
 
+    @property
+    def follows(self) -> bool:
+        """Whether there is a file that may have changed."""
+        return self._refresh is not None
+
     async def refresh(self) -> bool:
         """Follow the cassette's file if it changed; whether it did."""
         return await self._refresh() if self._refresh else False

@@ -1,17 +1,16 @@
 """One request from fingerprint to answer: find, decide, then serve, refuse or fly.
 
 The exchange keeps what is under way (`_sharing`) and what was counted
-(`stats`); the deck it is given knows recordings. In replay there is no way to
-call upstream: `call` is None, and no branch below could reach it.
+(`stats`); the deck it is given knows recordings. In replay there is no way
+upstream: `_flights` is None, and no branch below could reach it.
 """
 
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import orjson
 
@@ -24,12 +23,13 @@ from proxy.stores.base import Stored
 
 from .asking import Asked, Canonicals, Check, Incoming
 from .deck import Deck, Search
-from .flight import Answer, Flight
+from .flight import Flight, Landed
+from .flights import Flights, Way
 from .idempotency import Idempotency
 from .listing import implied
 from .outcome import Flown, Listed, Served, Settings, Stats
 from .recorder import NotKept, Recorder, Take, response_of
-from .repeat import Alike, Repeat
+from .repeat import Alike, Repeat, has_effects
 from .sharing import Claims, Sharing
 
 if TYPE_CHECKING:
@@ -38,12 +38,13 @@ if TYPE_CHECKING:
 log = logging.getLogger("promptdeck")
 
 NO_RULES = Rules()
+_BYPASS = http.cache_status("fwd=bypass")
 _DAY = 24 * 60 * 60
 _LARGE = 64 * 1024
 
 
-Call = Callable[[Incoming], AbstractAsyncContextManager[Answer]]
-
+Record = tuple[Asked, Deck]
+"""What to record an answer as."""
 
 Answered = Callable[[Incoming, Response], Awaitable[None]]
 """Told of each whole answer to a request that says `store: true`."""
@@ -53,7 +54,7 @@ class Exchange:
     def __init__(
         self,
         settings: Settings,
-        call: Call | None,
+        way: Way | None,
         tasks: asyncio.TaskGroup,
         *,
         check: Check | None = None,
@@ -66,17 +67,15 @@ class Exchange:
         self._sharing = Sharing(claims)
         self._first_answers: Idempotency[Served | Flight] = Idempotency(_weight)
         self._settings = settings
-        self._call = call
-        self._tasks = tasks
+        self._flights = Flights(way, tasks) if way else None
         self._recorder = Recorder(settings.redactor, settings.keep_errors)
-        self._under_way: set[asyncio.Task[None]] = set()
         self._warned = False
 
     async def answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
         """Answer one request. HTTPError says why there is none."""
         mode = self._settings.mode
         if mode is Mode.PASSTHROUGH:
-            return self._fly(incoming, http.cache_status("fwd=bypass"), keep_bytes=0)
+            return self._fly(incoming, _BYPASS, keep_bytes=0)
         idempotency_key = header(incoming.headers, "idempotency-key")
         if idempotency_key:
             # What one cassette answered is none of another's answers. No header holds a line end.
@@ -88,6 +87,33 @@ class Exchange:
             first = answer.flight if isinstance(answer, Flown) else answer
             self._first_answers.remember(idempotency_key, incoming.request, first)
         return answer
+
+    def at_once(self, incoming: Incoming, deck: Deck) -> Flown | None:
+        """What `answer` would give, if that comes from upstream and has nothing else to wait for.
+
+        None wherever there is more to it. The request has no Cache-Control and no Idempotency-Key.
+        """
+        mode = self._settings.mode
+        if mode is Mode.PASSTHROUGH:
+            return self._fly(incoming, _BYPASS, keep_bytes=0)
+        if mode is not Mode.CACHE or deck.follows or has_effects(incoming.request.body):
+            return None
+        try:
+            known = self._canonicals.at_once(incoming.request)
+            if known is None:
+                return None
+            search = deck.find(known.key, known.form, ANYTHING)
+        except HTTPError:
+            return None
+        asked = Asked(incoming, known, ANYTHING)
+        if search.found is not Found.MISS or not self._claims_at_once(asked, deck, search):
+            return None
+        return self._forward(asked, deck, search, store=True)
+
+    def _claims_at_once(self, asked: Asked, deck: Deck, search: Search) -> bool:
+        if not self._shares(asked, deck, search):
+            return True
+        return self._sharing.claim_at_once((deck, *asked.place))
 
     def _again(self, key: str, incoming: Incoming) -> Served | Flown | None:
         """The answer that this key's first request got or is getting, if it can be given again."""
@@ -122,18 +148,12 @@ class Exchange:
     @property
     def under_way(self) -> int:
         """Answers that are still coming, or being recorded."""
-        return len(self._under_way)
+        return self._flights.under_way if self._flights else 0
 
     async def finish(self, timeout: float) -> None:
         """Wait for recordings that are under way, `timeout` seconds at most, then end them."""
-        if not self._under_way:
-            return
-        _, late = await asyncio.wait(self._under_way, timeout=timeout)
-        for task in late:
-            task.cancel()
-        if late:
-            log.warning("%d answers were still coming at shutdown and are not recorded", len(late))
-            await asyncio.wait(late)
+        if self._flights:
+            await self._flights.finish(timeout)
 
     async def _search(self, asked: Asked, deck: Deck) -> Search:
         if self._settings.mode is Mode.RECORD:
@@ -310,38 +330,49 @@ class Exchange:
         cache_status: str,
         *,
         keep_bytes: int,
-        record: tuple[Asked, Deck] | None = None,
+        record: Record | None = None,
     ) -> Flown:
-        if self._call is None:
+        if self._flights is None:
             raise AssertionError("replay never goes upstream")
         self.stats.upstream_calls += 1
         outlives = self._settings.outlives_client and record is not None
         flight = Flight(keep_bytes=keep_bytes, outlives_readers=outlives)
         place = flight.join()
-        flight.task = self._start(self._run(flight, self._call(incoming), incoming, record))
-        # A task that is cancelled before its first step never runs: its readers must not hang.
-        flight.task.add_done_callback(lambda _: flight.end(UpstreamError("dropped")))
-        return Flown(flight, place, cache_status, end_counts=self._is_to_be_stored(incoming))
+        stored = self._is_to_be_stored(incoming)
+        landed: Landed = flight.end
+        if record or stored:
+            landed = partial(self._landed, self._flights, flight, incoming, record, time.time())
+        self._flights.launch(incoming, flight, landed)
+        return Flown(flight, place, cache_status, end_counts=stored)
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
-        task = self._tasks.create_task(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        return task
+    def _landed(
+        self,
+        flights: Flights,
+        flight: Flight,
+        incoming: Incoming,
+        record: Record | None,
+        started: float,
+        error: UpstreamError | None,
+    ) -> None:
+        stored = self._is_to_be_stored(incoming)
+        if error or not stored:
+            # Its readers need not wait for the recorder.
+            flight.end(error)
+        flights.start(self._arrived(flight, incoming, record, started, tell=stored and not error))
 
-    async def _run(
+    async def _arrived(
         self,
         flight: Flight,
-        call: AbstractAsyncContextManager[Answer],
         incoming: Incoming,
-        record: tuple[Asked, Deck] | None,
+        record: Record | None,
+        started: float,
+        *,
+        tell: bool,
     ) -> None:
-        started = time.time()
         try:
-            stored = self._is_to_be_stored(incoming)
-            await flight.pump(
-                call, partial(self._tell_of_flight, flight, incoming) if stored else None
-            )
+            if tell:
+                await self._tell_of_flight(flight, incoming)
+            flight.end()
             if record and not flight.failed:
                 await self._keep(flight, *record, started)
         except NotKept as reason:
@@ -352,6 +383,7 @@ class Exchange:
             # One answer's trouble, even of our own making, must not end the server.
             log.exception("not recorded: unexpected error")
         finally:
+            flight.end()
             if record:
                 asked, deck = record
                 self._sharing.landed((deck, *asked.place), flight)

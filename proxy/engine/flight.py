@@ -1,11 +1,11 @@
 """One upstream response under way: an append-only log with many readers.
 
-The pump reads upstream and appends; every client, the first too, is a reader
-from the log's start, so a late one gets the prefix and then the live tail.
-Tee, single-flight and recording are all just readers of the log. The pump
-stays at most a window ahead of its fastest reader (of its slowest, once the
-log no longer keeps what all have read), so a client that stops reading stops
-upstream and memory stays bounded.
+Upstream appends; every client, the first too, is a reader from the log's
+start, so a late one gets the prefix and then the live tail. Tee, single-flight
+and recording are all just readers of the log. Upstream stays at most a window
+ahead of its fastest reader (of its slowest, once the log no longer keeps what
+all have read), so a client that stops reading stops upstream and memory stays
+bounded.
 
 A reader that keeps up is not woken for each piece: it `follow`s, and the piece
 is written to it in the very call that appends it.
@@ -13,8 +13,9 @@ is written to it in the very call that appends it.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from functools import partial
+from operator import attrgetter
 from typing import NamedTuple, Protocol
 
 from proxy.core.interaction import Headers
@@ -24,21 +25,24 @@ WINDOW = 256 * 1024
 """Bytes upstream may be ahead."""
 
 
-Take = Callable[[bytes], "asyncio.Future[None] | None"]
-"""Takes a piece. A future comes back where the next may only be read when it is done."""
+GiveUp = Callable[[], object]
+"""Ends a request that is under way; nobody is told."""
+Landed = Callable[[UpstreamError | None], None]
+"""Told when an answer has come to its end, or why it has not."""
 
 
-class Answer(Protocol):
-    """An upstream's response: its head at once, its body as it comes."""
+Full = asyncio.Future[None] | None
+"""If it is a future, the next piece may only be read when that is done."""
 
-    @property
-    def status(self) -> int: ...
 
-    @property
-    def headers(self) -> Headers: ...
+class Sink(Protocol):
+    """Where an upstream's response goes."""
 
-    async def pour(self, take: Take) -> None:
-        """Give `take` each piece the moment that it comes, to the end. UpstreamError if cut."""
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
+        """Take its head, and what came of its body with it, maybe nothing."""
+
+    def came(self, data: bytes) -> Full:
+        """Take a piece."""
 
 
 class Follower(Protocol):
@@ -46,6 +50,10 @@ class Follower(Protocol):
 
     def write(self, data: bytes) -> bool:
         """Take a piece that is not empty; whether there is room for another."""
+
+
+class Client(Follower, Protocol):
+    """One that can be waited for."""
 
     async def drain(self) -> None:
         """Wait until there is room."""
@@ -67,9 +75,11 @@ class Chunk(NamedTuple):
 class Place:
     """How far one reader has come."""
 
-    __slots__ = ("at", "follower", "had", "waiter")
+    __slots__ = ("at", "follower", "had", "news", "waiter")
 
     def __init__(self) -> None:
+        self.news: Callable[[], None] | None = None
+        """Called when the head has come, and at the end."""
         self.follower: Follower | None = None
         """Set while it has all that has come and wants the next at once."""
         self.waiter: asyncio.Future[bool] | None = None
@@ -79,8 +89,11 @@ class Place:
         """Bytes."""
 
 
+_FOLLOWER = attrgetter("follower")
+
+
 class Flight:
-    """`pump` it in a task of its own; `head` and `read` it from anywhere.
+    """A response to be filled by upstream and read from anywhere.
 
     Up to `keep_bytes` the log is kept whole, for late joiners and the recorder.
     """
@@ -102,8 +115,8 @@ class Flight:
         self._places: set[Place] = set()
         self._readable: set[asyncio.Future[bool]] = set()
         self._writable: asyncio.Future[None] | None = None
-        self.task: asyncio.Task[None] | None = None
-        """Pumps; cancelled when the last reader leaves a flight that does not outlive them."""
+        self.give_up: GiveUp | None = None
+        """Called when the last reader leaves a flight that does not outlive them."""
 
     @property
     def whole(self) -> bool:
@@ -129,6 +142,20 @@ class Flight:
         return self._ended and not self.failed
 
     @property
+    def known_head(self) -> Head | None:
+        """Status and headers, once they have come."""
+        return self._head
+
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
+    @property
+    def error(self) -> UpstreamError | None:
+        """Why there is no more, if more should have come."""
+        return self._error
+
+    @property
     def chunks(self) -> tuple[Chunk, ...]:
         return tuple(self._chunks)
 
@@ -140,50 +167,36 @@ class Flight:
             await self._news()
         return self._head
 
-    # The upstream's side
+    # The upstream's side: a `Sink`, and its end
 
-    async def pump(
-        self,
-        call: AbstractAsyncContextManager[Answer],
-        before_end: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
-        """Read upstream to its end; errors go to the readers.
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
+        self._head = Head(status, headers)
+        full = self.came(data) if data else None
+        self._wake()
+        self._tell()
+        return full
 
-        `before_end` is awaited when all has come, before the readers are told so.
-        """
-        self._started = self._clock()
-        try:
-            async with call as answer:
-                self._head = Head(answer.status, answer.headers)
-                self._wake()
-                await answer.pour(self._came)
-            if before_end:
-                await before_end()
-        except UpstreamError as error:
-            self.end(error)
-        except BaseException as error:
-            self.end(UpstreamError(f"the answer was dropped: {error!r}", code="dropped"))
-            raise
-        self.end()
-
-    def _came(self, data: bytes) -> "asyncio.Future[None] | None":
+    def came(self, data: bytes) -> Full:
         self.last = self._clock()
-        self._append(Chunk(round((self.last - self._started) * 1000), data))
-        return self._room() if self._size > WINDOW and self._ahead() > WINDOW else None
-
-    def _append(self, chunk: Chunk) -> None:
-        self._chunks.append(chunk)
-        self._size += len(chunk.data)
+        self._size += len(data)
+        if self._chunks or self._size <= self._keep_bytes or not self._all_follow():
+            self._chunks.append(Chunk(round((self.last - self._started) * 1000), data))
+        else:
+            self._first += 1  # all have it in a moment
         for place in self._places:
             if place.follower:
                 # It had all before this one.
                 place.at += 1
-                place.had += len(chunk.data)
-                _give(place, place.follower, chunk.data)
-        if self._size > self._keep_bytes:
+                place.had += len(data)
+                _give(place, place.follower, data)
+        if self._chunks and self._size > self._keep_bytes:
             self._trim()
         if self._readable:
             self._wake()
+        return self._room() if self._size > WINDOW and self._ahead() > WINDOW else None
+
+    def _all_follow(self) -> bool:
+        return all(map(_FOLLOWER, self._places))
 
     def end(self, error: UpstreamError | None = None) -> None:
         """Nothing more will come. Only the first call counts."""
@@ -191,6 +204,7 @@ class Flight:
             return
         self._ended, self._error = True, error
         self._wake()
+        self._tell()
         for place in self._places:
             _stop_following(place)
 
@@ -199,6 +213,12 @@ class Flight:
             if not waiter.done():
                 waiter.set_result(False)
         self._readable.clear()
+
+    def _tell(self) -> None:
+        # Whoever is told may leave.
+        for place in [*self._places]:
+            if place.news:
+                place.news()
 
     def _trim(self) -> None:
         """Past the size to keep, forget what every reader has had."""
@@ -242,7 +262,7 @@ class Flight:
         After `idle` seconds without news it yields nothing, `b""`, for the reader to keep its
         client company.
         """
-        silence = _Silence(self, idle) if idle else None
+        silence = Silence(self, idle) if idle else None
         try:
             while True:
                 if data := self.take(place):
@@ -255,12 +275,12 @@ class Flight:
             if silence:
                 silence.end()
 
-    async def follow(self, place: Place, follower: Follower, idle: float | None = None) -> None:
+    async def follow(self, place: Place, follower: Client, idle: float | None = None) -> None:
         """Write to a reader up to the end. UpstreamError where upstream was cut.
 
         After each `idle` seconds without news it is told to keep its client company.
         """
-        silence = _Silence(self, idle) if idle else None
+        silence = Silence(self, idle) if idle else None
         try:
             while True:
                 if data := self.take(place):
@@ -284,7 +304,7 @@ class Flight:
 
     async def _news(
         self,
-        silence: "_Silence | None" = None,
+        silence: "Silence | None" = None,
         place: Place | None = None,
         follower: Follower | None = None,
     ) -> bool:
@@ -294,7 +314,7 @@ class Flight:
         """
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if silence:
-            silence.waiter = waiter
+            silence.tell = partial(_tell_of_silence, waiter)
         if place:
             place.follower, place.waiter = follower, waiter
         else:
@@ -329,8 +349,8 @@ class Flight:
         self._moved()
         if self._places or self._ended or (self._outlives_readers and self.whole):
             return
-        if self.task:
-            self.task.cancel()
+        if self.give_up:
+            self.give_up()
 
 
 def _give(place: Place, follower: Follower, data: bytes) -> None:
@@ -354,11 +374,19 @@ def _stop_following(place: Place, error: Exception | None = None) -> None:
         place.waiter.set_result(False)
 
 
-class _Silence:
-    """A timer that many waits share: starting one per chunk would cost more than the chunk."""
+def _tell_of_silence(waiter: "asyncio.Future[bool]") -> None:
+    if not waiter.done():
+        waiter.set_result(True)
+
+
+class Silence:
+    """Tells of each so many seconds without a piece. `end` it.
+
+    One timer for all of an answer: starting one per piece would cost more than the piece.
+    """
 
     def __init__(self, flight: Flight, seconds: float) -> None:
-        self.waiter: asyncio.Future[bool] | None = None
+        self.tell: Callable[[], None] | None = None
         self._flight = flight
         self._seconds = seconds
         self._loop = asyncio.get_running_loop()
@@ -370,9 +398,9 @@ class _Silence:
         left = max(self._since, self._flight.last) + self._seconds - now
         if left <= 0:
             left = self._seconds
-            if self.waiter and not self.waiter.done():
+            if self.tell:
                 self._since = now
-                self.waiter.set_result(True)
+                self.tell()
         self._timer = self._loop.call_later(left, self._tick)
 
     def end(self) -> None:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from proxy.core.faults import Dealt
 from proxy.core.interaction import Response
 from proxy.core.policy import Mode
 from proxy.core.redact import Redactor
@@ -12,6 +11,8 @@ from proxy.core.rules import Rules
 from .flight import Flight, Place
 
 if TYPE_CHECKING:
+    from proxy.core.faults import Dealt
+
     from .repeat import Repeat
 
 
@@ -24,7 +25,7 @@ class Served(NamedTuple):
     key: str
     warning: str = ""
     """What the contract finds odd in the request."""
-    dealt: Dealt | None = None
+    dealt: "Dealt | None" = None
     """The fault with which it is to be written."""
     repeat: "Repeat | None" = None
     """Where nothing but the request's method, target, content type and body decided on it."""
@@ -40,6 +41,11 @@ class Flown(NamedTuple):
     end_counts: bool = False
     """Whether the end means more than the last byte: that the answer has been stored."""
 
+    @property
+    def error_status(self) -> str:
+        """The Cache-Status where no answer came."""
+        return self.cache_status.replace("; stored", "")
+
 
 class Listed(NamedTuple):
     """An answer that no recording holds but the recordings imply."""
@@ -48,7 +54,8 @@ class Listed(NamedTuple):
     cache_status: str
 
 
-@dataclass(slots=True)
+# Neither compared nor shown: what makes that possible takes longer to make than the rest.
+@dataclass(slots=True, eq=False, repr=False)
 class Stats:
     hits: int = 0
     misses: int = 0

@@ -67,10 +67,15 @@ class Alike(NamedTuple):
 
     def known(self, body: bytes) -> Known | None:
         """The canonical form with this body; None if more than an answer is asked for."""
-        if any(effect in body for effect in _EFFECTS):
+        if has_effects(body):
             return None
         request = self.request
         return self.read(Request(request.method, request.target, request.content_type, body))
 
 
 _EFFECTS = (b'"store"', b'"deferred"')
+
+
+def has_effects(body: bytes) -> bool:
+    """Whether more than an answer may be asked for."""
+    return any(effect in body for effect in _EFFECTS)

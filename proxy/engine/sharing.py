@@ -51,10 +51,14 @@ class Sharing:
     async def claim(self, place: Place) -> bool:
         """Wait until no other process asks for this; whether one did."""
         pause = 0.0
-        while self._claims and not self._claims.take(_name(place)):
+        while not self.claim_at_once(place):
             pause = min(_LONGEST_WAIT, pause * 1.5 or _FIRST_WAIT)
             await asyncio.sleep(pause)
         return pause > 0
+
+    def claim_at_once(self, place: Place) -> bool:
+        """Whether no other process asks for this."""
+        return self._claims is None or self._claims.take(_name(place))
 
     def unclaim(self, place: Place) -> None:
         """Let others ask, unless a flight of this process does."""

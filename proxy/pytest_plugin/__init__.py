@@ -267,11 +267,10 @@ def promptdeck_env(promptdeck: Play, monkeypatch: pytest.MonkeyPatch) -> Play:
 
     For all tests of a file: `pytestmark = pytest.mark.usefixtures("promptdeck_env")`.
     """
-    from proxy.cli.run import environment  # click
+    from proxy.cli.run import variables  # click
 
-    for name, value in environment(os.environ, promptdeck.root).items():
-        if os.environ.get(name) != value:
-            monkeypatch.setenv(name, value)
+    for name, value in variables(os.environ, promptdeck.root).items():
+        monkeypatch.setenv(name, value)
     return promptdeck
 
 

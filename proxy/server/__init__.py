@@ -5,19 +5,21 @@ stored     the handlers of stored and deferred completions
 reading    a client's request, as the engine takes it
 writing    answers from recordings: whole, or at their recorded pace
 passing    answers from upstream, as they come
-fastpath   requests whose bytes were seen before
+shape      what these look like to the client
+fastpath   requests whose bytes were seen before, or whose heads were
+direct     answers from upstream to the latter
+noted      what is noted on a request
 ready      their answers, ready to be sent again
 errors     the one place where an error becomes JSON
 """
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from aiohttp import web
 
 from proxy import __version__
-from proxy.core.faultplan import Plan
 from proxy.core.interaction import CHAT_COMPLETIONS
 from proxy.engine.deck import Deck
 from proxy.engine.deferred import Deferred, deferral
@@ -28,13 +30,18 @@ from proxy.stores.completions import Completions
 from proxy.stores.slips import Slips
 
 from . import errors, stored
-from .fastpath import ALIKE
+from .fastpath import accept
 from .faulty import Faults, plan_of
+from .noted import ALIKE
 from .passing import pass_on
 from .reading import incoming_of
+from .ready import Lane
 from .sessions import Sessions
 from .sessions import add_routes as add_session_routes
 from .writing import Pace, json_response, serve
+
+if TYPE_CHECKING:
+    from proxy.core.faultplan import Plan
 
 
 class Decks(Protocol):
@@ -60,7 +67,7 @@ class Edge(NamedTuple):
     sessions: Sessions
     pace: Pace
     max_body: int
-    plan: Plan | None
+    plan: "Plan | None"
     """Faults for the answers behind the bare base_url."""
     faults: Faults
     providers: Mapping[str, str]
@@ -117,6 +124,8 @@ class _Handlers:
             return json_response(await edge.keeps.deferred.accept(exchange, incoming, body, deck))
         if plan:
             incoming = incoming._replace(deal=partial(faults.deal, plan))
+        if not plan:
+            await accept(request, Lane(exchange, deck, edge.pace.keep_alive))
         answer = await exchange.answer(incoming, deck)
         match answer:
             case Served() if plan:

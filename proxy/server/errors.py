@@ -10,8 +10,9 @@ from aiohttp import web
 from proxy.core.redact import Redactor
 from proxy.errors import ClientError, HTTPError, UsageError
 
+from .noted import REQUEST_ID
 from .ready import new_request_id
-from .writing import REQUEST_ID, error_body, json_response
+from .writing import error_body, json_response
 
 log = logging.getLogger("promptdeck")
 
@@ -33,24 +34,32 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     except web.HTTPException as error:
         response = error_response(ClientError(error.reason, status=error.status))
     except (ConnectionError, asyncio.CancelledError):
-        log.info("%s %s closed by the client", request.method, _shown(request))
+        log_left(request.method, request.path)
         raise
     except Exception:
-        log.exception("%s %s failed", request.method, _shown(request))
+        log.exception("%s %s failed", request.method, _shown(request.path))
         response = error_response(HTTPError("promptdeck failed; its log says how"))
     if not response.prepared:
         response.headers.setdefault("X-Request-Id", request[REQUEST_ID])
-    if log.isEnabledFor(logging.INFO):
-        took = (time.perf_counter() - started) * 1000
-        outcome = response.headers.get("Cache-Status", "")
-        path, status = _shown(request), response.status
-        log.info("%s %s %d %.1f ms %s", request.method, path, status, took, outcome)
+    outcome = response.headers.get("Cache-Status", "")
+    log_answer(request.method, request.path, response.status, started, outcome)
     return response
 
 
-def _shown(request: web.Request) -> str:
-    """The path, in which somebody may have put a secret."""
-    return Redactor().query(request.path)
+def log_answer(method: str, path: str, status: int, started: float, outcome: str) -> None:
+    """Of a path or target; `started` is of `time.perf_counter`."""
+    if log.isEnabledFor(logging.INFO):
+        took = (time.perf_counter() - started) * 1000
+        log.info("%s %s %d %.1f ms %s", method, _shown(path), status, took, outcome)
+
+
+def log_left(method: str, path: str) -> None:
+    log.info("%s %s closed by the client", method, _shown(path))
+
+
+def _shown(path: str) -> str:
+    """A path without its query; in it, too, somebody may have put a secret."""
+    return Redactor().query(path.partition("?")[0])
 
 
 def error_response(error: HTTPError) -> web.Response:

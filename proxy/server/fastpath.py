@@ -17,22 +17,18 @@ from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
 from proxy.core.providers import BYOK_HEADERS
-from proxy.engine.repeat import Alike, Repeat
 
-from .ready import Head, Memo, Place, Ready
+from .direct import Direct
+from .noted import ALIKE, HEAD, REPEAT
+from .reading import without_length
+from .ready import MOST_BODY, Head, Lane, Memo, Place, Ready, new_request_id
 
 log = logging.getLogger("promptdeck")
-
-REPEAT = web.RequestKey("repeat", Repeat)
-"""Set on a request whose answer may be remembered."""
-ALIKE = web.RequestKey("alike", Alike)
-"""Set with it, for requests that say the same in other words."""
 
 _NEEDED = frozenset(
     """_close _force_close _keepalive_timeout _loop _messages _next_keepalive_close_time _paused
     _request_count _request_in_progress _upgraded _waiter""".split()
 )
-_MOST_BODY = 1024 * 1024
 _MOST_HEAD = 32 * 1024
 _READ = 64 * 1024
 _END = b"\r\n\r\n"
@@ -57,16 +53,30 @@ def connections(
     return lambda: FastHandler(server, memo, loop)
 
 
+async def accept(request: web.Request, lane: Lane) -> None:
+    """Let others of the same head fly, if it is a plain one. Its body has been read."""
+    if isinstance(request.protocol, FastHandler):
+        await request.protocol.accept(request, lane)
+
+
 class FastHandler(RequestHandler):
     """A connection. What is held, and how far aiohttp's parser was fed, is known here alone."""
 
     __slots__ = (
-        "_digest", "_fed", "_head", "_held", "_memo", "_message", "_missing", "_opening", "_parsed",
+        "_closes", "_digest", "_direct", "_fed", "_head", "_held", "_later", "_left", "_memo",
+        "_message", "_missing", "_opening", "_parsed",
     )  # fmt: skip
 
     def __init__(self, manager: web.Server, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(manager, loop=loop, access_log=None)  # type: ignore[arg-type]  # as AppRunner has it
         self._memo = memo
+        self._direct: Direct | None = None
+        """The answer that is being written from upstream."""
+        self._later: list[bytes] = []
+        """What came meanwhile."""
+        self._closes = False
+        """Whether the connection is to be closed when it has been written."""
+        self._left: asyncio.Future[None] | None = None
         # Of a request that is held back until its body has come.
         self._held: list[bytes] = []
         self._head: Head | None = None
@@ -79,7 +89,9 @@ class FastHandler(RequestHandler):
         self._message: Any = None
 
     def data_received(self, data: bytes) -> None:
-        if self._held:
+        if self._direct:
+            self._put_off(data)
+        elif self._held:
             self._go_on(data)
         elif not (data and (self._fed == 0 or self._at_start()) and self._begin(data)):
             self._feed(data)
@@ -91,19 +103,67 @@ class FastHandler(RequestHandler):
             transport.max_size = _READ
 
     def close(self) -> None:
+        if self._direct:
+            self._closes = True
+            return
         self._let_go()
         super().close()
 
+    async def shutdown(self, timeout: float | None = 15.0) -> None:
+        if self._direct:
+            self._left = self._loop.create_future()
+            await asyncio.wait([self._left], timeout=timeout)
+        await super().shutdown(timeout)
+
     def connection_lost(self, exc: BaseException | None) -> None:
         self._held.clear()
+        self._later.clear()
+        direct, self._direct = self._direct, None
         super().connection_lost(exc)
+        if direct:
+            direct.leave()
+            self._tell_left()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._direct:
+            self._direct.resumed()
+
+    def _process_keepalive(self) -> None:
+        if self._direct:
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        super()._process_keepalive()
+
+    # What comes while upstream's answer is written
+
+    def _put_off(self, data: bytes) -> None:
+        self._later.append(data)
+        if sum(map(len, self._later)) > _READ and self.transport:
+            self.transport.pause_reading()
+
+    def answered(self) -> None:
+        self._direct = None
+        self._tell_left()
+        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        if self._closes:
+            self.close()
+        elif self._later:
+            data = b"".join(self._later)
+            self._later.clear()
+            if self.transport:
+                self.transport.resume_reading()
+            self.data_received(data)
+
+    def _tell_left(self) -> None:
+        if self._left and not self._left.done():
+            self._left.set_result(None)
 
     # What is recognised
 
     def _begin(self, data: bytes) -> bool:
         """Answer a request that begins here, or hold it till it is whole; False if neither."""
         end = data.find(_END) + len(_END)
-        head = self._memo.heads.get(data[:end])
+        head = self._memo.head(data[:end])
         if head is None:
             return False
         body = memoryview(data)[end:]
@@ -143,11 +203,26 @@ class FastHandler(RequestHandler):
         """Answer the request of these packets, whose body begins at `end`, if that is known."""
         message = self._memo.answer(head, digest)
         if message is None:
-            message = self._memo.answer_in_other_words(head, b"".join(packets)[end:])
-        if message is None or self.transport is None:
+            body = b"".join(packets)[end:]
+            message = self._memo.answer_in_other_words(head, body)
+            if message is None:
+                return self._flies(head, body)
+        if self.transport is None:
             return False
         self.transport.write(message)
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        return True
+
+    def _flies(self, head: Head, body: bytes) -> bool:
+        """Have upstream answer, if that is all there is to it."""
+        if self._close or (head.session and not self._memo.session_is_open(head.session)):
+            return False
+        flown = head.lane.fly(head.place, head.headers, body)
+        if flown is None:
+            return False
+        request_id = head.request_id.decode() or new_request_id()
+        self._direct = Direct(self, flown, head.place, request_id, head.lane)
+        self._direct.begin()
         return True
 
     def _is_idle(self) -> bool:
@@ -198,21 +273,28 @@ class FastHandler(RequestHandler):
             await self._remember(request, resp)
         return done
 
-    async def _remember(self, request: web.Request, response: web.Response) -> None:
-        """Keep what was sent, if the last that aiohttp was given is just its request."""
+    async def accept(self, request: web.Request, lane: Lane) -> None:
+        """Keep its head, if that is all that aiohttp was given beside its body, which was read."""
         body, text = await request.read(), self._opening.partition(_END)[0] + _END
-        whole = self._parsed == 1 and self._fed == len(text) + len(body) <= _MOST_BODY
+        whole = self._parsed == 1 and self._fed == len(text) + len(body) <= MOST_BODY
         same = self._message is not None and request.headers is self._message.headers
-        if not (whole and same and _is_plain(request)) or response.status in _BODILESS:
+        if not (whole and same and _is_plain(request)):
             return
         place = Place(request.method, request.raw_path, request.headers.get("Content-Type", ""))
         asked_id = request.headers.get("X-Request-Id", "").encode("utf-8", "ignore")  # as aiohttp
         session = request.match_info.get("session", "")
-        head = Head(place, place.seed, len(body), asked_id, session)
+        headers = without_length(request.headers)
+        request[HEAD] = Head(place, place.seed, len(body), asked_id, session, headers, lane)
+        self._memo.accept(text, request[HEAD])
+
+    async def _remember(self, request: web.Request, response: web.Response) -> None:
+        """Keep what was sent."""
+        if HEAD not in request or response.status in _BODILESS:
+            return
         status = f"{response.status} {response.reason}"
         answer = response.body if isinstance(response.body, bytes) else b""
         ready = Ready(request[REPEAT], status, response.headers, answer)
-        self._memo.remember(text, head, body, ready, request[ALIKE])
+        self._memo.remember(request[HEAD], await request.read(), ready, request[ALIKE])
 
 
 def _length(opening: bytes, message: Any) -> int:

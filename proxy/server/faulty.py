@@ -2,7 +2,8 @@
 
 One `Faults` watches one session. A stalled answer lasts until the client
 leaves: that ends the handler, since the application runs with
-`handler_cancellation`.
+`handler_cancellation`. What deals and judges is loaded by the first answer that
+is to go wrong: most servers never give one, and a start does not wait for it.
 """
 
 import asyncio
@@ -10,20 +11,24 @@ import logging
 import socket
 import struct
 from collections import OrderedDict, deque
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 from aiohttp import web
 from multidict import CIMultiDict
 
-from proxy.core.faultplan import HEADER, Plan, format_fault, parse_plan
-from proxy.core.faults import Dealer, Dealt, End, Head, Stall, Step, Wait, Write
+from proxy.core.headers import FAULT
 from proxy.core.interaction import Frame, Headers, Response
 from proxy.core.plainstream import PlainStream
-from proxy.core.verdict import FAIR, Attempt, Limits, Verdict, retry_after
 from proxy.engine.outcome import Served
 from proxy.errors import ClientError
 
+from .noted import REQUEST_ID
 from .writing import Pace, add_common, is_chat, serve
+
+if TYPE_CHECKING:
+    from proxy.core.faultplan import Plan
+    from proxy.core.faults import Dealer, Dealt, Step
+    from proxy.core.verdict import Attempt, Limits, Verdict
 
 log = logging.getLogger("promptdeck")
 
@@ -33,15 +38,17 @@ _PLANS_KEPT = 100
 _SETTLING = 0.05
 
 
-def plan_of(request: web.Request, default: Plan | None) -> Plan | None:
+def plan_of(request: web.Request, default: "Plan | None") -> "Plan | None":
     """The plan that a request names, or `default`. ClientError if it can't be read."""
-    text = ",".join(request.headers.getall(HEADER, ()))
+    text = ",".join(request.headers.getall(FAULT, ()))
     if not text:
         return default
+    from proxy.core.faultplan import parse_plan
+
     try:
         return parse_plan(text)
     except ValueError as error:
-        raise ClientError(str(error), code="bad_fault", param=HEADER) from None
+        raise ClientError(str(error), code="bad_fault", param=FAULT) from None
 
 
 class Faults:
@@ -51,8 +58,10 @@ class Faults:
         self._dealers: OrderedDict[Plan, Dealer] = OrderedDict()
         self._attempts: deque[_Watched] = deque(maxlen=_ATTEMPTS_KEPT)
 
-    def deal(self, plan: Plan, key: str) -> Dealt | None:
+    def deal(self, plan: "Plan", key: str) -> "Dealt | None":
         """What befalls the next answer to the request `key`."""
+        from proxy.core.faults import Dealer
+
         dealer = self._dealers.setdefault(plan, Dealer(plan))
         self._dealers.move_to_end(plan)
         if len(self._dealers) > _PLANS_KEPT:
@@ -60,7 +69,7 @@ class Faults:
         return dealer.deal(key)
 
     async def serve(
-        self, request: web.Request, served: Served, pace: Pace, key: str, dealt: Dealt | None
+        self, request: web.Request, served: Served, pace: Pace, key: str, dealt: "Dealt | None"
     ) -> web.StreamResponse:
         """Write a recorded answer, badly if `dealt` says so, and watch the client."""
         watched = _Watched(request, key, dealt)
@@ -69,6 +78,8 @@ class Faults:
             if dealt is None:
                 watched.answered(served.response.status, served.response.headers)
                 return await serve(request, served, pace)
+            from proxy.core.faultplan import format_fault
+
             log.info("faulty on purpose: %s", format_fault(dealt.fault))
             return await _Writing(request, served, watched).follow(dealt, pace.factor)
         except (ConnectionError, asyncio.CancelledError):
@@ -77,8 +88,10 @@ class Faults:
         finally:
             watched.ended = _now()
 
-    def verdict(self, limits: Limits = FAIR) -> Verdict:
-        return Verdict([watched.attempt for watched in self._attempts], _now(), limits)
+    def verdict(self, limits: "Limits | None" = None) -> "Verdict":
+        from proxy.core.verdict import FAIR, Verdict
+
+        return Verdict([watched.attempt for watched in self._attempts], _now(), limits or FAIR)
 
 
 def _now() -> float:
@@ -88,7 +101,7 @@ def _now() -> float:
 class _Watched:
     """An attempt under way."""
 
-    def __init__(self, request: web.Request, key: str, dealt: Dealt | None) -> None:
+    def __init__(self, request: web.Request, key: str, dealt: "Dealt | None") -> None:
         self.at = _now()
         self.ended: float | None = None
         self.stalled: float | None = None
@@ -102,11 +115,16 @@ class _Watched:
         self._retry = int(retry) if retry.isdecimal() and len(retry) < 5 else None
 
     def answered(self, status: int, headers: Headers) -> None:
+        from proxy.core.verdict import retry_after
+
         self._status = status
         self._asks_to_wait = retry_after(headers)
 
     @property
-    def attempt(self) -> Attempt:
+    def attempt(self) -> "Attempt":
+        from proxy.core.faultplan import format_fault
+        from proxy.core.verdict import Attempt
+
         fault = self._fault
         return Attempt(
             self._key,
@@ -132,15 +150,17 @@ class _Writing:
         self._watched = watched
         self._stream = web.StreamResponse()
 
-    async def follow(self, dealt: Dealt, factor: float) -> web.StreamResponse:
+    async def follow(self, dealt: "Dealt", factor: float) -> web.StreamResponse:
         response = self._served.response
-        if response.is_stream and is_chat(self._request):
+        if response.is_stream and is_chat(self._request.path):
             response = _plain(response)
         for step in dealt.steps(response, factor):
             await self._take(step)
         return self._stream
 
-    async def _take(self, step: Step) -> None:
+    async def _take(self, step: "Step") -> None:
+        from proxy.core.faults import End, Head, Stall, Wait, Write
+
         match step:
             case Head(status, headers):
                 await self._begin(status, headers)
@@ -164,7 +184,7 @@ class _Writing:
         sent = CIMultiDict(headers)
         sent["Cache-Status"] = self._served.cache_status
         sent["Age"] = str(self._served.age)
-        add_common(sent, self._request, self._served.warning)
+        add_common(sent, self._request[REQUEST_ID], self._served.warning)
         self._stream = web.StreamResponse(status=status, headers=sent)
         self._watched.answered(status, headers)
         await self._stream.prepare(self._request)

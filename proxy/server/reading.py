@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from aiohttp import web
 
 from proxy.core.headers import DRAWS
-from proxy.core.interaction import Request
+from proxy.core.interaction import Headers, Request
 from proxy.core.providers import routed
 from proxy.engine.asking import Incoming
 from proxy.errors import ClientError
@@ -24,11 +24,16 @@ async def incoming_of(request: web.Request, providers: Mapping[str, str]) -> Inc
             code="too_large",
             status=413,
         ) from None
-    headers = tuple(request.headers.items())
+    headers = without_length(request.headers)
     target = request.raw_path[request.raw_path.index("/v1/") :]
     sent = Request(request.method, target, request.headers.get("Content-Type", ""), body)
     counted, route = routed(sent, headers, providers)
     return Incoming(counted, headers, route, draws=_draws(request))
+
+
+def without_length(headers: Mapping[str, str]) -> Headers:
+    """What a client sends with each of its requests: all but the number of bytes."""
+    return tuple([item for item in headers.items() if item[0].lower() != "content-length"])
 
 
 def _draws(request: web.Request) -> int:

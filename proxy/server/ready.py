@@ -8,6 +8,7 @@ import asyncio
 import itertools
 import logging
 import os
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -17,7 +18,12 @@ from typing import NamedTuple
 
 import xxhash
 
+from proxy.core.interaction import Headers, Request
 from proxy.core.shallow import names
+from proxy.engine.asking import Incoming
+from proxy.engine.deck import Deck
+from proxy.engine.exchange import Exchange
+from proxy.engine.outcome import Flown
 from proxy.engine.repeat import Alike, Name, Repeat
 from proxy.errors import HTTPError
 
@@ -26,6 +32,7 @@ log = logging.getLogger("promptdeck")
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_NAMES = 10_000
 _OVERHEAD = 1000
+MOST_BODY = 1024 * 1024
 _LOG_EVERY = 1.0
 """Seconds."""
 
@@ -39,8 +46,18 @@ def new_request_id() -> str:
     return f"req_{next(_ids):032x}"
 
 
+def _count_anew() -> None:
+    """Workers are one process until they are forked: none may give the ids of another."""
+    global _ids  # noqa: PLW0603  each process has its own
+    _ids = itertools.count(int.from_bytes(os.urandom(12)) << 32)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_count_anew)
+
+
 @lru_cache(maxsize=1)
-def _date(now: int) -> str:
+def http_date(now: int) -> str:
     return formatdate(now, usegmt=True)
 
 
@@ -57,6 +74,20 @@ class Place(NamedTuple):
         return xxhash.xxh3_64_intdigest("\n".join(self).encode("utf-8", "surrogateescape"))
 
 
+class Lane(NamedTuple):
+    """Where requests fly from, without the ordinary way."""
+
+    exchange: Exchange
+    deck: Deck
+    keep_alive: float | None
+
+    def fly(self, place: Place, headers: Headers, body: bytes) -> Flown | None:
+        """Ask upstream, if there is nothing else to it."""
+        target = place.target[place.target.index("/v1/") :]
+        request = Request(place.method, target, place.content_type, body)
+        return self.exchange.at_once(Incoming(request, headers), self.deck)
+
+
 class Head(NamedTuple):
     """A request's head that aiohttp's parser has accepted, in these very bytes."""
 
@@ -69,6 +100,22 @@ class Head(NamedTuple):
     """The one that the client gave, or nothing."""
     session: str
     """Its id, or nothing."""
+    headers: Headers
+    """All but the length."""
+    lane: Lane
+    """How such a request flies, if there is no answer to it."""
+
+
+# What follows the name is all digits, as they are in a head that a parser accepts only once.
+_LENGTH = re.compile(rb"(?i)\r\nContent-Length: (0|[1-9][0-9]{0,6})\r\n")
+
+
+def _pattern(text: bytes) -> tuple[bytes, int]:
+    """A head without the number in its length, and that; nothing if there is none."""
+    found = _LENGTH.search(text)
+    if found is None:
+        return b"", 0
+    return b"%b#%b" % (text[: found.start(1)], text[found.end(1) :]), int(found[1])
 
 
 class Ready:
@@ -101,7 +148,7 @@ class Ready:
         second = int(now)
         if second != self._stamped:
             self._stamped = second
-            age, date = self.repeat.age(now), _date(second)
+            age, date = self.repeat.age(now), http_date(second)
             self._stamp = f"Age: {age}\r\nDate: {date}\r\nX-Request-Id: ".encode()
         own = request_id or b"req_%032x" % next(_ids)
         return b"".join((self._before, self._stamp, own, b"\r\n\r\n", self._body))
@@ -119,9 +166,11 @@ class Memo:
         self, loop: asyncio.AbstractEventLoop, session_is_open: Callable[[str], bool]
     ) -> None:
         self._loop = loop
-        self._session_is_open = session_is_open
-        self.heads: OrderedDict[bytes, Head] = OrderedDict()
+        self.session_is_open = session_is_open
+        self._heads: OrderedDict[bytes, Head] = OrderedDict()
         """By their bytes."""
+        self._patterns: OrderedDict[bytes, Head] = OrderedDict()
+        """By their bytes without the number of bytes that follow."""
         self._answers: OrderedDict[bytes, Ready] = OrderedDict()
         """By digest of the body, seeded with the place."""
         self._names: OrderedDict[tuple[Place, str, bytes], bytes] = OrderedDict()
@@ -131,6 +180,26 @@ class Memo:
         self._alike: dict[Place, Alike] = {}
         self._bytes = 0
         self._unlogged: list[tuple[Place, Ready]] = []
+
+    def head(self, text: bytes) -> Head | None:
+        """A head that was accepted, in these bytes or with another length."""
+        if known := self._heads.get(text):
+            return known
+        pattern, length = _pattern(text)
+        known = self._patterns.get(pattern)
+        if known is None or length > MOST_BODY:
+            return None
+        head = self._heads[text] = known._replace(length=length)
+        self._trim()
+        return head
+
+    def accept(self, text: bytes, head: Head) -> None:
+        """Keep a head, in bytes and as it was read."""
+        self._heads[text] = head
+        pattern, _ = _pattern(text)
+        if pattern:
+            self._patterns[pattern] = head
+        self._trim()
 
     def answer_in_other_words(self, head: Head, body: bytes) -> bytes | None:
         """The message for a body that says the same as one that was seen before."""
@@ -154,7 +223,7 @@ class Memo:
     def answer(self, head: Head, digest: bytes) -> bytes | None:
         """The message that answers a request of this head whose body has this digest."""
         ready = self._answers.get(digest)
-        if ready is None or (head.session and not self._session_is_open(head.session)):
+        if ready is None or (head.session and not self.session_is_open(head.session)):
             return None
         message = ready.message(head.request_id)
         if message is None:
@@ -165,10 +234,9 @@ class Memo:
             self._log(head.place, ready)
         return message
 
-    def remember(self, text: bytes, head: Head, body: bytes, ready: Ready, alike: Alike) -> None:
-        """Keep an answer that was sent, and the head (in bytes and as it was read) before it."""
+    def remember(self, head: Head, body: bytes, ready: Ready, alike: Alike) -> None:
+        """Keep an answer that was sent."""
         place = head.place
-        self.heads[text] = head
         self._alike[place] = alike
         digest = xxhash.xxh3_128_digest(body, head.seed)
         if digest in self._answers:
@@ -183,7 +251,7 @@ class Memo:
     def _trim(self) -> None:
         while self._bytes > _MOST_BYTES:
             self._forget(next(iter(self._answers)))
-        for names_of in (self.heads, self._names, self._forms):
+        for names_of in (self._heads, self._patterns, self._names, self._forms):
             while len(names_of) > _MOST_NAMES:
                 names_of.popitem(last=False)
         if len(self._alike) > _MOST_NAMES:

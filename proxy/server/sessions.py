@@ -1,12 +1,11 @@
 """The handlers of /_deck/sessions: a session is opened, looked at, closed with a verdict."""
 
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from aiohttp import web
 
-from proxy.core.faultplan import Plan
 from proxy.core.policy import Mode
 from proxy.engine.deck import Deck
 from proxy.engine.exchange import Exchange
@@ -14,6 +13,9 @@ from proxy.errors import ClientError
 
 from .faulty import Faults
 from .writing import json_response
+
+if TYPE_CHECKING:
+    from proxy.core.faultplan import Plan
 
 _FAILURES: dict[str, Callable[[dict[str, Any]], Any]] = {
     "miss": lambda report: report["misses"],
@@ -29,7 +31,7 @@ class Session(Protocol):
     path: Any
     deck: Deck
     exchange: Exchange
-    plan: Plan | None
+    plan: "Plan | None"
     faults: Faults
 
     def report(self) -> dict[str, Any]: ...

@@ -14,9 +14,7 @@ from proxy.core.plainstream import PlainStream
 from proxy.engine.outcome import Served
 from proxy.errors import HTTPError
 
-from .fastpath import REPEAT
-
-REQUEST_ID = web.RequestKey("id", str)
+from .noted import REPEAT, REQUEST_ID
 
 
 class Pace(NamedTuple):
@@ -32,9 +30,9 @@ async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamR
     headers = CIMultiDict(response.headers)
     headers["Cache-Status"] = served.cache_status
     headers["Age"] = str(served.age)
-    add_common(headers, request, served.warning)
+    add_common(headers, request[REQUEST_ID], served.warning)
     at_once = math.isinf(pace.factor)
-    plain = PlainStream() if response.is_stream and is_chat(request) else None
+    plain = PlainStream() if response.is_stream and is_chat(request.path) else None
     if response.is_stream and not at_once:
         return await _paced(request, response, headers, pace.factor, plain)
     if not at_once:
@@ -47,16 +45,16 @@ async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamR
     return web.Response(status=response.status, headers=headers, body=body)
 
 
-def add_common(headers: "CIMultiDict[str]", request: web.Request, warning: str) -> None:
-    headers.setdefault("X-Request-Id", request[REQUEST_ID])
+def add_common(headers: "CIMultiDict[str]", request_id: str, warning: str) -> None:
+    headers.setdefault("X-Request-Id", request_id)
     if warning:
         # 299, miscellaneous persistent warning; a header holds ASCII, a quoted string no quotes.
         text = warning.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
         headers["Warning"] = f'299 promptdeck "{text}"'
 
 
-def is_chat(request: web.Request) -> bool:
-    return request.path.endswith(CHAT_COMPLETIONS)
+def is_chat(target: str) -> bool:
+    return target.partition("?")[0].endswith(CHAT_COMPLETIONS)
 
 
 async def _paced(

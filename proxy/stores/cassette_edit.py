@@ -19,7 +19,6 @@ from collections.abc import (
     Sequence,
 )
 from contextlib import contextmanager
-from dataclasses import replace as changed
 from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
@@ -63,7 +62,7 @@ class Piece(NamedTuple):
         old = self.interaction
         if new == old:
             return self
-        if changed(old, id=new.id, key=new.key) == new:
+        if old._replace(id=new.id, key=new.key) == new:
             text = _relabelled(self.text, new)
             if _reads_as(text, new):
                 return self._replace(text=text, interaction=new)

@@ -12,7 +12,6 @@ import shutil
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace as changed
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import NamedTuple, TypeVar
@@ -26,7 +25,8 @@ from proxy.errors import CassetteError
 
 SUFFIX = ".yaml"
 _COMMENTS = r"(?:(?:#[^\n]*)?\n)*"
-_HEADER = re.compile(
+# Text: only who writes needs it compiled.
+_HEADER = (
     rf"\ufeff?{_COMMENTS}promptdeck: 1 *\n{_COMMENTS}interactions: *\n(?={_COMMENTS}(?:- |\Z))"
 )
 # What stands at a line's start: an interaction or, without the dash, something foreign.
@@ -192,7 +192,7 @@ def _put(items: list[Item], news: Sequence[New], step: Step) -> list[Interaction
     named: list[Interaction] = []
     for count, new in enumerate(news, 1):
         stem = recording_id(new.base, new.interaction.key, 0).removesuffix("0")
-        one = changed(new.interaction, id=numbers.next(stem))
+        one = new.interaction._replace(id=numbers.next(stem))
         place = bisect_right(greatest, order(one.id))
         greatest.insert(place, order(one.id))
         items.insert(place, Item(one.id, one.key, one.variant, "\n" + dump(one)))
@@ -206,7 +206,7 @@ def split(text: str, path: Path) -> tuple[str, list[Item]]:
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     text = text if text.endswith("\n") else text + "\n"
-    if header := _HEADER.match(text):
+    if header := re.match(_HEADER, text):
         starts = list(_START.finditer(text, header.end() - 1))
         cuts = [*(with_comments(text, match.start() + 1) for match in starts), len(text)]
         items = [_item(text[a:b]) for a, b in pairwise(cuts)]

@@ -10,7 +10,6 @@ import heapq
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace as changed
 from pathlib import Path
 from typing import NamedTuple
 
@@ -46,7 +45,7 @@ def merge(target: Path, sources: Sequence[Path]) -> Merged:
         for piece in kept:
             name = piece.interaction.id
             if not numbers.take(name):
-                one = changed(piece.interaction, id=numbers.next(cut_number(name)[0]))
+                one = piece.interaction._replace(id=numbers.next(cut_number(name)[0]))
                 piece = piece.becoming(one)
                 renumbered.append((name, one.id))
             after.append(piece)

@@ -8,7 +8,6 @@ import heapq
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace as changed
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
@@ -96,8 +95,7 @@ def _redacted(item: Interaction, redactor: Redactor, secrets: Counter[str]) -> I
     if not found:
         return item
     secrets.update(found)
-    return changed(
-        item,
+    return item._replace(
         upstream=upstream,
         request=request,
         response=Response(item.response.status, headers, frames),
@@ -170,9 +168,8 @@ def _with_model(item: Interaction, old: str, new: str) -> Interaction:
         )
         for ms, data in response.frames
     )
-    return changed(
-        item,
-        request=changed(request, body=_body(request.body, old, new)),
+    return item._replace(
+        request=request._replace(body=_body(request.body, old, new)),
         response=Response(response.status, response.headers, frames),
     )
 
@@ -298,7 +295,7 @@ def _mended(piece: Piece, before: Piece | None, keep: Keep | None) -> Piece:
     item = piece.interaction
     if (keep or _edited(piece, before)) is Keep.FRAMES:
         return piece.laid_anew(item)
-    return piece.laid_anew(changed(item, response=recut(item.response, piece.says or "")))
+    return piece.laid_anew(item._replace(response=recut(item.response, piece.says or "")))
 
 
 def _edited(piece: Piece, before: Piece | None) -> Keep:
@@ -313,7 +310,7 @@ def _edited(piece: Piece, before: Piece | None) -> Keep:
 
 
 def _in_milliseconds(item: Interaction) -> Interaction:
-    return changed(item, recorded_at=round(item.recorded_at, 3))
+    return item._replace(recorded_at=round(item.recorded_at, 3))
 
 
 # Keys and ids
@@ -332,13 +329,13 @@ def _named(
         stem = ""
         if every or item != piece.interaction:
             base = normalize(item.request, _NO_RULES, redactor).canonical
-            item = changed(item, key=fingerprint(base))
+            item = item._replace(key=fingerprint(base))
             if not item.id or _MADE.fullmatch(item.id):
                 stem = recording_id(base, item.key, 0).removesuffix("0")
         keyed.append(item)
         stems.append(stem)
     names = _ids(keyed, stems)
-    return [changed(item, id=name) for item, name in zip(keyed, names, strict=True)]
+    return [item._replace(id=name) for item, name in zip(keyed, names, strict=True)]
 
 
 _MADE = re.compile(r"[0-9a-f]{6}-[0-9]{3,}-[0-9a-f]{8}-[0-9]{1,18}")

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
-from dataclasses import replace as changed
 
 from proxy.core.fingerprint import recording_id
 from proxy.core.interaction import Interaction
@@ -29,7 +28,7 @@ class MemoryStore:
             rows[:] = [row for row in rows if row.interaction.variant != interaction.variant]
         ordinal = 1 + max((_ordinal(row.interaction.id) for row in rows), default=0)
         name = recording_id(stored.canonical, interaction.key, ordinal)
-        rows.append(stored._replace(interaction=changed(interaction, id=name)))
+        rows.append(stored._replace(interaction=interaction._replace(id=name)))
         return rows[-1].interaction
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:

@@ -19,7 +19,6 @@ import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Hashable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace as changed
 from functools import partial
 from pathlib import Path
 from typing import Any, Self
@@ -419,7 +418,7 @@ class Tape:
                 drop_variant(db, tape, key, stored.interaction.variant)
             ordinal = 1 + last_ordinal(db, tape, key)
             name = recording_id(stored.canonical, stored.interaction.key, ordinal)
-            kept = changed(stored.interaction, id=name)
+            kept = stored.interaction._replace(id=name)
             insert(db, tape, [(key, stored._replace(interaction=kept))])
             return kept
 

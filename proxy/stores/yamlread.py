@@ -20,6 +20,7 @@ _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 # JSON kept as structure has at most 200 levels of its own.
 _MAX_DEPTH = 210
+_TOO_DEEP = f"more than {_MAX_DEPTH} levels, which cassettes do not use"
 _CONFLICT = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?: |$)", re.MULTILINE)
 
 
@@ -93,7 +94,7 @@ class Reader:
         if isinstance(event, yaml.ScalarEvent):
             return _scalar(event)
         if depth > _MAX_DEPTH:
-            raise _refused(event, f"more than {_MAX_DEPTH} levels")
+            raise Unreadable(_line(event), _TOO_DEEP)
         if isinstance(event, yaml.MappingStartEvent):
             mapping = {}
             for key in self._keys(event):
@@ -142,7 +143,11 @@ def _unreadable(error: yaml.YAMLError, text: str) -> Unreadable:
         before = text.encode()[: error.position].decode(errors="replace")
         return Unreadable(_line_at(before, len(before)), f"the character #x{error.character:02x}")
     mark: Any = getattr(error, "problem_mark", None)
-    return Unreadable(mark.line + 1 if mark else 1, str(getattr(error, "problem", error)))
+    problem = str(getattr(error, "problem", error))
+    # libyaml looks ahead, and its newer versions stop at a depth of their own before we do.
+    if "nesting depth" in problem:
+        problem = _TOO_DEEP
+    return Unreadable(mark.line + 1 if mark else 1, problem)
 
 
 def _line_at(text: str, position: int) -> int:

@@ -2,14 +2,16 @@
 
 lean         the plain case, on a pool of connections of our own
 connection   one of them
+head         what an answer's head says
+framing      where its body ends
 session      the rest, by aiohttp's client session
 """
 
 import math
 import re
-from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import aiohttp
@@ -20,10 +22,12 @@ from proxy.core.headers import CREDENTIALS, to_client, to_upstream
 from proxy.core.interaction import Headers, header
 from proxy.core.providers import BYOK_HEADERS
 from proxy.engine.asking import Incoming
-from proxy.engine.flight import Answer, Take
+from proxy.engine.flight import Full, GiveUp, Landed, Sink
 from proxy.errors import UpstreamError
 
-from .lean import Origin, Pool, head_of, query
+from .connection import Query
+from .framing import FramingError
+from .lean import IDEMPOTENT, Origin, Pool, head_of, query
 from .session import Session
 
 PLACEHOLDER_KEY = "promptdeck-placeholder-key"
@@ -31,27 +35,34 @@ PLACEHOLDER_KEY = "promptdeck-placeholder-key"
 
 _PREFIX = "/v1"
 _HEADS_KEPT = 256
+_TROUBLE = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError, FramingError)
 _USERINFO = re.compile(r"//[^/@\s']*@")
 
 
-@dataclass(frozen=True, slots=True)
-class UpstreamAnswer:
-    status: int
-    headers: Headers
-    _answer: Answer
-    _url: str
+class _Errand:
+    """One request on its way, and what becomes of it in our words."""
 
-    async def pour(self, take: Take) -> None:
-        try:
-            await self._answer.pour(take)
-        except TimeoutError:
-            raise UpstreamError(
-                f"{self._url} fell silent in mid-answer", code="upstream_timeout", status=504
-            ) from None
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-            raise UpstreamError(
-                f"{self._url} cut its answer off: {error}", code="upstream_cut"
-            ) from None
+    __slots__ = ("_answered", "_base", "_sink", "came")
+
+    def __init__(self, sink: Sink, base: str) -> None:
+        self._sink = sink
+        self._base = base
+        self._answered = False
+        self.came = sink.came
+
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
+        self._answered = True
+        return self._sink.headed(status, to_client(headers), data)
+
+    def error(self, error: Exception) -> UpstreamError:
+        base = self._base
+        if isinstance(error, TimeoutError):
+            why = "fell silent in mid-answer" if self._answered else "did not answer in time"
+            return UpstreamError(f"{base} {why}", code="upstream_timeout", status=504)
+        if self._answered:
+            return UpstreamError(f"{base} cut its answer off: {error}", code="upstream_cut")
+        # A proxy's refusal names it as it is set, with its password.
+        return UpstreamError(f"cannot reach {base}: {_USERINFO.sub('//', str(error))}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +85,7 @@ class _Head(NamedTuple):
 
 
 class Upstream:
-    """`call` is what the engine asks with; `close` at the end."""
+    """`begin` and `fly` are what the engine asks with; `close` at the end."""
 
     lean = True
     """Whether the plain case has a client of its own."""
@@ -100,49 +111,66 @@ class Upstream:
         self._pool.close()
         await self._session.close()
 
-    @asynccontextmanager
-    async def call(self, incoming: Incoming) -> AsyncIterator[UpstreamAnswer]:
-        """Send a request on. UpstreamError: 502 unreachable or cut, 504 too slow."""
+    def begin(self, incoming: Incoming, sink: Sink, landed: Landed) -> GiveUp | None:
+        """Send a request at once; None if there is no connection that waits for one.
+
+        `landed` is told what `fly` would raise, or that it would return.
+        """
+        base = incoming.route.url if incoming.route else self.url
+        way = self._way(base)
+        if not (way.plain and self.lean) or incoming.request.method in IDEMPOTENT:
+            return None
+        connection = self._pool.waiting(way.origin)
+        if connection is None:
+            return None
+        errand = _Errand(sink, base)
+
+        def ended(error: Exception | None) -> None:
+            self._pool.give_back(way.origin, connection)
+            landed(errand.error(error) if error else None)
+
+        connection.begin(self._query(incoming, way, base), errand, ended)
+        self.calls += 1
+        return partial(self._pool.give_back, way.origin, connection)
+
+    async def fly(self, incoming: Incoming, sink: Sink) -> None:
+        """Send a request on, and its answer to the sink.
+
+        UpstreamError: 502 unreachable or cut, 504 too slow.
+        """
         base = incoming.route.url if incoming.route else self.url
         self.calls += 1
-        asked = self._asked(incoming, base)
+        errand = _Errand(sink, base)
         try:
-            answer = await asked.__aenter__()
-        except TimeoutError:
-            raise UpstreamError(
-                f"{base} did not answer in time", code="upstream_timeout", status=504
-            ) from None
-        except (aiohttp.ClientError, HttpProcessingError, OSError) as error:
-            # A proxy's refusal names it as it is set, with its password.
-            why = _USERINFO.sub("//", str(error))
-            raise UpstreamError(f"cannot reach {base}: {why}") from None
-        try:
-            yield UpstreamAnswer(answer.status, to_client(answer.headers), answer, base)
-        finally:
-            await asked.__aexit__(None, None, None)
+            await self._asked(incoming, base, errand)
+        except _TROUBLE as error:
+            raise errand.error(error) from None
 
-    def _asked(self, incoming: Incoming, base: str) -> AbstractAsyncContextManager[Answer]:
+    def _asked(self, incoming: Incoming, base: str, errand: _Errand) -> Awaitable[None]:
         request, route = incoming.request, incoming.route
-        way = self._ways.get(base) or self._way(base)
-        body = route.body if route else request.body
+        way = self._way(base)
         if way.plain and self.lean:
-            known = self._head(incoming, way, base)
-            asked = query(request.method, known.data, body, known.read_timeout)
-            return self._pool.ask(way.origin, asked)
-        return self._session.ask(
+            return self._pool.fly(way.origin, self._query(incoming, way, base), errand)
+        return self._session.fly(
             request.method,
             URL(base + request.target.removeprefix(_PREFIX), encoded=True),
             self._headers(incoming),
-            body,
+            route.body if route else request.body,
+            errand,
             read_timeout=self._timeout_for(incoming.headers),
             proxy=way.proxy,
         )
 
+    def _query(self, incoming: Incoming, way: _Way, base: str) -> Query:
+        request, route = incoming.request, incoming.route
+        head = self._head(incoming, way, base)
+        body = route.body if route else request.body
+        return query(request.method, head.data, body, head.read_timeout)
+
     def _head(self, incoming: Incoming, way: _Way, base: str) -> "_Head":
-        """A client sends the same headers again and again, but for the length."""
-        request = incoming.request
-        varied = tuple([item for item in incoming.headers if item[0] != "Content-Length"])
-        key = request.method, request.target, varied, base, incoming.route and incoming.route.key
+        """A client sends the same headers again and again."""
+        request, route = incoming.request, incoming.route
+        key = request.method, request.target, incoming.headers, base, route and route.key
         head = self._heads.get(key)
         if head is None:
             path = way.path + request.target.removeprefix(_PREFIX).partition("#")[0]
@@ -156,6 +184,8 @@ class Upstream:
 
     def _way(self, base: str) -> _Way:
         """Looked up once: environment and URL are the same for every call."""
+        if known := self._ways.get(base):
+            return known
         url, proxy = URL(base, encoded=True), _proxy_for(base)
         plain = url.scheme in ("http", "https") and bool(url.raw_host) and not url.raw_query_string
         origin = Origin(url.raw_host or "", url.port or 0, url.scheme == "https")

@@ -1,19 +1,26 @@
 """One connection to an upstream, and the answer that is coming on it.
 
-aiohttp's parser reads the answer; each read of the socket ends in one call of
-whoever takes the body.
+Head and body go to their receiver in the very call in which the socket is read.
 """
 
 import asyncio
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
 
-from aiohttp import ClientPayloadError, StreamReader
-from aiohttp.http import HttpProcessingError, HttpResponseParser, RawResponseMessage
+from aiohttp.http import HttpProcessingError
 
 from proxy.core.interaction import Headers
-from proxy.engine.flight import Take
+from proxy.engine.flight import Full
 
-_BUFFER = 64 * 1024
+from .framing import Body, FramingError, UntilClosed
+from .head import answer_of, end_of
+
+_MOST_HEAD = 256 * 1024
+_BEGINNING = b"HTTP/"
+
+Ended = Callable[[Exception | None], None]
+"""Told once that there is no more: all has come, or TimeoutError, OSError, HttpProcessingError or
+FramingError says why not."""
 
 
 class Query(NamedTuple):
@@ -22,6 +29,16 @@ class Query(NamedTuple):
     method: str
     data: bytes
     read_timeout: float | None
+
+
+class Receiver(Protocol):
+    """Whom an answer goes to."""
+
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
+        """Its head has come, and what there is of its body. As `came`."""
+
+    def came(self, data: bytes) -> Full:
+        """A piece of its body has come. No more is read before a future that comes back is done."""
 
 
 def receiving() -> memoryview:
@@ -35,145 +52,110 @@ def receiving() -> memoryview:
 
 
 class Connection(asyncio.BufferedProtocol):
-    """One connection, and the answer that is coming on it."""
+    """`begin` a request and, when its receiver has been told the end, `release`."""
 
     __slots__ = (
-        *("_body", "_error", "_full", "_heard", "_heard_anything", "_loop", "_message", "_odd"),
-        *("_parser", "_parser_paused", "_read_timeout", "_refilled", "_take", "_taking", "_timer"),
-        *("_received", "_transport", "_unsent", "_waiter", "idle_since"),
+        *("_body", "_ended", "_full", "_head", "_heard", "_loop", "_method", "_read_timeout"),
+        *("_receiver", "_received", "_is_last", "_timer", "_transport", "_unsent"),
+        *("idle_since", "untouched"),
     )
 
     def __init__(self, received: memoryview) -> None:
         self._received = received
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._parser: HttpResponseParser | None = None
-        self._message: RawResponseMessage | None = None
-        self._body: StreamReader | None = None
-        self._take: Take | None = None
+        self._receiver: Receiver | None = None
+        """None while nobody waits for anything."""
+        self._ended: Ended | None = None
+        self._method = ""
+        self._head = b""
+        """What there is of the answer's head."""
+        self._body: Body | None = None
+        """None before the head is whole."""
+        self._is_last = False
         self._full: asyncio.Future[None] | None = None
-        self._error: Exception | None = None
-        self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._read_timeout: float | None = None
         self._heard = 0.0
         self._unsent = 0
         """Bytes of the request that were still here at the last look."""
-        self._heard_anything = False
-        self._odd = False
-        """Whether more came than was asked for."""
-        self._parser_paused = False
-        self._taking = self._refilled = False
+        self.untouched = True
+        """Whether nothing came in answer to the last request."""
         self.idle_since = 0.0
 
     # One request
 
-    async def ask(self, query: Query) -> None:
-        """Send a request and wait for the answer's head. TimeoutError, OSError."""
+    def begin(self, query: Query, receiver: Receiver, ended: Ended) -> None:
+        """Send a request. ConnectionResetError if the connection has been closed."""
         if self._transport is None:
             raise ConnectionResetError("the connection was closed")
-        self._message = self._body = self._error = None
-        self._heard_anything = self._odd = self._parser_paused = False
-        self._parser = HttpResponseParser(
-            self,  # type: ignore[arg-type]  # all that it uses of its protocol is here
-            self._loop,
-            _BUFFER,
-            payload_exception=ClientPayloadError,
-            response_with_body=query.method != "HEAD",
-            read_until_eof=True,
-            auto_decompress=False,
-        )
+        self._method = query.method
+        self._head, self._body = b"", None
+        self.untouched, self._is_last = True, False
+        self._receiver, self._ended = receiver, ended
         self._transport.write(query.data)
         self._heard = self._loop.time()
         self._read_timeout = query.read_timeout
         self._unsent = self._transport.get_write_buffer_size()
-        if query.read_timeout:
-            self._timer = self._loop.call_later(query.read_timeout, self._look_at_clock)
-        while self._message is None:
-            await self._change()
-
-    @property
-    def status(self) -> int:
-        return self._message.code if self._message else 0
-
-    @property
-    def headers(self) -> Headers:
-        return tuple(self._message.headers.items()) if self._message else ()
-
-    @property
-    def untouched(self) -> bool:
-        """Whether nothing came in answer to the request."""
-        return not self._heard_anything
+        self._set_timer()
 
     @property
     def open(self) -> bool:
         return self._transport is not None and not self._transport.is_closing()
 
-    async def pour(self, take: Take) -> None:
-        """Give `take` the body as it comes. TimeoutError, OSError, HttpProcessingError."""
-        self._take = take
-        self._flow()
-        while not self._is_whole():
-            await self._change()
-
     def release(self) -> bool:
-        """Whether another request may be sent; else the connection is closed."""
-        if self._timer:
-            self._timer.cancel()
-            self._timer = None
-        message, transport = self._message, self._transport
+        """Whether another request may be sent; else the connection is closed.
+
+        An answer that is still coming is given up, and nobody is told.
+        """
+        body, transport = self._body, self._transport
         usable = (
-            message is not None
-            and not message.should_close
-            and not self._odd
-            and self._is_whole()
+            body is not None
+            and body.ended
+            and not (body.beyond or self._is_last)
             and transport is not None
             and transport.get_write_buffer_size() == 0
         )
-        self._parser = self._body = self._take = self._full = None
+        self._receiver = self._ended = self._body = None
         self.idle_since = self._loop.time()
         if not usable:
             self.abort()
-        self._resume_transport()
+        elif self._full:
+            self._go_on(self._full)
         return usable and self.open
 
     def abort(self) -> None:
         if self._transport:
             self._transport.abort()
 
-    def _is_whole(self) -> bool:
-        """Whether all has come and has been handed on."""
-        return self._body is not None and self._body.at_eof() and self._error is None
+    def _end(self, error: Exception | None) -> None:
+        ended, self._receiver, self._ended = self._ended, None, None
+        if ended:
+            ended(error)
 
-    async def _change(self) -> None:
-        if self._error is None:
-            self._waiter = self._loop.create_future()
-            await self._waiter
-        if self._error:
-            raise self._error
-
-    def _wake(self) -> None:
-        if self._waiter and not self._waiter.done():
-            self._waiter.set_result(None)
-
-    def _fail(self, error: Exception) -> None:
-        self._error = self._error or error
-        self._wake()
+    def _set_timer(self) -> None:
+        """One for all requests: to move it with each of them, or each piece, would cost more."""
+        if self._read_timeout:
+            end = self._heard + self._read_timeout
+            if self._timer and self._timer.when() > end:
+                self._timer.cancel()
+                self._timer = None
+            if self._timer is None:
+                self._timer = self._loop.call_at(end, self._look_at_clock)
 
     def _look_at_clock(self) -> None:
-        """One timer for the whole answer: moving it with each piece would cost more than that."""
-        if not self._read_timeout or not self._transport:
+        self._timer = None
+        if not self._read_timeout or not self._transport or not self._receiver:
             return
         now = self._loop.time()
         unsent = self._transport.get_write_buffer_size()
         if self._full or unsent < self._unsent:
             self._heard = now  # our client is the slow one, or the request is on its way
         self._unsent = unsent
-        left = self._heard + self._read_timeout - now
-        if left <= 0:
-            self._fail(TimeoutError())
-            return
-        self._timer = self._loop.call_later(left, self._look_at_clock)
+        if self._heard + self._read_timeout <= now:
+            self._end(TimeoutError())
+        else:
+            self._set_timer()
 
     # From the transport
 
@@ -185,35 +167,21 @@ class Connection(asyncio.BufferedProtocol):
         return self._received
 
     def buffer_updated(self, nbytes: int) -> None:
-        self._parse(bytes(self._received[:nbytes]))
-
-    def _parse(self, data: bytes) -> None:
-        if self._parser is None:
+        data = bytes(self._received[:nbytes])
+        if self._receiver is None:
             # Nobody has asked: whatever it is, it must not answer the next request.
             self.abort()
             return
-        if self._body is not None and self._body.is_eof() and data:
-            self._odd = True
-            return
-        if data:
-            self._heard, self._heard_anything = self._loop.time(), True
+        self._heard = self._loop.time()
         try:
-            messages, upgraded, _ = self._parser.feed_data(data)
-        except HttpProcessingError as error:
-            self._fail(error)
+            if self._body is None:
+                self._read_head(self._receiver, data)
+            else:
+                piece = self._body.feed(data)
+                self._handed_on(self._receiver.came(piece) if piece else None, self._body)
+        except (HttpProcessingError, FramingError) as error:
+            self._end(error)
             self.abort()
-            return
-        for message, body in messages:
-            if message.code >= 200 and self._message is None:
-                self._message, self._body = message, body
-                self._wake()
-            # 100 to 199 come before the answer (RFC 9110, section 15.2).
-            elif message.code >= 200:
-                self._odd = True
-        if upgraded:
-            self._fail(ConnectionResetError("it switched protocols, which nobody had asked for"))
-        if self._take:
-            self._flow()
 
     def eof_received(self) -> None:
         """The transport closes itself."""
@@ -222,73 +190,44 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = None
         if self._timer:
             self._timer.cancel()
-        if self._parser is None:
-            return
-        if exc is None:
-            try:
-                # An answer without a length ends with the connection.
-                self._parser.feed_eof()
-            except HttpProcessingError as error:
-                exc = ConnectionResetError(error.message)
-        if self._body is None or not self._body.is_eof():
-            self._fail(exc or ConnectionResetError("it closed the connection"))
-        self._flow()
+            self._timer = None
+        if exc is None and isinstance(self._body, UntilClosed):
+            self._end(None)
+        else:
+            self._end(exc or ConnectionResetError("it closed the connection"))
 
-    def _flow(self) -> None:
-        """Hand on what has been parsed, unless that is what is going on already."""
-        body = self._body
-        self._refilled = True
-        if body is None or self._take is None or self._taking:
-            return
-        self._taking = True
-        try:
-            # Reading may make the parser go on where it had been stopped.
-            while self._refilled and not self._full:
-                self._refilled = False
-                data = body.read_nowait()
-                if data and (full := self._take(data)):
-                    self._full = full
-                    full.add_done_callback(self._go_on)
-                    self._pause_transport()
-        except ClientPayloadError as error:
-            self._fail(error)
-        finally:
-            self._taking = False
-        if body.at_eof():
-            self._wake()
+    # What comes
+
+    def _read_head(self, receiver: Receiver, data: bytes) -> None:
+        self.untouched = False
+        # An empty line before it is to be read over (RFC 9112, section 2.2).
+        head = self._head = (self._head + data).lstrip(b"\r\n")
+        while end := end_of(head):
+            answer = answer_of(head[:end], self._method, self._loop)
+            head = self._head = head[end:]
+            if answer:
+                self._head = b""
+                body = self._body = answer.body
+                self._is_last = answer.last
+                piece = body.feed(head)
+                self._handed_on(receiver.headed(answer.status, answer.headers, piece), body)
+                return
+        if len(head) > _MOST_HEAD or head[: len(_BEGINNING)] != _BEGINNING[: len(head)]:
+            raise FramingError("what came is no HTTP")
+
+    def _handed_on(self, full: Full, body: Body) -> None:
+        if full and full is not self._full:
+            self._full = full
+            full.add_done_callback(self._go_on)
+            if self.open and self._transport:
+                self._transport.pause_reading()
+        if body.ended:
+            self._end(None)
 
     def _go_on(self, full: "asyncio.Future[None]") -> None:
         if full is not self._full:
             return
         self._full = None
         self._heard = self._loop.time()
-        self._flow()
-        self._resume_transport()
-
-    def _pause_transport(self) -> None:
         if self.open and self._transport:
-            self._transport.pause_reading()
-
-    def _resume_transport(self) -> None:
-        if self.open and self._transport and not self._full and not self._parser_paused:
             self._transport.resume_reading()
-
-    # What the parser's stream expects of its protocol
-
-    @property
-    def connected(self) -> bool:
-        return self._transport is not None
-
-    def pause_reading(self) -> None:
-        if self._parser:
-            self._parser.pause_reading()
-        self._parser_paused = True
-        self._pause_transport()
-
-    def resume_reading(self, resume_parser: bool = True) -> None:
-        if not self._parser_paused:
-            return
-        self._parser_paused = False
-        if resume_parser:
-            self._parse(b"")
-        self._resume_transport()

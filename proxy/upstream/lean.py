@@ -10,8 +10,6 @@ import asyncio
 import re
 import socket
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
@@ -19,7 +17,7 @@ import aiohappyeyeballs
 
 from proxy.core.interaction import Headers
 
-from .connection import Connection, Query, receiving
+from .connection import Connection, Query, Receiver, receiving
 
 _IDLE = 15.0
 """Seconds after which an unused connection is closed: aiohttp's number, under most servers' own."""
@@ -30,7 +28,7 @@ _HAPPY_EYEBALLS = 0.25
 _FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 _FORBIDDEN_IN_LINE = re.compile(r"[\x00-\x20\x7f]")
 _SAFE_METHODS = frozenset(["GET", "HEAD", "OPTIONS", "TRACE"])
-_IDEMPOTENT = _SAFE_METHODS | {"PUT", "DELETE"}
+IDEMPOTENT = _SAFE_METHODS | {"PUT", "DELETE"}
 
 
 class Origin(NamedTuple):
@@ -57,7 +55,7 @@ def query(method: str, head: bytes, body: bytes, read_timeout: float | None) -> 
 
 
 class Pool:
-    """Connections that wait for a request. `ask` on one of them, or on a new one."""
+    """Connections that wait for a request. `give_back` each that was had, whatever came of it."""
 
     def __init__(self, connect_timeout: float | None) -> None:
         self._connect_timeout = connect_timeout
@@ -66,34 +64,35 @@ class Pool:
         self._sweeping: asyncio.TimerHandle | None = None
         self._made: partial[Connection] | None = None
 
-    @asynccontextmanager
-    async def ask(self, origin: Origin, query: Query) -> AsyncIterator[Connection]:
-        """The connection on which the answer is coming. TimeoutError, OSError."""
-        connection = self._waiting(origin) or await self._connect(origin)
+    async def fly(self, origin: Origin, query: Query, receiver: Receiver) -> None:
+        """Ask on a waiting connection, or a new one, to the answer's end. As `Ended` has it."""
+        connection = self.waiting(origin) or await self._connect(origin)
         try:
-            try:
-                await connection.ask(query)
-            except ConnectionError:
-                if not (connection.untouched and query.method in _IDEMPOTENT):
-                    raise
-                connection.abort()
-                connection = await self._connect(origin)
-                await connection.ask(query)
+            await self._ask(origin, connection, query, receiver)
+        except ConnectionError:
+            if not (connection.untouched and query.method in IDEMPOTENT):
+                raise
+            await self._ask(origin, await self._connect(origin), query, receiver)
+
+    async def _ask(
+        self, origin: Origin, connection: Connection, query: Query, receiver: Receiver
+    ) -> None:
+        over: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+
+        def ended(error: Exception | None) -> None:
+            if not over.cancelled():
+                over.set_result(error)
+
+        try:
+            connection.begin(query, receiver, ended)
             del query  # a long answer need not hold a long request in memory
-            yield connection
+            if error := await over:
+                raise error
         finally:
-            if connection.release():
-                self._keep(origin, connection)
+            self.give_back(origin, connection)
 
-    def close(self) -> None:
-        if self._sweeping:
-            self._sweeping.cancel()
-        for connections in self._idle.values():
-            for connection in connections:
-                connection.abort()
-        self._idle.clear()
-
-    def _waiting(self, origin: Origin) -> Connection | None:
+    def waiting(self, origin: Origin) -> Connection | None:
+        """A connection on which `begin` can send at once."""
         idle = self._idle.get(origin)
         oldest = asyncio.get_running_loop().time() - _IDLE
         while idle:
@@ -104,10 +103,20 @@ class Pool:
             connection.abort()
         return None
 
-    def _keep(self, origin: Origin, connection: Connection) -> None:
-        self._idle.setdefault(origin, []).append(connection)
-        if self._sweeping is None:
-            self._sweeping = asyncio.get_running_loop().call_later(_IDLE, self._sweep)
+    def give_back(self, origin: Origin, connection: Connection) -> None:
+        """Keep a connection whose answer is whole. Any other is closed."""
+        if connection.release():
+            self._idle.setdefault(origin, []).append(connection)
+            if self._sweeping is None:
+                self._sweeping = asyncio.get_running_loop().call_later(_IDLE, self._sweep)
+
+    def close(self) -> None:
+        if self._sweeping:
+            self._sweeping.cancel()
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.abort()
+        self._idle.clear()
 
     def _sweep(self) -> None:
         """Close what is too old; one timer does for all."""

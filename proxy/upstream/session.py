@@ -4,28 +4,14 @@ aiohttp's own client session, with all that it does by itself switched off.
 """
 
 import ssl
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
 from proxy.core.interaction import Headers
-from proxy.engine.flight import Take
 
-
-class Answer:
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self.status = response.status
-        self.headers: Headers = tuple(response.headers.items())
-        self._content = response.content
-
-    async def pour(self, take: Take) -> None:
-        """Give `take` the body as it comes. TimeoutError, OSError, aiohttp.ClientError."""
-        async for data in self._content.iter_any():
-            if full := take(data):
-                await full
+from .connection import Receiver
 
 
 class Session:
@@ -39,18 +25,18 @@ class Session:
         if self._client:
             await self._client.close()
 
-    @asynccontextmanager
-    async def ask(
+    async def fly(
         self,
         method: str,
         url: URL,
         headers: Headers,
         body: bytes,
+        receiver: Receiver,
         *,
         read_timeout: float | None,
         proxy: str | None,
-    ) -> AsyncIterator[Answer]:
-        """The answer, from its head on. TimeoutError, OSError, aiohttp.ClientError."""
+    ) -> None:
+        """Ask, to the answer's end. TimeoutError, OSError, aiohttp.ClientError."""
         response = await self._made().request(
             method,
             url,
@@ -63,7 +49,10 @@ class Session:
             allow_redirects=False,
         )
         try:
-            yield Answer(response)
+            receiver.headed(response.status, tuple(response.headers.items()), b"")
+            async for data in response.content.iter_any():
+                if full := receiver.came(data):
+                    await full
         finally:
             # Closing gives an exhausted connection back to the pool and drops any other.
             if response.content.at_eof():

@@ -1,0 +1,15 @@
+"""What is noted on a request on its way, for those who have it later."""
+
+from aiohttp import web
+
+from proxy.engine.repeat import Alike, Repeat
+
+from .ready import Head
+
+REQUEST_ID = web.RequestKey("id", str)
+REPEAT = web.RequestKey("repeat", Repeat)
+"""Set on a request whose answer may be remembered."""
+ALIKE = web.RequestKey("alike", Alike)
+"""Set with it, for requests that say the same in other words."""
+HEAD = web.RequestKey("head", Head)
+"""Set on a request whose head is known from now on."""
