@@ -179,8 +179,7 @@ class Exchange:
             await self._tell(asked.incoming, search.response)
         repeat = None
         if search.until and asked.wants is ANYTHING and not (deal or to_be_stored):
-            by_name = asked.known.by_name and not self._settings.redactor.users
-            repeat = Repeat(deck, self.stats, asked, search, by_name=by_name)
+            repeat = Repeat(deck, self.stats, asked, search)
         return Served(search.response, status, age, asked.key, asked.warning, dealt, repeat)
 
     def alike(self, request: Request) -> Alike:

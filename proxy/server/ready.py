@@ -5,7 +5,6 @@ recently used first out. An answer is good only while its `Repeat` is.
 """
 
 import asyncio
-import itertools
 import logging
 import os
 import time
@@ -13,12 +12,14 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
+from itertools import count
 from typing import NamedTuple
 
 import xxhash
 
-from proxy.core.shallow import names
-from proxy.engine.repeat import Alike, Name, Repeat
+from proxy.core.body import Body, Name
+from proxy.core.interaction import Variant
+from proxy.engine.repeat import Alike, Repeat
 from proxy.errors import HTTPError
 
 log = logging.getLogger("promptdeck")
@@ -32,7 +33,7 @@ _LOG_EVERY = 1.0
 _OWN = frozenset(["age", "date", "x-request-id"])
 """Headers that differ each time."""
 
-_ids = itertools.count(int.from_bytes(os.urandom(12)) << 32)
+_ids = count(int.from_bytes(os.urandom(12)) << 32)
 
 
 def new_request_id() -> str:
@@ -74,24 +75,24 @@ class Head(NamedTuple):
 class Ready:
     """One answer. Between its status line and its body only `_OWN` headers are made anew."""
 
-    __slots__ = ("_before", "_body", "_outcome", "_stamp", "_stamped", "repeat", "unlogged")
+    __slots__ = ("_after", "_before", "_head", "_outcome", "_stamped", "repeat", "unlogged")
 
     def __init__(
         self, repeat: Repeat, status: str, headers: Mapping[str, str], body: bytes
     ) -> None:
         kept = [f"{name}: {item}" for name, item in headers.items() if name.lower() not in _OWN]
         self._before = "\r\n".join([f"HTTP/1.1 {status}", *kept, ""]).encode()
-        self._body = body
+        self._after = b"\r\n\r\n" + body
         self._outcome = f"{status[:3]} {headers.get('Cache-Status', '')}"
         self.repeat = repeat
         self._stamped = 0
-        self._stamp = b""
+        self._head = b""
         self.unlogged = 0
         """How often it was sent since that was last logged."""
 
     @property
     def size(self) -> int:
-        return len(self._before) + len(self._body) + _OVERHEAD
+        return 2 * len(self._before) + len(self._after) + _OVERHEAD
 
     def message(self, request_id: bytes) -> bytes | None:
         """Head and body, once more; None if the ordinary way must be asked."""
@@ -102,14 +103,19 @@ class Ready:
         if second != self._stamped:
             self._stamped = second
             age, date = self.repeat.age(now), _date(second)
-            self._stamp = f"Age: {age}\r\nDate: {date}\r\nX-Request-Id: ".encode()
+            stamp = f"Age: {age}\r\nDate: {date}\r\nX-Request-Id: "
+            self._head = self._before + stamp.encode()
         own = request_id or b"req_%032x" % next(_ids)
-        return b"".join((self._before, self._stamp, own, b"\r\n\r\n", self._body))
+        return b"".join((self._head, own, self._after))
 
     def log(self, place: Place) -> None:
         times = f" {self.unlogged} times" if self.unlogged > 1 else ""
         log.info("%s %s %s%s", place.method, place.target, self._outcome, times)
         self.unlogged = 0
+
+
+_Seen = bytes | tuple[int, Name]
+"""The digest of a body, seeded with the place; or the seed of the place, and a name."""
 
 
 class Memo:
@@ -124,32 +130,49 @@ class Memo:
         """By their bytes."""
         self._answers: OrderedDict[bytes, Ready] = OrderedDict()
         """By digest of the body, seeded with the place."""
-        self._names: OrderedDict[tuple[Place, str, bytes], bytes] = OrderedDict()
-        """By what other names a body of that digest is known: see `core.shallow`."""
-        self._forms: OrderedDict[tuple[Place, Name], bytes] = OrderedDict()
+        self._names: OrderedDict[_Seen, bytes] = OrderedDict()
+        """By what else the body of a digest is known: its names, or another that said the same."""
+        self._forms: OrderedDict[tuple[Place, tuple[str, Variant]], bytes] = OrderedDict()
         """By its canonical form."""
         self._alike: dict[Place, Alike] = {}
         self._bytes = 0
         self._unlogged: list[tuple[Place, Ready]] = []
 
-    def answer_in_other_words(self, head: Head, body: bytes) -> bytes | None:
+    def answer_in_other_words(self, head: Head, digest: bytes, data: bytes) -> bytes | None:
         """The message for a body that says the same as one that was seen before."""
         place = head.place
         alike = self._alike.get(place)
         if alike is None:
             return None
-        for kind, name in names(body):
-            if digest := self._names.get((place, kind, name)):
-                return self.answer(head, digest)
+        body = Body(data)
+        missed: list[_Seen] = [digest]
+        if known := self._names.get(digest):
+            return self._answer_as(head, known, missed)
+        for name in body.names():
+            seen = head.seed, name
+            if known := self._names.get(seen):
+                return self._answer_as(head, known, [*missed, seen])
+            missed.append(seen)
         try:
-            known = alike.known(body)
+            found = alike.known(body)
         except HTTPError:
             return None
-        digest = known and self._forms.get((place, (known.key, known.form.variant)))
-        ready = digest and self._answers.get(digest)
-        if known and digest and ready and ready.repeat.answers(known):
-            return self.answer(head, digest)
+        known = found and self._forms.get((place, (found.key, found.form.variant)))
+        ready = known and self._answers.get(known)
+        if found and known and ready and ready.repeat.answers(found):
+            return self._answer_as(head, known, missed if found.names else missed[:1])
         return None
+
+    def _answer_as(self, head: Head, known: bytes, names: list[_Seen]) -> bytes | None:
+        """The message that answers the body of a digest; these are names of it, too."""
+        message = self.answer(head, known)
+        if message is not None:
+            for name in names:
+                self._names[name] = known
+                self._names.move_to_end(name)
+            while len(self._names) > _MOST_NAMES:
+                self._names.popitem(last=False)
+        return message
 
     def answer(self, head: Head, digest: bytes) -> bytes | None:
         """The message that answers a request of this head whose body has this digest."""
@@ -176,16 +199,16 @@ class Memo:
         self._answers[digest] = ready
         self._bytes += ready.size
         self._forms[place, ready.repeat.place] = digest
-        for kind, name in names(body) if ready.repeat.by_name else ():
-            self._names[place, kind, name] = digest
+        for name in ready.repeat.names:
+            self._names[head.seed, name] = digest
         self._trim()
 
     def _trim(self) -> None:
         while self._bytes > _MOST_BYTES:
             self._forget(next(iter(self._answers)))
-        for names_of in (self.heads, self._names, self._forms):
-            while len(names_of) > _MOST_NAMES:
-                names_of.popitem(last=False)
+        for known in (self.heads, self._names, self._forms):
+            while len(known) > _MOST_NAMES:
+                known.popitem(last=False)
         if len(self._alike) > _MOST_NAMES:
             self._alike.clear()
 
