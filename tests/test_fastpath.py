@@ -452,6 +452,42 @@ async def test_a_closed_session_serves_nothing_more(start: Start) -> None:
     client.close()
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "ordinary"),
+    [
+        ("", "", 1),
+        ("content-type: text/event-stream", "content-type: text/event-stream; charset=utf-8", 1),
+        ("content-type: application/json", "x-else: 1", 1),
+        ("content-type: application/json", "server: some\n      x-else: 1", 4),
+        ("content-type: application/json", "date: Thu", 4),
+        ("status: 200", "status: 404", 4),
+    ],
+)
+async def test_a_recording_is_answered_without_a_request_the_first_time_too(
+    start: Start, caplog: pytest.LogCaptureFixture, old: str, new: str, ordinary: int
+) -> None:
+    recording = await start(mode="record", cassette="c")
+    numbers = [2, 0, 5, 7]
+    for number in numbers:
+        await recording.request("POST", CHAT, BODIES[number])
+    cassette = start.folder / "cassettes" / "c.yaml"
+    cassette.write_text(cassette.read_text().replace(old, new))
+    plain = await start(mode="replay", cassette="c", fast=False)
+    deck = await start(mode="replay", cassette="c")
+    caplog.set_level(logging.INFO, "promptdeck")
+    client, other = Client(deck.server.port), Client(plain.server.port)
+    asks = [Ask(number, words=number + 1) for number in numbers]
+    answers = await asked(client, *asks)
+    assert len([line for line in caplog.messages if " ms " in line]) == ordinary
+    expected = await asked(other, *asks)
+    client.close()
+    other.close()
+    for one, two, ask in zip(answers, expected, asks, strict=True):
+        assert comparable(one, ask) == comparable(two, ask)
+    assert deck.server.report() == plain.server.report()
+    assert deck.server.counts() == plain.server.counts()
+
+
 async def test_in_whatever_words_a_completion_is_to_be_stored_it_is(start: Start) -> None:
     recording = await start(mode="record", cassette="c")
     await recording.chat("once")

@@ -22,7 +22,7 @@ from proxy.core.rules import Rules
 from proxy.errors import CassetteMiss, HTTPError, StoreUnavailable, UpstreamError
 from proxy.stores.base import Stored
 
-from .asking import Asked, Canonicals, Check, Incoming
+from .asking import Asked, Canonicals, Check, Incoming, Known
 from .deck import Deck, Search
 from .flight import Answer, Flight
 from .idempotency import Idempotency
@@ -162,29 +162,44 @@ class Exchange:
     async def _serve(self, asked: Asked, deck: Deck, search: Search) -> Served:
         if search.stored is None or search.response is None:
             raise AssertionError("a hit without a recording")
-        interaction = search.stored.interaction
         deal = asked.incoming.deal
         dealt = deal(asked.key) if deal else None
         # An answer that no client can get whole takes no turn: the retry is to get it.
         turns = not (dealt and dealt.fault.harms)
         deck.played(asked.place, search.stored, turns=turns)
         self.stats.hits += 1
-        detail = interaction.id
-        if search.converted:
-            detail += f" converted-from={interaction.variant}"
-        status = http.cache_status("hit", key=asked.key, detail=detail)
-        age = max(0, int(time.time() - interaction.recorded_at))
         to_be_stored = self._is_to_be_stored(asked.incoming)
         if to_be_stored:
             await self._tell(asked.incoming, search.response)
+        served = _served(asked, search.stored, search.response, converted=search.converted)
         repeat = None
         if search.until and asked.wants is ANYTHING and not (deal or to_be_stored):
             repeat = Repeat(deck, self.stats, asked, search)
-        return Served(search.response, status, age, asked.key, asked.warning, dealt, repeat)
+        return served._replace(dealt=dealt, repeat=repeat)
 
-    def alike(self, request: Request) -> Alike:
+    def alike(self, request: Request, deck: Deck) -> Alike:
         """What knows requests that differ from this one in the body alone."""
-        return Alike(request, self._canonicals.at_once)
+        # Elsewhere what is asked for the first time is most likely not recorded.
+        replays = self._settings.mode is Mode.REPLAY
+        find = partial(self._found_at_once, deck) if replays else None
+        return Alike(request, self._canonicals.at_once, find)
+
+    def _found_at_once(self, deck: Deck, request: Request, known: Known) -> Served | None:
+        """What `answer` would serve, and again, but not yet played; None if it is not that simple.
+
+        The request asks for nothing but an answer.
+        """
+        asked = Asked(Incoming(request, ()), known, ANYTHING)
+        try:
+            search = deck.find(asked.key, asked.form, ANYTHING)
+        except StoreUnavailable:
+            return None
+        if search.found is not Found.HIT or not (search.until and search.stored):
+            return None
+        if search.response is None:
+            return None
+        served = _served(asked, search.stored, search.response, converted=search.converted)
+        return served._replace(repeat=Repeat(deck, self.stats, asked, search))
 
     def _is_to_be_stored(self, incoming: Incoming) -> bool:
         return self._answered is not None and b'"store"' in incoming.request.body
@@ -384,6 +399,16 @@ class Exchange:
             return None
         ttl = _DAY if _wants_a_day(request.body) else self._settings.ttl
         return None if ttl is None else now + ttl
+
+
+def _served(asked: Asked, stored: Stored, response: Response, *, converted: bool) -> Served:
+    interaction = stored.interaction
+    detail = interaction.id
+    if converted:
+        detail += f" converted-from={interaction.variant}"
+    status = http.cache_status("hit", key=asked.key, detail=detail)
+    age = max(0, int(time.time() - interaction.recorded_at))
+    return Served(response, status, age, asked.key, asked.warning)
 
 
 def _weight(answer: Served | Flight) -> int:

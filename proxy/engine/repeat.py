@@ -12,7 +12,7 @@ from proxy.core.interaction import Request
 
 from .asking import Asked, Known
 from .deck import Deck, Search
-from .outcome import Stats
+from .outcome import Served, Stats
 
 
 class Repeat:
@@ -68,13 +68,22 @@ class Alike(NamedTuple):
 
     request: Request
     read: Callable[[Request, Body], Known | None]
+    find: Callable[[Request, Known], Served | None] | None
+    """Where what is asked is most likely recorded: the answer that is, if no more is to be done."""
 
     def known(self, body: Body) -> Known | None:
         """The canonical form with this body; None if more than an answer is asked for."""
         if any(effect in body.data for effect in _EFFECTS):
             return None
+        return self.read(self._with(body), body)
+
+    def served(self, body: Body, known: Known) -> Served | None:
+        """The recorded answer to that, which has yet to be played."""
+        return self.find(self._with(body), known) if self.find else None
+
+    def _with(self, body: Body) -> Request:
         mine = self.request
-        return self.read(Request(mine.method, mine.target, mine.content_type, body.data), body)
+        return Request(mine.method, mine.target, mine.content_type, body.data)
 
 
 _EFFECTS = (b'"store"', b'"deferred"')

@@ -123,7 +123,7 @@ class _Handlers:
                 return await faults.serve(request, answer, edge.pace, answer.key, answer.dealt)
             case Served():
                 if answer.repeat:
-                    request[ALIKE] = exchange.alike(incoming.request)
+                    request[ALIKE] = exchange.alike(incoming.request, deck)
                 return await serve(request, answer, edge.pace)
             case Flown():
                 return await pass_on(request, answer, edge.pace.keep_alive)

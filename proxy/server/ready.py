@@ -12,13 +12,19 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from email.utils import formatdate
 from functools import lru_cache
+from http import HTTPStatus
 from itertools import count
 from typing import NamedTuple
 
 import xxhash
+from aiohttp.http import SERVER_SOFTWARE
+from multidict import CIMultiDict
 
 from proxy.core.body import Body, Name
 from proxy.core.interaction import Variant
+from proxy.core.plainstream import PlainStream
+from proxy.engine.asking import Known
+from proxy.engine.outcome import Served
 from proxy.engine.repeat import Alike, Repeat
 from proxy.errors import HTTPError
 
@@ -32,6 +38,11 @@ _LOG_EVERY = 1.0
 
 _OWN = frozenset(["age", "date", "x-request-id"])
 """Headers that differ each time."""
+_OF_THE_SERVER = _OWN | frozenset(
+    """connection content-encoding content-length keep-alive server trailer transfer-encoding
+    upgrade""".split()
+)
+"""Headers that a recording has only if somebody wrote them into it."""
 
 _ids = count(int.from_bytes(os.urandom(12)) << 32)
 
@@ -89,6 +100,26 @@ class Ready:
         self._head = b""
         self.unlogged = 0
         """How often it was sent since that was last logged."""
+
+    @classmethod
+    def of(cls, served: Served) -> "Ready | None":
+        """The answer to a chat that has yet to be given, as aiohttp would write it.
+
+        None where more hangs on aiohttp, or on the request, than is known here.
+        """
+        response, body = served.response, served.response.body
+        if response.is_stream:
+            plain = PlainStream()
+            body = plain.feed(body) + plain.rest()
+        headers = CIMultiDict(response.headers)
+        odd = any(name.lower() in _OF_THE_SERVER for name in headers)
+        if odd or not body or response.status != HTTPStatus.OK or not served.repeat:
+            return None
+        headers["Cache-Status"] = served.cache_status
+        headers["Content-Length"] = str(len(body))
+        headers.setdefault("Content-Type", "application/octet-stream")
+        headers.setdefault("Server", SERVER_SOFTWARE)
+        return cls(served.repeat, "200 OK", headers, body)
 
     @property
     def size(self) -> int:
@@ -161,7 +192,19 @@ class Memo:
         ready = known and self._answers.get(known)
         if found and known and ready and ready.repeat.answers(found):
             return self._answer_as(head, known, missed if found.names else missed[:1])
-        return None
+        return self._answer_at_once(head, digest, alike, body, found) if found else None
+
+    def _answer_at_once(
+        self, head: Head, digest: bytes, alike: Alike, body: Body, known: Known
+    ) -> bytes | None:
+        """The message from a recording that was not asked for before, if it is found at once."""
+        plain = known.form.chat and not known.warning
+        served = alike.served(body, known) if plain else None
+        ready = Ready.of(served) if served else None
+        if ready is None:
+            return None
+        self._keep(head, digest, ready)
+        return self.answer(head, digest)
 
     def _answer_as(self, head: Head, known: bytes, names: list[_Seen]) -> bytes | None:
         """The message that answers the body of a digest; these are names of it, too."""
@@ -190,15 +233,17 @@ class Memo:
 
     def remember(self, text: bytes, head: Head, body: bytes, ready: Ready, alike: Alike) -> None:
         """Keep an answer that was sent, and the head (in bytes and as it was read) before it."""
-        place = head.place
         self.heads[text] = head
-        self._alike[place] = alike
+        self._alike[head.place] = alike
         digest = xxhash.xxh3_128_digest(body, head.seed)
+        self._keep(head, digest, ready)
+
+    def _keep(self, head: Head, digest: bytes, ready: Ready) -> None:
         if digest in self._answers:
             self._forget(digest)
         self._answers[digest] = ready
         self._bytes += ready.size
-        self._forms[place, ready.repeat.place] = digest
+        self._forms[head.place, ready.repeat.place] = digest
         for name in ready.repeat.names:
             self._names[head.seed, name] = digest
         self._trim()
