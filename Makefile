@@ -39,7 +39,7 @@ format: $(READY)  ## format and mend what can be mended
 	$(BIN)/ruff check --fix .
 
 bench: $(READY)  ## measure against a bare aiohttp handler (2 minutes)
-	@$(BIN)/python benchmarks/installs.py uvloop speed
+	@$(BIN)/python benchmarks/installs.py uvloop
 	$(BIN)/python benchmarks/bench.py
 
 bench-peers: $(READY)  ## measure against nginx, aimock, wiremock, reel, LiteLLM, ... (15 minutes, and installation)

@@ -1,4 +1,8 @@
-"""A cassette in the client's own process, as vcrpy has it, against a server beside it."""
+"""A cassette in the client's own process, as vcrpy has it, against a server beside it.
+
+What a server of fixed bytes takes, an asyncio protocol without any HTTP library, is
+nearly all the client's own: less is not to be had beside it.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -7,12 +11,13 @@ from typing import Any
 import bodies
 from installs import HOME, is_ready, why_missing
 from measure import Case, Figure, Row, Target, alternate
-from process import worker
+from process import Server, worker
 from workbench import DECK, Bench
 
 _FIGURES = (Figure("us a request", against="x", spread=True), Figure("ms to open"))
 _VCRPY = "vcrpy"
-_SAMPLES = {_VCRPY: 5, DECK: 100}
+_FLOOR = "fixed bytes"
+_SAMPLES = {_VCRPY: 5, DECK: 100, _FLOOR: 100}
 """Requests in a round, evenly spread over the cassette: vcrpy takes a second for two of 5,000."""
 
 
@@ -46,14 +51,18 @@ def _clients(bench: Bench, stack: ExitStack, count: int) -> dict[str, Callable[.
     bench.seeds.save(bench.workshop, name, {"chat": range(count)})
     flags = ("--cassette", name, "--store", str(folder / f"{name}.db"))
     deck = stack.enter_context(bench.workshop.promptdeck("replay", *flags))
-    url = f"http://127.0.0.1:{deck.port}{bodies.PATH}"
+    floor = stack.enter_context(bench.workshop.other("floor", bodies.completion()))
     python = str(HOME / _VCRPY / "bin" / "python")
 
     def client(*where: str) -> Callable[..., Any]:
         script = worker("vcr_client.py", count, *where, folder=folder, python=python)
         return stack.enter_context(script)
 
-    return {_VCRPY: client(), DECK: client(url)}
+    return {_VCRPY: client(), DECK: client(_url(deck)), _FLOOR: client(_url(floor))}
+
+
+def _url(server: Server) -> str:
+    return f"http://127.0.0.1:{server.port}{bodies.PATH}"
 
 
 def _round(ask: Callable[..., Any], sample: int) -> Callable[[], Row]:

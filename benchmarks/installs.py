@@ -11,7 +11,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -74,12 +73,12 @@ def _venv(*packages: str) -> Callable[[Path], None]:
     return install
 
 
-def _folder(packages: Callable[[], list[str]]) -> Callable[[Path], None]:
+def _folder(*packages: str) -> Callable[[Path], None]:
     """Packages that a promptdeck finds if it is given that folder."""
 
     def install(folder: Path) -> None:
         pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, "--target", str(folder), *packages()], folder)
+        _run([*pip, "--target", str(folder), *packages], folder)
 
     return install
 
@@ -109,14 +108,8 @@ def _nginx(folder: Path) -> None:
     _run([str(folder / "bin" / "nginx"), "-v"], folder)
 
 
-def _speed() -> list[str]:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    return list(project["optional-dependencies"]["speed"])
-
-
 INSTALLS: dict[str, Callable[[Path], None]] = {
-    "uvloop": _folder(lambda: ["uvloop"]),
-    "speed": _folder(_speed),
+    "uvloop": _folder("uvloop"),
     "nginx": _nginx,
     "aimock": _npm("@copilotkit/aimock"),
     "wiremock": _npm("wiremock", needs="java"),

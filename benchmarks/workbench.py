@@ -35,11 +35,7 @@ class Bench:
     @cached_property
     def extras(self) -> dict[str, Path]:
         """Packages that promptdeck uses where it finds them: the name of a side, and the folder."""
-        folders = {name: HOME / name for name in ("uvloop", "speed") if is_ready(name)}
-        held = [{path.name for path in folder.iterdir()} for folder in folders.values()]
-        if len(held) > 1 and held[0] == held[1]:
-            del folders["uvloop"]
-        return {f"{DECK} + {name}": folder for name, folder in folders.items()}
+        return {f"{DECK} + uvloop": HOME / "uvloop"} if is_ready("uvloop") else {}
 
     @contextmanager
     def upstream(self, *options: str) -> Iterator[Server]:

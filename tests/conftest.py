@@ -88,7 +88,9 @@ class Start:
         self._provider = provider
         self.folder = folder
 
-    async def __call__(self, environ: dict[str, str] | None = None, **flags: Any) -> Deck:
+    async def __call__(
+        self, environ: dict[str, str] | None = None, *, fast: bool = True, **flags: Any
+    ) -> Deck:
         settings = {
             "upstream": self._provider.url,
             "port": 0,
@@ -98,7 +100,7 @@ class Start:
             **flags,
         }
         config = load(settings, environ or {}, cwd=self.folder).config
-        server = await self._stack.enter_async_context(serving(config))
+        server = await self._stack.enter_async_context(serving(config, fast=fast))
         session = await self._stack.enter_async_context(aiohttp.ClientSession())
         return Deck(server, session, self._provider)
 

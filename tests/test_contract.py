@@ -496,6 +496,13 @@ def test_an_unknown_key_passes_and_draws_a_warning_if_it_looks_like_a_typo(stric
     ]
 
 
+def test_what_is_odd_does_not_hang_on_the_order_of_many_unknown_keys() -> None:
+    some = {"model": "m", "temperatur": 1, **{f"x{number:02}": 1 for number in range(30)}}
+    other = dict(reversed(some.items()))
+    assert check(some) == check(other)
+    assert check(some).warnings
+
+
 def test_a_body_of_many_unknown_keys_is_checked_in_no_time() -> None:
     body = {"model": "m", **{f"max_token{n}": n for n in range(100_000)}}
     assert len(check(body).warnings) == 20

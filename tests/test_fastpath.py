@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import logging
+import random
 import socket
 import threading
 import time
@@ -47,11 +48,42 @@ BODIES = [
     b'{"messages":[{"content":"once","role":"user"}],"user":5,"model":"m"}',
     b'{"st\\u006fre":true,"model":"m","messages":[{"role":"user","content":"once"}]}',
     b'{"model":"m","messages":[{"role":"user","content":"thrice"}],"max_tokens":1e400}',
+    b'{"user":"me","model":"no","messages":[{"content":"once","role":"user"}],"model":"m"}',
+    b'{"model":"m","deferr\\u0065d":true,"messages":[{"role":"user","content":"once"}]}',
     body("once", deferred=True),
     body("once", safety_identifier="x" * 200),
     b"not json",
     b"",
 ]
+HIDDEN = BODIES.index(
+    b'{"st\\u006fre":true,"model":"m","messages":[{"role":"user","content":"once"}]}'
+)
+_LENGTH = 300
+
+
+def in_other_words(data: bytes, number: int) -> bytes:
+    """A body that says the same, or nearly, and is as long as all others: so heads are known."""
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return data
+    if len(data) > _LENGTH or not number:
+        return data
+    pick = random.Random(number)
+    if "user" not in value and pick.random() < 0.5:
+        value["user"] = f"u-{number}"
+    style = orjson.OPT_INDENT_2 if pick.random() < 0.5 else 0
+    return orjson.dumps(shuffled(value, pick), option=style).ljust(_LENGTH)
+
+
+def shuffled(value: Any, pick: random.Random) -> Any:
+    if isinstance(value, list):
+        return [shuffled(item, pick) for item in value]
+    if isinstance(value, dict):
+        return {key: shuffled(value[key], pick) for key in pick.sample(list(value), len(value))}
+    return value
+
+
 PREFIXES = ["", "/cassette/a", "/cassette/b", "/cassette/none"]
 HEADERS = [
     "Cache-Control: no-cache",
@@ -82,10 +114,12 @@ class Ask:
     version: str = "1.1"
     coding: str = ""
     cuts: tuple[float, ...] = ()
+    words: int = 0
+    """In which other words it is asked, if not as it is."""
 
     @property
     def body(self) -> bytes:
-        return BODIES[self.number]
+        return in_other_words(BODIES[self.number], self.words)
 
     @property
     def closes(self) -> bool:
@@ -309,13 +343,16 @@ def pair(
 asks = st.builds(
     Ask,
     number=st.just(0) | st.sampled_from(range(len(BODIES))),
+    words=st.just(0) | st.integers(0, 10_000),
     prefix=st.sampled_from(["", "", "", *PREFIXES]),
     headers=st.lists(st.sampled_from(HEADERS), max_size=2).map(tuple) | st.just(()),
     version=st.sampled_from(["1.1"] * 9 + ["1.0"]),
     coding=st.sampled_from([""] * 8 + ["gzip", "chunked"]),
     cuts=st.lists(st.floats(0, 1), max_size=3).map(tuple) | st.just(()),
 )
-plain_asks = st.builds(Ask, number=st.sampled_from(range(7)))
+plain_asks = st.builds(
+    Ask, number=st.sampled_from(range(7)), words=st.just(0) | st.integers(0, 10_000)
+)
 # Some alone, as most clients send them; some in one packet, or cut anywhere.
 rounds = st.lists(
     st.tuples(plain_asks).map(list) | st.lists(asks, min_size=1, max_size=3),
@@ -339,6 +376,7 @@ def test_all_traffic_is_answered_as_the_ordinary_way_would(
         pair.both([*first, last])
     if pair.mode == "replay":
         pair.told("/_deck/cassettes/a/report")
+        pair.told(CHAT)
     pair.told("/_deck/health")
 
 
@@ -412,6 +450,74 @@ async def test_a_closed_session_serves_nothing_more(start: Start) -> None:
     assert list(report.json["played"].values()) == [4]
     assert (await asked(client, ask))[0][0] == "HTTP/1.1 404 Not Found"
     client.close()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "ordinary"),
+    [
+        ("", "", 1),
+        ("content-type: text/event-stream", "content-type: text/event-stream; charset=utf-8", 1),
+        ("content-type: application/json", "x-else: 1", 1),
+        ("content-type: application/json", "server: some\n      x-else: 1", 4),
+        ("content-type: application/json", "date: Thu", 4),
+        ("status: 200", "status: 404", 4),
+    ],
+)
+async def test_a_recording_is_answered_without_a_request_the_first_time_too(
+    start: Start, caplog: pytest.LogCaptureFixture, old: str, new: str, ordinary: int
+) -> None:
+    recording = await start(mode="record", cassette="c")
+    numbers = [2, 0, 5, 7]
+    for number in numbers:
+        await recording.request("POST", CHAT, BODIES[number])
+    cassette = start.folder / "cassettes" / "c.yaml"
+    cassette.write_text(cassette.read_text().replace(old, new))
+    plain = await start(mode="replay", cassette="c", fast=False)
+    deck = await start(mode="replay", cassette="c")
+    caplog.set_level(logging.INFO, "promptdeck")
+    client, other = Client(deck.server.port), Client(plain.server.port)
+    asks = [Ask(number, words=number + 1) for number in numbers]
+    answers = await asked(client, *asks)
+    assert len([line for line in caplog.messages if " ms " in line]) == ordinary
+    expected = await asked(other, *asks)
+    client.close()
+    other.close()
+    for one, two, ask in zip(answers, expected, asks, strict=True):
+        assert comparable(one, ask) == comparable(two, ask)
+    assert deck.server.report() == plain.server.report()
+    assert deck.server.counts() == plain.server.counts()
+
+
+async def test_in_whatever_words_a_completion_is_to_be_stored_it_is(start: Start) -> None:
+    recording = await start(mode="record", cassette="c")
+    await recording.chat("once")
+    deck = await start(mode="replay", cassette="c")
+    client = Client(deck.server.port)
+    # Where `store` is written with an escape, nobody looks further; see `in_other_words`.
+    known = Ask(HIDDEN)
+    plain = BODIES[HIDDEN].replace(b"\\u006f", b"o").ljust(len(known.body))
+    await asked(client, known, known)
+    await asyncio.to_thread(client.send, known.wire.replace(known.body, plain), ())
+    await asyncio.to_thread(client.answer)
+    client.close()
+    assert len((await deck.request("GET", CHAT)).json["data"]) == 1
+
+
+async def test_what_says_the_same_in_other_words_is_answered_without_a_request(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "promptdeck")
+    deck = await start(mode="cache")
+    client = Client(deck.server.port)
+    [first] = await asked(client, Ask())
+    await deck.idle()
+    await asked(client, Ask(words=1))
+    before = len(caplog.messages)
+    again = await asked(client, *[Ask(words=number) for number in range(2, 40)])
+    client.close()
+    assert {content for _, _, content in again} == {first[2]}
+    assert not [line for line in caplog.messages[before:] if " ms " in line]
+    assert deck.server.counts().hits == 39
 
 
 async def test_a_sequence_is_played_in_order_and_again_after_a_rewind(start: Start) -> None:

@@ -7,7 +7,7 @@ README's table of fields are written from it. What its fields hold is in
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
-from itertools import islice
+from heapq import nsmallest
 from re import findall
 from typing import NamedTuple
 
@@ -268,8 +268,9 @@ def _documented(body: JSON, expected: str, *path: str | int) -> Problem:
 
 def _strays(body: dict[str, JSON]) -> Iterator[Problem]:
     """Unknown keys that look like misspelt fields: they pass, also where all else is enforced."""
-    unknown = (key for key in body if key not in FIELDS and key not in _FOREIGN)
-    for key in islice(unknown, _MOST_STRAYS):
+    unknown = [key for key in body if key not in FIELDS and key not in _FOREIGN]
+    # What is said of a body must not hang on the order of its members.
+    for key in unknown if len(unknown) <= _MOST_STRAYS else nsmallest(_MOST_STRAYS, unknown):
         if _meant(key):
             problem = _UNKNOWN.check(body[key])[0]
             yield problem._replace(path=(key,), enforced=False)

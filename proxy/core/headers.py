@@ -113,4 +113,8 @@ def cache_status(*words: str, key: str = "", detail: str = "") -> str:
 
 def _quoted(text: str) -> str:
     """A string of RFC 9651, section 3.3.3, which knows printable ASCII only."""
-    return '"' + re.sub(r'(["\\])', r"\\\1", re.sub("[^ -~]", "?", text)) + '"'
+    return '"' + _SPECIAL.sub(r"\\\g<0>", _UNKNOWN.sub("?", text)) + '"'
+
+
+_UNKNOWN = re.compile("[^ -~]")
+_SPECIAL = re.compile(r'["\\]')

@@ -27,11 +27,21 @@ def parse(data: bytes | str) -> JSON:
 
 def read(data: bytes | str) -> tuple[JSON, bool]:
     """As `parse`, and whether it holds numbers like 1.0, that `canonical` writes as integers."""
+    value = load(data)
+    return value, has_integral(value)
+
+
+def load(data: bytes | str) -> JSON:
+    """Half of `read`: what orjson makes of it. Unfaithful if it is not JSON."""
     try:
-        value = orjson.loads(data)
+        return orjson.loads(data)
     except orjson.JSONDecodeError as error:
         raise Unfaithful(str(error)) from None
-    return value, _has_integral((value,), 0)
+
+
+def has_integral(value: JSON) -> bool:
+    """The other half: whether there are numbers like 1.0. Unfaithful if orjson altered any."""
+    return _has_integral((value,), 0)
 
 
 # orjson writes at most 254 levels, and our own recursion needs room on Python's stack.

@@ -14,7 +14,7 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from .interaction import CHAT_COMPLETIONS, Request, Variant
-from .jsontext import JSON, Unfaithful, canonical, compact, read
+from .jsontext import JSON, Unfaithful, canonical, compact, has_integral, load, read
 from .redact import Redactor
 from .rules import Rules, child_path
 
@@ -132,14 +132,16 @@ def examine(
     *,
     explain: bool = False,
     inspect: Callable[[JSON], None] | None = None,
+    value: Callable[[], JSON] | None = None,
 ) -> Examined:
     """As `normalize`, and how the body was found.
 
     `inspect` is shown the body of a chat completion as it was parsed, which is done once.
+    `value` is that body as `jsontext.load` reads it, for who has it already.
     """
     chat = is_chat(request.method, request.target)
     dropped: list[Dropped] = []
-    clean = _without_secrets(request, redactor, dropped, inspect)
+    clean = _without_secrets(request, redactor, dropped, inspect, value)
     body = clean.body
     variant = _variant(body) if chat else Variant.JSON
     if isinstance(body, bytes):
@@ -208,10 +210,11 @@ def _without_secrets(
     redactor: Redactor,
     dropped: list[Dropped],
     inspect: Callable[[JSON], None] | None = None,
+    value: Callable[[], JSON] | None = None,
 ) -> _Clean:
     chat = is_chat(request.method, request.target)
     as_json = chat or is_json(request.content_type)
-    body, integral = _parsed(request.body) if as_json else (request.body, True)
+    body, integral = _parsed(request.body, value) if as_json else (request.body, True)
     faithful = not isinstance(body, bytes)
     if inspect and chat and faithful:
         inspect(body)
@@ -243,10 +246,11 @@ def _without_boundary(body: bytes, content_type: str) -> bytes:
     return body.replace(b"--" + (match[1] or match[2]).encode(), b"--boundary")
 
 
-def _parsed(body: bytes) -> tuple[JSON, bool]:
+def _parsed(body: bytes, value: Callable[[], JSON] | None = None) -> tuple[JSON, bool]:
     """JSON, or the bytes themselves where a parser would alter it; whether it may hold a 1.0."""
     try:
-        return read(body)
+        found = value() if value else load(body)
+        return found, has_integral(found)
     except Unfaithful:
         return body, True
 

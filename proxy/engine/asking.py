@@ -1,7 +1,7 @@
 """A request brought into canonical form, once for the same bytes.
 
-Bytes not seen before may still be those of a request seen before but for what
-changes nothing (`shallow`). The memo is bounded by the bytes it keeps. What the
+Bytes not seen before may still say what those of a request seen before did, but for
+what changes nothing (`body`). The memo is bounded by the bytes it keeps. What the
 contract finds wrong is found here, where the body has just been parsed.
 """
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import xxhash
 
+from proxy.core.body import Body, Name
 from proxy.core.fingerprint import fingerprint
 from proxy.core.interaction import Headers, Request, Variant
 from proxy.core.normalize import Normalized, examine, is_chat, normalize
@@ -19,13 +20,12 @@ from proxy.core.policy import CacheControl
 from proxy.core.providers import Route
 from proxy.core.redact import Redactor
 from proxy.core.rules import Rules
-from proxy.core.shallow import names
 
 if TYPE_CHECKING:
     from proxy.core.faults import Dealt
 
 _MEMO_BYTES = 32 * 1024 * 1024
-_MOST_NAMES = 10_000
+_MOST_NAMES = 20_000
 _LARGE = 256 * 1024
 """Bytes whose parsing takes longer than other requests should wait: some 2 ms."""
 
@@ -56,15 +56,16 @@ class Known(NamedTuple):
     form: Normalized
     key: str
     warning: str
-    by_name: bool
-    """Whether this holds also for other bodies of the same `bare` or `shallow` name.
+    names: tuple[Name, ...]
+    """This holds also for other bodies of one of these names: see `core.body`.
 
     Those may hold a secret where this one has none, in a field that does not count.
     """
 
 
 _Place = tuple[str, str, str]
-_Seen = tuple[_Place, str, bytes]
+_Seen = tuple[_Place, bytes]
+"""The digest of a body, or a name of one."""
 
 
 class Asked(NamedTuple):
@@ -108,13 +109,12 @@ class Canonicals:
         """Under which bytes the memo has what is seen in another way."""
 
     async def asked(self, incoming: Incoming) -> Asked:
-        known, first, missed = self._recalled(incoming.request)
+        request, body = incoming.request, Body(incoming.request.body)
+        known, first, missed = self._recalled(request, body)
         if known is None:
-            large = len(incoming.request.body) > _LARGE
+            large = len(body.data) > _LARGE
             make = self._normalized
-            known = (
-                await asyncio.to_thread(make, incoming.request) if large else make(incoming.request)
-            )
+            known = await asyncio.to_thread(make, request, body) if large else make(request, body)
         self._remember(known, first, missed)
         lines = [value for name, value in incoming.headers if name.lower() == "cache-control"]
         return Asked(incoming, known, CacheControl.parse(",".join(lines)))
@@ -126,34 +126,36 @@ class Canonicals:
         form = normalize(asked.incoming.request, _NO_RULES, self._redactor)
         return fingerprint(form.canonical)
 
-    def at_once(self, request: Request) -> Known | None:
+    def at_once(self, request: Request, body: Body) -> Known | None:
         """Its canonical form, if finding that holds up nobody. ClientError."""
-        known, first, missed = self._recalled(request)
-        if known is None and len(request.body) <= _LARGE:
-            known = self._normalized(request)
+        known, first, missed = self._recalled(request, body)
+        if known is None and len(body.data) <= _LARGE:
+            known = self._normalized(request, body)
         if known:
             self._remember(known, first, missed)
         return known
 
-    def _recalled(self, request: Request) -> tuple[Known | None, _Seen, list[_Seen]]:
+    def _recalled(self, request: Request, body: Body) -> tuple[Known | None, _Seen, list[_Seen]]:
         """What is known of it, where the memo has that or will, and by what it was not found."""
         missed: list[_Seen] = []
-        for seen in self._names(request):
+        for seen in self._names(request, body):
             first = self._first.get(seen, seen)
             if known := self._memo.get(first):
                 return known, first, missed
             missed.append(seen)
         return None, missed[0], missed
 
-    def _names(self, request: Request) -> Iterator[_Seen]:
+    def _names(self, request: Request, body: Body) -> Iterator[_Seen]:
         """By what a request may be recalled, the cheapest first."""
         place = request.method, request.target, request.content_type
-        yield place, "bytes", xxhash.xxh3_128_digest(request.body)
+        yield place, xxhash.xxh3_128_digest(body.data)
+        if self._goes_by_name(request):
+            for name in body.names():
+                yield place, name
+
+    def _goes_by_name(self, request: Request) -> bool:
         # A user's pattern may take the very name out of a field that would not count.
-        if self._redactor.users or not is_chat(request.method, request.target):
-            return
-        for kind, name in names(request.body):
-            yield place, kind, name
+        return not self._redactor.users and is_chat(request.method, request.target)
 
     def _remember(self, known: Known, first: _Seen, missed: Iterable[_Seen]) -> None:
         """Note that it was asked for, and by what it can be found from now on."""
@@ -162,7 +164,7 @@ class Canonicals:
         self._memo[first] = known
         self._memo.move_to_end(first)
         self._first.pop(first, None)
-        for seen in missed if known.by_name else ():
+        for seen in missed if known.names else ():
             if seen != first:
                 self._first[seen] = first
         while len(self._first) > _MOST_NAMES:
@@ -171,13 +173,16 @@ class Canonicals:
             _, old = self._memo.popitem(last=False)
             self._memo_bytes -= len(old.form.canonical)
 
-    def _normalized(self, request: Request) -> Known:
+    def _normalized(self, request: Request, body: Body) -> Known:
         odd = [""]
 
-        def inspect(body: Any) -> None:
+        def inspect(value: Any) -> None:
             if self._check:
-                odd.append(self._check(body))
+                odd.append(self._check(value))
 
-        form, plain = examine(request, self._rules, self._redactor, inspect=inspect)
-        by_name = plain and form.chat and not odd[-1]
-        return Known(form, fingerprint(form.canonical, self._rules.digest), odd[-1], by_name)
+        form, plain = examine(
+            request, self._rules, self._redactor, inspect=inspect, value=body.value
+        )
+        key = fingerprint(form.canonical, self._rules.digest)
+        by_name = plain and not odd[-1] and self._goes_by_name(request)
+        return Known(form, key, odd[-1], tuple(body.names()) if by_name else ())

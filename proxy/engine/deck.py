@@ -66,6 +66,15 @@ _MISSES_KEPT = 1000
 _CONVERSIONS_KEPT = 256
 
 
+class Count:
+    """How often something was played, for who counts it and for who asks."""
+
+    __slots__ = ("times",)
+
+    def __init__(self) -> None:
+        self.times = 0
+
+
 class Deck:
     """`name` is the cassette's, or empty for the deck that a bare base_url plays."""
 
@@ -86,7 +95,9 @@ class Deck:
         self.name = name
         self.exists = exists
         self._stores = stores
-        self._states = [store.state for store in stores]
+        states = [store.state for store in stores]
+        # A hit asks for it each time, and nearly always of one store.
+        self._states = states[0] if len(states) == 1 else lambda: tuple(map(call, states))
         self._writer = writer
         self._newest = newest
         self._draws = draws
@@ -104,8 +115,8 @@ class Deck:
     def rewind(self) -> None:
         """Start over: sequences from their first recording, an empty report."""
         self._rewound += 1
-        self._turns: defaultdict[tuple[str, Variant], int] = defaultdict(int)
-        self._played: defaultdict[str, int] = defaultdict(int)
+        self._turns: defaultdict[tuple[str, Variant], Count] = defaultdict(Count)
+        self._played: defaultdict[str, Count] = defaultdict(Count)
         self._recorded: list[str] = []
         self._overwritten: set[tuple[str, Variant]] = set()
         self._renewed: dict[tuple[str, Variant], int] = {}
@@ -114,7 +125,7 @@ class Deck:
 
     def state(self) -> Hashable:
         """Equal as long as nothing but time and turns changes what `find` gives."""
-        return self._rewound, *map(call, self._states)
+        return self._rewound, self._states()
 
     @property
     def follows(self) -> bool:
@@ -171,7 +182,7 @@ class Deck:
         if self._on_expired is OnExpired.RECORD and any(map(self._is_old, rows)):
             self._renewed.setdefault(place, len(rows))
             rows = [row for row in rows if not self._is_old(row)]
-        turn = self._turns[place]
+        turn = self._turns[place].times
         wanted = max(draws or self._draws, self._renewed.get(place, 0))
         if turn < len(rows):
             return rows[turn]
@@ -181,7 +192,7 @@ class Deck:
 
     def _until(self, rows: list[Stored], place: tuple[str, Variant], now: float) -> float:
         """When the next one to ask may find something else than this one did."""
-        turns_left = self._turns[place] + 1 < len(rows) or self._draws > len(rows)
+        turns_left = self._turns[place].times + 1 < len(rows) or self._draws > len(rows)
         if not self._newest and (turns_left or self._after_last is AfterLast.REFUSE):
             return 0.0
         moments = [row.expires_at for row in rows if row.expires_at is not None]
@@ -216,8 +227,13 @@ class Deck:
 
     def played(self, place: tuple[str, Variant], stored: Stored, *, turns: bool = True) -> None:
         """Note that a recording was played; `turns` on to the next one of its request."""
-        self._turns[place] += turns
-        self._played[stored.interaction.id] += 1
+        turn, play = self.counts(place, stored)
+        turn.times += turns
+        play.times += 1
+
+    def counts(self, place: tuple[str, Variant], stored: Stored) -> tuple[Count, Count]:
+        """The turns of a request and the times of a recording, until somebody rewinds."""
+        return self._turns[place], self._played[stored.interaction.id]
 
     def samples(self, draws: int = 0) -> bool:
         """Whether identical requests under way are to have answers of their own."""
@@ -226,7 +242,7 @@ class Deck:
     def drawn(self, key: str, variant: Variant, draws: int = 0) -> None:
         """An answer is being recorded that takes a turn of its own."""
         if self.samples(draws) or (key, variant) in self._renewed:
-            self._turns[key, variant] += 1
+            self._turns[key, variant].times += 1
 
     def missed(self, miss: dict[str, Any]) -> None:
         self._missed.append(miss)
@@ -254,14 +270,14 @@ class Deck:
         return sum(row.canonical == asked.canonical for row in rows)
 
     def times_played(self, key: str, variant: Variant) -> int:
-        return self._turns[key, variant]
+        return self._turns[key, variant].times
 
     def report(self) -> dict[str, Any]:
         """What was played (id: times), what was not, what was asked in vain, what was recorded."""
         everything = [name for store in self._stores for name in store.names()]
         return {
             "cassette": self.name,
-            "played": dict(self._played),
+            "played": {name: count.times for name, count in self._played.items()},
             "unplayed": [name for name in everything if name not in self._played],
             "missed": list(self._missed),
             "recorded": list(self._recorded),

@@ -15,13 +15,14 @@ from typing import TYPE_CHECKING, assert_never
 import orjson
 
 from proxy.core import headers as http
+from proxy.core.body import Body
 from proxy.core.interaction import Request, Response, header
 from proxy.core.policy import ANYTHING, Action, Found, Mode, decide
 from proxy.core.rules import Rules
 from proxy.errors import CassetteMiss, HTTPError, StoreUnavailable, UpstreamError
 from proxy.stores.base import Stored
 
-from .asking import Asked, Canonicals, Check, Incoming
+from .asking import Asked, Canonicals, Check, Incoming, Known
 from .deck import Deck, Search
 from .flight import Flight, Landed
 from .flights import Flights, Way
@@ -29,7 +30,7 @@ from .idempotency import Idempotency
 from .listing import implied
 from .outcome import Flown, Listed, Served, Settings, Stats
 from .recorder import NotKept, Recorder, Take, response_of
-from .repeat import Alike, Repeat, has_effects
+from .repeat import Repeat, has_effects
 from .sharing import Claims, Sharing
 
 if TYPE_CHECKING:
@@ -88,25 +89,50 @@ class Exchange:
             self._first_answers.remember(idempotency_key, incoming.request, first)
         return answer
 
-    def at_once(self, incoming: Incoming, deck: Deck) -> Flown | None:
-        """What `answer` would give, if that comes from upstream and has nothing else to wait for.
+    # What is told or begun at once, where nothing has to be awaited: what a request can have
+    # that asks for an answer and nothing else, with no header that has a say in it
 
-        None wherever there is more to it. The request has no Cache-Control and no Idempotency-Key.
+    def known_at_once(self, request: Request, body: Body) -> Known | None:
+        """Its canonical form. ClientError where the contract forbids it."""
+        if self._settings.mode is Mode.PASSTHROUGH:
+            return None
+        return self._canonicals.at_once(request, body)
+
+    def found_at_once(self, deck: Deck, request: Request, known: Known) -> Served | None:
+        """What `answer` would serve, and again, but not yet played; None if it is not that simple.
+
+        Only where what is asked for the first time is most likely recorded.
         """
+        if self._settings.mode is not Mode.REPLAY:
+            return None
+        asked = Asked(Incoming(request, ()), known, ANYTHING)
+        try:
+            search = deck.find(asked.key, asked.form, ANYTHING)
+        except StoreUnavailable:
+            return None
+        if search.found is not Found.HIT or not (search.until and search.stored):
+            return None
+        if search.response is None:
+            return None
+        served = _served(asked, search.stored, search.response, converted=search.converted)
+        return served._replace(repeat=Repeat(deck, self.stats, asked, search))
+
+    def flown_at_once(self, incoming: Incoming, deck: Deck, body: Body) -> Flown | None:
+        """What `answer` would give, if that is to come from upstream and there is no more to it."""
         mode = self._settings.mode
         if mode is Mode.PASSTHROUGH:
             return self._fly(incoming, _BYPASS, keep_bytes=0)
-        if mode is not Mode.CACHE or deck.follows or has_effects(incoming.request.body):
+        if mode is not Mode.CACHE or deck.follows or has_effects(body.data):
             return None
         try:
-            known = self._canonicals.at_once(incoming.request)
-            if known is None:
-                return None
-            search = deck.find(known.key, known.form, ANYTHING)
+            known = self._canonicals.at_once(incoming.request, body)
+            search = deck.find(known.key, known.form, ANYTHING) if known else None
         except HTTPError:
             return None
+        if known is None or search is None or search.found is not Found.MISS:
+            return None
         asked = Asked(incoming, known, ANYTHING)
-        if search.found is not Found.MISS or not self._claims_at_once(asked, deck, search):
+        if not self._claims_at_once(asked, deck, search):
             return None
         return self._forward(asked, deck, search, store=True)
 
@@ -182,30 +208,20 @@ class Exchange:
     async def _serve(self, asked: Asked, deck: Deck, search: Search) -> Served:
         if search.stored is None or search.response is None:
             raise AssertionError("a hit without a recording")
-        interaction = search.stored.interaction
         deal = asked.incoming.deal
         dealt = deal(asked.key) if deal else None
         # An answer that no client can get whole takes no turn: the retry is to get it.
         turns = not (dealt and dealt.fault.harms)
         deck.played(asked.place, search.stored, turns=turns)
         self.stats.hits += 1
-        detail = interaction.id
-        if search.converted:
-            detail += f" converted-from={interaction.variant}"
-        status = http.cache_status("hit", key=asked.key, detail=detail)
-        age = max(0, int(time.time() - interaction.recorded_at))
         to_be_stored = self._is_to_be_stored(asked.incoming)
         if to_be_stored:
             await self._tell(asked.incoming, search.response)
+        served = _served(asked, search.stored, search.response, converted=search.converted)
         repeat = None
         if search.until and asked.wants is ANYTHING and not (deal or to_be_stored):
-            by_name = asked.known.by_name and not self._settings.redactor.users
-            repeat = Repeat(deck, self.stats, asked, search, by_name=by_name)
-        return Served(search.response, status, age, asked.key, asked.warning, dealt, repeat)
-
-    def alike(self, request: Request) -> Alike:
-        """What knows requests that differ from this one in the body alone."""
-        return Alike(request, self._canonicals.at_once)
+            repeat = Repeat(deck, self.stats, asked, search)
+        return served._replace(dealt=dealt, repeat=repeat)
 
     def _is_to_be_stored(self, incoming: Incoming) -> bool:
         return self._answered is not None and b'"store"' in incoming.request.body
@@ -417,6 +433,16 @@ class Exchange:
             return None
         ttl = _DAY if _wants_a_day(request.body) else self._settings.ttl
         return None if ttl is None else now + ttl
+
+
+def _served(asked: Asked, stored: Stored, response: Response, *, converted: bool) -> Served:
+    interaction = stored.interaction
+    detail = interaction.id
+    if converted:
+        detail += f" converted-from={interaction.variant}"
+    status = http.cache_status("hit", key=asked.key, detail=detail)
+    age = max(0, int(time.time() - interaction.recorded_at))
+    return Served(response, status, age, asked.key, asked.warning)
 
 
 def _weight(answer: Served | Flight) -> int:

@@ -8,6 +8,7 @@ passing    answers from upstream, as they come
 shape      what these look like to the client
 fastpath   requests whose bytes were seen before, or whose heads were
 direct     answers from upstream to the latter
+heads      those heads
 noted      what is noted on a request
 ready      their answers, ready to be sent again
 errors     the one place where an error becomes JSON
@@ -32,10 +33,9 @@ from proxy.stores.slips import Slips
 from . import errors, stored
 from .fastpath import accept
 from .faulty import Faults, plan_of
-from .noted import ALIKE
+from .heads import Lane
 from .passing import pass_on
 from .reading import incoming_of
-from .ready import Lane
 from .sessions import Sessions
 from .sessions import add_routes as add_session_routes
 from .writing import Pace, json_response, serve
@@ -125,14 +125,12 @@ class _Handlers:
         if plan:
             incoming = incoming._replace(deal=partial(faults.deal, plan))
         if not plan:
-            await accept(request, Lane(exchange, deck, edge.pace.keep_alive))
+            await accept(request, Lane(exchange, deck, edge.pace.keep_alive, edge.pace.at_once))
         answer = await exchange.answer(incoming, deck)
         match answer:
             case Served() if plan:
                 return await faults.serve(request, answer, edge.pace, answer.key, answer.dealt)
             case Served():
-                if answer.repeat:
-                    request[ALIKE] = exchange.alike(incoming.request)
                 return await serve(request, answer, edge.pace)
             case Flown():
                 return await pass_on(request, answer, edge.pace.keep_alive)

@@ -18,7 +18,8 @@ from proxy.engine.outcome import Flown
 from proxy.errors import UpstreamError
 
 from .errors import error_response, log_answer, log_left
-from .ready import Lane, Place, http_date
+from .heads import Lane, Place
+from .ready import http_date
 from .shape import Shape, chunk, flown_headers, shape_of
 from .writing import is_chat
 

@@ -16,12 +16,14 @@ import xxhash
 from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
+from proxy.core.body import Body
 from proxy.core.providers import BYOK_HEADERS
 
 from .direct import Direct
-from .noted import ALIKE, HEAD, REPEAT
+from .heads import Head, Lane, Place
+from .noted import HEAD, REPEAT
 from .reading import without_length
-from .ready import MOST_BODY, Head, Lane, Memo, Place, Ready, new_request_id
+from .ready import Memo, Ready, new_request_id
 
 log = logging.getLogger("promptdeck")
 
@@ -53,8 +55,11 @@ def connections(
     return lambda: FastHandler(server, memo, loop)
 
 
+_NO_HEAD: tuple[bytes, Head | None] = (_END, None)
+
+
 async def accept(request: web.Request, lane: Lane) -> None:
-    """Let others of the same head fly, if it is a plain one. Its body has been read."""
+    """Let others of the same head go this way, if it is a plain one. Its body has been read."""
     if isinstance(request.protocol, FastHandler):
         await request.protocol.accept(request, lane)
 
@@ -64,7 +69,7 @@ class FastHandler(RequestHandler):
 
     __slots__ = (
         "_closes", "_digest", "_direct", "_fed", "_head", "_held", "_later", "_left", "_memo",
-        "_message", "_missing", "_opening", "_parsed",
+        "_message", "_missing", "_opening", "_parsed", "_usual",
     )  # fmt: skip
 
     def __init__(self, manager: web.Server, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
@@ -77,6 +82,7 @@ class FastHandler(RequestHandler):
         self._closes = False
         """Whether the connection is to be closed when it has been written."""
         self._left: asyncio.Future[None] | None = None
+        self._usual = _NO_HEAD
         # Of a request that is held back until its body has come.
         self._held: list[bytes] = []
         self._head: Head | None = None
@@ -162,10 +168,16 @@ class FastHandler(RequestHandler):
 
     def _begin(self, data: bytes) -> bool:
         """Answer a request that begins here, or hold it till it is whole; False if neither."""
-        end = data.find(_END) + len(_END)
-        head = self._memo.head(data[:end])
+        text, head = self._usual
+        # Most clients send the same head each time; to look for its end takes longer.
+        if not data.startswith(text):
+            text = data[: data.find(_END) + len(_END)]
+            head = self._memo.heads.find(text)
+            if head:
+                self._usual = text, head
         if head is None:
             return False
+        end = len(text)
         body = memoryview(data)[end:]
         missing = head.length - len(body)
         if not missing and self._is_idle():
@@ -203,8 +215,8 @@ class FastHandler(RequestHandler):
         """Answer the request of these packets, whose body begins at `end`, if that is known."""
         message = self._memo.answer(head, digest)
         if message is None:
-            body = b"".join(packets)[end:]
-            message = self._memo.answer_in_other_words(head, body)
+            body = Body(b"".join(packets)[end:])
+            message = self._memo.answer_in_other_words(head, digest, body)
             if message is None:
                 return self._flies(head, body)
         if self.transport is None:
@@ -213,7 +225,7 @@ class FastHandler(RequestHandler):
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         return True
 
-    def _flies(self, head: Head, body: bytes) -> bool:
+    def _flies(self, head: Head, body: Body) -> bool:
         """Have upstream answer, if that is all there is to it."""
         if self._close or (head.session and not self._memo.session_is_open(head.session)):
             return False
@@ -276,7 +288,7 @@ class FastHandler(RequestHandler):
     async def accept(self, request: web.Request, lane: Lane) -> None:
         """Keep its head, if that is all that aiohttp was given beside its body, which was read."""
         body, text = await request.read(), self._opening.partition(_END)[0] + _END
-        whole = self._parsed == 1 and self._fed == len(text) + len(body) <= MOST_BODY
+        whole = self._parsed == 1 and self._fed == len(text) + len(body)
         same = self._message is not None and request.headers is self._message.headers
         if not (whole and same and _is_plain(request)):
             return
@@ -285,7 +297,7 @@ class FastHandler(RequestHandler):
         session = request.match_info.get("session", "")
         headers = without_length(request.headers)
         request[HEAD] = Head(place, place.seed, len(body), asked_id, session, headers, lane)
-        self._memo.accept(text, request[HEAD])
+        self._memo.heads.accept(text, request[HEAD])
 
     async def _remember(self, request: web.Request, response: web.Response) -> None:
         """Keep what was sent."""
@@ -294,7 +306,7 @@ class FastHandler(RequestHandler):
         status = f"{response.status} {response.reason}"
         answer = response.body if isinstance(response.body, bytes) else b""
         ready = Ready(request[REPEAT], status, response.headers, answer)
-        self._memo.remember(request[HEAD], await request.read(), ready, request[ALIKE])
+        self._memo.remember(request[HEAD], await request.read(), ready)
 
 
 def _length(opening: bytes, message: Any) -> int:

@@ -2,14 +2,12 @@
 
 from aiohttp import web
 
-from proxy.engine.repeat import Alike, Repeat
+from proxy.engine.repeat import Repeat
 
-from .ready import Head
+from .heads import Head
 
 REQUEST_ID = web.RequestKey("id", str)
 REPEAT = web.RequestKey("repeat", Repeat)
 """Set on a request whose answer may be remembered."""
-ALIKE = web.RequestKey("alike", Alike)
-"""Set with it, for requests that say the same in other words."""
 HEAD = web.RequestKey("head", Head)
 """Set on a request whose head is known from now on."""

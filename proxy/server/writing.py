@@ -23,6 +23,10 @@ class Pace(NamedTuple):
     keep_alive: float | None
     """After so many seconds of silence a stream gets a comment."""
 
+    @property
+    def at_once(self) -> bool:
+        return math.isinf(self.factor)
+
 
 async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamResponse:
     """Write a recorded answer."""
@@ -31,7 +35,7 @@ async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamR
     headers["Cache-Status"] = served.cache_status
     headers["Age"] = str(served.age)
     add_common(headers, request[REQUEST_ID], served.warning)
-    at_once = math.isinf(pace.factor)
+    at_once = pace.at_once
     plain = PlainStream() if response.is_stream and is_chat(request.path) else None
     if response.is_stream and not at_once:
         return await _paced(request, response, headers, pace.factor, plain)

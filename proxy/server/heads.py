@@ -1,0 +1,135 @@
+"""Heads of requests that aiohttp's parser has accepted, known again by their bytes.
+
+All that counts of a request beside its body is in its head: who knows the one
+knows where the other's answers are, and how they are had without aiohttp.
+"""
+
+import re
+from collections import OrderedDict
+from typing import NamedTuple
+
+import xxhash
+
+from proxy.core.body import Body
+from proxy.core.interaction import Headers, Request
+from proxy.engine.asking import Incoming, Known
+from proxy.engine.deck import Deck
+from proxy.engine.exchange import Exchange
+from proxy.engine.outcome import Flown, Served
+from proxy.engine.repeat import has_effects
+from proxy.errors import HTTPError
+
+_MOST_HEADS = 10_000
+_MOST_BODY = 1024 * 1024
+
+
+class Place(NamedTuple):
+    """What counts of a request beside its body."""
+
+    method: str
+    target: str
+    """As it was sent, with the cassette or session in its path."""
+    content_type: str
+
+    @property
+    def seed(self) -> int:
+        return xxhash.xxh3_64_intdigest("\n".join(self).encode("utf-8", "surrogateescape"))
+
+
+class Lane(NamedTuple):
+    """How requests that differ in their body alone are answered without the ordinary way."""
+
+    exchange: Exchange
+    deck: Deck
+    keep_alive: float | None
+    answers: bool
+    """Whether recordings are played at once."""
+
+    def known(self, place: Place, body: Body) -> Known | None:
+        """What is asked for; None if that is not found at once, or is more than an answer."""
+        if has_effects(body.data):
+            return None
+        try:
+            return self.exchange.known_at_once(_request(place, body), body)
+        except HTTPError:
+            return None
+
+    def served(self, place: Place, body: Body, known: Known) -> Served | None:
+        """The recorded answer to that, which has yet to be played."""
+        return self.exchange.found_at_once(self.deck, _request(place, body), known)
+
+    def fly(self, place: Place, headers: Headers, body: Body) -> Flown | None:
+        """Ask upstream, if there is nothing else to it."""
+        return self.exchange.flown_at_once(
+            Incoming(_request(place, body), headers), self.deck, body
+        )
+
+
+def _request(place: Place, body: Body) -> Request:
+    target = place.target[place.target.index("/v1/") :]
+    return Request(place.method, target, place.content_type, body.data)
+
+
+class Head(NamedTuple):
+    """A request's head that aiohttp's parser has accepted, in these very bytes."""
+
+    place: Place
+    seed: int
+    """Of the digests of bodies, one for each place."""
+    length: int
+    """Bytes of the body that follows it."""
+    request_id: bytes
+    """The one that the client gave, or nothing."""
+    session: str
+    """Its id, or nothing."""
+    headers: Headers
+    """All but the length."""
+    lane: Lane
+    """How such a request flies, if there is no answer to it."""
+
+
+class Heads:
+    """Those of one server, least recently accepted first out."""
+
+    def __init__(self) -> None:
+        self._by_text: OrderedDict[bytes, Head] = OrderedDict()
+        self._by_pattern: OrderedDict[bytes, Head] = OrderedDict()
+
+    def find(self, text: bytes) -> Head | None:
+        """One that was accepted in these bytes, or with another length."""
+        if known := self._by_text.get(text):
+            return known
+        pattern, length = _pattern(text)
+        known = self._by_pattern.get(pattern)
+        if known is None or length > _MOST_BODY:
+            return None
+        head = self._by_text[text] = known._replace(length=length)
+        self._trim()
+        return head
+
+    def accept(self, text: bytes, head: Head) -> None:
+        """Keep one, in bytes and as it was read."""
+        if head.length > _MOST_BODY:
+            return
+        self._by_text[text] = head
+        pattern, _ = _pattern(text)
+        if pattern:
+            self._by_pattern[pattern] = head
+        self._trim()
+
+    def _trim(self) -> None:
+        for known in (self._by_text, self._by_pattern):
+            while len(known) > _MOST_HEADS:
+                known.popitem(last=False)
+
+
+# What follows the name is all digits, as they are in a head that a parser accepts only once.
+_LENGTH = re.compile(rb"(?i)\r\nContent-Length: (0|[1-9][0-9]{0,6})\r\n")
+
+
+def _pattern(text: bytes) -> tuple[bytes, int]:
+    """A head without the number in its length, and that; nothing if there is none."""
+    found = _LENGTH.search(text)
+    if found is None:
+        return b"", 0
+    return b"%b#%b" % (text[: found.start(1)], text[found.end(1) :]), int(found[1])
