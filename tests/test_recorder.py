@@ -31,8 +31,8 @@ class Landed(Flight):
 
     def __init__(self, *landed: Chunk) -> None:
         super().__init__(keep_bytes=1 << 20, outlives_readers=True)
-        for chunk in landed:
-            self._append(chunk)
+        self._chunks.extend(landed)
+        self._size = sum(len(chunk.data) for chunk in landed)
         self.end()
 
 
