@@ -3,7 +3,7 @@
 import zlib
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, repeat
 from typing import NamedTuple
 
 from proxy.core import sse
@@ -102,9 +102,10 @@ def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
     # Nearly always each comes by itself.
     if frames == pieces:
         return frames_of(chunks)
+    moments = [ms for ms, _ in chunks]
     ends = [*accumulate(map(len, pieces))]
-    last_pieces = [bisect_left(ends, end) for end in accumulate(map(len, frames))]
-    return frames_of(zip([chunks[at].offset_ms for at in last_pieces], frames, strict=True))
+    last_pieces = map(bisect_left, repeat(ends), accumulate(map(len, frames)))
+    return frames_of(zip(map(moments.__getitem__, last_pieces), frames, strict=True))
 
 
 def _decoded(chunks: Sequence[Chunk], encoding: str) -> Sequence[Chunk]:
