@@ -79,48 +79,35 @@ class Exchange:
     # that asks for an answer and nothing else, with no header that has a say in it
 
     def known_at_once(self, request: Request, body: Body) -> Known | None:
-        """Its canonical form. ClientError where the contract forbids it."""
-        if self._settings.mode is Mode.PASSTHROUGH:
+        """Its canonical form, where that has a say. ClientError where the contract forbids it."""
+        if self._settings.mode in (Mode.PASSTHROUGH, Mode.RECORD) or has_effects(body.data):
             return None
         return self._canonicals.at_once(request, body)
 
-    def found_at_once(self, deck: Deck, request: Request, known: Known) -> Served | None:
-        """What `answer` would serve, and again, but not yet played; None if it is not that simple.
+    def at_once(self, incoming: Incoming, deck: Deck, known: Known | None) -> Served | Flown | None:
+        """What `answer` would give without waiting. What is recorded has yet to be played.
 
-        Only where what is asked for the first time is most likely recorded.
+        None where there is more to it, or it would not be the same the next time.
         """
-        if self._settings.mode is not Mode.REPLAY:
+        mode = self._settings.mode
+        if mode is Mode.PASSTHROUGH:
+            return self._fly(incoming, _BYPASS, keep_bytes=0)
+        if known is None:
             return None
-        asked = Asked(Incoming(request, ()), known, ANYTHING)
+        asked = Asked(incoming, known, ANYTHING)
         try:
             search = deck.find(asked.key, asked.form, ANYTHING)
         except StoreUnavailable:
             return None
-        if search.found is not Found.HIT or not (search.until and search.stored):
-            return None
-        if search.response is None:
-            return None
-        served = _served(asked, search.stored, search.response, converted=search.converted)
-        return served._replace(repeat=Repeat(deck, self.stats, asked, search))
-
-    def flown_at_once(self, incoming: Incoming, deck: Deck, body: Body) -> Flown | None:
-        """What `answer` would give, if that is to come from upstream and there is no more to it."""
-        mode = self._settings.mode
-        if mode is Mode.PASSTHROUGH:
-            return self._fly(incoming, _BYPASS, keep_bytes=0)
-        if mode is not Mode.CACHE or deck.follows or has_effects(body.data):
-            return None
-        try:
-            known = self._canonicals.at_once(incoming.request, body)
-            search = deck.find(known.key, known.form, ANYTHING) if known else None
-        except HTTPError:
-            return None
-        if known is None or search is None or search.found is not Found.MISS:
-            return None
-        asked = Asked(incoming, known, ANYTHING)
-        if not self._claims_at_once(asked, deck, search):
-            return None
-        return self._forward(asked, deck, search, store=True)
+        action = decide(mode, search.found, ANYTHING)
+        if action is Action.SERVE and search.until and search.stored and search.response:
+            served = _served(asked, search.stored, search.response, converted=search.converted)
+            return served._replace(repeat=Repeat(deck, self.stats, asked, search))
+        # A cassette's file may have changed, and to look takes waiting.
+        new = action is Action.STORE and mode is Mode.CACHE and not deck.follows
+        if new and self._claims_at_once(asked, deck, search):
+            return self._forward(asked, deck, search, store=True)
+        return None
 
     def _claims_at_once(self, asked: Asked, deck: Deck, search: Search) -> bool:
         if not self._shares(asked, deck, search):
