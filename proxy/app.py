@@ -30,7 +30,7 @@ from .library import Library, check_of, redactor_of, settings_of
 from .server import Edge, Keeps, application
 from .server.fastpath import connections
 from .server.faulty import Faults
-from .server.writing import Pace
+from .server.pace import Pace
 from .sessions import Sessions
 from .stores.completions import Completions
 from .stores.slips import Slips

@@ -17,7 +17,7 @@ from proxy.core.verdict import Limits
 from proxy.engine.outcome import Served
 from proxy.server.errors import middleware
 from proxy.server.faulty import Faults, plan_of
-from proxy.server.writing import Pace
+from proxy.server.pace import Pace
 
 from .upstream import chunks, completion
 

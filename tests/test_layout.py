@@ -24,6 +24,7 @@ TESTED_WITH = {
     "tapes": "test_sqlite",
     "slips": "test_deferred",
     "listing": "test_exchange",
+    "landing": "test_exchange",
     "outcome": "test_exchange",
     "repeat": "test_fastpath",
     "sharing": "test_exchange",

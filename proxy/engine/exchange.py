@@ -8,28 +8,24 @@ upstream: `_flights` is None, and no branch below could reach it.
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
-from functools import partial
 from typing import TYPE_CHECKING, assert_never
-
-import orjson
 
 from proxy.core import headers as http
 from proxy.core.body import Body
 from proxy.core.interaction import Request, Response, header
 from proxy.core.policy import ANYTHING, Action, Found, Mode, decide
 from proxy.core.rules import Rules
-from proxy.errors import CassetteMiss, HTTPError, StoreUnavailable, UpstreamError
+from proxy.errors import CassetteMiss, HTTPError, StoreUnavailable
 from proxy.stores.base import Stored
 
 from .asking import Asked, Canonicals, Check, Incoming, Known
 from .deck import Deck, Search
-from .flight import Flight, Landed
+from .flight import Flight
 from .flights import Flights, Way
 from .idempotency import Idempotency
+from .landing import Answered, Landing, Record
 from .listing import implied
 from .outcome import Flown, Listed, Served, Settings, Stats
-from .recorder import NotKept, Recorder, Take, response_of
 from .repeat import Repeat, has_effects
 from .sharing import Claims, Sharing
 
@@ -40,15 +36,6 @@ log = logging.getLogger("promptdeck")
 
 NO_RULES = Rules()
 _BYPASS = http.cache_status("fwd=bypass")
-_DAY = 24 * 60 * 60
-_LARGE = 64 * 1024
-
-
-Record = tuple[Asked, Deck]
-"""What to record an answer as."""
-
-Answered = Callable[[Incoming, Response], Awaitable[None]]
-"""Told of each whole answer to a request that says `store: true`."""
 
 
 class Exchange:
@@ -64,12 +51,11 @@ class Exchange:
     ) -> None:
         self.stats = Stats()
         self._canonicals = Canonicals(settings.rules, settings.redactor, check)
-        self._answered = answered
         self._sharing = Sharing(claims)
         self._first_answers: Idempotency[Served | Flight] = Idempotency(_weight)
         self._settings = settings
         self._flights = Flights(way, tasks) if way else None
-        self._recorder = Recorder(settings.redactor, settings.keep_errors)
+        self._landing = Landing(settings, self.stats, self._canonicals, self._sharing, answered)
         self._warned = False
 
     async def answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
@@ -93,48 +79,35 @@ class Exchange:
     # that asks for an answer and nothing else, with no header that has a say in it
 
     def known_at_once(self, request: Request, body: Body) -> Known | None:
-        """Its canonical form. ClientError where the contract forbids it."""
-        if self._settings.mode is Mode.PASSTHROUGH:
+        """Its canonical form, where that has a say. ClientError where the contract forbids it."""
+        if self._settings.mode in (Mode.PASSTHROUGH, Mode.RECORD) or has_effects(body.data):
             return None
         return self._canonicals.at_once(request, body)
 
-    def found_at_once(self, deck: Deck, request: Request, known: Known) -> Served | None:
-        """What `answer` would serve, and again, but not yet played; None if it is not that simple.
+    def at_once(self, incoming: Incoming, deck: Deck, known: Known | None) -> Served | Flown | None:
+        """What `answer` would give without waiting. What is recorded has yet to be played.
 
-        Only where what is asked for the first time is most likely recorded.
+        None where there is more to it, or it would not be the same the next time.
         """
-        if self._settings.mode is not Mode.REPLAY:
+        mode = self._settings.mode
+        if mode is Mode.PASSTHROUGH:
+            return self._fly(incoming, _BYPASS, keep_bytes=0)
+        if known is None:
             return None
-        asked = Asked(Incoming(request, ()), known, ANYTHING)
+        asked = Asked(incoming, known, ANYTHING)
         try:
             search = deck.find(asked.key, asked.form, ANYTHING)
         except StoreUnavailable:
             return None
-        if search.found is not Found.HIT or not (search.until and search.stored):
-            return None
-        if search.response is None:
-            return None
-        served = _served(asked, search.stored, search.response, converted=search.converted)
-        return served._replace(repeat=Repeat(deck, self.stats, asked, search))
-
-    def flown_at_once(self, incoming: Incoming, deck: Deck, body: Body) -> Flown | None:
-        """What `answer` would give, if that is to come from upstream and there is no more to it."""
-        mode = self._settings.mode
-        if mode is Mode.PASSTHROUGH:
-            return self._fly(incoming, _BYPASS, keep_bytes=0)
-        if mode is not Mode.CACHE or deck.follows or has_effects(body.data):
-            return None
-        try:
-            known = self._canonicals.at_once(incoming.request, body)
-            search = deck.find(known.key, known.form, ANYTHING) if known else None
-        except HTTPError:
-            return None
-        if known is None or search is None or search.found is not Found.MISS:
-            return None
-        asked = Asked(incoming, known, ANYTHING)
-        if not self._claims_at_once(asked, deck, search):
-            return None
-        return self._forward(asked, deck, search, store=True)
+        action = decide(mode, search.found, ANYTHING)
+        if action is Action.SERVE and search.until and search.stored and search.response:
+            served = _served(asked, search.stored, search.response, converted=search.converted)
+            return served._replace(repeat=Repeat(deck, self.stats, asked, search))
+        # A cassette's file may have changed, and to look takes waiting.
+        new = action is Action.STORE and mode is Mode.CACHE and not deck.follows
+        if new and self._claims_at_once(asked, deck, search):
+            return self._forward(asked, deck, search, store=True)
+        return None
 
     def _claims_at_once(self, asked: Asked, deck: Deck, search: Search) -> bool:
         if not self._shares(asked, deck, search):
@@ -214,36 +187,14 @@ class Exchange:
         turns = not (dealt and dealt.fault.harms)
         deck.played(asked.place, search.stored, turns=turns)
         self.stats.hits += 1
-        to_be_stored = self._is_to_be_stored(asked.incoming)
+        to_be_stored = self._landing.stores(asked.incoming)
         if to_be_stored:
-            await self._tell(asked.incoming, search.response)
+            await self._landing.store(asked.incoming, search.response)
         served = _served(asked, search.stored, search.response, converted=search.converted)
         repeat = None
         if search.until and asked.wants is ANYTHING and not (deal or to_be_stored):
             repeat = Repeat(deck, self.stats, asked, search)
         return served._replace(dealt=dealt, repeat=repeat)
-
-    def _is_to_be_stored(self, incoming: Incoming) -> bool:
-        return self._answered is not None and b'"store"' in incoming.request.body
-
-    async def _tell(self, incoming: Incoming, response: Response) -> None:
-        """Have an answer stored before its client can ask for it. Failing at that harms nobody."""
-        if self._answered is None:
-            return
-        try:
-            await self._answered(incoming, response)
-        except StoreUnavailable as error:
-            log.error("not stored: %s", error)  # noqa: TRY400  the message says it all
-
-    async def _tell_of_flight(self, flight: Flight, incoming: Incoming) -> None:
-        if not flight.whole:
-            return
-        try:
-            response = response_of(await flight.head(), flight.chunks)
-        except NotKept as reason:
-            log.info("not stored: %s", reason)
-        else:
-            await self._tell(incoming, response)
 
     # Misses
 
@@ -296,7 +247,7 @@ class Exchange:
             why = "request"
         words = [f"fwd={why}", *(["stored"] if store else [])]
         if not store:
-            keep = self._settings.keep_bytes if self._is_to_be_stored(asked.incoming) else 0
+            keep = self._settings.keep_bytes if self._landing.stores(asked.incoming) else 0
             return self._fly(
                 asked.incoming, http.cache_status(*words, key=asked.key), keep_bytes=keep
             )
@@ -354,85 +305,10 @@ class Exchange:
         outlives = self._settings.outlives_client and record is not None
         flight = Flight(keep_bytes=keep_bytes, outlives_readers=outlives)
         place = flight.join()
-        stored = self._is_to_be_stored(incoming)
-        landed: Landed = flight.end
-        if record or stored:
-            landed = partial(self._landed, self._flights, flight, incoming, record, time.time())
+        landed = self._landing.of(flight, incoming, record, self._flights.start)
         self._flights.launch(incoming, flight, landed)
+        stored = self._landing.stores(incoming)
         return Flown(flight, place, cache_status, end_counts=stored)
-
-    def _landed(
-        self,
-        flights: Flights,
-        flight: Flight,
-        incoming: Incoming,
-        record: Record | None,
-        started: float,
-        error: UpstreamError | None,
-    ) -> None:
-        stored = self._is_to_be_stored(incoming)
-        if error or not stored:
-            # Its readers need not wait for the recorder.
-            flight.end(error)
-        flights.start(self._arrived(flight, incoming, record, started, tell=stored and not error))
-
-    async def _arrived(
-        self,
-        flight: Flight,
-        incoming: Incoming,
-        record: Record | None,
-        started: float,
-        *,
-        tell: bool,
-    ) -> None:
-        try:
-            if tell:
-                await self._tell_of_flight(flight, incoming)
-            flight.end()
-            if record and not flight.failed:
-                await self._keep(flight, *record, started)
-        except NotKept as reason:
-            log.info("not recorded: %s", reason)
-        except StoreUnavailable as error:
-            log.error("not recorded: %s", error)  # noqa: TRY400  the message says it all
-        except Exception:
-            # One answer's trouble, even of our own making, must not end the server.
-            log.exception("not recorded: unexpected error")
-        finally:
-            flight.end()
-            if record:
-                asked, deck = record
-                self._sharing.landed((deck, *asked.place), flight)
-
-    async def _keep(self, flight: Flight, asked: Asked, deck: Deck, started: float) -> None:
-        settings, incoming = self._settings, asked.incoming
-        head = await flight.head()
-        request = incoming.request
-        take = Take(
-            request=request,
-            variant=asked.form.variant,
-            key=self._canonicals.base_key(asked),
-            recorded_at=started,
-            upstream=incoming.route.url if incoming.route else settings.upstream,
-            secrets=(*http.secrets(incoming.headers), *settings.secrets),
-        )
-        large = sum(len(chunk.data) for chunk in flight.chunks) + len(request.body) > _LARGE
-        make = self._recorder.interaction
-        interaction = (
-            await asyncio.to_thread(make, head, flight, take) if large else make(head, flight, take)
-        )
-        stored = Stored(interaction, asked.form.canonical, self._expiry(request, started))
-        kept = await deck.keep(asked.key, stored, overwrite=settings.mode is Mode.RECORD)
-        self.stats.recorded += 1
-        self.stats.redacted += interaction.redacted
-        hidden = f", {interaction.redacted} secrets redacted" if interaction.redacted else ""
-        log.info("recorded %s%s", kept.id, hidden)
-
-    def _expiry(self, request: Request, now: float) -> float | None:
-        if self._settings.mode is not Mode.CACHE:
-            return None
-        ttl = _DAY if _wants_a_day(request.body) else self._settings.ttl
-        return None if ttl is None else now + ttl
 
 
 def _served(asked: Asked, stored: Stored, response: Response, *, converted: bool) -> Served:
@@ -448,13 +324,3 @@ def _served(asked: Asked, stored: Stored, response: Response, *, converted: bool
 def _weight(answer: Served | Flight) -> int:
     """What remembering an answer costs: a recording is kept elsewhere anyway."""
     return answer.size if isinstance(answer, Flight) else 0
-
-
-def _wants_a_day(body: bytes) -> bool:
-    if b"prompt_cache_retention" not in body:
-        return False
-    try:
-        value = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        return False
-    return isinstance(value, dict) and value.get("prompt_cache_retention") == "24h"

@@ -8,7 +8,11 @@ passing    answers from upstream, as they come
 shape      what these look like to the client
 fastpath   requests whose bytes were seen before, or whose heads were
 direct     answers from upstream to the latter
+paced      recordings at their pace, likewise
 heads      those heads
+outlet     a connection as those two see it
+pace       how fast recordings are played
+logged     log lines of requests
 noted      what is noted on a request
 ready      their answers, ready to be sent again
 errors     the one place where an error becomes JSON
@@ -34,11 +38,12 @@ from . import errors, stored
 from .fastpath import accept
 from .faulty import Faults, plan_of
 from .heads import Lane
+from .pace import Pace
 from .passing import pass_on
 from .reading import incoming_of
 from .sessions import Sessions
 from .sessions import add_routes as add_session_routes
-from .writing import Pace, json_response, serve
+from .writing import json_response, serve
 
 if TYPE_CHECKING:
     from proxy.core.faultplan import Plan
@@ -125,7 +130,7 @@ class _Handlers:
         if plan:
             incoming = incoming._replace(deal=partial(faults.deal, plan))
         if not plan:
-            await accept(request, Lane(exchange, deck, edge.pace.keep_alive, edge.pace.at_once))
+            await accept(request, Lane(exchange, deck, edge.pace))
         answer = await exchange.answer(incoming, deck)
         match answer:
             case Served() if plan:

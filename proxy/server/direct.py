@@ -4,11 +4,9 @@ A request that the fast path recognises but has no answer for may fly from there
 the head is written as aiohttp would, and what comes is written as it comes.
 """
 
-import asyncio
 import logging
 import time
 from http import HTTPStatus
-from typing import Protocol
 
 from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
@@ -17,29 +15,18 @@ from proxy.engine.flight import Head, Silence
 from proxy.engine.outcome import Flown
 from proxy.errors import UpstreamError
 
-from .errors import error_response, log_answer, log_left
-from .heads import Lane, Place
+from .errors import error_response
+from .heads import Place
+from .logged import log_answer, log_left
+from .outlet import LAST_CHUNK, Outlet, chunk
 from .ready import http_date
-from .shape import Shape, chunk, flown_headers, shape_of
+from .shape import Shape, flown_headers, shape_of
 from .writing import is_chat
 
 log = logging.getLogger("promptdeck")
 
 _BODILESS = (204, 304)
-_LAST_CHUNK = b"0\r\n\r\n"
 _REASONS = {int(status): status.phrase for status in HTTPStatus}
-
-
-class Outlet(Protocol):
-    """A connection to a client."""
-
-    transport: asyncio.Transport | None
-
-    @property
-    def writing_paused(self) -> bool: ...
-
-    def answered(self) -> None:
-        """The answer has been written."""
 
 
 class Direct:
@@ -51,14 +38,19 @@ class Direct:
     )
 
     def __init__(
-        self, outlet: Outlet, flown: Flown, request: Place, request_id: str, lane: Lane
+        self,
+        outlet: Outlet,
+        flown: Flown,
+        request: Place,
+        request_id: str,
+        keep_alive: float | None,
     ) -> None:
         self._outlet = outlet
         self._flown = flown
         self._flight, self._place = flown.flight, flown.place
         self._request = request
         self._request_id = request_id
-        self._keep_alive = lane.keep_alive
+        self._keep_alive = keep_alive
         self._started = time.perf_counter()
         self._silence: Silence | None = None
         self._head = b""
@@ -139,7 +131,7 @@ class Direct:
             shown = self._shape.piece(data) + said
         else:
             said = shown = self._shape.last(data)
-        end = _LAST_CHUNK if self._chunked and (said or not error) else b""
+        end = LAST_CHUNK if self._chunked and (said or not error) else b""
         self._write(self._framed(shown) + end)
         if error and not said and self._outlet.transport:
             # For want of a better way to say so.

@@ -7,9 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from proxy.core.redact import Redactor
 from proxy.errors import ClientError, HTTPError, UsageError
 
+from .logged import log_answer, log_left, shown
 from .noted import REQUEST_ID
 from .ready import new_request_id
 from .writing import error_body, json_response
@@ -37,29 +37,13 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         log_left(request.method, request.path)
         raise
     except Exception:
-        log.exception("%s %s failed", request.method, _shown(request.path))
+        log.exception("%s %s failed", request.method, shown(request.path))
         response = error_response(HTTPError("promptdeck failed; its log says how"))
     if not response.prepared:
         response.headers.setdefault("X-Request-Id", request[REQUEST_ID])
     outcome = response.headers.get("Cache-Status", "")
     log_answer(request.method, request.path, response.status, started, outcome)
     return response
-
-
-def log_answer(method: str, path: str, status: int, started: float, outcome: str) -> None:
-    """Of a path or target; `started` is of `time.perf_counter`."""
-    if log.isEnabledFor(logging.INFO):
-        took = (time.perf_counter() - started) * 1000
-        log.info("%s %s %d %.1f ms %s", method, _shown(path), status, took, outcome)
-
-
-def log_left(method: str, path: str) -> None:
-    log.info("%s %s closed by the client", method, _shown(path))
-
-
-def _shown(path: str) -> str:
-    """A path without its query; in it, too, somebody may have put a secret."""
-    return Redactor().query(path.partition("?")[0])
 
 
 def error_response(error: HTTPError) -> web.Response:

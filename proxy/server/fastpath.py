@@ -18,12 +18,14 @@ from aiohttp.web_protocol import RequestHandler
 
 from proxy.core.body import Body
 from proxy.core.providers import BYOK_HEADERS
+from proxy.engine.outcome import Flown
 
 from .direct import Direct
 from .heads import Head, Lane, Place
 from .noted import HEAD, REPEAT
+from .paced import Paced, Script
 from .reading import without_length
-from .ready import Memo, Ready, new_request_id
+from .ready import Memo, Message, Ready, new_request_id
 
 log = logging.getLogger("promptdeck")
 
@@ -68,15 +70,27 @@ class FastHandler(RequestHandler):
     """A connection. What is held, and how far aiohttp's parser was fed, is known here alone."""
 
     __slots__ = (
-        "_closes", "_digest", "_direct", "_fed", "_head", "_held", "_later", "_left", "_memo",
-        "_message", "_missing", "_opening", "_parsed", "_usual",
+        "_closes",
+        "_digest",
+        "_fed",
+        "_head",
+        "_held",
+        "_later",
+        "_left",
+        "_memo",
+        "_message",
+        "_missing",
+        "_opening",
+        "_parsed",
+        "_usual",
+        "_writer",
     )  # fmt: skip
 
     def __init__(self, manager: web.Server, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(manager, loop=loop, access_log=None)  # type: ignore[arg-type]  # as AppRunner has it
         self._memo = memo
-        self._direct: Direct | None = None
-        """The answer that is being written from upstream."""
+        self._writer: Direct | Paced | None = None
+        """Writes an answer that takes its time."""
         self._later: list[bytes] = []
         """What came meanwhile."""
         self._closes = False
@@ -95,7 +109,7 @@ class FastHandler(RequestHandler):
         self._message: Any = None
 
     def data_received(self, data: bytes) -> None:
-        if self._direct:
+        if self._writer:
             self._put_off(data)
         elif self._held:
             self._go_on(data)
@@ -109,14 +123,14 @@ class FastHandler(RequestHandler):
             transport.max_size = _READ
 
     def close(self) -> None:
-        if self._direct:
+        if self._writer:
             self._closes = True
             return
         self._let_go()
         super().close()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
-        if self._direct:
+        if self._writer:
             self._left = self._loop.create_future()
             await asyncio.wait([self._left], timeout=timeout)
         await super().shutdown(timeout)
@@ -124,23 +138,23 @@ class FastHandler(RequestHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         self._held.clear()
         self._later.clear()
-        direct, self._direct = self._direct, None
+        writer, self._writer = self._writer, None
         super().connection_lost(exc)
-        if direct:
-            direct.leave()
+        if writer:
+            writer.leave()
             self._tell_left()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._direct:
-            self._direct.resumed()
+        if self._writer:
+            self._writer.resumed()
 
     def _process_keepalive(self) -> None:
-        if self._direct:
+        if self._writer:
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         super()._process_keepalive()
 
-    # What comes while upstream's answer is written
+    # What comes while an answer is written
 
     def _put_off(self, data: bytes) -> None:
         self._later.append(data)
@@ -148,7 +162,7 @@ class FastHandler(RequestHandler):
             self.transport.pause_reading()
 
     def answered(self) -> None:
-        self._direct = None
+        self._writer = None
         self._tell_left()
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         if self._closes:
@@ -212,30 +226,27 @@ class FastHandler(RequestHandler):
             self._let_go()
 
     def _answered(self, head: Head, digest: bytes, end: int, packets: list[bytes]) -> bool:
-        """Answer the request of these packets, whose body begins at `end`, if that is known."""
-        message = self._memo.answer(head, digest)
-        if message is None:
+        """Answer the request of these packets, whose body begins at `end`, if that can be."""
+        answer: Message | Flown | None = self._memo.answer(head, digest)
+        if answer is None:
+            if self._close:
+                return False
             body = Body(b"".join(packets)[end:])
-            message = self._memo.answer_in_other_words(head, digest, body)
-            if message is None:
-                return self._flies(head, body)
-        if self.transport is None:
-            return False
-        self.transport.write(message)
-        self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        return True
+            answer = self._memo.answer_otherwise(head, digest, body)
+        if isinstance(answer, bytes):
+            if self.transport:
+                self.transport.write(answer)
+            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+        elif answer:
+            self._writer = self._writer_of(head, answer)
+            self._writer.begin()
+        return answer is not None
 
-    def _flies(self, head: Head, body: Body) -> bool:
-        """Have upstream answer, if that is all there is to it."""
-        if self._close or (head.session and not self._memo.session_is_open(head.session)):
-            return False
-        flown = head.lane.fly(head.place, head.headers, body)
-        if flown is None:
-            return False
+    def _writer_of(self, head: Head, answer: Script | Flown) -> Direct | Paced:
+        if isinstance(answer, Script):
+            return Paced(self, answer, head.place, self._loop)
         request_id = head.request_id.decode() or new_request_id()
-        self._direct = Direct(self, flown, head.place, request_id, head.lane)
-        self._direct.begin()
-        return True
+        return Direct(self, answer, head.place, request_id, head.lane.pace.keep_alive)
 
     def _is_idle(self) -> bool:
         """Whether aiohttp waits for a request, and the client reads its answers."""

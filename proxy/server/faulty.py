@@ -23,7 +23,8 @@ from proxy.engine.outcome import Served
 from proxy.errors import ClientError
 
 from .noted import REQUEST_ID
-from .writing import Pace, add_common, is_chat, serve
+from .pace import Pace
+from .writing import add_common, is_chat, serve
 
 if TYPE_CHECKING:
     from proxy.core.faultplan import Plan

@@ -16,8 +16,9 @@ from proxy.engine.asking import Incoming, Known
 from proxy.engine.deck import Deck
 from proxy.engine.exchange import Exchange
 from proxy.engine.outcome import Flown, Served
-from proxy.engine.repeat import has_effects
 from proxy.errors import HTTPError
+
+from .pace import Pace
 
 _MOST_HEADS = 10_000
 _MOST_BODY = 1024 * 1024
@@ -41,28 +42,21 @@ class Lane(NamedTuple):
 
     exchange: Exchange
     deck: Deck
-    keep_alive: float | None
-    answers: bool
-    """Whether recordings are played at once."""
+    pace: Pace
 
     def known(self, place: Place, body: Body) -> Known | None:
         """What is asked for; None if that is not found at once, or is more than an answer."""
-        if has_effects(body.data):
-            return None
         try:
             return self.exchange.known_at_once(_request(place, body), body)
         except HTTPError:
             return None
 
-    def served(self, place: Place, body: Body, known: Known) -> Served | None:
-        """The recorded answer to that, which has yet to be played."""
-        return self.exchange.found_at_once(self.deck, _request(place, body), known)
-
-    def fly(self, place: Place, headers: Headers, body: Body) -> Flown | None:
-        """Ask upstream, if there is nothing else to it."""
-        return self.exchange.flown_at_once(
-            Incoming(_request(place, body), headers), self.deck, body
-        )
+    def answer(
+        self, place: Place, headers: Headers, body: Body, known: Known | None
+    ) -> Served | Flown | None:
+        """A recorded answer that has yet to be played, or one that is coming from upstream."""
+        incoming = Incoming(_request(place, body), headers)
+        return self.exchange.at_once(incoming, self.deck, known)
 
 
 def _request(place: Place, body: Body) -> Request:

@@ -13,7 +13,8 @@ from proxy.engine.outcome import Flown
 from proxy.errors import UpstreamError
 
 from .noted import REQUEST_ID
-from .shape import Shape, chunk, flown_headers, shape_of
+from .outlet import chunk
+from .shape import Shape, flown_headers, shape_of
 from .writing import is_chat
 
 log = logging.getLogger("promptdeck")

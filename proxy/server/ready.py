@@ -9,7 +9,7 @@ import logging
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from email.utils import formatdate
 from functools import lru_cache
 from http import HTTPStatus
@@ -20,19 +20,22 @@ from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
 from proxy.core.body import Body, Name
-from proxy.core.interaction import Variant
+from proxy.core.interaction import Response, Variant
 from proxy.core.plainstream import PlainStream
-from proxy.engine.asking import Known
-from proxy.engine.outcome import Served
+from proxy.engine.outcome import Flown, Served
 from proxy.engine.repeat import Repeat
 
 from .heads import Head, Heads, Place
+from .pace import Pace
+from .paced import Script, Step, chunked, steps_of
 
 log = logging.getLogger("promptdeck")
 
 _MOST_BYTES = 64 * 1024 * 1024
 _MOST_NAMES = 10_000
 _OVERHEAD = 1000
+_STEP = 100
+"""Bytes that a step of a paced answer takes beside its own."""
 _LOG_EVERY = 1.0
 """Seconds."""
 
@@ -66,47 +69,80 @@ def http_date(now: int) -> str:
     return formatdate(now, usegmt=True)
 
 
+def _shown(response: Response) -> bytes:
+    if not response.is_stream:
+        return response.body
+    plain = PlainStream()
+    return plain.feed(response.body) + plain.rest()
+
+
 class Ready:
     """One answer. Between its status line and its body only `_OWN` headers are made anew."""
 
-    __slots__ = ("_after", "_before", "_head", "_outcome", "_stamped", "repeat", "unlogged")
+    __slots__ = (
+        "_after",
+        "_before",
+        "_head",
+        "_outcome",
+        "_stamped",
+        "repeat",
+        "steps",
+        "unlogged",
+    )
 
     def __init__(
-        self, repeat: Repeat, status: str, headers: Mapping[str, str], body: bytes
+        self,
+        repeat: Repeat,
+        status: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        steps: Sequence[Step] = (),
     ) -> None:
         kept = [f"{name}: {item}" for name, item in headers.items() if name.lower() not in _OWN]
         self._before = "\r\n".join([f"HTTP/1.1 {status}", *kept, ""]).encode()
         self._after = b"\r\n\r\n" + body
         self._outcome = f"{status[:3]} {headers.get('Cache-Status', '')}"
         self.repeat = repeat
+        self.steps = steps
+        """Where the body is not written at once."""
         self._stamped = 0
         self._head = b""
         self.unlogged = 0
         """How often it was sent since that was last logged."""
 
     @classmethod
-    def of(cls, served: Served) -> "Ready | None":
+    def of(cls, served: Served, pace: Pace) -> "Ready | None":
         """The answer to a chat that has yet to be given, as aiohttp would write it.
 
         None where more hangs on aiohttp, or on the request, than is known here.
         """
-        response, body = served.response, served.response.body
-        if response.is_stream:
-            plain = PlainStream()
-            body = plain.feed(body) + plain.rest()
+        response = served.response
         headers = CIMultiDict(response.headers)
         odd = any(name.lower() in _OF_THE_SERVER for name in headers)
-        if odd or not body or response.status != HTTPStatus.OK or not served.repeat:
+        if odd or response.status != HTTPStatus.OK or not served.repeat:
             return None
         headers["Cache-Status"] = served.cache_status
-        headers["Content-Length"] = str(len(body))
+        body, steps = b"", []
+        if not pace.at_once:
+            steps = list(steps_of(response, pace.factor, chat=True))
+        if response.is_stream and steps:
+            headers["Transfer-Encoding"] = "chunked"
+            steps = chunked(steps)
+        else:
+            body = _shown(response)
+            if not body:
+                return None
+            headers["Content-Length"] = str(len(body))
+            if steps:
+                body, steps = b"", [Step(response.took_ms / 1000 / pace.factor, body)]
         headers.setdefault("Content-Type", "application/octet-stream")
         headers.setdefault("Server", SERVER_SOFTWARE)
-        return cls(served.repeat, "200 OK", headers, body)
+        return cls(served.repeat, "200 OK", headers, body, steps)
 
     @property
     def size(self) -> int:
-        return 2 * len(self._before) + len(self._after) + _OVERHEAD
+        steps = sum(len(step.data) + _STEP for step in self.steps)
+        return 2 * len(self._before) + len(self._after) + steps + _OVERHEAD
 
     def message(self, request_id: bytes) -> bytes | None:
         """Head and body, once more; None if the ordinary way must be asked."""
@@ -132,6 +168,10 @@ _Seen = bytes | tuple[int, Name]
 """The digest of a body, seeded with the place; or the seed of the place, and a name."""
 
 
+Message = bytes | Script
+"""All of an answer, or how it is played."""
+
+
 class Memo:
     """The answers of one server."""
 
@@ -139,7 +179,7 @@ class Memo:
         self, loop: asyncio.AbstractEventLoop, session_is_open: Callable[[str], bool]
     ) -> None:
         self._loop = loop
-        self.session_is_open = session_is_open
+        self._session_is_open = session_is_open
         self.heads = Heads()
         self._answers: OrderedDict[bytes, Ready] = OrderedDict()
         """By digest of the body, seeded with the place."""
@@ -150,36 +190,41 @@ class Memo:
         self._bytes = 0
         self._unlogged: list[tuple[Place, Ready]] = []
 
-    def answer_in_other_words(self, head: Head, digest: bytes, body: Body) -> bytes | None:
-        """The message for a body that says the same as one that was seen before."""
+    def answer_otherwise(self, head: Head, digest: bytes, body: Body) -> "Message | Flown | None":
+        """What answers a body that is not known in these bytes.
+
+        It may say the same as one that is known, or be asked for the first time.
+        """
+        if head.session and not self._session_is_open(head.session):
+            return None
         missed: list[_Seen] = [digest]
         if known := self._names.get(digest):
             return self._answer_as(head, known, missed)
-        if not head.lane.answers:
-            return None
-        for name in body.names():
+        lane = head.lane
+        # Where nothing is recorded no body has a name.
+        for name in body.names() if self._names else ():
             seen = head.seed, name
             if known := self._names.get(seen):
                 return self._answer_as(head, known, [*missed, seen])
             missed.append(seen)
-        found = head.lane.known(head.place, body)
+        found = lane.known(head.place, body)
         known = found and self._forms.get((head.place, (found.key, found.form.variant)))
         ready = known and self._answers.get(known)
         if found and known and ready and ready.repeat.answers(found):
             return self._answer_as(head, known, missed if found.names else missed[:1])
-        return self._answer_at_once(head, digest, body, found) if found else None
+        answer = lane.answer(head.place, head.headers, body, found)
+        if isinstance(answer, Served):
+            plain = found and found.form.chat and not found.warning
+            return self._play(head, digest, Ready.of(answer, lane.pace) if plain else None)
+        return answer
 
-    def _answer_at_once(self, head: Head, digest: bytes, body: Body, known: Known) -> bytes | None:
-        """The message from a recording that was not asked for before, if it is found at once."""
-        plain = known.form.chat and not known.warning
-        served = head.lane.served(head.place, body, known) if plain else None
-        ready = Ready.of(served) if served else None
+    def _play(self, head: Head, digest: bytes, ready: Ready | None) -> "Message | None":
         if ready is None:
             return None
         self._keep(head, digest, ready)
         return self.answer(head, digest)
 
-    def _answer_as(self, head: Head, known: bytes, names: list[_Seen]) -> bytes | None:
+    def _answer_as(self, head: Head, known: bytes, names: list[_Seen]) -> "Message | None":
         """The message that answers the body of a digest; these are names of it, too."""
         message = self.answer(head, known)
         if message is not None:
@@ -190,10 +235,10 @@ class Memo:
                 self._names.popitem(last=False)
         return message
 
-    def answer(self, head: Head, digest: bytes) -> bytes | None:
+    def answer(self, head: Head, digest: bytes) -> "Message | None":
         """The message that answers a request of this head whose body has this digest."""
         ready = self._answers.get(digest)
-        if ready is None or (head.session and not self.session_is_open(head.session)):
+        if ready is None or (head.session and not self._session_is_open(head.session)):
             return None
         message = ready.message(head.request_id)
         if message is None:
@@ -202,7 +247,7 @@ class Memo:
         self._answers.move_to_end(digest)
         if log.isEnabledFor(logging.INFO):
             self._log(head.place, ready)
-        return message
+        return Script(message, ready.steps) if ready.steps else message
 
     def remember(self, head: Head, body: bytes, ready: Ready) -> None:
         """Keep an answer that was sent."""

@@ -36,11 +36,6 @@ def shape_of(headers: "CIMultiDict[str]", has_length: bool, *, chat: bool) -> "S
     return EventShape(PlainStream() if chat else None)
 
 
-def chunk(data: bytes) -> bytes:
-    """RFC 9112, section 7.1."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
-
 class Shape:
     """Bytes as they are, between which nothing may be put."""
 

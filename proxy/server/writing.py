@@ -1,9 +1,7 @@
 """Answers from recordings: whole, or at their recorded pace."""
 
 import asyncio
-import math
-from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
 from aiohttp import web
@@ -15,17 +13,8 @@ from proxy.engine.outcome import Served
 from proxy.errors import HTTPError
 
 from .noted import REPEAT, REQUEST_ID
-
-
-class Pace(NamedTuple):
-    factor: float
-    """Recorded delays are divided by this; infinity is at once."""
-    keep_alive: float | None
-    """After so many seconds of silence a stream gets a comment."""
-
-    @property
-    def at_once(self) -> bool:
-        return math.isinf(self.factor)
+from .pace import Pace
+from .paced import steps_of
 
 
 async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamResponse:
@@ -36,15 +25,15 @@ async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamR
     headers["Age"] = str(served.age)
     add_common(headers, request[REQUEST_ID], served.warning)
     at_once = pace.at_once
-    plain = PlainStream() if response.is_stream and is_chat(request.path) else None
     if response.is_stream and not at_once:
-        return await _paced(request, response, headers, pace.factor, plain)
+        return await _paced(request, response, headers, pace.factor)
     if not at_once:
         await asyncio.sleep(response.took_ms / 1000 / pace.factor)
     elif served.repeat:
         request[REPEAT] = served.repeat
     body = response.body
-    if plain:
+    if response.is_stream and is_chat(request.path):
+        plain = PlainStream()
         body = plain.feed(body) + plain.rest()
     return web.Response(status=response.status, headers=headers, body=body)
 
@@ -62,25 +51,19 @@ def is_chat(target: str) -> bool:
 
 
 async def _paced(
-    request: web.Request,
-    response: Response,
-    headers: "CIMultiDict[str]",
-    factor: float,
-    plain: PlainStream | None,
+    request: web.Request, response: Response, headers: "CIMultiDict[str]", factor: float
 ) -> web.StreamResponse:
     """Write each frame when its recorded moment has come."""
     stream = web.StreamResponse(status=response.status, headers=headers)
     loop = asyncio.get_running_loop()
     start = loop.time()
-    for offset_ms, frames in groupby(response.frames, key=lambda frame: frame.offset_ms):
-        await asyncio.sleep(start + offset_ms / 1000 / factor - loop.time())
+    for after, data in steps_of(response, factor, chat=is_chat(request.path)):
+        if (left := start + after - loop.time()) > 0:
+            await asyncio.sleep(left)
         if not stream.prepared:
             await stream.prepare(request)
-        data = b"".join(frame.data for frame in frames)
-        await stream.write(plain.feed(data) if plain else data)
-    if not stream.prepared:
-        await stream.prepare(request)
-    await stream.write_eof(plain.rest() if plain else b"")
+        await stream.write(data)
+    await stream.write_eof()
     return stream
 
 
