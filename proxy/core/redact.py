@@ -11,15 +11,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import xxhash
 
 from . import jsontext, shapes, sse
 from .interaction import Frame, Headers, Response
 from .jsontext import JSON
-from .runs import Path, Run, leaves, runs
+from .runs import Path, Run, alike, event_value, leaves, runs, said
 from .shapes import Span
 
 PATTERN_NAMES = shapes.NAMES
@@ -37,9 +36,6 @@ _CREDENTIAL_PARAMETER = r"""(?ix) ([?&] (?:
       | (?:client[-_]?)?secret | passw(?:or)?d | pwd | auth(?:orization)? | credentials?
       | sig(?:nature)? | x-(?:amz|goog)-(?:signature|credential|security-token)
     ) =) [^&\#]+"""
-
-
-_Item = TypeVar("_Item")
 
 
 class Shape(NamedTuple):
@@ -139,7 +135,7 @@ class Redactor(NamedTuple):
         """
         if not self._stream_is_suspicious(frames, extra, in_runs):
             return tuple(frames), Counter()
-        values = [_event_value(frame.data) for frame in frames]
+        values = [event_value(frame.data) for frame in frames]
         channels: dict[Path, list[_Leaf]] = defaultdict(list)
         for number, value in enumerate(values):
             for path, holder, key in leaves(value):
@@ -207,11 +203,10 @@ class Redactor(NamedTuple):
             return True
         known = _literals(extra)
         written = b"\n\n".join([text for run in found for text in (run.first, run.written)])
-        said = _said(found, max([shapes.LONGEST_HEAD, *map(len, known)]))
-        together = "\n\n".join([written.decode("latin-1"), said])
+        together = _together(found, max([shapes.LONGEST_HEAD, *map(len, known)]))
         return (
-            shapes.hit(together)
-            or any(secret in said for secret in ("redacted", *known))
+            shapes.hit(f"{written.decode('latin-1')}\n\n{together}")
+            or any(secret in together for secret in ("redacted", *known))
             or any(_is_in(secret, frames, written) for secret in known)
         )
 
@@ -288,18 +283,9 @@ _BUILT_IN = Redactor()
 
 def _counted(channels: Mapping[Path, list["_Leaf"]]) -> Iterator[list["_Leaf"]]:
     """What stands under an index that no other event has: a count of events, no place in a list."""
-    for each in _alike(channels).values():
+    for each in alike(channels).values():
         if len(each) > 1 and all(len(channel) == 1 for channel in each):
             yield [leaf for [leaf] in each]
-
-
-def _alike(by_path: Mapping[Path, list[_Item]]) -> dict[Path, list[list[_Item]]]:
-    """The lists of those paths together that differ in their indices only."""
-    alike: dict[Path, list[list[_Item]]] = defaultdict(list)
-    for path, items in by_path.items():
-        bare = [part for part in path if not (isinstance(part, str) and "index=" in part)]
-        alike[tuple(bare)].append(items)
-    return alike
 
 
 def _literals(extra: Sequence[str]) -> list[str]:
@@ -324,25 +310,15 @@ def _without(
     return "".join(parts) + text[begin:end]
 
 
-def _said(in_runs: Iterable[Run], longest: int) -> str:
+def _together(in_runs: Iterable[Run], longest: int) -> str:
     """What the frames say together, each text that goes on by itself.
 
     What only says the same again and again is repeated just often enough to show what is up
     to `longest` characters long, unless a head of a secret is in it.
     """
-    said: dict[Path, list[str]] = defaultdict(list)
-    for run in in_runs:
-        if run.texts is None:
-            for path, holder, key in leaves(_event_value(run.first)):
-                said[path].append(holder[key])
-        else:
-            for path, texts in run.texts.items():
-                said[path] += texts
-    alike = _alike(said).values()
-    any_index = [[*chain.from_iterable(each)] for each in alike if len(each) > 1]
     same: list[list[str]] = []
     others: list[list[str]] = []
-    for texts in (*said.values(), *any_index):
+    for texts in said(in_runs):
         (same if texts.count(texts[0]) == len(texts) else others).append(texts)
     repeated = "\n\n".join([_few(texts, longest) for texts in same])
     if shapes.may_hit(repeated):
@@ -383,29 +359,6 @@ def _parsed(text: str) -> JSON:
     try:
         return jsontext.parse(text)
     except jsontext.Unfaithful:
-        return None
-
-
-def _event_value(frame: bytes) -> JSON:
-    """The JSON of a frame that is UTF-8 and has any."""
-    try:
-        frame.decode()
-    except UnicodeDecodeError:
-        return None
-    text = sse.parse(frame).data or ""
-    if text == sse.DONE:
-        return None
-    value = _parsed(text)
-    return _read_by_others(text) if value is None else value
-
-
-def _read_by_others(text: str) -> JSON:
-    """What we refuse and a client may read: longer numbers, half of a surrogate pair."""
-    if not text.startswith(("{", "[")):
-        return None
-    try:
-        return json.loads(text, parse_constant=str)
-    except (ValueError, RecursionError):
         return None
 
 

@@ -4,12 +4,15 @@ Nearly all events of an answer differ in a word or two. What stands before the
 first text and behind the last is the same in all of them, and what is between,
 cut at its quotes, makes a table, whose columns are compared and joined at once;
 parsing one event after the other would take ten times as long. Whatever is not
-so plain makes a run of its own.
+so plain makes a run of its own. `said` puts together what goes on from event to
+event.
 """
 
-from collections.abc import Iterable, Sequence
-from itertools import repeat
-from typing import Any, NamedTuple
+import json  # noqa: TID251  what orjson refuses
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain, repeat
+from typing import Any, NamedTuple, TypeVar
 
 import orjson
 
@@ -17,6 +20,7 @@ from . import sse
 from .jsontext import JSON, Unfaithful, parse
 
 Path = tuple[str | int, ...]
+_Item = TypeVar("_Item")
 
 
 class Run(NamedTuple):
@@ -209,3 +213,51 @@ def _gather(holder: dict[str, JSON] | list[JSON], path: Path, found: list[Leaf])
             numbered = isinstance(item, dict) and isinstance(item.get("index"), int)
             inner = path if numbered and isinstance(place, int) else (*path, place)
             _gather(item, inner, found)
+
+
+def said(in_runs: Iterable[Run]) -> list[list[str]]:
+    """The texts of each path; and of those paths together that differ in their indices only."""
+    by_path: dict[Path, list[str]] = defaultdict(list)
+    for run in in_runs:
+        if run.texts is None:
+            for path, holder, key in leaves(event_value(run.first)):
+                by_path[path].append(holder[key])
+        else:
+            for path, texts in run.texts.items():
+                by_path[path] += texts
+    any_index = [[*chain.from_iterable(each)] for each in alike(by_path).values() if len(each) > 1]
+    return [*by_path.values(), *any_index]
+
+
+def alike(by_path: Mapping[Path, list[_Item]]) -> dict[Path, list[list[_Item]]]:
+    """The lists of those paths together that differ in their indices only."""
+    found: dict[Path, list[list[_Item]]] = defaultdict(list)
+    for path, items in by_path.items():
+        bare = [part for part in path if not (isinstance(part, str) and "index=" in part)]
+        found[tuple(bare)].append(items)
+    return found
+
+
+def event_value(frame: bytes) -> JSON:
+    """The JSON of a frame that is UTF-8 and has any."""
+    try:
+        frame.decode()
+    except UnicodeDecodeError:
+        return None
+    text = sse.parse(frame).data or ""
+    if text == sse.DONE:
+        return None
+    try:
+        return parse(text)
+    except Unfaithful:
+        return _read_by_others(text)
+
+
+def _read_by_others(text: str) -> JSON:
+    """What we refuse and a client may read: longer numbers, half of a surrogate pair."""
+    if not text.startswith(("{", "[")):
+        return None
+    try:
+        return json.loads(text, parse_constant=str)
+    except (ValueError, RecursionError):
+        return None
