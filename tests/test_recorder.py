@@ -1,14 +1,18 @@
 """From a landed flight to an interaction: what is kept of an answer, and in which form."""
 
 import gzip
+from itertools import accumulate, pairwise
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from proxy.core import sse
 from proxy.core.interaction import Request, Variant
 from proxy.core.redact import Redactor
 from proxy.engine.flight import Chunk, Flight, Head
-from proxy.engine.recorder import NotKept, Recorder, Take
+from proxy.engine.recorder import NotKept, Recorder, Take, response_of
 
 from .conftest import Start
 from .upstream import chunks, completion, raw
@@ -16,6 +20,9 @@ from .upstream import chunks, completion, raw
 BODY = orjson.dumps(completion("x"))
 JSON_HEAD = Head(200, (("Content-Type", "application/json"),))
 SSE_HEAD = Head(200, (("Content-Type", "text/event-stream"),))
+PIECE = st.sampled_from(
+    [b"data: a\n\n", b"event: x\n", b"data: b", b"\n", b"\r", b"\r\n", b": c\n\n"]
+)
 CHAT = Request("POST", "/v1/chat/completions", "application/json", b'{"model":"m"}')
 
 
@@ -24,8 +31,8 @@ class Landed(Flight):
 
     def __init__(self, *landed: Chunk) -> None:
         super().__init__(keep_bytes=1 << 20, outlives_readers=True)
-        for chunk in landed:
-            self._append(chunk)
+        self._chunks.extend(landed)
+        self._size = sum(len(chunk.data) for chunk in landed)
         self.end()
 
 
@@ -44,6 +51,18 @@ async def test_frames_have_the_time_of_their_last_byte_however_the_network_cut_t
     assert [frame.data for frame in response.frames] == chunks("one two")
     ends = [len(b"".join(chunks("one two")[: n + 1])) - 1 for n in range(len(response.frames))]
     assert [frame.offset_ms for frame in response.frames] == ends
+
+
+@given(st.lists(PIECE, max_size=12), st.lists(st.integers(0, 99)))
+def test_every_cut_of_a_stream_gives_the_same_frames(parts: list[bytes], cuts: list[int]) -> None:
+    whole = b"".join(parts)
+    borders = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
+    pieces = [whole[a:b] for a, b in pairwise(borders) if a < b]
+    found = response_of(SSE_HEAD, [Chunk(n, piece) for n, piece in enumerate(pieces)]).frames
+    assert [frame.data for frame in found] == sse.frames(whole)
+    ends = [0, *accumulate(map(len, pieces))]
+    for end, (ms, _) in zip(accumulate(len(frame.data) for frame in found), found, strict=True):
+        assert ends[ms] < end <= ends[ms + 1]
 
 
 async def test_headers_of_one_day_or_one_account_are_not_kept() -> None:

@@ -74,6 +74,41 @@ def test_a_shared_edge_and_a_glance_find_the_same_as_each_head_by_itself(text):
     assert shapes.hit(text) == bool(found)
 
 
+@given(st.lists(PIECES, max_size=6).map("".join))
+def test_no_secret_is_found_where_there_is_no_head(text):
+    assert shapes.may_hit(text) or not shapes.find(text, 0, len(text))
+
+
+@given(st.sampled_from(SAMPLES), PIECES, st.data())
+def test_no_secret_reaches_over_a_quote_unless_it_is_announced(sample, piece, data):
+    _, before, secret, after = sample
+    whole = before + secret + after
+    at = data.draw(st.just(len(before)) | st.integers(0, len(whole)))
+    left, right = piece + whole[:at], whole[at:] + piece
+    text = f'{left}"{right}'
+    middle = len(left) + 1
+    found = shapes.find(text, 0, len(text))
+    apart = shapes.find(text[:middle], 0, middle)
+    apart += [
+        span._replace(start=span.start + middle - 1, end=span.end + middle - 1)
+        for span in shapes.find(text[middle - 1 :], 0, len(right) + 1)
+    ]
+    assert shapes.announced(text[:middle]) or set(found) == set(apart)
+
+
+FILLING = st.sampled_from(
+    ["", "lorem ipsum dolor ", *(search.anchor for search in shapes._searches())]
+)
+
+
+@given(st.lists(st.tuples(FILLING, st.integers(0, 1200)), max_size=6), PIECES, st.data())
+def test_a_long_text_hides_no_secret(filling, piece, data):
+    parts = [part * (times // max(1, len(part))) for part, times in filling]
+    parts.insert(data.draw(st.integers(0, len(parts))), f" {piece} ")
+    text = "".join(parts)
+    assert shapes.hit(text) == bool(shapes.find(text, 0, len(text)))
+
+
 @given(st.binary(max_size=3000))
 def test_base64_is_no_secret(data):
     text = "data:image/png;base64," + base64.b64encode(data).decode()

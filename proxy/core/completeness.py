@@ -48,17 +48,17 @@ def _problem_with_stream(frames: list[bytes], chat: bool) -> str | None:
     if not frames:
         return "the stream is empty"
     events = [sse.parse(frame) for frame in frames]
-    done = any(_is_done(event) for event in events)
-    if _is_cut_off(frames[-1]) and not _is_done(events[-1]):
+    if _is_cut_off(frames[-1]) and not _is_done(events[-1].data or ""):
         return "the stream breaks off inside an event"
-    values = [_value(event) for event in events if event.data and not _is_done(event)]
+    texts = [event.data for event in events if event.data]
+    values = [_value(text) for text in texts if not _is_done(text)]
     if any(event.event == "error" for event in events) or any(map(_is_error, values)):
         return "the stream reports an error"
-    return _problem_with_chunks(values, done) if chat else None
+    return _problem_with_chunks(values, done=len(values) < len(texts)) if chat else None
 
 
-def _is_done(event: sse.Event) -> bool:
-    return (event.data or "").strip() == sse.DONE
+def _is_done(text: str) -> bool:
+    return text.strip() == sse.DONE
 
 
 def _is_cut_off(tail: bytes) -> bool:
@@ -66,10 +66,10 @@ def _is_cut_off(tail: bytes) -> bool:
     return bool(tail.strip()) and not sse.is_whole(tail)
 
 
-def _value(event: sse.Event) -> JSON:
+def _value(text: str) -> JSON:
     """The JSON in an event, None if there is none. Numbers of any size will do."""
     try:
-        return orjson.loads(event.data or "")
+        return orjson.loads(text)
     except orjson.JSONDecodeError:
         return None
 
@@ -79,7 +79,7 @@ def _is_error(value: JSON) -> bool:
     return item.get("error") is not None or item.get("type") in ("error", "response.failed")
 
 
-def _problem_with_chunks(chunks: list[JSON], done: bool) -> str | None:
+def _problem_with_chunks(chunks: list[JSON], *, done: bool) -> str | None:
     if not all(isinstance(chunk, dict) for chunk in chunks):
         return "a chunk of the stream is no JSON object"
     if not done:

@@ -7,7 +7,9 @@ byte. The same request recorded with and without `stream` makes two
 interactions that share a key: two *variants*.
 """
 
+from collections.abc import Iterable
 from enum import StrEnum
+from itertools import repeat
 from typing import NamedTuple
 
 CHAT_COMPLETIONS = "/v1/chat/completions"
@@ -29,6 +31,11 @@ class Frame(NamedTuple):
 
     offset_ms: int
     data: bytes
+
+
+def frames_of(pairs: Iterable[tuple[int, bytes]]) -> tuple[Frame, ...]:
+    """Frames as `Frame` makes them, in half the time: an answer may have thousands."""
+    return tuple(map(tuple.__new__, repeat(Frame), pairs))
 
 
 class Request(NamedTuple):

@@ -5,6 +5,8 @@ comment after an `id:`. Recordings keep what upstream sent; this stands between
 them and the client, and does nothing to bytes that need nothing.
 """
 
+from . import sse
+
 _NAMES = (b"event:", b"id:")
 
 
@@ -17,6 +19,8 @@ class PlainStream:
 
     def feed(self, data: bytes) -> bytes:
         """What can be passed on now; a line that may yet turn out to be a name is held."""
+        if self._line_start and not self._held and sse.is_one_line(data):
+            return data  # as it nearly always comes
         named = b"event:" in data or b"id:" in data
         if self._held:
             data, self._held = self._held + data, b""

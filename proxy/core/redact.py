@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, TypeVar
 import xxhash
 
 from . import jsontext, shapes, sse
-from .interaction import Frame, Response
+from .interaction import Frame, Headers, Response
 from .jsontext import JSON
 from .runs import Path, Run, leaves, runs
 from .shapes import Span
@@ -114,12 +114,11 @@ class Redactor(NamedTuple):
 
     def body(self, data: bytes, extra: Sequence[str] = ()) -> tuple[bytes, Counter[str]]:
         """Any bytes. Those that are no secret stay as they are, whatever they are."""
-        escaped = _ESCAPED.search(data) is not None
-        if not (escaped or self.suspicious(data, extra)):
+        if not self._may_change(data, extra):
             return data, Counter()
         text = data.decode("utf-8", "surrogateescape")
         # An escaped letter hides a secret from who sees the JSON text, not from who parses it.
-        value = _parsed(text) if self.users or escaped else None
+        value = _parsed(text) if self.users or _ESCAPED.search(data) else None
         # A user's pattern may run on over a quote: it sees the strings, not the JSON text.
         cleared, counts = (self if value is None else _BUILT_IN).text(text, extra)
         if value is not None:
@@ -171,38 +170,50 @@ class Redactor(NamedTuple):
         else:
             [frame] = response.frames
             data, counts = self.body(frame.data, extra)
-            frames = (Frame(frame.offset_ms, data),)
-        headers = tuple((name, self._header(value, extra)) for name, value in response.headers)
+            frames = (Frame(frame.offset_ms, data),) if counts else response.frames
+        headers = self._headers(response.headers, extra)
+        if not counts and headers is response.headers:
+            return response, counts
         return Response(response.status, headers, frames), counts
 
-    def _header(self, value: str, extra: Sequence[str]) -> str:
+    def _headers(self, headers: Headers, extra: Sequence[str]) -> Headers:
         # A server may send bytes that are no UTF-8; aiohttp gives them as surrogates.
-        data, _ = self.body(value.encode("utf-8", "surrogateescape"), extra)
-        return data.decode("utf-8", "surrogateescape")
+        values = [value.encode("utf-8", "surrogateescape") for _, value in headers]
+        if not self._may_change(b"\n\n".join(values), extra):
+            return headers
+        cleared = [
+            self.body(value, extra)[0].decode("utf-8", "surrogateescape") for value in values
+        ]
+        return tuple((name, value) for (name, _), value in zip(headers, cleared, strict=True))
+
+    def _may_change(self, data: bytes, extra: Sequence[str]) -> bool:
+        """Whether `body` may find anything in these bytes, or in any part of them."""
+        return _ESCAPED.search(data) is not None or self.suspicious(data, extra)
 
     def _stream_is_suspicious(
         self, frames: Sequence[Frame], extra: Sequence[str], in_runs: Sequence[Run] | None
     ) -> bool:
         """Whether there may be anything to take out; False is a promise.
 
-        All frames, and all that they say together, are searched as one text: no secret reaches
-        over a blank line from one to the next, and a blank line hides none.
+        All texts, as they are written and as they go on from frame to frame, are searched as
+        one: no secret reaches over a blank line, and a blank line hides none. Of what frames
+        have in common the first one's is enough: no secret reaches over a quote, unless what
+        stands before it says that a secret follows.
         """
-        data = [frame.data for frame in frames]
-        if self.users or self.suspicious(b"\n\n".join(data), extra):
+        if self.users:
             return True
-        said: dict[Path, list[str]] = defaultdict(list)
-        for first, texts in in_runs or runs(data):
-            if texts is None:
-                for path, holder, key in leaves(_event_value(first)):
-                    said[path].append(holder[key])
-            else:
-                for path, text in texts.items():
-                    said[path].append(text)
-        alike = _alike(said).values()
-        any_index = [chain.from_iterable(each) for each in alike if len(each) > 1]
-        whole = "\n\n".join(map("".join, (*said.values(), *any_index)))
-        return shapes.hit(whole) or any(known in whole for known in ("redacted", *_literals(extra)))
+        found = in_runs or runs([frame.data for frame in frames])
+        if any(shapes.announced(lead.decode("latin-1")) for run in found for lead in run.leads):
+            return True
+        known = _literals(extra)
+        written = b"\n\n".join([text for run in found for text in (run.first, run.written)])
+        said = _said(found, max([shapes.LONGEST_HEAD, *map(len, known)]))
+        together = "\n\n".join([written.decode("latin-1"), said])
+        return (
+            shapes.hit(together)
+            or any(secret in said for secret in ("redacted", *known))
+            or any(_is_in(secret, frames, written) for secret in known)
+        )
 
     def query(self, target: str) -> str:
         """A request target, with `redacted` as the value of each parameter that names a secret.
@@ -294,7 +305,8 @@ def _alike(by_path: Mapping[Path, list[_Item]]) -> dict[Path, list[list[_Item]]]
 def _literals(extra: Sequence[str]) -> list[str]:
     """Known secrets as they are, and as JSON text writes them."""
     known = [secret for secret in extra if len(secret) >= _SHORTEST_CREDENTIAL]
-    return list(dict.fromkeys(known + [jsontext.render(item, "compact")[1:-1] for item in known]))
+    odd = [item for item in known if not item.isprintable() or '"' in item or "\\" in item]
+    return list(dict.fromkeys([*known, *(jsontext.render(item, "compact")[1:-1] for item in odd)]))
 
 
 def _without(
@@ -310,6 +322,43 @@ def _without(
             parts.append(placeholder.format(span.name))
         begin = min(span.end, end)
     return "".join(parts) + text[begin:end]
+
+
+def _said(in_runs: Iterable[Run], longest: int) -> str:
+    """What the frames say together, each text that goes on by itself.
+
+    What only says the same again and again is repeated just often enough to show what is up
+    to `longest` characters long, unless a head of a secret is in it.
+    """
+    said: dict[Path, list[str]] = defaultdict(list)
+    for run in in_runs:
+        if run.texts is None:
+            for path, holder, key in leaves(_event_value(run.first)):
+                said[path].append(holder[key])
+        else:
+            for path, texts in run.texts.items():
+                said[path] += texts
+    alike = _alike(said).values()
+    any_index = [[*chain.from_iterable(each)] for each in alike if len(each) > 1]
+    same: list[list[str]] = []
+    others: list[list[str]] = []
+    for texts in (*said.values(), *any_index):
+        (same if texts.count(texts[0]) == len(texts) else others).append(texts)
+    repeated = "\n\n".join([_few(texts, longest) for texts in same])
+    if shapes.may_hit(repeated):
+        others += same
+    return "\n\n".join([repeated, *map("".join, others)])
+
+
+def _few(texts: list[str], longest: int) -> str:
+    return texts[0] * min(len(texts), 2 + longest // max(1, len(texts[0])))
+
+
+def _is_in(secret: str, frames: Sequence[Frame], written: bytes) -> bool:
+    """Whether a literal is in any of the frames, whose `written` lacks what repeats."""
+    data = secret.encode("utf-8", "surrogateescape")
+    # Only one that has a quote itself may be neither in a text nor in what all have in common.
+    return data in written or (b'"' in data and any(data in frame.data for frame in frames))
 
 
 @dataclass(slots=True, eq=False, repr=False)
@@ -344,6 +393,8 @@ def _event_value(frame: bytes) -> JSON:
     except UnicodeDecodeError:
         return None
     text = sse.parse(frame).data or ""
+    if text == sse.DONE:
+        return None
     value = _parsed(text)
     return _read_by_others(text) if value is None else value
 

@@ -1,13 +1,14 @@
 """Runs of a stream's events that are alike but for their texts, read as one.
 
-Nearly all events of an answer differ in a word or two. Cut at their quotes they
-make a table, whose columns are compared and joined at once, where parsing one
-event after the other would take ten times as long. Whatever is not so plain
-makes a run of its own.
+Nearly all events of an answer differ in a word or two. What stands before the
+first text and behind the last is the same in all of them, and what is between,
+cut at its quotes, makes a table, whose columns are compared and joined at once;
+parsing one event after the other would take ten times as long. Whatever is not
+so plain makes a run of its own.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
+from collections.abc import Iterable, Sequence
+from itertools import repeat
 from typing import Any, NamedTuple
 
 import orjson
@@ -21,9 +22,39 @@ Path = tuple[str | int, ...]
 class Run(NamedTuple):
     first: bytes
     """The first frame, whose JSON is that of all others but for the texts in it."""
-    texts: dict[Path, str] | None
-    """What the texts at each path of `leaves` say together; None where there is but one frame."""
+    texts: dict[Path, list[str]] | None = None
+    """Those at each path of `leaves`; None where there is but one frame."""
+    written: bytes = b""
+    """The texts that differ, as they are written, each between quotes."""
+    leads: tuple[bytes, ...] = ()
+    """What stands in the first frame before each of those that differ."""
 
+
+class _Mould(NamedTuple):
+    """The first frame of a run, cut at its quotes: every other part is within a string."""
+
+    parts: list[bytes]
+    data_at: int
+    strings: list[int]
+    """Which parts are texts, and no keys."""
+    first: int
+    """The first text that differs."""
+    last: int
+
+    @property
+    def head(self) -> bytes:
+        return self.before(self.first)
+
+    @property
+    def tail(self) -> bytes:
+        return b'"' + b'"'.join(self.parts[self.last + 1 :])
+
+    def before(self, at: int) -> bytes:
+        return b'"'.join([*self.parts[:at], b""])
+
+
+_FEW = 8
+"""Frames that are tried at first. Where hardly any are alike, more would be in vain."""
 
 # Texts that say what kind of event it is, and whether it is the last.
 _TELLING = frozenset(["type", "finish_reason"])
@@ -33,14 +64,16 @@ def runs(frames: Sequence[bytes]) -> list[Run]:
     """All frames in runs, as long as they can be told to be alike without parsing each of them."""
     whole = b"".join(frames)
     if b"\r" in whole or b"\0" in whole:
-        return [Run(frame, None) for frame in frames]
-    masked = map(_masked, frames) if b"\\" in whole else frames
+        return [Run(frame) for frame in frames]
+    masked = [*map(_masked, frames)] if b"\\" in whole else frames
     found: list[Run] = []
-    for quotes, group in groupby(zip(frames, masked, strict=True), _quotes):
-        pairs = list(group)
-        texts = _texts([mask for _, mask in pairs]) if quotes and len(pairs) > 1 else None
-        firsts = pairs if texts is None else pairs[:1]
-        found += [Run(frame, texts) for frame, _ in firsts]
+    at = 0
+    while at < len(frames):
+        mould = _mould(masked[at], masked[at + 1]) if at + 1 < len(frames) else None
+        middles = _middles(masked, at, mould) if mould else [b""]
+        run = _run(frames[at], mould, middles) if mould else None
+        found += [run] if run else [Run(frame) for frame in frames[at : at + len(middles)]]
+        at += len(middles)
     return found
 
 
@@ -51,79 +84,128 @@ def _masked(frame: bytes) -> bytes:
     return frame.replace(b"\\\\", b"\0\0").replace(b'\\"', b"\0\1")
 
 
-def _quotes(pair: tuple[bytes, bytes]) -> int:
-    """How many quotes there are in a frame of one line of data; 0 for what is no such frame."""
-    frame, masked = pair
-    quotes = masked.count(b'"') if sse.is_sole_data(frame) else 0
-    return 0 if quotes % 2 else quotes
+def _unmasked(text: bytes) -> bytes:
+    return text.replace(b"\0\1", b'\\"').replace(b"\0\0", b"\\\\") if b"\0" in text else text
 
 
-def _texts(masked: list[bytes]) -> dict[Path, str] | None:
-    """What frames of as many quotes say at each path together, if all else in them is the same."""
-    width = masked[0].count(b'"') + 1
-    parts = b'"'.join(masked).split(b'"')
-    columns = [parts[at::width] for at in range(width)]
-    # Between quotes every other part is within a string, which is a key if a colon follows.
-    varied = {at for at, column in enumerate(columns) if column.count(column[0]) < len(masked)}
-    strings = [
-        at for at in range(1, width, 2) if not columns[at + 1][0].lstrip(b" \t").startswith(b":")
-    ]
-    if not varied.issubset(strings):
+def _mould(one: bytes, next_one: bytes) -> _Mould | None:
+    """What two frames have in common, if nothing but texts in their data differs."""
+    data_at = sse.data_at(one)
+    if not data_at or not sse.data_at(next_one):
         return None
-    places = _places([column[0] for column in columns], strings)
+    parts, others = one.split(b'"'), next_one.split(b'"')
+    if len(parts) != len(others) or len(parts) % 2 == 0:
+        return None
+    differ = [at for at, pair in enumerate(zip(parts, others, strict=True)) if pair[0] != pair[1]]
+    if any(at % 2 == 0 for at in differ):
+        return None
+    strings = [
+        at for at in range(1, len(parts), 2) if not parts[at + 1].lstrip(b" \t").startswith(b":")
+    ]
+    # Two that are the same may begin a run all the same.
+    differ = differ or strings[-1:]
+    return _Mould(parts, data_at, strings, differ[0], differ[-1]) if differ else None
+
+
+def _middles(masked: Sequence[bytes], at: int, mould: _Mould) -> list[bytes]:
+    """What differs in the frames from `at` on that fit the mould."""
+    head, tail = mould.head, mould.tail
+    seam = tail + head
+    begin, end = len(head), -len(tail)
+    found: list[bytes] = []
+    size = _FEW
+    while frames := masked[at + len(found) : at + len(found) + size]:
+        middles = [frame[begin:end] for frame in frames]
+        # All at once, as nearly always all of them fit.
+        if b"".join((head, seam.join(middles), tail)) == b"".join(frames):
+            found += middles
+            size *= 8
+        else:
+            fit = (head + m + tail == frame for m, frame in zip(middles, frames, strict=True))
+            found += middles[: [*fit, False].index(False)]
+            break
+    quotes = mould.last - mould.first
+    if quotes or b'"' in b"".join(found):
+        counts = [*map(bytes.count, found, repeat(b'"')), -1]
+        found = found[: next(n for n, count in enumerate(counts) if count != quotes)]
+    return found
+
+
+def _run(frame: bytes, mould: _Mould, middles: list[bytes]) -> Run | None:
+    width = mould.last - mould.first + 1
+    cells = b'"'.join(middles).split(b'"') if width > 1 else middles
+    columns = {mould.first + n: cells[n::width] for n in range(width)}
+    varied = [at for at, column in columns.items() if column.count(column[0]) < len(column)]
+    places = _places(mould) if set(varied).issubset(mould.strings) else None
     if places is None or any(places[at][-1] in _TELLING for at in varied):
         return None
     try:
-        texts = {places[at]: _said(columns[at], at in varied) for at in strings}
+        texts = {
+            places[at]: _said(columns[at])
+            if at in varied
+            else _said([mould.parts[at]]) * len(middles)
+            for at in mould.strings
+        }
     except orjson.JSONDecodeError:
         return None
     # Two that go on in the same frame would have to be joined in turn.
-    return texts if len(texts) == len(strings) else None
+    if len(texts) < len(mould.strings):
+        return None
+    written = b"\n".join([_written(columns[at]) for at in varied])
+    return Run(frame, texts, written, tuple([_unmasked(mould.before(at)) for at in varied]))
 
 
-def _places(first: list[bytes], strings: list[int]) -> dict[int, Path] | None:
-    """At which path each string of the first frame stands."""
-    numbered = [*first]
-    for at in strings:
+def _written(texts: list[bytes]) -> bytes:
+    return b'["%b"]' % _unmasked(b'","'.join(texts))
+
+
+def _said(texts: list[bytes]) -> list[str]:
+    """JSONDecodeError if any of the texts is no JSON by itself."""
+    said: list[str] = orjson.loads(_written(texts))
+    return said
+
+
+def _places(mould: _Mould) -> dict[int, Path] | None:
+    """At which path each text of a frame stands."""
+    numbered = [*mould.parts]
+    for at in mould.strings:
         numbered[at] = b"%d" % at
     try:
-        value = parse(b'"'.join(numbered)[6:-2])
+        value = parse(b'"'.join(numbered)[mould.data_at : -2])
     except Unfaithful:
         return None
     places = {int(holder[key]): path for path, holder, key in leaves(value)}
     # Under a key that comes twice there is a text that does not show.
-    return places if len(places) == len(strings) else None
+    return places if len(places) == len(mould.strings) else None
 
 
-def _said(column: list[bytes], varied: bool) -> str:
-    """What a column's texts say together. JSONDecodeError if any is no JSON by itself."""
-    texts = column if varied else column[:1]
-    written = b'["%b"]' % b'","'.join(texts)
-    if b"\0" in written:
-        written = written.replace(b"\0\1", b'\\"').replace(b"\0\0", b"\\\\")
-    said: list[str] = orjson.loads(written)
-    return "".join(said) if varied else said[0] * len(column)
+Leaf = tuple[Path, Any, str | int]
 
 
-def leaves(value: JSON, path: Path = ()) -> Iterator[tuple[Path, Any, str | int]]:
+def leaves(value: JSON) -> list[Leaf]:
     """Every string with the path that its continuations share, its holder and its key there.
 
     What carries an index continues what carried the same one, wherever in a list it stands.
     """
-    children: Iterable[tuple[str | int, JSON]] = ()
-    if isinstance(value, dict):
-        children = value.items()
-        path += tuple(f"{key}={item}" for key, item in children if _is_index(key, item))
-    elif isinstance(value, list):
-        children = enumerate(value)
-    for key, item in children:
+    found: list[Leaf] = []
+    if isinstance(value, dict | list):
+        _gather(value, (), found)
+    return found
+
+
+def _gather(holder: dict[str, JSON] | list[JSON], path: Path, found: list[Leaf]) -> None:
+    children: Iterable[tuple[str | int, JSON]]
+    if isinstance(holder, dict):
+        children = holder.items()
+        for key, item in holder.items():
+            if isinstance(item, int) and key.endswith("index"):
+                path = (*path, f"{key}={item}")
+    else:
+        children = enumerate(holder)
+    for place, item in children:
         if isinstance(item, str):
-            yield (*path, key), value, key
-        elif isinstance(item, dict) and isinstance(item.get("index"), int):
-            yield from leaves(item, path if isinstance(key, int) else (*path, key))
-        else:
-            yield from leaves(item, (*path, key))
-
-
-def _is_index(key: str | int, item: JSON) -> bool:
-    return isinstance(item, int) and str(key).endswith("index")
+            found.append(((*path, place), holder, place))
+        elif isinstance(item, dict | list):
+            numbered = isinstance(item, dict) and isinstance(item.get("index"), int)
+            inner = path if numbered and isinstance(place, int) else (*path, place)
+            _gather(item, inner, found)

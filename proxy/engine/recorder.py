@@ -1,13 +1,23 @@
 """From a flight that has landed to an interaction worth keeping, or the reason why it is not."""
 
 import zlib
+from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import accumulate, repeat
 from typing import NamedTuple
 
 from proxy.core import sse
 from proxy.core.completeness import problem_with
 from proxy.core.headers import kept
-from proxy.core.interaction import Frame, Interaction, Request, Response, Variant, header
+from proxy.core.interaction import (
+    Frame,
+    Interaction,
+    Request,
+    Response,
+    Variant,
+    frames_of,
+    header,
+)
 from proxy.core.normalize import is_chat, keepable
 from proxy.core.redact import Redactor
 from proxy.core.runs import runs
@@ -87,10 +97,15 @@ def _whole(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
 
 def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
     """Each SSE frame with the time at which its last byte came."""
-    decoder = sse.SSEDecoder()
-    frames = [Frame(ms, data) for ms, piece in chunks for data in decoder.feed(piece)]
-    last = chunks[-1].offset_ms if chunks else 0
-    return (*frames, *(Frame(last, data) for data in decoder.rest()))
+    pieces = [data for _, data in chunks]
+    frames = sse.frames(b"".join(pieces))
+    # Nearly always each comes by itself.
+    if frames == pieces:
+        return frames_of(chunks)
+    moments = [ms for ms, _ in chunks]
+    ends = [*accumulate(map(len, pieces))]
+    last_pieces = map(bisect_left, repeat(ends), accumulate(map(len, frames)))
+    return frames_of(zip(map(moments.__getitem__, last_pieces), frames, strict=True))
 
 
 def _decoded(chunks: Sequence[Chunk], encoding: str) -> Sequence[Chunk]:
