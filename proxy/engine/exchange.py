@@ -182,7 +182,7 @@ class Exchange:
         # Elsewhere what is asked for the first time is most likely not recorded.
         replays = self._settings.mode is Mode.REPLAY
         find = partial(self._found_at_once, deck) if replays else None
-        return Alike(request, self._canonicals.at_once, find)
+        return Alike(request, self._canonicals, self._canonicals.repeated(request), find)
 
     def _found_at_once(self, deck: Deck, request: Request, known: Known) -> Served | None:
         """What `answer` would serve, and again, but not yet played; None if it is not that simple.

@@ -9,8 +9,9 @@ from typing import NamedTuple
 
 from proxy.core.body import Body, Name
 from proxy.core.interaction import Request
+from proxy.core.repeated import Repeated
 
-from .asking import Asked, Known
+from .asking import Asked, Canonicals, Known
 from .deck import Deck, Search
 from .outcome import Served, Stats
 
@@ -67,23 +68,28 @@ class Alike(NamedTuple):
     """Reads bodies as parts of requests that differ in nothing else."""
 
     request: Request
-    read: Callable[[Request, Body], Known | None]
+    canonicals: Canonicals
+    repeated: Repeated | None
     find: Callable[[Request, Known], Served | None] | None
     """Where what is asked is most likely recorded: the answer that is, if no more is to be done."""
 
+    def body(self, data: bytes) -> Body:
+        return Body(data, self.repeated)
+
     def known(self, body: Body) -> Known | None:
         """The canonical form with this body; None if more than an answer is asked for."""
-        if any(effect in body.data for effect in _EFFECTS):
-            return None
-        return self.read(self._with(body), body)
+        known = self.canonicals.at_once(self._with(body.data), body)
+        return None if known is None or known.wants_more else known
+
+    def said(self, body: Body) -> None:
+        """Note that it says, in other words, what another did in which nothing was odd."""
+        if body.is_news:
+            self.canonicals.learn(body)
 
     def served(self, body: Body, known: Known) -> Served | None:
         """The recorded answer to that, which has yet to be played."""
-        return self.find(self._with(body), known) if self.find else None
+        return self.find(self._with(body.data), known) if self.find else None
 
-    def _with(self, body: Body) -> Request:
+    def _with(self, data: bytes) -> Request:
         mine = self.request
-        return Request(mine.method, mine.target, mine.content_type, body.data)
-
-
-_EFFECTS = (b'"store"', b'"deferred"')
+        return Request(mine.method, mine.target, mine.content_type, data)

@@ -175,13 +175,14 @@ class Memo:
         alike = self._alike.get(place)
         if alike is None:
             return None
-        body = Body(data)
+        body = alike.body(data)
         missed: list[_Seen] = [digest]
         if known := self._names.get(digest):
             return self._answer_as(head, known, missed)
         for name in body.names():
             seen = head.seed, name
             if known := self._names.get(seen):
+                alike.said(body)
                 return self._answer_as(head, known, [*missed, seen])
             missed.append(seen)
         try:
