@@ -219,6 +219,16 @@ def test_what_is_known_is_left_out_and_put_back(repeated):
     assert whole == [{"n": 0}, *known[:2], {"n": 30}, *known[2:], {"n": 6}]
 
 
+async def test_what_is_odd_is_told_once_and_with_its_place(caplog):
+    canonicals = Canonicals(Rules(), Redactor(), Contract(strict=False).check)
+    sound = text(*[PLAIN] * 6).replace(b"{", b'{"model":"m",', 1)
+    odd = text(*[PLAIN] * 5, ODD).replace(b"{", b'{"model":"m",', 1)
+    for body in (sound, odd):
+        await outcome(canonicals, body)
+    [line] = caplog.messages
+    assert line.startswith("odd request: $.messages[5].content")
+
+
 def test_what_is_known_makes_no_other_name(repeated):
     data = text(*items(0, 1, 2, 30, 4, 5, 6))
     body = Body(data, repeated)

@@ -6,6 +6,7 @@ contract finds wrong is found here, where the body has just been parsed.
 """
 
 import asyncio
+import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
@@ -25,6 +26,8 @@ from proxy.core.redact import Redactor
 from proxy.core.repeated import Cut, Repeated
 from proxy.core.rules import Rules
 from proxy.errors import ClientError
+
+log = logging.getLogger("promptdeck")
 
 _MEMO_BYTES = 32 * 1024 * 1024
 _MOST_NAMES = 20_000
@@ -192,6 +195,8 @@ class Canonicals:
         known = self._from_rest(request, body.cut) if body.cut else None
         if known is None:
             known, plain = self._examined(request, body.value, self._judged)
+            if known.warning:
+                log.warning("odd request: %s", known.warning)
             if not plain or known.warning or not self._goes_by_name(request):
                 return known
         self.learn(body)
