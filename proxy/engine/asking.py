@@ -144,8 +144,12 @@ class Canonicals:
         if body.cut:
             self._repeated.learn(body.cut, item_text)
 
-    def at_once(self, request: Request, body: Body) -> Known | None:
-        """Its canonical form, if finding that holds up nobody. ClientError."""
+    def at_once(self, request: Request, body: Body | None = None) -> Known | None:
+        """Its canonical form, if finding that holds up nobody. ClientError.
+
+        `body` is the request's, for who has looked at it already.
+        """
+        body = body or Body(request.body, self.repeated(request))
         known, first, missed = self._recalled(request, body)
         if known is None and len(body.data) <= _LARGE:
             known = self._normalized(request, body)
