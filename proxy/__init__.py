@@ -16,7 +16,7 @@ imports upward and only `app` knows all the parts.
       shapes        what secrets look like
       redact        secrets out of everything that is kept
       normalize     a request's canonical form
-      body          short cuts to it
+      body, repeated   short cuts to it
       fingerprint   its short name, and the ids of recordings
       headers       which travel, which are kept; Cache-Status
       providers     requests that bring their own provider
