@@ -35,7 +35,7 @@ imports upward and only `app` knows all the parts.
       base          what a store is
       memory        the reference
       held          back until they are wanted
-      schema, sqlite   the cache, and the index of cassettes
+      schema, sqlite, writer   the cache, and the index of cassettes
       tapes         what is written into them
       admin         the file from outside: what it holds, emptied
       packing, pieces   recordings made small, what they have in common kept once

@@ -22,6 +22,7 @@ TESTED_WITH = {
     "completions": "test_stored",
     "admin": "test_sqlite",
     "tapes": "test_sqlite",
+    "writer": "test_sqlite",
     "slips": "test_deferred",
     "listing": "test_exchange",
     "outcome": "test_exchange",

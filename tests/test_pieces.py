@@ -15,8 +15,9 @@ from proxy.errors import StoreUnavailable
 from proxy.stores.admin import cached, clear, statistics
 from proxy.stores.pieces import pack_oldest
 from proxy.stores.schema import INSERT, MIGRATIONS, PIECE_BYTES, connect, values_of
-from proxy.stores.sqlite import CACHE, Tape
+from proxy.stores.sqlite import Tape
 from proxy.stores.tapes import insert
+from proxy.stores.writer import CACHE
 
 from .recordings import INTERACTIONS, conversation, interaction, nameless, opened, stored
 
@@ -147,6 +148,17 @@ async def test_packing_happens_by_itself_when_it_is_quiet(path):
             await asyncio.sleep(0.05)
         assert rows(database, "packed") == 1
         assert rows(database, "recording") == 0
+
+
+async def test_when_it_is_quiet_the_log_has_gone_into_the_file(path, tmp_path):
+    async with opened(path) as database:
+        tape = await database.cache_tape()
+        kept = await put(tape, interaction())
+        await database.pack()
+        copy = tmp_path / "copy.db"
+        copy.write_bytes(path.read_bytes())
+        async with opened(copy) as other:
+            assert found(await other.cache_tape(), kept) == [kept]
 
 
 async def test_closing_packs_what_is_fresh(path):

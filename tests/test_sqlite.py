@@ -52,7 +52,7 @@ async def traced(database):
 
 
 async def on_writer(database, work):
-    return await database._on_thread(lambda: work(database._writer))
+    return await database._writer.run(work)
 
 
 # Keeping
@@ -169,7 +169,7 @@ async def test_closing_writes_all_that_is_queued(path):
             tape = await database.cache_tape()
             puts = [tasks.create_task(put(tape, conversation(n))) for n in range(25)]
             await asyncio.sleep(0)
-            while database._jobs:
+            while database._writer._jobs:
                 await asyncio.sleep(0)
             # The first are being written; these come behind.
             puts += [tasks.create_task(put(tape, conversation(n))) for n in range(25, 50)]
@@ -193,7 +193,7 @@ async def test_a_cancelled_group_closes_the_file_and_comes_to_an_end(path):
     with pytest.raises(StoreUnavailable, match="closed database"):
         database.find("p1:0")
     with pytest.raises(RuntimeError, match="after shutdown"):
-        await database._on_thread(dict)
+        await database._writer.run(dict)
     assert count(path) == 1
 
 
@@ -213,7 +213,7 @@ async def test_who_writes_after_the_group_is_cancelled_does_not_wait_for_ever(pa
             finally:
                 # As what is closed before the store does, when the server ends with an error.
                 async with asyncio.timeout(5):
-                    while not database._drainer.done():
+                    while not database._writer._drainer.done():
                         await asyncio.sleep(0)
                     puts = [put(tape, conversation(n)) for n in range(3)]
                     answers = await asyncio.gather(*puts, return_exceptions=True)
@@ -438,18 +438,18 @@ async def test_a_full_disk_fails_the_put_by_name_and_leaves_what_was(path):
         tape = await database.cache_tape()
         first = await put(tape, interaction("first"))
 
-        def allow(pages):
-            [(now,)] = database._writer.execute("PRAGMA page_count")
-            database._writer.execute(f"PRAGMA max_page_count = {now + pages}")
+        def allow(db, pages):
+            [(now,)] = db.execute("PRAGMA page_count")
+            db.execute(f"PRAGMA max_page_count = {now + pages}")
 
-        await on_writer(database, lambda _: allow(0))
+        await on_writer(database, lambda db: allow(db, 0))
         kept = []
         with pytest.raises(StoreUnavailable, match="database or disk is full"):
             while True:
                 kept.append(await put(tape, conversation(len(kept))))
         assert found(tape, first) == [first]
         assert [found(tape, one) for one in kept] == [[one] for one in kept]
-        await on_writer(database, lambda _: allow(1000))
+        await on_writer(database, lambda db: allow(db, 1000))
         again = await put(tape, conversation(100))
         assert found(tape, again) == [again]
 

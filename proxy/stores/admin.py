@@ -10,8 +10,8 @@ from proxy.errors import StoreUnavailable
 
 from .pieces import Pieces, numbers_of
 from .schema import connect, unusable
-from .sqlite import CACHE
 from .tapes import named
+from .writer import CACHE
 
 
 @contextlib.contextmanager
