@@ -23,6 +23,7 @@ TESTED_WITH = {
     "admin": "test_sqlite",
     "tapes": "test_sqlite",
     "writer": "test_sqlite",
+    "dictionaries": "test_packing",
     "slips": "test_deferred",
     "listing": "test_exchange",
     "outcome": "test_exchange",

@@ -7,6 +7,7 @@ tapes.
 
 import asyncio
 import contextlib
+import math
 import sqlite3
 import time
 from collections import OrderedDict
@@ -239,7 +240,8 @@ class Tape:
         if len(self.tapes) > 1:
             rows = sorted(rows, key=lambda row: self.tapes.index(row.tape))
         if self._evictable:
-            now = time.time()
+            # The end of this second, and so after all that was recorded in it: see `packed_values`.
+            now = math.ceil(time.time())
             for row in rows:
                 self._database.touch(row.n, now)
         return [row.stored for row in rows]
