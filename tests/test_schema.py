@@ -3,6 +3,7 @@
 import random
 import re
 import sqlite3
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
@@ -25,7 +26,7 @@ from proxy.stores.schema import (
     values_of,
 )
 
-from .recordings import INTERACTIONS, python, start_together
+from .recordings import INTERACTIONS, interaction, python, start_together, stored
 
 INSTEAD = "--store"
 """How a message says that another file can be named."""
@@ -194,6 +195,20 @@ def test_a_row_says_all_of_a_recording(interaction, canonical, expires_at):
     assert row.stored == stored
     assert row.tape == 7
     assert row.weight > len(interaction.request.body) + len(interaction.response.body)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_a_row_is_said_to_weigh_is_what_it_takes_in_memory(stream):
+    many = [stored(interaction(f"{n} " * 300, "word " * 100, stream=stream)) for n in range(300)]
+    with closing(connect(Path(":memory:"))) as db:
+        db.execute("INSERT INTO tape (id, name, source) VALUES (7, 'a', '')")
+        db.executemany(INSERT, [values_of(7, key, one, 1.5) for key, one in many])
+        row_of(db.execute(SELECT).fetchone())
+        tracemalloc.start()
+        rows = [row_of(values) for values in db.execute(SELECT)]
+        taken, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert 0.8 < sum(row.weight for row in rows) / taken < 1.25
 
 
 _HEX = st.text("0123456789abcdef", min_size=32, max_size=32)

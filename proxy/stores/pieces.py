@@ -39,6 +39,8 @@ _BYTES_AT_ONCE = 4 * 1024 * 1024
 """Rows and bytes packed in one transaction: others wait for its end."""
 _KEPT = 16 * 1024 * 1024
 """Bytes of pieces kept ready by a reader."""
+_PAIR = 150
+"""What the two forms of an element take in memory beside their text."""
 
 _LEARN_AT = 64
 """Recordings from which a first dictionary is learnt, and another at each time `_GROWN` as many."""
@@ -265,7 +267,7 @@ class Pieces:
         for number, _, data in reversed(chain):
             new = unpack_piece(data, context_of(elements), self._dictionaries)
             elements = [*elements, *new]
-            self._bytes += sum(len(ours) + len(theirs) for ours, theirs in new)
+            self._bytes += sum(len(ours) + len(theirs) + _PAIR for ours, theirs in new)
             self._known[number] = elements
         if self._bytes > _KEPT:
             self._known.clear()

@@ -9,6 +9,7 @@ import re
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -129,6 +130,7 @@ class Row(NamedTuple):
     tape: int
     stored: Stored
     weight: int
+    """Bytes of memory."""
 
 
 _PRAGMAS = (
@@ -234,28 +236,53 @@ def values_of(tape: int, key: str, stored: Stored, now: float) -> tuple[Any, ...
 
 def row_of(values: tuple[Any, ...]) -> Row:
     (
-        n, tape, _, name, base_key, variant, recorded_at, expires_at, _, weight, upstream,
-        redacted, canonical, request, request_body, status, headers, frames, body,
+        n, tape, _, name, base_key, variant, recorded_at, expires_at, _, _, upstream,
+        redacted, canonical, request, body, status, headers, frames, answer,
     ) = values  # fmt: skip
-    method, target, content_type = orjson.loads(request)
-    interaction = Interaction(
+    loads = orjson.loads
+    meta = (upstream, redacted, loads(request), status, loads(headers), loads(frames))
+    interaction = _interaction(name, base_key, variant, recorded_at, meta, body, answer)
+    return _row(n, tape, Stored(interaction, canonical, expires_at))
+
+
+def _interaction(
+    name: str,
+    key: str,
+    variant: str,
+    recorded_at: float,
+    meta: Sequence[Any],
+    body: bytes,
+    answer: bytes,
+) -> Interaction:
+    upstream, redacted, request, status, headers, frames = meta
+    upstream, method, target, content_type = _alike(upstream, *request)
+    named = _alike(*[(key, value) for key, value in headers])
+    return Interaction(
         id=name,
-        key=base_key,
+        key=key,
         variant=Variant(variant),
         recorded_at=recorded_at,
         upstream=upstream,
-        request=Request(method, target, content_type, request_body),
-        response=_response(status, orjson.loads(headers), orjson.loads(frames), body),
+        request=Request(method, target, content_type, body),
+        response=Response(status, named, tuple(_cut(answer, frames))),
         redacted=redacted,
     )
-    return Row(n, tape, Stored(interaction, canonical, expires_at), weight)
 
 
-def _response(
-    status: int, headers: list[list[str]], frames: list[list[int]], body: bytes
-) -> Response:
-    named = tuple((key, value) for key, value in headers)
-    return Response(status, named, tuple(_cut(body, frames)))
+@lru_cache(maxsize=256)
+def _alike(*values: Any) -> tuple[Any, ...]:
+    """The same objects for equal values: nearly all recordings have these in common."""
+    return values
+
+
+_OBJECTS, _FRAME = 1000, 130
+"""Bytes that a recording takes in memory beside its texts, and each of its frames."""
+
+
+def _row(n: int, tape: int, stored: Stored) -> Row:
+    request, response = stored.interaction.request, stored.interaction.response
+    texts = len(stored.canonical) + len(request.body) + sum([len(f.data) for f in response.frames])
+    return Row(n, tape, stored, _OBJECTS + _FRAME * len(response.frames) + texts)
 
 
 def _cut(body: bytes, frames: list[list[int]]) -> Iterator[Frame]:
@@ -347,16 +374,7 @@ def packed_row(
         n, tape, key, name, base_key, variant, recorded_at, expires_at, _, _, _, data,
     ) = values  # fmt: skip
     meta, body, canonical, answer = unpack(data, slots, dictionaries)
-    upstream, redacted, (method, target, content_type), status, headers, frames = meta
-    interaction = Interaction(
-        id=full_id(name, key, base_key),
-        key=name_of(key if base_key is None else base_key),
-        variant=Variant(variant),
-        recorded_at=recorded_at,
-        upstream=upstream,
-        request=Request(method, target, content_type, body),
-        response=_response(status, headers, frames, answer),
-        redacted=redacted,
-    )
-    weight = len(body) + len(canonical) + len(answer) + 500
-    return Row(n, tape, Stored(interaction, canonical, expires_at), weight)
+    own = name_of(key if base_key is None else base_key)
+    name = full_id(name, key, base_key)
+    interaction = _interaction(name, own, variant, recorded_at, meta, body, answer)
+    return _row(n, tape, Stored(interaction, canonical, expires_at))
