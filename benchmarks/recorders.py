@@ -1,6 +1,5 @@
 """Ways to keep 5 KB interactions in SQLite: promptdeck's store, and what one would write first."""
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
@@ -62,7 +61,7 @@ def made(number: int, request: bytes, answer: bytes) -> Item:
 
 @asynccontextmanager
 async def _store(path: Path) -> AsyncIterator[Keep]:
-    async with asyncio.TaskGroup() as tasks, Database(path, tasks, LIMIT) as database:
+    async with Database(path, LIMIT) as database:
         tape = await database.cache_tape()
         yield lambda one: tape.put(one.key, one.stored, replace=False)
 

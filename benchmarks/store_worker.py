@@ -25,7 +25,7 @@ _PRODUCERS = 64
 
 async def build(count: int, file: Path) -> int:
     """In bulk, as a cassette is indexed: a tape for each batch."""
-    async with asyncio.TaskGroup() as tasks, Database(file, tasks, LIMIT) as database:
+    async with Database(file, LIMIT) as database:
         for start in range(0, count, _BATCH):
             rows = [
                 (one.key, one.stored)
@@ -48,7 +48,7 @@ async def opened(count: int, file: Path) -> tuple[float, float]:
     """What is found once stays in memory: no key is asked twice."""
     keys = [_short(number).key for number in random.sample(range(count), _LOOKUPS + 1)]
     began = time.perf_counter()
-    async with asyncio.TaskGroup() as tasks, Database(file, tasks, LIMIT) as database:
+    async with Database(file, LIMIT) as database:
         tapes = [
             found
             for start in range(0, count, _BATCH)

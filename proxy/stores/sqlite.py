@@ -5,7 +5,6 @@ which has another. (Scans are aiosqlite's.) `Tape` is the store over one or more
 tapes.
 """
 
-import asyncio
 import contextlib
 import math
 import sqlite3
@@ -36,7 +35,7 @@ _UNREADABLE = (sqlite3.Error, UnicodeDecodeError, ValueError, TypeError)
 
 
 class Database:
-    """One SQLite file. Use as an async context manager, inside the task group that owns it."""
+    """One SQLite file. Use as an async context manager."""
 
     state: State
     """Equal answers: nobody committed anything to the file between, in whatever process.
@@ -44,9 +43,8 @@ class Database:
     About 0.1 us where the file system has shared memory, 4 us where not.
     """
 
-    def __init__(self, path: Path, tasks: asyncio.TaskGroup, max_bytes: int) -> None:
+    def __init__(self, path: Path, max_bytes: int) -> None:
         self.path = path
-        self._tasks = tasks
         self._writer = Writer(path, max_bytes)
         self.submit, self.pack = self._writer.submit, self._writer.pack
         self.touch = self._writer.touch
@@ -63,7 +61,7 @@ class Database:
             self._watch.close()
             raise
         self.state = self._watch.state(self._reader)
-        self._writer.start(self._tasks)
+        self._writer.start()
         return self
 
     async def __aexit__(self, *_: object) -> None:

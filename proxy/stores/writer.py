@@ -1,22 +1,25 @@
 """The writing half of an SQLite store: whole jobs on a thread of their own, grouped into commits.
 
-Through aiosqlite each statement would be a change of threads. The writer drains
-what has queued into one transaction, so a lone write waits for nobody and many
-share a commit. What is written is fresh, as it came; in quiet moments the writer
-packs it, and evicts. Recency for eviction lives in memory and travels with the
-next write.
+Through aiosqlite each statement would be a change of threads. The writer takes all
+that has queued into one transaction, so a lone write waits for nobody and many share
+a commit. What is written is fresh, as it came; in quiet moments the writer packs it,
+and evicts. Recency for eviction lives in memory and travels with the next write.
 """
 
 import asyncio
+import contextlib
 import logging
 import math
 import sqlite3
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections import ChainMap
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
+from itertools import chain, groupby
 from pathlib import Path
-from typing import Any
+from queue import Empty, SimpleQueue
+from threading import Thread
+from typing import Any, NamedTuple
 
 from proxy.errors import StoreUnavailable
 
@@ -40,47 +43,64 @@ _LAST = 0.05
 Job = Callable[[sqlite3.Connection], Any]
 
 
+class _Asked(NamedTuple):
+    job: Job
+    done: asyncio.Future[Any]
+    fresh: int
+    touched: dict[int, float]
+    alone: bool
+    """In no transaction."""
+
+
+class _Answer(NamedTuple):
+    done: asyncio.Future[Any]
+    result: Any
+    error: Exception | None = None
+
+    def give(self) -> None:
+        if self.done.done():  # who asked has given up
+            return
+        if self.error is None:
+            self.done.set_result(self.result)
+        else:
+            self.done.set_exception(self.error)
+
+
 class Writer:
     """Runs jobs in the order they came, those that wait together in one transaction."""
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path = path
         self._max_bytes = max_bytes
-        self._thread = ThreadPoolExecutor(1, "store writer")
-        self._jobs: list[tuple[Job, asyncio.Future[Any]]] = []
-        self._wake = asyncio.Event()
+        self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
         self._closing = False
         self._touched: dict[int, float] = {}
-        self._is_fresh = True
+        # From here on the thread's own.
+        self._pause: float | None = _QUIET
+        """Seconds to wait for a write before some is packed; None where all is."""
         self._fresh_bytes = self._packed_to = 0
 
-    def start(self, tasks: asyncio.TaskGroup) -> None:
-        self._drainer = tasks.create_task(self._drain(), name="store writer")
+    # On the loop
+
+    def start(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended = self._loop.create_future()
+        # A process that ends without closing shall not wait for it.
+        self._thread = Thread(target=self._work, name="store writer", daemon=True)
+        self._thread.start()
 
     async def close(self) -> None:
         """Once all that has been submitted is written."""
+        if self._touched:
+            with contextlib.suppress(StoreUnavailable):
+                await self.submit(lambda _: None)
         self._closing = True
-        self._wake.set()
+        self._queue.put(None)
         try:
-            await self._drainer
+            await self._ended
         finally:
-            self._thread.submit(self._disconnect)
-            # Every write has been awaited: there is nothing but that to wait for.
-            self._thread.shutdown()
-
-    @cached_property
-    def _connection(self) -> sqlite3.Connection:
-        """The writer's thread's, made when it is needed: to serve hits, it is not."""
-        db = connect(self._path)
-        # Most of what is fresh is packed before it would be copied from the log into the file.
-        [(page,)] = db.execute("PRAGMA page_size")
-        db.execute(f"PRAGMA wal_autocheckpoint = {_FRESH_BYTES // page}")
-        db.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
-        return db
-
-    def _disconnect(self) -> None:
-        if "_connection" in self.__dict__:
-            self._connection.close()
+            # Though this be cancelled: who closes what else holds the file open must come after.
+            self._thread.join()
 
     def touch(self, n: int, now: float) -> None:
         """Note that a recording was used; no write."""
@@ -91,104 +111,96 @@ class Writer:
 
         It runs on the writer's thread. `fresh` is how many bytes of recordings it brings.
         """
-        if self._closing:
-            raise self._closed()
-        done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._jobs.append((job, done))
-        self._fresh_bytes += fresh
-        self._wake.set()
-        return await done
-
-    def _closed(self) -> StoreUnavailable:
-        return StoreUnavailable(f"{self._path} is being closed")
+        return await self._ask(job, fresh=fresh)
 
     async def run(self, work: Job) -> Any:
-        """Run `work` on the writer's thread, in no transaction."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, lambda: work(self._connection))
+        """Run `work` in no transaction."""
+        return await self._ask(work, alone=True)
 
-    async def _drain(self) -> None:
-        jobs: list[tuple[Job, asyncio.Future[Any]]] = []
-        try:
-            while not (self._closing and not self._jobs):
-                if self._fresh_bytes > _FRESH_BYTES:
-                    await self._pack()
-                if self._jobs:
-                    jobs, self._jobs = self._jobs, []
-                    await self._commit(jobs)
-                    # What they brought, such as a whole cassette, would stay until the next.
-                    jobs = []
-                    self._is_fresh = True
-                else:
-                    await self._rest()
-            if self._touched:
-                await self._commit([])
-            await self.pack(_LAST)
-        finally:
-            # Cancelled with its group, it leaves some who would wait for ever.
-            self._closing = True
-            for _, done in (*jobs, *self._jobs):
-                if not done.done():
-                    done.set_exception(self._closed())
-
-    async def _rest(self) -> None:
-        """Until there is something to write; once it is quiet, pack."""
-        try:
-            await asyncio.wait_for(self._wake.wait(), _QUIET if self._is_fresh else None)
-        except TimeoutError:
-            while self._is_fresh and not self._wake.is_set():
-                await self._pack()
-        self._wake.clear()
-
-    async def pack(self, seconds: float = math.inf) -> None:
+    async def pack(self) -> None:
         """Pack what is fresh, now. Unless asked to, that happens when nothing is written."""
-        end = time.monotonic() + seconds
-        while self._is_fresh and time.monotonic() < end:
-            await self._pack()
+        await self.run(lambda _: self._pack(math.inf))
 
-    async def _pack(self) -> None:
-        """Pack some of what is fresh. What cannot be packed now is tried after the next write."""
-        try:
-            done, more = await self.run(self._packing)
-        except Exception as error:  # noqa: BLE001  whatever it is, the recordings are there as they are
-            log.warning("cannot pack the recordings in %s: %s", self._path, error)
-            done, more = Done(None, 0), False
-        self._is_fresh = more
-        self._packed_to = done.last or 0
-        self._fresh_bytes = max(0, self._fresh_bytes - done.size) if more else 0
-
-    def _packing(self, db: sqlite3.Connection) -> tuple[Done, bool]:
-        """What was done, and whether there may be more to do."""
-        [done] = self._transaction(db, [partial(pack_oldest, after=self._packed_to)], {})
-        more = done.last is not None or shrink(db)
-        if not more:
-            # The log goes into the file while nobody waits for a commit.
-            db.execute("PRAGMA wal_checkpoint").fetchall()
-        return done, more
-
-    async def _commit(self, jobs: list[tuple[Job, asyncio.Future[Any]]]) -> None:
-        """All jobs in one transaction; if one fails, each in its own, so that only it does."""
+    def _ask(self, job: Job, *, fresh: int = 0, alone: bool = False) -> asyncio.Future[Any]:
+        if self._closing:
+            raise StoreUnavailable(f"{self._path} is being closed")
+        done: asyncio.Future[Any] = self._loop.create_future()
         touched, self._touched = self._touched, {}
-        todo = [job for job, _ in jobs]
-        try:
-            results = await self.run(lambda db: self._transaction(db, todo, touched))
-        except Exception as error:  # noqa: BLE001  whatever a job raises is for who asked for it
-            self._touched = touched | self._touched
-            if len(jobs) > 1 and not is_locked(error):
-                for single in jobs:
-                    await self._commit([single])
-                return
-            for _, done in jobs:
-                if not done.done():
-                    done.set_exception(StoreUnavailable(f"cannot write {self._path}: {error}"))
-            return
-        for (_, done), result in zip(jobs, results, strict=True):
-            if not done.done():
-                done.set_result(result)
+        self._queue.put(_Asked(job, done, fresh, touched, alone))
+        return done
 
-    def _transaction(
-        self, db: sqlite3.Connection, jobs: list[Job], touched: dict[int, float]
-    ) -> list[Any]:
+    def _settle(self, answers: Sequence[_Answer], lost: dict[int, float]) -> None:
+        if lost:
+            self._touched = lost | self._touched
+        for answer in answers:
+            answer.give()
+
+    # On the thread
+
+    def _work(self) -> None:
+        try:
+            while self._round():
+                pass
+            self._pack(_LAST)
+            if "_connection" in self.__dict__:
+                self._connection.close()
+        finally:
+            self._loop.call_soon_threadsafe(_Answer(self._ended, None).give)
+
+    @cached_property
+    def _connection(self) -> sqlite3.Connection:
+        """Made when it is needed: to serve hits, it is not."""
+        db = connect(self._path)
+        # Most of what is fresh is packed before it would be copied from the log into the file.
+        [(page,)] = db.execute("PRAGMA page_size")
+        db.execute(f"PRAGMA wal_autocheckpoint = {_FRESH_BYTES // page}")
+        db.execute(f"PRAGMA journal_size_limit = {_LOG_BYTES}")
+        return db
+
+    def _round(self) -> bool:
+        """Do what has queued, or pack where nothing does; False after the last."""
+        if self._fresh_bytes > _FRESH_BYTES:
+            self._pack_some()
+        queued = self._queued()
+        if not queued:
+            self._pack_some()
+        for alone, asked in groupby(filter(None, queued), key=lambda one: one.alone):
+            for group in ([one] for one in asked) if alone else [list(asked)]:
+                answers, lost = self._done(group)
+                self._loop.call_soon_threadsafe(self._settle, answers, lost)
+        return not queued or queued[-1] is not None
+
+    def _queued(self) -> list[_Asked | None]:
+        """All that is there; where nothing is, what comes first; nothing where it is quiet."""
+        queued: list[_Asked | None] = []
+        with contextlib.suppress(Empty):
+            queued.append(self._queue.get(timeout=self._pause))
+            while True:
+                queued.append(self._queue.get_nowait())
+        return queued
+
+    def _done(self, asked: list[_Asked]) -> tuple[list[_Answer], dict[int, float]]:
+        """All in one transaction; if one fails, each in its own, so that only it does.
+
+        Returns the answers, and what was touched and could not be written.
+        """
+        touched = {n: when for one in asked for n, when in one.touched.items()}
+        try:
+            if asked[0].alone:
+                return [_Answer(asked[0].done, asked[0].job(self._connection))], touched
+            results = self._transaction([one.job for one in asked], touched)
+        except Exception as error:  # noqa: BLE001  whatever a job raises is for who asked for it
+            if len(asked) > 1 and not is_locked(error):
+                answers, lost = zip(*[self._done([one]) for one in asked], strict=True)
+                return [*chain(*answers)], dict(ChainMap(*lost))
+            why = f"cannot write {self._path}: {error}"
+            return [_Answer(one.done, None, StoreUnavailable(why)) for one in asked], touched
+        self._pause = _QUIET
+        self._fresh_bytes += sum([one.fresh for one in asked])
+        return [_Answer(one.done, result) for one, result in zip(asked, results, strict=True)], {}
+
+    def _transaction(self, jobs: list[Job], touched: dict[int, float]) -> list[Any]:
+        db = self._connection
         try:
             db.execute("BEGIN IMMEDIATE")
             for table in ("packed", "recording") if touched else ():
@@ -205,3 +217,25 @@ class Writer:
                 db.execute("ROLLBACK")
             raise
         return results
+
+    def _pack(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while self._pause is not None and time.monotonic() < end:
+            self._pack_some()
+
+    def _pack_some(self) -> None:
+        """Pack some of what is fresh. What cannot be packed now is tried after the next write."""
+        began = time.monotonic()
+        try:
+            [done] = self._transaction([partial(pack_oldest, after=self._packed_to)], {})
+            more = done.last is not None or shrink(self._connection)
+            if not more:
+                # The log goes into the file while nobody waits for a commit.
+                self._connection.execute("PRAGMA wal_checkpoint").fetchall()
+        except Exception as error:  # noqa: BLE001  whatever it is, the recordings are there as they are
+            log.warning("cannot pack the recordings in %s: %s", self._path, error)
+            done, more = Done(None, 0), False
+        # It shares a core with whoever answers: half of it is enough.
+        self._pause = time.monotonic() - began if more else None
+        self._packed_to = done.last or 0
+        self._fresh_bytes = max(0, self._fresh_bytes - done.size) if more else 0
