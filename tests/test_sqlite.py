@@ -371,6 +371,77 @@ asyncio.run(main())
         assert [one.id[-2:] for one in found(tape, interaction("a"))] == ["-1", "-2"]
 
 
+async def test_what_was_found_is_at_hand_until_it_may_have_changed(path):
+    async with opened(path) as database:
+        tape = await database.cache_tape()
+        first = await put(tape, interaction("a"))
+        assert found(tape, first) == [first]
+        statements = []
+        database._reader.set_trace_callback(statements.append)
+        await put(tape, interaction("b"))
+        await database.pack()
+        assert found(tape, first) == [first]
+        assert statements == []
+        assert len(found(tape, interaction("b"))) == 1
+        second = await put(tape, interaction("a"))
+        assert found(tape, first) == [first, second]
+        statements.clear()
+        with closing(connect(path)) as db:
+            db.execute("DELETE FROM packed")
+        assert found(tape, first) == [second]
+        assert statements != []
+
+
+async def test_what_is_evicted_is_found_no_more(path):
+    async with opened(path, max_bytes=3000) as database:
+        tape = await database.cache_tape()
+        kept = await put(tape, conversation(0))
+        await database.pack()
+        # As a tape does, but that it is no use.
+        assert database.find(kept.key)
+        await fill(tape, range(1, 20))
+        await database.pack()
+        assert not database.find(kept.key)
+
+
+_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "replace", "find", "find", "pack", "forget"]),
+        st.integers(0, 1),
+        st.integers(0, 3),
+    ),
+    max_size=40,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(_STEPS)
+def test_whoever_writes_what_is_found_is_what_is_there(tmp_path_factory, steps):
+    path = tmp_path_factory.mktemp("both") / "store.db"
+
+    async def main():
+        async with opened(path) as one, opened(path) as other:
+            tapes = [await one.cache_tape(), await other.cache_tape()]
+            there = {n: [] for n in range(4)}
+            for step, which, n in steps:
+                tape, recording = tapes[which], interaction(f"{n}")
+                if step in ("put", "replace"):
+                    kept = await tape.put(*stored(recording), replace=step == "replace")
+                    there[n] = [*(there[n] if step == "put" else ()), kept]
+                elif step == "pack":
+                    await (one, other)[which].pack()
+                elif step == "forget":
+                    await (one, other)[which].execute("DELETE FROM recording")
+                    await (one, other)[which].execute("DELETE FROM packed")
+                    there = {number: [] for number in there}
+                else:
+                    assert found(tape, recording) == there[n]
+            for n, kept in there.items():
+                assert [found(tape, interaction(f"{n}")) for tape in tapes] == [kept, kept]
+
+    asyncio.run(main())
+
+
 async def test_processes_that_put_at_once_lose_nothing(path):
     script = """
 async def main():

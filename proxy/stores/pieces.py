@@ -196,8 +196,12 @@ def _release(db: sqlite3.Connection, piece: int | None) -> int:
     return freed
 
 
-def limit(db: sqlite3.Connection, name: str, most: int) -> None:
-    """Bring what is packed of a tape to at most so many bytes: least recently used goes first."""
+def limit(db: sqlite3.Connection, name: str, most: int) -> bool:
+    """Bring what is packed of a tape to at most so many bytes: least recently used goes first.
+
+    Returns whether anything had to go.
+    """
+    evicted = False
     query = "SELECT id, bytes FROM tape WHERE name = ? AND bytes > ?"
     for tape, size in db.execute(query, (name, most)).fetchall():
         while size > most:
@@ -208,6 +212,8 @@ def limit(db: sqlite3.Connection, name: str, most: int) -> None:
             if not victims:
                 break
             size -= drop(db, tape, victims)
+            evicted = True
+    return evicted
 
 
 _SPARE = 4

@@ -61,7 +61,7 @@ class Database:
             self._watch.close()
             raise
         self.state = self._watch.state(self._reader)
-        self._writer.start()
+        self._writer.start(self._watch)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -89,13 +89,22 @@ class Database:
         return rows
 
     def _follow(self) -> None:
-        """Forget what was found before somebody's last commit."""
-        if (state := self.state()) == self._found_at:
+        """Forget what was found before a commit that may have changed it."""
+        if self.state() == self._found_at:
             return
-        self._found_at = state
-        self._found.clear()
-        self._found_bytes = 0
+        while change := self._writer.changes.pop(self._found_at, None):
+            self._found_at = change.after
+            for key in change.keys:
+                self._forget(key)
+        if (state := self.state()) != self._found_at:
+            # By another process, or not told yet: it may be anything.
+            self._found_at = state
+            self._found.clear()
+            self._found_bytes = 0
         self._pieces = Pieces(self.query)
+
+    def _forget(self, key: str) -> None:
+        self._found_bytes -= sum(row.weight for row in self._found.pop(key, ()))
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
@@ -147,8 +156,7 @@ class Database:
         self._found[key] = rows
         self._found_bytes += sum(row.weight for row in rows)
         while self._found_bytes > _MEMORY and self._found:
-            _, old = self._found.popitem(last=False)
-            self._found_bytes -= sum(row.weight for row in old)
+            self._forget(next(iter(self._found)))
 
     def canonicals(self, tape: int) -> Iterator[tuple[str, bytes]]:
         """Id and canonical form of a tape's recordings, oldest first; few at a time in memory."""
@@ -260,7 +268,7 @@ class Tape:
             return kept
 
         brings = size([(key, stored)])
-        result: Interaction = await self._database.submit(job, fresh=brings)
+        result: Interaction = await self._database.submit(job, fresh=brings, keys=(key,))
         return result
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:

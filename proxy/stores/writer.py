@@ -13,7 +13,7 @@ import math
 import sqlite3
 import time
 from collections import ChainMap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cached_property, partial
 from itertools import chain, groupby
 from pathlib import Path
@@ -25,6 +25,7 @@ from proxy.errors import StoreUnavailable
 
 from .pieces import Done, limit, pack_oldest, shrink
 from .schema import connect, is_locked
+from .wal import Watch, is_next
 
 log = logging.getLogger("promptdeck")
 
@@ -37,16 +38,27 @@ _FRESH_BYTES = 32 * 1024 * 1024
 """From so much on, writes wait for packing."""
 _LOG_BYTES = 4 * 1024 * 1024
 """What the write-ahead log may keep of a burst."""
+_CHANGES = 256
+"""Commits that are remembered for readers; with nobody reading, none needs to be."""
 _LAST = 0.05
 """Seconds that closing takes for packing; who opens the file next does the rest."""
 
 Job = Callable[[sqlite3.Connection], Any]
 
 
+class Change(NamedTuple):
+    """What one commit of this process did to what can be found."""
+
+    after: bytes
+    keys: Collection[str]
+    """Under all others, what was found before is what is found after."""
+
+
 class _Asked(NamedTuple):
     job: Job
     done: asyncio.Future[Any]
     fresh: int
+    keys: Collection[str] | None
     touched: dict[int, float]
     alone: bool
     """In no transaction."""
@@ -75,6 +87,8 @@ class Writer:
         self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
         self._closing = False
         self._touched: dict[int, float] = {}
+        self.changes: dict[bytes, Change] = {}
+        """By the state before, for who reads in this process; what is not here may be anything."""
         # From here on the thread's own.
         self._pause: float | None = _QUIET
         """Seconds to wait for a write before some is packed; None where all is."""
@@ -82,7 +96,8 @@ class Writer:
 
     # On the loop
 
-    def start(self) -> None:
+    def start(self, watch: Watch) -> None:
+        self._watch = watch
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
         # A process that ends without closing shall not wait for it.
@@ -106,12 +121,13 @@ class Writer:
         """Note that a recording was used; no write."""
         self._touched[n] = now
 
-    async def submit(self, job: Job, *, fresh: int = 0) -> Any:
+    async def submit(self, job: Job, *, fresh: int = 0, keys: Collection[str] | None = None) -> Any:
         """Run `job` in the next transaction and return its result once that is committed.
 
-        It runs on the writer's thread. `fresh` is how many bytes of recordings it brings.
+        It runs on the writer's thread. `fresh` is how many bytes of recordings it
+        brings; `keys`, if given, are all under which it changes what is found.
         """
-        return await self._ask(job, fresh=fresh)
+        return await self._ask(job, fresh=fresh, keys=keys)
 
     async def run(self, work: Job) -> Any:
         """Run `work` in no transaction."""
@@ -121,12 +137,19 @@ class Writer:
         """Pack what is fresh, now. Unless asked to, that happens when nothing is written."""
         await self.run(lambda _: self._pack(math.inf))
 
-    def _ask(self, job: Job, *, fresh: int = 0, alone: bool = False) -> asyncio.Future[Any]:
+    def _ask(
+        self,
+        job: Job,
+        *,
+        fresh: int = 0,
+        keys: Collection[str] | None = None,
+        alone: bool = False,
+    ) -> asyncio.Future[Any]:
         if self._closing:
             raise StoreUnavailable(f"{self._path} is being closed")
         done: asyncio.Future[Any] = self._loop.create_future()
         touched, self._touched = self._touched, {}
-        self._queue.put(_Asked(job, done, fresh, touched, alone))
+        self._queue.put(_Asked(job, done, fresh, keys, touched, alone))
         return done
 
     def _settle(self, answers: Sequence[_Answer], lost: dict[int, float]) -> None:
@@ -188,7 +211,9 @@ class Writer:
         try:
             if asked[0].alone:
                 return [_Answer(asked[0].done, asked[0].job(self._connection))], touched
-            results = self._transaction([one.job for one in asked], touched)
+            keys = [one.keys for one in asked]
+            known = None if None in keys else {*chain(*filter(None, keys))}
+            results = self._transaction([one.job for one in asked], known, touched)
         except Exception as error:  # noqa: BLE001  whatever a job raises is for who asked for it
             if len(asked) > 1 and not is_locked(error):
                 answers, lost = zip(*[self._done([one]) for one in asked], strict=True)
@@ -199,24 +224,37 @@ class Writer:
         self._fresh_bytes += sum([one.fresh for one in asked])
         return [_Answer(one.done, result) for one, result in zip(asked, results, strict=True)], {}
 
-    def _transaction(self, jobs: list[Job], touched: dict[int, float]) -> list[Any]:
+    def _transaction(
+        self, jobs: list[Job], keys: Collection[str] | None, touched: dict[int, float]
+    ) -> list[Any]:
         db = self._connection
         try:
             db.execute("BEGIN IMMEDIATE")
+            before = self._watch.mark()
             for table in ("packed", "recording") if touched else ():
                 db.executemany(
                     f"UPDATE {table} SET used_at = ? WHERE n = ?",
                     [(when, n) for n, when in touched.items()],
                 )
             results = [job(db) for job in jobs]
-            limit(db, CACHE, self._max_bytes)
+            evicted = limit(db, CACHE, self._max_bytes)
             db.execute("COMMIT")
         except BaseException:
             # SQLite ends a transaction by itself where the disk is full.
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
+        if keys is not None and not evicted:
+            self._tell(before, keys)
         return results
+
+    def _tell(self, before: bytes, keys: Collection[str]) -> None:
+        """Nobody commits while a writer is at work, so that the next commit was this one."""
+        after = self._watch.mark()
+        if is_next(before, after):
+            if len(self.changes) >= _CHANGES:
+                self.changes.clear()
+            self.changes[before] = Change(after, keys)
 
     def _pack(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -227,7 +265,7 @@ class Writer:
         """Pack some of what is fresh. What cannot be packed now is tried after the next write."""
         began = time.monotonic()
         try:
-            [done] = self._transaction([partial(pack_oldest, after=self._packed_to)], {})
+            [done] = self._transaction([partial(pack_oldest, after=self._packed_to)], (), {})
             more = done.last is not None or shrink(self._connection)
             if not more:
                 # The log goes into the file while nobody waits for a commit.
