@@ -106,13 +106,11 @@ class Writer:
 
     async def close(self) -> None:
         """Once all that has been submitted is written."""
-        if self._touched:
-            with contextlib.suppress(StoreUnavailable):
-                await self.submit(lambda _: None)
+        last = [self._ask(lambda _: None)] if self._touched else []
         self._closing = True
         self._queue.put(None)
         try:
-            await self._ended
+            await asyncio.gather(*last, self._ended, return_exceptions=True)
         finally:
             # Though this be cancelled: who closes what else holds the file open must come after.
             self._thread.join()
