@@ -93,6 +93,7 @@ class Writer:
         self._pause: float | None = _QUIET
         """Seconds to wait for a write before some is packed; None where all is."""
         self._fresh_bytes = self._packed_to = 0
+        self._before = b""
 
     # On the loop
 
@@ -209,50 +210,46 @@ class Writer:
         try:
             if asked[0].alone:
                 return [_Answer(asked[0].done, asked[0].job(self._connection))], touched
-            keys = [one.keys for one in asked]
-            known = None if None in keys else {*chain(*filter(None, keys))}
-            results = self._transaction([one.job for one in asked], known, touched)
+            results = self._transaction([one.job for one in asked], touched)
         except Exception as error:  # noqa: BLE001  whatever a job raises is for who asked for it
             if len(asked) > 1 and not is_locked(error):
                 answers, lost = zip(*[self._done([one]) for one in asked], strict=True)
                 return [*chain(*answers)], dict(ChainMap(*lost))
             why = f"cannot write {self._path}: {error}"
             return [_Answer(one.done, None, StoreUnavailable(why)) for one in asked], touched
+        keys = [one.keys for one in asked]
+        if None not in keys:
+            self._tell({*chain(*filter(None, keys))})
         self._pause = _QUIET
         self._fresh_bytes += sum([one.fresh for one in asked])
         return [_Answer(one.done, result) for one, result in zip(asked, results, strict=True)], {}
 
-    def _transaction(
-        self, jobs: list[Job], keys: Collection[str] | None, touched: dict[int, float]
-    ) -> list[Any]:
+    def _transaction(self, jobs: list[Job], touched: dict[int, float]) -> list[Any]:
         db = self._connection
         try:
             db.execute("BEGIN IMMEDIATE")
-            before = self._watch.mark()
+            self._before = self._watch.mark()
             for table in ("packed", "recording") if touched else ():
                 db.executemany(
                     f"UPDATE {table} SET used_at = ? WHERE n = ?",
                     [(when, n) for n, when in touched.items()],
                 )
             results = [job(db) for job in jobs]
-            evicted = limit(db, CACHE, self._max_bytes)
             db.execute("COMMIT")
         except BaseException:
             # SQLite ends a transaction by itself where the disk is full.
             if db.in_transaction:
                 db.execute("ROLLBACK")
             raise
-        if keys is not None and not evicted:
-            self._tell(before, keys)
         return results
 
-    def _tell(self, before: bytes, keys: Collection[str]) -> None:
+    def _tell(self, keys: Collection[str]) -> None:
         """Nobody commits while a writer is at work, so that the next commit was this one."""
         after = self._watch.mark()
-        if is_next(before, after):
+        if is_next(self._before, after):
             if len(self.changes) >= _CHANGES:
                 self.changes.clear()
-            self.changes[before] = Change(after, keys)
+            self.changes[self._before] = Change(after, keys)
 
     def _pack(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -260,10 +257,17 @@ class Writer:
             self._pack_some()
 
     def _pack_some(self) -> None:
-        """Pack some of what is fresh. What cannot be packed now is tried after the next write."""
+        """Pack some of what is fresh, and evict: only what is packed counts.
+
+        What cannot be packed now is tried after the next write.
+        """
         began = time.monotonic()
+        pack = partial(pack_oldest, after=self._packed_to)
+        evict = partial(limit, name=CACHE, most=self._max_bytes)
         try:
-            [done] = self._transaction([partial(pack_oldest, after=self._packed_to)], (), {})
+            done, evicted = self._transaction([pack, evict], {})
+            if not evicted:
+                self._tell(())
             more = done.last is not None or shrink(self._connection)
             if not more:
                 # The log goes into the file while nobody waits for a commit.
