@@ -35,10 +35,10 @@ imports upward and only `app` knows all the parts.
       base          what a store is
       memory        the reference
       held          back until they are wanted
-      schema, sqlite   the cache, and the index of cassettes
+      schema, sqlite, writer   the cache, and the index of cassettes
       tapes         what is written into them
       admin         the file from outside: what it holds, emptied
-      packing, pieces   recordings made small, what they have in common kept once
+      packing, pieces, dictionaries   recordings made small, what they have in common kept once
       wal           whether anybody committed since
       cassette, cassette_file, cassette_yaml, yamlread, cassette_verify   files in git
       cassette_loaded   a small one in memory
