@@ -1,6 +1,5 @@
 """Ways to keep 5 KB interactions in SQLite: promptdeck's store, and what one would write first."""
 
-import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
@@ -19,6 +18,9 @@ from proxy.stores.sqlite import Database
 LIMIT = 1 << 40
 """Bytes that a store may have here: nothing is evicted."""
 
+PER_SECOND = 500
+"""Interactions that are recorded beside something else."""
+_AT_ONCE = 64
 _TABLE = (
     "CREATE TABLE answer (id INTEGER PRIMARY KEY, key BLOB UNIQUE, request BLOB, response BLOB)"
 )
@@ -62,7 +64,7 @@ def made(number: int, request: bytes, answer: bytes) -> Item:
 
 @asynccontextmanager
 async def _store(path: Path) -> AsyncIterator[Keep]:
-    async with asyncio.TaskGroup() as tasks, Database(path, tasks, LIMIT) as database:
+    async with Database(path, LIMIT) as database:
         tape = await database.cache_tape()
         yield lambda one: tape.put(one.key, one.stored, replace=False)
 
@@ -105,6 +107,36 @@ def _in_the_loop(synchronous: str) -> Callable[[Path], AbstractAsyncContextManag
     return opened
 
 
+@asynccontextmanager
+async def _direct(path: Path) -> AsyncIterator[Keep]:
+    """The least that it takes: no thread, nobody who waits, 64 in a transaction."""
+    rows: list[tuple[bytes, bytes, bytes]] = []
+    with closing(raw(path)) as db:
+
+        def write() -> None:
+            with db:
+                db.executemany(_INSERT, rows)
+            rows.clear()
+
+        async def keep(one: Item) -> None:
+            rows.append(one.row)
+            if len(rows) == _AT_ONCE:
+                write()
+
+        yield keep
+        write()
+
+
+@asynccontextmanager
+async def _nothing(path: Path) -> AsyncIterator[Keep]:
+    del path
+
+    async def keep(one: Item) -> None:
+        del one
+
+    yield keep
+
+
 def raw(path: Path) -> sqlite3.Connection:
     db = sqlite3.connect(path)
     for statement in (*_PRAGMAS, _TABLE):
@@ -123,10 +155,13 @@ STORE, EACH, SHARED = (
     "aiosqlite, as first written",
 )
 NORMAL, FULL = "a commit in the loop, NORMAL", "a commit in the loop, FULL"
+DIRECT, NOTHING = "sqlite3 itself, 64 a commit", "nothing recorded"
 RECORDERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Keep]]] = {
     STORE: _store,
     EACH: _autocommit,
     SHARED: _shared,
     NORMAL: _in_the_loop("NORMAL"),
     FULL: _in_the_loop("FULL"),
+    DIRECT: _direct,
+    NOTHING: _nothing,
 }

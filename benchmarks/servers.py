@@ -54,6 +54,16 @@ class Floor(Plain):
         self.transport.write(self.whole)
 
 
+class Asked(Floor):
+    """Knows when it was asked last."""
+
+    at = 0.0
+
+    def answer(self, body: bytes) -> None:
+        super().answer(body)
+        Asked.at = asyncio.get_running_loop().time()
+
+
 class Upstream(Plain):
     """Answers at once; a stream's frames come `gap` apart and hold the time of their sending."""
 
@@ -163,24 +173,27 @@ async def serve_protocol(protocol: type[Plain]) -> None:
 
 
 async def serve_recording(kind: str, store: Path) -> None:
-    """The floor, which keeps `PER_SECOND` interactions beside, one by one."""
-    from recorders import RECORDERS, item  # the others shall not pay for the store
+    """The floor, which keeps `PER_SECOND` interactions beside, one by one, while it is asked."""
+    # The others shall not pay for the store.
+    from recorders import PER_SECOND, RECORDERS, item
 
     items = [item(number) for number in range(PER_SECOND)]
-    async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(serve_protocol(Floor))
-        if kind not in RECORDERS:
-            return
-        async with RECORDERS[kind](store) as keep:
-            due = asyncio.get_running_loop().time()
-            for number in count():
-                one = items[number % PER_SECOND]
-                tasks.create_task(keep(one._replace(key=f"{one.key}-{number}")))
-                due += 1 / PER_SECOND
-                await asyncio.sleep(due - asyncio.get_running_loop().time())
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as tasks, RECORDERS[kind](store) as keep:
+        tasks.create_task(serve_protocol(Asked))
+        due = loop.time()
+        for number in count():
+            while loop.time() > Asked.at + _LEFT_ALONE:
+                await asyncio.sleep(_LEFT_ALONE)
+                due = loop.time()
+            one = items[number % PER_SECOND]
+            tasks.create_task(keep(one._replace(key=f"{one.key}-{number}")))
+            due += 1 / PER_SECOND
+            await asyncio.sleep(due - loop.time())
 
 
-PER_SECOND = 500
+_LEFT_ALONE = 0.05
+"""Seconds without a question, after which no other side shall be disturbed."""
 
 
 def main(kind: str, file: str = "", *options: str) -> None:

@@ -16,7 +16,7 @@ imports upward and only `app` knows all the parts.
       shapes        what secrets look like
       redact        secrets out of everything that is kept
       normalize     a request's canonical form
-      body          short cuts to it
+      body, repeated   short cuts to it
       fingerprint   its short name, and the ids of recordings
       headers       which travel, which are kept; Cache-Status
       providers     requests that bring their own provider
@@ -35,10 +35,10 @@ imports upward and only `app` knows all the parts.
       base          what a store is
       memory        the reference
       held          back until they are wanted
-      schema, sqlite   the cache, and the index of cassettes
+      schema, sqlite, writer   the cache, and the index of cassettes
       tapes         what is written into them
       admin         the file from outside: what it holds, emptied
-      packing, pieces   recordings made small, what they have in common kept once
+      packing, pieces, dictionaries   recordings made small, what they have in common kept once
       wal           whether anybody committed since
       cassette, cassette_file, cassette_yaml, yamlread, cassette_verify   files in git
       cassette_loaded   a small one in memory

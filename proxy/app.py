@@ -130,7 +130,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
     With `workers`, others serve on the same port.
     """
     async with _task_group() as tasks, AsyncExitStack() as parts:
-        database = await _open_database(config, tasks, parts)
+        database = await _open_database(config, parts)
         upstream = _upstream(config)
         if upstream:
             parts.push_async_callback(upstream.close)
@@ -218,23 +218,19 @@ async def _task_group() -> AsyncIterator[asyncio.TaskGroup]:
         raise
 
 
-async def _open_database(
-    config: Config, tasks: asyncio.TaskGroup, parts: AsyncExitStack
-) -> Database | None:
+async def _open_database(config: Config, parts: AsyncExitStack) -> Database | None:
     """The store's file. Where it only indexes cassettes, a temporary one will do."""
     if config.mode is Mode.PASSTHROUGH:
         return None
     try:
-        return await parts.enter_async_context(
-            Database(config.store.path, tasks, config.store.max_bytes)
-        )
+        return await parts.enter_async_context(Database(config.store.path, config.store.max_bytes))
     except StoreError as error:
         if config.mode is Mode.CACHE:
             raise
         log.warning("%s; the index of cassettes is made anew for this run", error)
     folder = parts.enter_context(tempfile.TemporaryDirectory(prefix="promptdeck-"))
     path = Path(folder) / "index.db"
-    return await parts.enter_async_context(Database(path, tasks, config.store.max_bytes))
+    return await parts.enter_async_context(Database(path, config.store.max_bytes))
 
 
 async def _listen(edge: Edge, config: Config, parts: AsyncExitStack, *, fast: bool) -> int:

@@ -17,7 +17,7 @@ from proxy.core.schema import (
     Schema,
     Text,
 )
-from proxy.core.schema_compound import Either, ListOf, MapOf, Object, Tagged
+from proxy.core.schema_compound import Either, ListOf, MapOf, Object, Tagged, nullable
 
 from .chats import ANY_JSON, NAMES, TEXT
 
@@ -154,7 +154,10 @@ def _(schema: Either, value):
 @inside.register
 def _(schema: Tagged, value):
     branch = schema.branches.get(value.get(schema.key) or schema.default)
-    return inside(branch, value) if branch else []
+    found = inside(branch, value) if branch else []
+    # Null is no wrong type for a tag that has a default: it says something else of the whole.
+    null = nullable if schema.default else lambda item: item
+    return [(key, null(item) if key == schema.key else item) for key, item in found]
 
 
 @inside.register

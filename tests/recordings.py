@@ -1,6 +1,5 @@
 """Interactions for the tests: plain ones by hand, and drawn ones with every oddity of a body."""
 
-import asyncio
 import json  # noqa: TID251  providers write JSON in the standard library's styles, too
 import random
 import re
@@ -38,7 +37,7 @@ THEN = 1_700_000_000.123
 @asynccontextmanager
 async def opened(path, max_bytes=10**9):
     """The SQLite file `path`, open until the block ends."""
-    async with asyncio.TaskGroup() as tasks, Database(path, tasks, max_bytes) as database:
+    async with Database(path, max_bytes) as database:
         yield database
 
 

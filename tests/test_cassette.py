@@ -322,7 +322,7 @@ asyncio.run(main(*sys.argv[2:]))
 async def test_puts_that_wait_for_a_save_go_into_the_file_together(cassette, database):
     await put(cassette, interaction())
     statements = []
-    await database._on_thread(lambda: database._writer.set_trace_callback(statements.append))
+    await database._writer.run(lambda db: db.set_trace_callback(statements.append))
     kept = await asyncio.gather(*(put(cassette, conversation(n)) for n in range(50)))
     # Each save of the file moves the index on once.
     assert sum(one.startswith("UPDATE tape SET name") for one in statements) <= 2
@@ -415,11 +415,11 @@ async def test_a_recording_is_kept_though_the_index_is_locked(path, tmp_path):
     async with opened(tmp_path / "store.db") as a, opened(tmp_path / "store.db") as b:
         cassette = await open_(path, a)
         await put(cassette, interaction("a"))
-        await a._on_thread(lambda: a._writer.execute("PRAGMA busy_timeout = 50"))
-        await b._on_thread(lambda: b._writer.execute("BEGIN IMMEDIATE"))
+        await a._writer.run(lambda db: db.execute("PRAGMA busy_timeout = 50"))
+        await b._writer.run(lambda db: db.execute("BEGIN IMMEDIATE"))
         kept = await put(cassette, interaction("b"))
         assert kept in read(path)
-        await b._on_thread(lambda: b._writer.execute("ROLLBACK"))
+        await b._writer.run(lambda db: db.execute("ROLLBACK"))
         assert await cassette.refresh() is True
         assert found(cassette, kept) == [kept]
 

@@ -58,7 +58,10 @@ BODIES = [
 HIDDEN = BODIES.index(
     b'{"st\\u006fre":true,"model":"m","messages":[{"role":"user","content":"once"}]}'
 )
-_LENGTH = 300
+TURNS = [{"role": "user", "content": f"{number} " * 300} for number in range(12)]
+BODIES.append(orjson.dumps({"model": "m", "messages": TURNS, "user": "me"}))
+LONG = len(BODIES) - 1
+_LENGTHS = (300, 20_000)
 
 
 def in_other_words(data: bytes, number: int) -> bytes:
@@ -67,13 +70,14 @@ def in_other_words(data: bytes, number: int) -> bytes:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
         return data
-    if len(data) > _LENGTH or not number:
+    length = next((length for length in _LENGTHS if len(data) < length - 100), 0)
+    if not length or not number:
         return data
     pick = random.Random(number)
     if "user" not in value and pick.random() < 0.5:
         value["user"] = f"u-{number}"
     style = orjson.OPT_INDENT_2 if pick.random() < 0.5 else 0
-    return orjson.dumps(shuffled(value, pick), option=style).ljust(_LENGTH)
+    return orjson.dumps(shuffled(value, pick), option=style).ljust(length)
 
 
 def shuffled(value: Any, pick: random.Random) -> Any:
@@ -316,7 +320,7 @@ class House(threading.Thread):
 
     def _ask_all(self, server: Serving) -> None:
         client = Client(server.port)
-        for number in (0, 1, 2, 3, 5, 5, 5, 6):
+        for number in (0, 1, 2, 3, 5, 5, 5, 6, LONG):
             client.send(Ask(number).wire, ())
             assert client.answer()
         client.close()
@@ -351,7 +355,7 @@ asks = st.builds(
     cuts=st.lists(st.floats(0, 1), max_size=3).map(tuple) | st.just(()),
 )
 plain_asks = st.builds(
-    Ask, number=st.sampled_from(range(7)), words=st.just(0) | st.integers(0, 10_000)
+    Ask, number=st.sampled_from([*range(7), LONG]), words=st.just(0) | st.integers(0, 10_000)
 )
 # Some alone, as most clients send them; some in one packet, or cut anywhere.
 rounds = st.lists(
@@ -503,17 +507,18 @@ async def test_in_whatever_words_a_completion_is_to_be_stored_it_is(start: Start
     assert len((await deck.request("GET", CHAT)).json["data"]) == 1
 
 
+@pytest.mark.parametrize("number", [0, LONG])
 async def test_what_says_the_same_in_other_words_is_answered_without_a_request(
-    start: Start, caplog: pytest.LogCaptureFixture
+    start: Start, caplog: pytest.LogCaptureFixture, number: int
 ) -> None:
     caplog.set_level(logging.INFO, "promptdeck")
     deck = await start(mode="cache")
     client = Client(deck.server.port)
-    [first] = await asked(client, Ask())
+    [first] = await asked(client, Ask(number))
     await deck.idle()
-    await asked(client, Ask(words=1))
+    await asked(client, Ask(number, words=1))
     before = len(caplog.messages)
-    again = await asked(client, *[Ask(words=number) for number in range(2, 40)])
+    again = await asked(client, *[Ask(number, words=words) for words in range(2, 40)])
     client.close()
     assert {content for _, _, content in again} == {first[2]}
     assert not [line for line in caplog.messages[before:] if " ms " in line]

@@ -22,6 +22,8 @@ TESTED_WITH = {
     "completions": "test_stored",
     "admin": "test_sqlite",
     "tapes": "test_sqlite",
+    "writer": "test_sqlite",
+    "dictionaries": "test_packing",
     "slips": "test_deferred",
     "listing": "test_exchange",
     "landing": "test_exchange",

@@ -1,14 +1,18 @@
 """Recordings made small: every text comes back byte for byte, whatever it is."""
 
+import random
+
 import orjson
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from proxy.core.rules import Rules
+from proxy.stores.dictionaries import Dictionaries, Dictionary, deflate, shipped
 from proxy.stores.packing import (
     context_of,
     cuts,
+    dictionary_of,
     digests,
     pack,
     pack_piece,
@@ -30,6 +34,10 @@ from .recordings import (
 
 WORDS = st.sampled_from("to be or not that is the question".split())
 LONG = st.lists(WORDS | STRINGS, min_size=0, max_size=400).map(" ".join)
+LEARNT = Dictionary(7, b"the question of a store " * 1300)
+_LEARNT = [(deflate(LEARNT.text, shipped()),)]
+KNOWN = Dictionaries(lambda query, number: _LEARNT if number == LEARNT.number else [])
+DICTIONARY = st.sampled_from([shipped(), LEARNT])
 MESSAGE = st.fixed_dictionaries(
     {"role": st.sampled_from(["user", "assistant"]), "content": LONG | JSON}, optional={"x": JSON}
 )
@@ -51,35 +59,36 @@ def texts(draw):
 
 
 @settings(deadline=None)
-@given(texts() | st.tuples(ANY_BYTES, ANY_BYTES), st.binary(max_size=50))
-@example((b'{"a":[],"a":["%s"]}' % (b"x" * 300), b'\n{"a":["%s"]}' % (b"x" * 300)), b"")
-@example((b'{"a":"\\ud800"}' * 30, b'\n{"a":"\\ud800"}' * 30), b"")
-@example((b'{"a":{"b":["%s"]},"b":["%s"]}' % (b"x" * 300, b"x" * 300),) * 2, b"")
-@example((b'{"a":' + b"[" * 300 + b"1" * 300 + b"]" * 300 + b"}",) * 2, b"")
-def test_a_request_of_any_bytes_comes_back(pair, answer):
+@given(texts() | st.tuples(ANY_BYTES, ANY_BYTES), st.binary(max_size=50), DICTIONARY)
+@example((b'{"a":[],"a":["%s"]}' % (b"x" * 300), b'\n{"a":["%s"]}' % (b"x" * 300)), b"", LEARNT)
+@example((b'{"a":"\\ud800"}' * 30, b'\n{"a":"\\ud800"}' * 30), b"", LEARNT)
+@example((b'{"a":{"b":["%s"]},"b":["%s"]}' % (b"x" * 300, b"x" * 300),) * 2, b"", LEARNT)
+@example((b'{"a":' + b"[" * 300 + b"1" * 300 + b"]" * 300 + b"}",) * 2, b"", LEARNT)
+@example((b'{"a":"%s"}' % (b"x" * 2000), b'\n{"b":1,"a":"%s"}' % (b"x" * 2000)), b"", LEARNT)
+def test_a_request_of_any_bytes_comes_back(pair, answer, dictionary):
     body, canonical = pair
     slots = slots_of(body, canonical)
-    kept = [piecewise(slot.elements, 0) for slot in slots]
+    kept = [piecewise(slot.elements, 0, dictionary) for slot in slots]
     assert kept == [slot.elements for slot in slots]
-    told = unpack(pack(["x", 1], body, canonical, answer, slots), kept)
+    told = unpack(pack(["x", 1], body, canonical, answer, slots, dictionary), kept, KNOWN)
     assert told == (["x", 1], body, canonical, answer)
 
 
-def piecewise(elements, known):
+def piecewise(elements, known, dictionary):
     """Packed piece by piece behind those that are `known`, and read again."""
     read = list(elements[:known])
     for start, end in zip([known, *cuts(elements, known)], cuts(elements, known), strict=False):
-        data = pack_piece(elements[start:end], context_of(elements[:start]))
-        read += unpack_piece(data, context_of(read))
+        data = pack_piece(elements[start:end], context_of(elements[:start]), dictionary)
+        read += unpack_piece(data, context_of(read), KNOWN)
     return read
 
 
 @settings(deadline=None)
-@given(st.lists(st.tuples(LONG | JSON, LONG | JSON), min_size=1, max_size=8), st.data())
-def test_pieces_behind_any_beginning_come_back(values, data):
+@given(st.lists(st.tuples(LONG | JSON, LONG | JSON), min_size=1, max_size=8), st.data(), DICTIONARY)
+def test_pieces_behind_any_beginning_come_back(values, data, dictionary):
     elements = [(orjson.dumps(a), orjson.dumps(b)) for a, b in values]
     known = data.draw(st.integers(0, len(elements) - 1))
-    assert piecewise(elements, known) == elements
+    assert piecewise(elements, known, dictionary) == elements
 
 
 @given(st.lists(st.tuples(st.binary(max_size=3), st.binary(max_size=3)), max_size=5, unique=True))
@@ -121,7 +130,8 @@ def conversation_of(turns):
 def test_messages_and_tools_of_a_chat_are_slots_though_their_keys_are_sorted():
     one = conversation_of(4)
     slots = slots_of(one.interaction.request.body, one.canonical)
-    assert [len(slot.elements) for slot in slots] == [5, 1]
+    # Without the last question, to which there is no answer before.
+    assert [len(slot.elements) for slot in slots] == [4, 1]
     assert all(ours != theirs for ours, theirs in slots[0].elements)
 
 
@@ -139,27 +149,74 @@ def test_both_forms_of_a_very_long_message_take_the_room_of_one():
     request = chat_request("", messages=[{"role": "user", "content": text, "name": "x"}])
     canonical = b"POST /\n" + orjson.dumps(orjson.loads(request.body), option=orjson.OPT_SORT_KEYS)
     [slot] = slots_of(request.body, canonical)
-    data = pack_piece(slot.elements, noise)
-    assert unpack_piece(data, noise) == slot.elements
-    single = pack_piece([(ours, ours) for ours, _ in slot.elements], noise)
+    data = pack_piece(slot.elements, noise, shipped())
+    assert unpack_piece(data, noise, KNOWN) == slot.elements
+    single = pack_piece([(ours, ours) for ours, _ in slot.elements], noise, shipped())
     assert len(data) < len(single) + 100
+
+
+@pytest.mark.parametrize(
+    ("before", "last", "elements"),
+    [
+        ("system", {"role": "user", "content": "x" * 300}, 1),
+        ("system", {"role": "user", "content": "x" * 9000}, 2),
+        ("system", {"role": "tool", "content": "x" * 300}, 2),
+        ("system", "x" * 300, 2),
+        ("assistant", {"role": "user", "content": "x" * 300}, 2),
+    ],
+)
+def test_a_first_question_is_no_piece_unless_it_is_long(before, last, elements):
+    messages = [{"role": before, "content": "You are helpful. " * 30}, last]
+    one = stored(interaction(messages=messages))[1]
+    [slot] = slots_of(one.interaction.request.body, one.canonical)
+    assert len(slot.elements) == elements
+
+
+def test_both_forms_of_a_question_take_the_room_of_one():
+    question = "".join(chr(33 + (n * n * 7919 + n // 97) % 90) for n in range(3000))
+    one = stored(interaction(question))[1]
+    body = one.interaction.request.body
+    packed = pack([], body, one.canonical, b"", slots_of(body, one.canonical), shipped())
+    assert len(packed) < len(pack([], body, b"", b"", [], shipped())) + 100
+
+
+def test_a_dictionary_of_what_was_packed_makes_the_like_smaller():
+    def conversation(n):
+        return stored(interaction(f"{n} {_sentence(n)}", _sentence(-n)))[1]
+
+    def packed(one, dictionary):
+        body, answer = one.interaction.request.body, one.interaction.response.body
+        return pack(["x"], body, one.canonical, answer, [], dictionary)
+
+    before = [packed(conversation(n), shipped()) for n in range(1, 50)]
+    learnt = Dictionary(2, dictionary_of(before, KNOWN))
+    assert len(learnt.text) <= 32768
+    one = conversation(100)
+    assert len(packed(one, learnt)) * 3 < len(packed(one, shipped())) * 2
+
+
+def _sentence(seed):
+    pick = random.Random(seed)
+    things = "zeolite quokka umlaut fjord gazebo wombat yurt sphinx jukebox".split()
+    return " ".join(f"the {pick.choice(things)} has no {pick.choice(things)}" for _ in range(40))
 
 
 def test_a_chat_is_a_fraction_of_its_size():
     one = conversation_of(8)
     body = one.interaction.request.body
-    assert len(pack([], body, one.canonical, b"{}", slots_of(body, one.canonical))) < 150
+    slots = slots_of(body, one.canonical)
+    assert len(pack([], body, one.canonical, b"{}", slots, shipped())) < 150
 
 
 @settings(deadline=None)
 @given(st.data())
 def test_damage_is_told_or_harmless(data):
     body, canonical, answer = b'{"a":1}' * 30, b"POST /\n" + b'{"a":1}' * 30, b"yes" * 20
-    packed = bytearray(pack(["x"], body, canonical, answer, []))
+    packed = bytearray(pack(["x"], body, canonical, answer, [], shipped()))
     at = data.draw(st.integers(0, len(packed) - 1))
     packed[at] ^= 1 << data.draw(st.integers(0, 7))
     try:
-        told = unpack(bytes(packed), [])
+        told = unpack(bytes(packed), [], KNOWN)
     except ValueError:
         return
     # To copy from another place of the same text is no damage.
@@ -168,14 +225,9 @@ def test_damage_is_told_or_harmless(data):
 
 @pytest.mark.parametrize("length", [0, 1, 2, 10, -1])
 def test_what_is_cut_off_is_told(length):
-    packed = pack(["x"], b"body", b"canonical", b"answer", [])
+    packed = pack(["x"], b"body", b"canonical", b"answer", [], shipped())
     with pytest.raises(ValueError):
-        unpack(packed[:length], [])
-
-
-def test_what_another_version_wrote_is_told():
-    with pytest.raises(ValueError, match="newer promptdeck"):
-        unpack(b"\x02" + pack([], b"", b"", b"", [])[1:], [])
+        unpack(packed[:length], [], KNOWN)
 
 
 def test_rules_that_change_messages_leave_them_cut():

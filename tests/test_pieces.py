@@ -15,8 +15,9 @@ from proxy.errors import StoreUnavailable
 from proxy.stores.admin import cached, clear, statistics
 from proxy.stores.pieces import pack_oldest
 from proxy.stores.schema import INSERT, MIGRATIONS, PIECE_BYTES, connect, values_of
-from proxy.stores.sqlite import CACHE, Tape
+from proxy.stores.sqlite import Tape
 from proxy.stores.tapes import insert
+from proxy.stores.writer import CACHE
 
 from .recordings import INTERACTIONS, conversation, interaction, nameless, opened, stored
 
@@ -137,6 +138,110 @@ async def test_fresh_and_packed_come_in_the_order_they_were_recorded(path):
         assert [one.id[-2:] for one in kept] == ["-1", "-2", "-3", "-4"]
 
 
+async def test_a_store_learns_from_its_recordings_what_the_next_are_like(path):
+    def said(n):
+        return interaction(f"{n} {words(n)} {words('alike', 300)}", words(("alike", n % 7), 300))
+
+    async with opened(path) as database:
+        tape = await database.cache_tape()
+        first = [await put(tape, said(n)) for n in range(64)]
+        await database.pack()
+        assert rows(database, "dictionary") == 1
+        later = [await put(tape, said(n)) for n in range(64, 128)]
+        await database.pack()
+        assert rows(database, "dictionary") == 1
+        sizes = [size for (size,) in database.query("SELECT length(data) FROM packed ORDER BY n")]
+        assert sum(sizes[64:]) * 3 < sum(sizes[:64])
+        assert [found(tape, one) for one in first + later] == [[one] for one in first + later]
+    async with opened(path) as database:
+        tape = await database.cache_tape()
+        assert [found(tape, one) for one in first + later] == [[one] for one in first + later]
+    clear(path)
+    with closing(connect(path)) as db:
+        assert db.execute("SELECT count(*) FROM dictionary").fetchone() == (0,)
+
+
+@pytest.mark.parametrize(
+    "damage", ["UPDATE dictionary SET data = x'01ff'", "DELETE FROM dictionary"]
+)
+async def test_a_dictionary_that_is_damaged_takes_only_what_was_packed_with_it(path, damage):
+    async with opened(path) as database:
+        tape = await database.cache_tape()
+        early, *_, late = [await put(tape, interaction(f"{n} {words(n)}")) for n in range(64)]
+        await database.pack()
+        late = await put(tape, interaction(words("late")))
+        await database.pack()
+        await database.execute(damage)
+        with pytest.raises(StoreUnavailable, match=r"cannot read .*store\.db: .* remove it"):
+            found(tape, late)
+        kept = await put(tape, interaction("new"))
+        await database.pack()
+        assert rows(database, "recording") == 0
+        assert [found(tape, one) for one in (early, kept)] == [[early], [kept]]
+
+
+async def test_a_damaged_recording_is_not_learnt_from_and_holds_nobody_up(path):
+    async with opened(path) as database:
+        tape = await database.cache_tape()
+        await put(tape, interaction("bad"))
+        await database.pack()
+        await database.execute("UPDATE packed SET data = x'01ff'")
+        for n in range(63):
+            await put(tape, interaction(f"{n}"))
+        await database.pack()
+        assert [rows(database, table) for table in ("recording", "dictionary")] == [0, 0]
+
+
+_PACKED_BY_THE_THIRD_SCHEMA = """
+    INSERT INTO tape VALUES (1, 'cache', '', 883);
+    INSERT INTO packed VALUES (1, 1, x'0cde5440a4317df89134726f99984a8e',
+        '408054-002-0cde5440-1', NULL, 'json', 1700000000.123, NULL, 1795654977.1, 251, '2',
+        x'01c27d0fef8b8e3632d581b51d40d587095a95019df6a14f9d01aed14035b1196a85908b5a0dc4125b06231596'
+        || x'b9a0420b9221740df16705645b294be0a0c3a0404d795cad5a00');
+    INSERT INTO packed VALUES (2, 1, x'c2ad7ec1e4f5be5ec208249a679ab6ac',
+        '408054-004-c2ad7ec1-1', NULL, 'json', 1700000000.123, NULL, 1795654977.1, 251, '3',
+        x'01c27d0fef8b8e3632d581b51d40d587095a95019df6a14f9d01aed14035b1196a85908b5a0dc4125b06231596'
+        || x'b9a0420b9221740df16705645b294be0a0c3a0404d795cad5a00');
+    INSERT INTO piece VALUES (1, 1, x'ff581cae601307efc1eebbae378b322b', NULL, 1,
+        x'014c0b181303d61986163a408c5c14e0cad479c5e5902d66e0e3f6f28b52f41446c521e2a0227134b4880e2d8c'
+        || x'6a0000');
+    INSERT INTO piece VALUES (2, 1, x'fbab73f76407404e76c9f4702cd8cbc2', 1, 2,
+        x'0117480a7703d6b826063ac6a0ea174f411a0e397b233f07b4732903b6ce22bbd25e6154069f0ca89a190d458a'
+        || x'4311adea0600');
+    INSERT INTO piece VALUES (3, 1, x'3992b3ce3a2301550a1322099c60c9c8', 2, 1,
+        x'011c0836818b8e36055655a0361bb0796662845c47612f469c724a53310652aab1284037a41677f43942e704d3'
+        || x'8b80caed95508c439343ab1a01');
+"""
+
+
+async def test_what_earlier_versions_packed_is_read_and_built_upon(path):
+    with closing(sqlite3.connect(path)) as db:
+        db.executescript(";".join([*MIGRATIONS[:3], "PRAGMA user_version = 3;"]))
+        # `||` makes text of blobs.
+        db.executescript(_PACKED_BY_THE_THIRD_SCHEMA)
+        for table in ("packed", "piece"):
+            db.execute(f"UPDATE {table} SET data = CAST(data AS BLOB)")
+        db.commit()
+    messages = [
+        {"role": "system", "content": "You answer in one word. " * 12},
+        {"role": "user", "content": "Which colour has the sky? " * 12},
+        {"role": "assistant", "content": "Blue", "refusal": None},
+        {"role": "user", "content": "And the grass?"},
+    ]
+    one, two = (interaction("", "word", messages=messages[:end]) for end in (2, 4))
+    async with opened(path) as database:
+        tape = await database.cache_tape()
+        assert [found(tape, one), found(tape, two)] == [[one], [two]]
+        assert list(tape.names()) == [one.id, two.id]
+        again = await put(tape, two)
+        await database.pack()
+        assert rows(database, "piece") == 3
+        assert found(tape, two) == [two, again]
+        assert again.id == two.id.replace("-1", "-2")
+        assert await put(tape, one, replace=True)
+        assert [len(found(tape, one)), len(found(tape, two))] == [1, 2]
+
+
 async def test_packing_happens_by_itself_when_it_is_quiet(path):
     async with opened(path) as database:
         tape = await database.cache_tape()
@@ -147,6 +252,17 @@ async def test_packing_happens_by_itself_when_it_is_quiet(path):
             await asyncio.sleep(0.05)
         assert rows(database, "packed") == 1
         assert rows(database, "recording") == 0
+
+
+async def test_when_it_is_quiet_the_log_has_gone_into_the_file(path, tmp_path):
+    async with opened(path) as database:
+        tape = await database.cache_tape()
+        kept = await put(tape, interaction())
+        await database.pack()
+        copy = tmp_path / "copy.db"
+        copy.write_bytes(path.read_bytes())
+        async with opened(copy) as other:
+            assert found(await other.cache_tape(), kept) == [kept]
 
 
 async def test_closing_packs_what_is_fresh(path):

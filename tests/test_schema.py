@@ -3,6 +3,7 @@
 import random
 import re
 import sqlite3
+import tracemalloc
 from contextlib import closing
 from pathlib import Path
 
@@ -12,9 +13,20 @@ from hypothesis import strategies as st
 
 from proxy.errors import StoreError
 from proxy.stores.base import Stored
-from proxy.stores.schema import INSERT, MIGRATIONS, SELECT, connect, row_of, values_of
+from proxy.stores.schema import (
+    INSERT,
+    MIGRATIONS,
+    SELECT,
+    connect,
+    full_id,
+    id_of,
+    key_of,
+    ordinal_of,
+    row_of,
+    values_of,
+)
 
-from .recordings import INTERACTIONS, python, start_together
+from .recordings import INTERACTIONS, interaction, python, start_together, stored
 
 INSTEAD = "--store"
 """How a message says that another file can be named."""
@@ -183,6 +195,40 @@ def test_a_row_says_all_of_a_recording(interaction, canonical, expires_at):
     assert row.stored == stored
     assert row.tape == 7
     assert row.weight > len(interaction.request.body) + len(interaction.response.body)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_a_row_is_said_to_weigh_is_what_it_takes_in_memory(stream):
+    many = [stored(interaction(f"{n} " * 300, "word " * 100, stream=stream)) for n in range(300)]
+    with closing(connect(Path(":memory:"))) as db:
+        db.execute("INSERT INTO tape (id, name, source) VALUES (7, 'a', '')")
+        db.executemany(INSERT, [values_of(7, key, one, 1.5) for key, one in many])
+        row_of(db.execute(SELECT).fetchone())
+        tracemalloc.start()
+        rows = [row_of(values) for values in db.execute(SELECT)]
+        taken, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert 0.8 < sum(row.weight for row in rows) / taken < 1.25
+
+
+_HEX = st.text("0123456789abcdef", min_size=32, max_size=32)
+_KEYS = _HEX.map("p1:{}".format) | st.text(max_size=12)
+
+
+@given(_KEYS, st.none() | _KEYS, st.integers(0, 9999), st.integers(1, 10**6), st.text(max_size=9))
+def test_an_id_in_whatever_form_is_the_same(key, base, turns, ordinal, other):
+    own = key if base is None else base
+    usual = f"{'0a' * 3}-{turns:03}-{own[3:11]}-{ordinal}"
+    for name in (usual, other, f"{other}-{ordinal}"):
+        short = id_of(name, own)
+        assert full_id(short, key_of(key), None if base is None else key_of(base)) == name
+    assert ordinal_of(id_of(usual, own)) == ordinal
+
+
+def test_an_id_of_the_usual_form_is_kept_short():
+    key = f"p1:{'12345678' * 4}"
+    assert len(id_of("abcdef-002-12345678-1", key)) == 8
+    assert id_of("abcdef-002-87654321-1", key) == "abcdef-002-87654321-1"
 
 
 def test_readers_and_a_writer_do_not_wait_for_one_another(path):

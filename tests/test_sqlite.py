@@ -52,7 +52,7 @@ async def traced(database):
 
 
 async def on_writer(database, work):
-    return await database._on_thread(lambda: work(database._writer))
+    return await database._writer.run(work)
 
 
 # Keeping
@@ -165,11 +165,11 @@ async def test_what_cannot_be_stored_is_unavailable_and_nothing_else_suffers(pat
 
 async def test_closing_writes_all_that_is_queued(path):
     async with asyncio.TaskGroup() as tasks:
-        async with Database(path, tasks, 10**9) as database:
+        async with Database(path, 10**9) as database:
             tape = await database.cache_tape()
             puts = [tasks.create_task(put(tape, conversation(n))) for n in range(25)]
             await asyncio.sleep(0)
-            while database._jobs:
+            while not database._writer._queue.empty():
                 await asyncio.sleep(0)
             # The first are being written; these come behind.
             puts += [tasks.create_task(put(tape, conversation(n))) for n in range(25, 50)]
@@ -185,27 +185,25 @@ async def test_a_cancelled_group_closes_the_file_and_comes_to_an_end(path):
         raise LookupError
 
     with pytest.raises(ExceptionGroup) as group:
-        async with asyncio.TaskGroup() as tasks, Database(path, tasks, 10**9) as database:
+        async with asyncio.TaskGroup() as tasks, Database(path, 10**9) as database:
             await put(await database.cache_tape(), interaction())
             tasks.create_task(fail())
             await asyncio.sleep(10)
     assert [type(error) for error in group.value.exceptions] == [LookupError]
     with pytest.raises(StoreUnavailable, match="closed database"):
         database.find("p1:0")
-    with pytest.raises(RuntimeError, match="after shutdown"):
-        await database._on_thread(dict)
+    with pytest.raises(StoreUnavailable, match="is being closed"):
+        await database.pack()
     assert count(path) == 1
 
 
-async def test_who_writes_after_the_group_is_cancelled_does_not_wait_for_ever(path):
+async def test_who_writes_when_the_group_is_being_cancelled_is_served(path):
     async def fail():
-        # By then the writer waits for work, and is cancelled there.
-        await asyncio.sleep(0.05)
         raise LookupError
 
-    answers = []
+    kept = []
     with pytest.raises(ExceptionGroup):
-        async with asyncio.TaskGroup() as tasks, Database(path, tasks, 10**9) as database:
+        async with asyncio.TaskGroup() as tasks, Database(path, 10**9) as database:
             tape = await database.cache_tape()
             tasks.create_task(fail())
             try:
@@ -213,11 +211,8 @@ async def test_who_writes_after_the_group_is_cancelled_does_not_wait_for_ever(pa
             finally:
                 # As what is closed before the store does, when the server ends with an error.
                 async with asyncio.timeout(5):
-                    while not database._drainer.done():
-                        await asyncio.sleep(0)
-                    puts = [put(tape, conversation(n)) for n in range(3)]
-                    answers = await asyncio.gather(*puts, return_exceptions=True)
-    assert [str(answer) for answer in answers] == [f"{path} is being closed"] * 3
+                    kept = await asyncio.gather(*(put(tape, conversation(n)) for n in range(3)))
+    assert count(path) == len(kept) == 3
 
 
 # Eviction
@@ -376,6 +371,77 @@ asyncio.run(main())
         assert [one.id[-2:] for one in found(tape, interaction("a"))] == ["-1", "-2"]
 
 
+async def test_what_was_found_is_at_hand_until_it_may_have_changed(path):
+    async with opened(path) as database:
+        tape = await database.cache_tape()
+        first = await put(tape, interaction("a"))
+        assert found(tape, first) == [first]
+        statements = []
+        database._reader.set_trace_callback(statements.append)
+        await put(tape, interaction("b"))
+        await database.pack()
+        assert found(tape, first) == [first]
+        assert statements == []
+        assert len(found(tape, interaction("b"))) == 1
+        second = await put(tape, interaction("a"))
+        assert found(tape, first) == [first, second]
+        statements.clear()
+        with closing(connect(path)) as db:
+            db.execute("DELETE FROM packed")
+        assert found(tape, first) == [second]
+        assert statements != []
+
+
+async def test_what_is_evicted_is_found_no_more(path):
+    async with opened(path, max_bytes=3000) as database:
+        tape = await database.cache_tape()
+        kept = await put(tape, conversation(0))
+        await database.pack()
+        # As a tape does, but that it is no use.
+        assert database.find(kept.key)
+        await fill(tape, range(1, 20))
+        await database.pack()
+        assert not database.find(kept.key)
+
+
+_STEPS = st.lists(
+    st.tuples(
+        st.sampled_from(["put", "replace", "find", "find", "pack", "forget"]),
+        st.integers(0, 1),
+        st.integers(0, 3),
+    ),
+    max_size=40,
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(_STEPS)
+def test_whoever_writes_what_is_found_is_what_is_there(tmp_path_factory, steps):
+    path = tmp_path_factory.mktemp("both") / "store.db"
+
+    async def main():
+        async with opened(path) as one, opened(path) as other:
+            tapes = [await one.cache_tape(), await other.cache_tape()]
+            there = {n: [] for n in range(4)}
+            for step, which, n in steps:
+                tape, recording = tapes[which], interaction(f"{n}")
+                if step in ("put", "replace"):
+                    kept = await tape.put(*stored(recording), replace=step == "replace")
+                    there[n] = [*(there[n] if step == "put" else ()), kept]
+                elif step == "pack":
+                    await (one, other)[which].pack()
+                elif step == "forget":
+                    await (one, other)[which].execute("DELETE FROM recording")
+                    await (one, other)[which].execute("DELETE FROM packed")
+                    there = {number: [] for number in there}
+                else:
+                    assert found(tape, recording) == there[n]
+            for n, kept in there.items():
+                assert [found(tape, interaction(f"{n}")) for tape in tapes] == [kept, kept]
+
+    asyncio.run(main())
+
+
 async def test_processes_that_put_at_once_lose_nothing(path):
     script = """
 async def main():
@@ -438,18 +504,18 @@ async def test_a_full_disk_fails_the_put_by_name_and_leaves_what_was(path):
         tape = await database.cache_tape()
         first = await put(tape, interaction("first"))
 
-        def allow(pages):
-            [(now,)] = database._writer.execute("PRAGMA page_count")
-            database._writer.execute(f"PRAGMA max_page_count = {now + pages}")
+        def allow(db, pages):
+            [(now,)] = db.execute("PRAGMA page_count")
+            db.execute(f"PRAGMA max_page_count = {now + pages}")
 
-        await on_writer(database, lambda _: allow(0))
+        await on_writer(database, lambda db: allow(db, 0))
         kept = []
         with pytest.raises(StoreUnavailable, match="database or disk is full"):
             while True:
                 kept.append(await put(tape, conversation(len(kept))))
         assert found(tape, first) == [first]
         assert [found(tape, one) for one in kept] == [[one] for one in kept]
-        await on_writer(database, lambda _: allow(1000))
+        await on_writer(database, lambda db: allow(db, 1000))
         again = await put(tape, conversation(100))
         assert found(tape, again) == [again]
 
@@ -521,9 +587,8 @@ def test_damage_anywhere_is_told_or_harmless(tmp_path_factory, seed, length):
 
 
 async def test_a_file_that_cannot_be_opened_is_an_error_and_no_thread_stays(tmp_path):
-    async with asyncio.TaskGroup() as tasks:
-        with pytest.raises(StoreError):
-            await Database(tmp_path, tasks, 10**9).__aenter__()
+    with pytest.raises(StoreError):
+        await Database(tmp_path, 10**9).__aenter__()
     script = """
 async def main():
     async with opened(path):

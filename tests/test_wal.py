@@ -9,7 +9,7 @@ import pytest
 
 from proxy.stores import wal
 from proxy.stores.schema import connect
-from proxy.stores.wal import Watch
+from proxy.stores.wal import Watch, is_next
 
 from .recordings import python
 
@@ -68,6 +68,23 @@ def test_it_changes_with_each_commit_of_another_process_and_with_nothing_else(pa
             assert state() in seen
         run("BEGIN; DELETE FROM tape; ROLLBACK")
         assert state() in seen
+
+
+def test_two_marks_tell_whether_one_commit_was_between(path):
+    watch = Watch(path)
+    with closing(connect(path)) as reader, writer(path) as run:
+        watch.state(reader)
+        for n in range(10):
+            before = watch.mark()
+            assert before
+            assert not is_next(before, watch.mark())
+            run(f"INSERT INTO tape (name, source) VALUES ('{n}', '')")
+            assert is_next(before, watch.mark())
+            run("PRAGMA wal_checkpoint(TRUNCATE)" if n == 5 else f"DELETE FROM tape WHERE id = {n}")
+            run(f"INSERT INTO tape (name, source) VALUES ('again {n}', '')")
+            assert not is_next(before, watch.mark())
+    watch.close()
+    assert not is_next(b"", b"")
 
 
 @pytest.mark.parametrize("seed", range(5))

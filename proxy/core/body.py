@@ -13,6 +13,7 @@ import orjson
 import xxhash
 
 from .jsontext import JSON, Unfaithful, load
+from .repeated import LONGEST, SHORTEST, Cut, Repeated
 
 # Of `normalize.EXCLUDED` those that change from call to call and have no effect anywhere.
 NAMING = ("user", "safety_identifier", "prompt_cache_key", "correlation_id")
@@ -24,10 +25,8 @@ _is_naming = re.compile(
     rb', ?"(%b)": ?"[ !#-+\--\[\]-~]{0,64}"' % "|".join(NAMING).encode()
 ).fullmatch
 _LONGEST = 100
-_MOST_READ = 256 * 1024
-"""Bytes of a body that are read for a name: no other request should wait for more."""
 # Those who look for them look at the text, in which they may be written otherwise.
-_EFFECTS = ("store", "deferred")
+EFFECTS = frozenset(["store", "deferred"])
 """Fields that have more done than a request answered."""
 
 Name = bytes
@@ -37,13 +36,26 @@ Name = bytes
 class Body:
     """A body, what it says and its names: each found when it is first asked for, and once."""
 
-    __slots__ = ("_names", "_tried", "_value", "data")
+    __slots__ = ("_cut", "_names", "_tried", "_value", "data")
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes, repeated: Repeated | None = None) -> None:
         self.data = data
+        self._cut: Repeated | Cut | None = repeated
         self._value: list[JSON] = []
         self._names: list[Name] = []
         self._tried = 0
+
+    @property
+    def cut(self) -> Cut | None:
+        """Where it is long: what is left of it to be read."""
+        if isinstance(self._cut, Repeated):
+            self._cut = self._cut.cut(self.data)
+        return self._cut
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it was cut, and nothing in it was known."""
+        return isinstance(self._cut, Cut) and not self._cut.runs
 
     def value(self) -> JSON:
         """As JSON, half read (see `jsontext.load`): Unfaithful. Nobody may change it."""
@@ -88,23 +100,24 @@ def deep(body: Body) -> Name | None:
     members of one key. So it does for the canonical form, and for the contract: what they
     find out is about what was read. What orjson reads differently it writes differently.
     """
-    if len(body.data) > _MOST_READ:
+    cut = body.cut or Cut(body.data, {}, (), ())
+    long = len(body.data) >= SHORTEST
+    if len(body.data) > LONGEST:
         return None
     try:
-        value = body.value()
-    except Unfaithful:
+        value = load(cut.rest) if cut.runs else body.value()
+        if type(value) is not dict or not EFFECTS.isdisjoint(value):
+            return None
+        # Of a long one the name is made of names, so that what was read before need not be read.
+        counted = cut.names(value) if long else value.copy()
+        for key in NAMING:
+            item = value.get(key)
+            if type(item) is str and len(item) <= 64 and item.isascii():
+                del counted[key]
+        text = orjson.dumps(counted, option=orjson.OPT_SORT_KEYS)
+    except (Unfaithful, orjson.JSONEncodeError):  # or it is nested too deeply
         return None
-    if type(value) is not dict or not value.keys().isdisjoint(_EFFECTS):
-        return None
-    counted = value.copy()
-    for key in NAMING:
-        item = value.get(key)
-        if type(item) is str and len(item) <= 64 and item.isascii():
-            del counted[key]
-    try:
-        return xxhash.xxh3_128_digest(orjson.dumps(counted, option=orjson.OPT_SORT_KEYS), 2)
-    except orjson.JSONEncodeError:  # it is nested too deeply
-        return None
+    return xxhash.xxh3_128_digest(text, 3 if long else 2)
 
 
 _KINDS = (bare, deep)

@@ -158,6 +158,11 @@ def examine(
     return Examined(form, clean.faithful and not clean.secrets)
 
 
+def item_text(place: str, item: JSON) -> bytes:
+    """An item of a chat's `messages` or `tools`, as it stands in the canonical form."""
+    return canonical(_message(item) if place == "messages" else item)
+
+
 def keepable(request: Request, redactor: Redactor) -> tuple[Request, int]:
     """The request as a recording keeps it, and how many secrets were taken out of it.
 

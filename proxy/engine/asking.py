@@ -6,20 +6,27 @@ contract finds wrong is found here, where the body has just been parsed.
 """
 
 import asyncio
+import logging
+import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import xxhash
 
-from proxy.core.body import Body, Name
+from proxy.core.body import EFFECTS, Body, Name
 from proxy.core.fingerprint import fingerprint
 from proxy.core.interaction import Headers, Request, Variant
-from proxy.core.normalize import Normalized, examine, is_chat, normalize
+from proxy.core.jsontext import JSON, Unfaithful
+from proxy.core.normalize import Normalized, examine, is_chat, item_text, normalize
 from proxy.core.policy import CacheControl
 from proxy.core.providers import Route
 from proxy.core.redact import Redactor
+from proxy.core.repeated import Cut, Repeated
 from proxy.core.rules import Rules
+from proxy.errors import ClientError
+
+log = logging.getLogger("promptdeck")
 
 if TYPE_CHECKING:
     from proxy.core.faults import Dealt
@@ -31,7 +38,7 @@ _LARGE = 256 * 1024
 
 _NO_RULES = Rules()
 
-Check = Callable[[Any], str]
+Check = Callable[[JSON], str]
 """Judges the body of a chat completion: ClientError, or what is odd about it, or nothing."""
 
 
@@ -56,6 +63,8 @@ class Known(NamedTuple):
     form: Normalized
     key: str
     warning: str
+    wants_more: bool
+    """Whether more may be asked for than an answer."""
     names: tuple[Name, ...]
     """This holds also for other bodies of one of these names: see `core.body`.
 
@@ -103,13 +112,15 @@ class Canonicals:
         self._rules = rules
         self._redactor = redactor
         self._check = check
+        self._repeated = Repeated(secrets.randbits(60))
         self._memo: OrderedDict[_Seen, Known] = OrderedDict()
         self._memo_bytes = 0
         self._first: OrderedDict[_Seen, _Seen] = OrderedDict()
         """Under which bytes the memo has what is seen in another way."""
 
     async def asked(self, incoming: Incoming) -> Asked:
-        request, body = incoming.request, Body(incoming.request.body)
+        request = incoming.request
+        body = Body(request.body, self.repeated(request))
         known, first, missed = self._recalled(request, body)
         if known is None:
             large = len(body.data) > _LARGE
@@ -126,8 +137,22 @@ class Canonicals:
         form = normalize(asked.incoming.request, _NO_RULES, self._redactor)
         return fingerprint(form.canonical)
 
-    def at_once(self, request: Request, body: Body) -> Known | None:
-        """Its canonical form, if finding that holds up nobody. ClientError."""
+    def repeated(self, request: Request) -> Repeated | None:
+        """Where such a request's body says again what was read before: what that was."""
+        # User rules may be about the place of an object in its list.
+        return None if self._rules.digest or not self._goes_by_name(request) else self._repeated
+
+    def learn(self, body: Body) -> None:
+        """Know again what is said in a body in which nothing is odd."""
+        if body.cut:
+            self._repeated.learn(body.cut, item_text)
+
+    def at_once(self, request: Request, body: Body | None = None) -> Known | None:
+        """Its canonical form, if finding that holds up nobody. ClientError.
+
+        `body` is the request's, for who has looked at it already.
+        """
+        body = body or Body(request.body, self.repeated(request))
         known, first, missed = self._recalled(request, body)
         if known is None and len(body.data) <= _LARGE:
             known = self._normalized(request, body)
@@ -174,15 +199,48 @@ class Canonicals:
             self._memo_bytes -= len(old.form.canonical)
 
     def _normalized(self, request: Request, body: Body) -> Known:
-        odd = [""]
+        known = self._from_rest(request, body.cut) if body.cut else None
+        if known is None:
+            known, plain = self._examined(request, body.value, self._judged)
+            if known.warning:
+                log.warning("odd request: %s", known.warning)
+            if not plain or known.warning or not self._goes_by_name(request):
+                return known
+        self.learn(body)
+        return known._replace(names=tuple(body.names()))
 
-        def inspect(value: Any) -> None:
-            if self._check:
-                odd.append(self._check(value))
+    def _from_rest(self, request: Request, cut: Cut) -> Known | None:
+        """Without what was read before; None where all must be read, or something is odd."""
+        if not cut.runs:
+            return None
+        rest = Request(request.method, request.target, request.content_type, cut.rest)
+        try:
+            known, plain = self._examined(
+                rest, None, lambda value: self._judged(cut.read(value)), cut.whole
+            )
+        except (ClientError, Unfaithful):
+            return None
+        return known if plain and not known.warning else None
 
-        form, plain = examine(
-            request, self._rules, self._redactor, inspect=inspect, value=body.value
-        )
+    def _judged(self, value: JSON) -> str:
+        return self._check(value) if self._check else ""
+
+    def _examined(
+        self,
+        request: Request,
+        value: Callable[[], JSON] | None,
+        check: Check,
+        whole: Callable[[bytes], bytes] = bytes,
+    ) -> tuple[Known, bool]:
+        """What is known from reading it, but for its names; and whether it was read plainly."""
+        odd, wants_more = "", False
+
+        def inspect(found: JSON) -> None:
+            nonlocal odd, wants_more
+            odd = check(found)
+            wants_more = isinstance(found, dict) and not EFFECTS.isdisjoint(found)
+
+        form, plain = examine(request, self._rules, self._redactor, inspect=inspect, value=value)
+        form = form._replace(canonical=whole(form.canonical))
         key = fingerprint(form.canonical, self._rules.digest)
-        by_name = plain and not odd[-1] and self._goes_by_name(request)
-        return Known(form, key, odd[-1], tuple(body.names()) if by_name else ())
+        return Known(form, key, odd, wants_more, names=()), plain

@@ -4,12 +4,8 @@
 Dedalus documents 400 for validation beside FastAPI's 422.
 """
 
-import logging
-
 from proxy.core.jsontext import JSON
 from proxy.errors import ClientError
-
-log = logging.getLogger("promptdeck")
 
 _LONGEST_WARNING = 500
 
@@ -35,7 +31,4 @@ class Contract:
                 details={"violations": [item._asdict() for item in checked.violations]},
                 retry=False,
             )
-        odd = "; ".join(map(str, checked.warnings))
-        if odd:
-            log.warning("odd request: %s", odd)
-        return odd[:_LONGEST_WARNING]
+        return "; ".join(map(str, checked.warnings))[:_LONGEST_WARNING]

@@ -26,7 +26,7 @@ from .idempotency import Idempotency
 from .landing import Answered, Landing, Record
 from .listing import implied
 from .outcome import Flown, Listed, Served, Settings, Stats
-from .repeat import Repeat, has_effects
+from .repeat import Repeat
 from .sharing import Claims, Sharing
 
 if TYPE_CHECKING:
@@ -78,11 +78,23 @@ class Exchange:
     # What is told or begun at once, where nothing has to be awaited: what a request can have
     # that asks for an answer and nothing else, with no header that has a say in it
 
+    def body(self, request: Request) -> Body:
+        return Body(request.body, self._canonicals.repeated(request))
+
+    def said(self, body: Body) -> None:
+        """Note that it says, in other words, what another did in which nothing was odd."""
+        if body.is_news:
+            self._canonicals.learn(body)
+
     def known_at_once(self, request: Request, body: Body) -> Known | None:
-        """Its canonical form, where that has a say. ClientError where the contract forbids it."""
-        if self._settings.mode in (Mode.PASSTHROUGH, Mode.RECORD) or has_effects(body.data):
+        """Its canonical form, where that has a say and no more than an answer is asked for.
+
+        ClientError where the contract forbids it.
+        """
+        if self._settings.mode in (Mode.PASSTHROUGH, Mode.RECORD):
             return None
-        return self._canonicals.at_once(request, body)
+        known = self._canonicals.at_once(request, body)
+        return None if known is None or known.wants_more else known
 
     def at_once(self, incoming: Incoming, deck: Deck, known: Known | None) -> Served | Flown | None:
         """What `answer` would give without waiting. What is recorded has yet to be played.

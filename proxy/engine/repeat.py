@@ -57,11 +57,3 @@ class Repeat:
     def age(self, now: float) -> int:
         """Whole seconds since it was recorded."""
         return max(0, int(now - self._stored.interaction.recorded_at))
-
-
-_EFFECTS = (b'"store"', b'"deferred"')
-
-
-def has_effects(body: bytes) -> bool:
-    """Whether more than an answer may be asked for."""
-    return any(effect in body for effect in _EFFECTS)

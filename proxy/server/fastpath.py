@@ -16,7 +16,6 @@ import xxhash
 from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
-from proxy.core.body import Body
 from proxy.core.providers import BYOK_HEADERS
 from proxy.engine.outcome import Flown
 
@@ -231,7 +230,7 @@ class FastHandler(RequestHandler):
         if answer is None:
             if self._close:
                 return False
-            body = Body(b"".join(packets)[end:])
+            body = head.lane.body(head.place, b"".join(packets)[end:])
             answer = self._memo.answer_otherwise(head, digest, body)
         if isinstance(answer, bytes):
             if self.transport:

@@ -44,10 +44,17 @@ class Lane(NamedTuple):
     deck: Deck
     pace: Pace
 
+    def body(self, place: Place, data: bytes) -> Body:
+        return self.exchange.body(_request(place, data))
+
+    def said(self, body: Body) -> None:
+        """Note that it says, in other words, what another did in which nothing was odd."""
+        self.exchange.said(body)
+
     def known(self, place: Place, body: Body) -> Known | None:
         """What is asked for; None if that is not found at once, or is more than an answer."""
         try:
-            return self.exchange.known_at_once(_request(place, body), body)
+            return self.exchange.known_at_once(_request(place, body.data), body)
         except HTTPError:
             return None
 
@@ -55,13 +62,13 @@ class Lane(NamedTuple):
         self, place: Place, headers: Headers, body: Body, known: Known | None
     ) -> Served | Flown | None:
         """A recorded answer that has yet to be played, or one that is coming from upstream."""
-        incoming = Incoming(_request(place, body), headers)
+        incoming = Incoming(_request(place, body.data), headers)
         return self.exchange.at_once(incoming, self.deck, known)
 
 
-def _request(place: Place, body: Body) -> Request:
+def _request(place: Place, body: bytes) -> Request:
     target = place.target[place.target.index("/v1/") :]
-    return Request(place.method, target, place.content_type, body.data)
+    return Request(place.method, target, place.content_type, body)
 
 
 class Head(NamedTuple):

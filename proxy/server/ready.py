@@ -205,6 +205,7 @@ class Memo:
         for name in body.names() if self._names else ():
             seen = head.seed, name
             if known := self._names.get(seen):
+                lane.said(body)
                 return self._answer_as(head, known, [*missed, seen])
             missed.append(seen)
         found = lane.known(head.place, body)

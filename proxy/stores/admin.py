@@ -10,8 +10,8 @@ from proxy.errors import StoreUnavailable
 
 from .pieces import Pieces, numbers_of
 from .schema import connect, unusable
-from .sqlite import CACHE
 from .tapes import named
+from .writer import CACHE
 
 
 @contextlib.contextmanager
@@ -61,7 +61,7 @@ def clear(path: Path) -> int:
     with _opened(path) as db:
         db.execute("BEGIN IMMEDIATE")
         answers = _count(db, "= ?")
-        for table in (*_TABLES, "piece", "completion", "slip"):
+        for table in (*_TABLES, "piece", "dictionary", "completion", "slip"):
             db.execute(f"DELETE FROM {table}")
         db.execute("DELETE FROM tape WHERE name != ?", (CACHE,))
         db.execute("UPDATE tape SET bytes = 0")

@@ -8,27 +8,24 @@ is kept whole. The canonical form stands beside the body in each piece, as their
 are the same.
 """
 
-import zlib
 from collections.abc import Iterator, Sequence
-from functools import cache
 from hashlib import blake2b
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import orjson
+
+from .dictionaries import WINDOW, Dictionaries, Dictionary, deflate, inflate
 
 _SPLIT = 256
 """Bytes from which a value is worth a piece of its own: a piece costs about 60."""
 _LONG = 1024
 """Bytes from which a string is copied by reference between the two forms of an element."""
-_WINDOW = 32768
-"""What deflate looks back; a dictionary beyond it is cut at its front."""
+_ASIDE = 4096
+"""A first question of up to so many bytes is no piece: many a conversation has no second."""
+_SAMPLE = 4096
+"""Bytes at most of each text that a dictionary is made of."""
 _CONTEXT = 8192
 """Of the text before, as a dictionary: with more, the common words would fall out of the window."""
-_LEVEL = 6
-_RAW = -15
-_FORMAT = b"\x01"
-"""A check sum, then deflate with our dictionary. Names the first of what may become several."""
 
 Pair = tuple[bytes, bytes]
 """The same value as it stands in the request's body and in its canonical form."""
@@ -76,6 +73,8 @@ def slots_of(body: bytes, canonical: bytes) -> list[Slot]:
 def _slot(key: str, value: Any, other: Any, body: bytes, canonical: bytes) -> Slot | None:
     listed = isinstance(value, list) and isinstance(other, list) and len(value) == len(other)
     try:
+        if listed and _ends_alone(value):
+            value, other = value[:-1], other[:-1]
         ours = [orjson.dumps(item) for item in (value if listed else [value])]
         theirs = [orjson.dumps(item) for item in (other if listed else [other])]
     except orjson.JSONEncodeError:
@@ -89,6 +88,16 @@ def _slot(key: str, value: Any, other: Any, body: bytes, canonical: bytes) -> Sl
         return None
     elements = list(zip(ours, theirs, strict=True))
     return Slot(elements, at + len(before), len(text), place + len(before), len(form))
+
+
+def _ends_alone(messages: list[Any]) -> bool:
+    """Whether the last is the first question of a conversation, and not long."""
+    roles = [item.get("role") if isinstance(item, dict) else None for item in messages]
+    return (
+        roles[-1:] == ["user"]
+        and "assistant" not in roles
+        and len(orjson.dumps(messages[-1])) <= _ASIDE
+    )
 
 
 def _overlap(a: Slot, b: Slot) -> bool:
@@ -132,7 +141,7 @@ def cuts(elements: Sequence[Pair], known: int) -> list[int]:
 # Pieces
 
 
-def pack_piece(elements: Sequence[Pair], context: bytes) -> bytes:
+def pack_piece(elements: Sequence[Pair], context: bytes, dictionary: Dictionary) -> bytes:
     """Elements that follow `context`, the text of those before."""
     entries, texts = [], []
     for ours, theirs in elements:
@@ -140,15 +149,15 @@ def pack_piece(elements: Sequence[Pair], context: bytes) -> bytes:
             entries.append([len(ours)])
             texts.append(ours)
         else:
-            recipe, rest = _recipe(ours, theirs)
+            recipe, rest = _recipe(ours, theirs, ours)
             entries.append([len(ours), *recipe])
             texts += (ours, rest)
-    return _deflate(orjson.dumps(entries) + b"\n" + b"".join(texts), context)
+    return deflate(orjson.dumps(entries) + b"\n" + b"".join(texts), dictionary, context)
 
 
-def unpack_piece(data: bytes, context: bytes) -> list[Pair]:
+def unpack_piece(data: bytes, context: bytes, dictionaries: Dictionaries) -> list[Pair]:
     """ValueError if it is damaged."""
-    head, rest = _lined(_inflate(data, context))
+    head, rest = _lined(inflate(data, dictionaries, context))
     elements, at = [], 0
     for length, *recipe in orjson.loads(head):
         ours = rest[at : at + length]
@@ -161,13 +170,14 @@ def unpack_piece(data: bytes, context: bytes) -> list[Pair]:
     return elements
 
 
-def _recipe(ours: bytes, theirs: bytes) -> tuple[list[int], bytes]:
+def _recipe(ours: bytes, theirs: bytes, of: bytes) -> tuple[list[int], bytes]:
     """`theirs` as lengths of new text, each but the last followed by a place in `ours` to copy.
 
-    Short texts need none: deflate finds what is the same within its window.
+    What is copied are strings of the JSON `of` which `ours` is a part. Short texts
+    need none: deflate finds what is the same within its window.
     """
     numbers, rest, done = [], [], 0
-    for text in _long_strings(ours) if len(theirs) > _LONG else ():
+    for text in _long_strings(of) if len(theirs) > _LONG else ():
         place, source = theirs.find(text, done), ours.find(text)
         if place >= 0 and source >= 0:
             numbers += [place - done, source, len(text)]
@@ -188,8 +198,11 @@ def _follow(recipe: list[int], ours: bytes, rest: bytes, at: int) -> tuple[bytes
 
 
 def _long_strings(text: bytes) -> Iterator[bytes]:
-    """The string literals of at least `_LONG` bytes in JSON that orjson wrote."""
-    stack = [orjson.loads(text)]
+    """The string literals of at least `_LONG` bytes in JSON, as orjson writes them."""
+    try:
+        stack = [orjson.loads(text)]
+    except orjson.JSONDecodeError:
+        return
     while stack:
         value = stack.pop()
         if isinstance(value, str):
@@ -205,30 +218,54 @@ def _long_strings(text: bytes) -> Iterator[bytes]:
 
 
 def pack(
-    meta: Sequence[Any], body: bytes, canonical: bytes, answer: bytes, slots: Sequence[Slot]
+    meta: Sequence[Any],
+    body: bytes,
+    canonical: bytes,
+    answer: bytes,
+    slots: Sequence[Slot],
+    dictionary: Dictionary,
 ) -> bytes:
     """What is left of a recording without its slots, and how all fits together."""
     ours, mine = _without(body, [(s.body_at, s.body_length) for s in slots])
     order = sorted(range(len(slots)), key=lambda n: slots[n].canonical_at)
     places = [(slots[n].canonical_at, slots[n].canonical_length) for n in order]
     theirs, rest = _without(canonical, places)
-    head = orjson.dumps([ours, order, theirs, *meta])
-    return _deflate(b"".join((head, b"\n", *mine, *rest, answer)))
+    around, copied = b"".join(mine), b"".join(rest)
+    recipe, left = _recipe(around, copied, body)
+    head = orjson.dumps([ours, order, [theirs, recipe], *meta])
+    return deflate(b"".join((head, b"\n", around, left, answer)), dictionary)
 
 
-def unpack(data: bytes, slots: Sequence[Sequence[Pair]]) -> Packed:
+def unpack(data: bytes, slots: Sequence[Sequence[Pair]], dictionaries: Dictionaries) -> Packed:
     """`slots` are the elements of each. ValueError if it is damaged."""
-    head, rest = _lined(_inflate(data))
-    ours, order, theirs, *meta = orjson.loads(head)
+    (ours, order, theirs, meta), around, copied, answer = _opened(data, dictionaries)
     texts = [b",".join([mine for mine, _ in elements]) for elements in slots]
     forms = [b",".join([form for _, form in slots[n]]) for n in order]
+    return Packed(meta, _with(around, ours, texts), _with(copied, theirs, forms), answer)
+
+
+def _opened(data: bytes, dictionaries: Dictionaries) -> tuple[tuple[Any, ...], bytes, bytes, bytes]:
+    """The head; what is around the slots in the body, in the canonical form; the answer."""
+    head, rest = _lined(inflate(data, dictionaries))
+    ours, order, theirs, *meta = orjson.loads(head)
+    # Earlier versions copied nothing from the one to the other.
+    lengths, recipe = theirs if isinstance(theirs[0], list) else (theirs, [sum(theirs)])
     end = sum(ours)
-    last = end + sum(theirs)
-    if last > len(rest):
+    copied, used = _follow(recipe, rest[:end], rest, end)
+    if end + used > len(rest):
         raise ValueError("a recording is cut off")
-    return Packed(
-        meta, _with(rest[:end], ours, texts), _with(rest[end:last], theirs, forms), rest[last:]
-    )
+    return (ours, order, lengths, meta), rest[:end], copied, rest[end + used :]
+
+
+def dictionary_of(recordings: Sequence[bytes], dictionaries: Dictionaries) -> bytes:
+    """What those to come will resemble: the texts of packed recordings, and the last as a whole."""
+    texts = []
+    for data in recordings[:-1]:
+        _, around, _, answer = _opened(data, dictionaries)
+        strings = [*around.split(b'":"'), *answer.split(b'":"')]
+        texts += [text[:_SAMPLE] for text in strings if len(text) >= _SPLIT]
+    whole = inflate(recordings[-1], dictionaries)
+    return b"".join([*texts, whole[: 2 * _SAMPLE]])[-WINDOW:]
 
 
 def _without(text: bytes, places: Sequence[tuple[int, int]]) -> tuple[list[int], list[bytes]]:
@@ -260,49 +297,6 @@ def context_of(elements: Sequence[Pair]) -> bytes:
         if size >= _CONTEXT:
             break
     return b",".join(reversed(parts))[-_CONTEXT:]
-
-
-# Compressing
-
-
-@cache
-def _dictionary() -> bytes:
-    """Common words, and the envelopes of requests, answers and chunks, the commonest last.
-
-    Files are written with it: never edit it, add another and another `_FORMAT`.
-    """
-    return Path(__file__).with_name("dictionary.txt").read_bytes()
-
-
-def _deflate(data: bytes, context: bytes = b"") -> bytes:
-    """Without zlib's own frame, which would sum up the dictionary, too, at each opening."""
-    deflate = _primed(context) if context else _plain().copy()
-    check = zlib.crc32(data).to_bytes(4, "little")
-    return b"".join((_FORMAT, check, deflate.compress(data), deflate.flush()))
-
-
-def _primed(context: bytes) -> "zlib._Compress":
-    words = (_dictionary() + context)[-_WINDOW:]
-    return zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW, 9, zlib.Z_DEFAULT_STRATEGY, words)
-
-
-@cache
-def _plain() -> "zlib._Compress":
-    """To be copied: to read the dictionary costs as much as to compress a recording."""
-    return _primed(b"")
-
-
-def _inflate(data: bytes, context: bytes = b"") -> bytes:
-    if data[:1] != _FORMAT:
-        raise ValueError("written by a newer promptdeck")
-    inflate = zlib.decompressobj(_RAW, (_dictionary() + context)[-_WINDOW:])
-    try:
-        text = inflate.decompress(data[5:])
-    except zlib.error as error:
-        raise ValueError(str(error)) from None
-    if not inflate.eof or zlib.crc32(text) != int.from_bytes(data[1:5], "little"):
-        raise ValueError("compressed data is damaged")
-    return text
 
 
 def _lined(text: bytes) -> tuple[bytes, bytes]:

@@ -6,14 +6,16 @@ Whoever writes here is inside a transaction.
 
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from .dictionaries import Dictionaries, Dictionary, Query, deflate, shipped
 from .packing import (
     Pair,
     Slot,
     context_of,
     cuts,
+    dictionary_of,
     digests,
     pack_piece,
     slots_of,
@@ -25,6 +27,7 @@ from .schema import (
     PIECE_BYTES,
     SELECT,
     Row,
+    full_id,
     packed_row,
     packed_values,
 )
@@ -36,8 +39,13 @@ _BYTES_AT_ONCE = 4 * 1024 * 1024
 """Rows and bytes packed in one transaction: others wait for its end."""
 _KEPT = 16 * 1024 * 1024
 """Bytes of pieces kept ready by a reader."""
+_PAIR = 150
+"""What the two forms of an element take in memory beside their text."""
 
-Query = Callable[..., list[tuple[Any, ...]]]
+_LEARN_AT = 64
+"""Recordings from which a first dictionary is learnt, and another at each time `_GROWN` as many."""
+_GROWN = 4
+_SAMPLES = 64
 
 
 # Packing
@@ -60,6 +68,7 @@ def pack_oldest(db: sqlite3.Connection, after: int) -> Done:
     """
     last = None
     size = 0
+    dictionary = _dictionaries(db).newest()
     query = """
         SELECT n, bytes FROM recording
         WHERE tape IN (SELECT id FROM tape WHERE source = '') AND n > ? ORDER BY n LIMIT ?"""
@@ -68,13 +77,36 @@ def pack_oldest(db: sqlite3.Connection, after: int) -> Done:
             break
         size, last = size + weight, int(n)
         try:
-            _pack(db, n)
+            _pack(db, n, dictionary)
         except (ValueError, TypeError) as error:
             log.debug("recording %d of the store stays unpacked: %s", n, error)
+    if last is not None:
+        _learn(db, last)
     return Done(last, size)
 
 
-def _pack(db: sqlite3.Connection, n: int) -> None:
+def _dictionaries(db: sqlite3.Connection) -> Dictionaries:
+    return Dictionaries(lambda query, *parameters: db.execute(query, parameters).fetchall())
+
+
+def _learn(db: sqlite3.Connection, n: int) -> None:
+    """Make a dictionary of the last recordings, if there are enough since the one before."""
+    query = "SELECT coalesce(max(learnt), 0), coalesce(max(id), ?) FROM dictionary"
+    [(before, number)] = db.execute(query, (shipped().number,)).fetchall()
+    if n < max(_LEARN_AT, _GROWN * before):
+        return
+    query = "SELECT data FROM packed WHERE n <= ? ORDER BY n DESC LIMIT ?"
+    rows = db.execute(query, (n, _SAMPLES)).fetchall()
+    try:
+        text = dictionary_of([data for (data,) in reversed(rows)], _dictionaries(db))
+    except (ValueError, TypeError) as error:
+        log.debug("the store learns nothing from a damaged recording: %s", error)
+        return
+    insert = "INSERT INTO dictionary (id, learnt, data) VALUES (?, ?, ?)"
+    db.execute(insert, (number + 1, n, deflate(text, shipped())))
+
+
+def _pack(db: sqlite3.Connection, n: int, dictionary: Dictionary) -> None:
     row = db.execute(f"{SELECT} WHERE n = ?", (n,)).fetchone()
     tape, canonical, body = row[1], row[12], row[14]
     if not (isinstance(canonical, bytes) and isinstance(body, bytes)):
@@ -83,10 +115,10 @@ def _pack(db: sqlite3.Connection, n: int) -> None:
         raise ValueError("its number is taken")
     slots = slots_of(body, canonical)
     # What can fail comes before what is written.
-    values = packed_values(row, slots)
+    values = packed_values(row, slots, dictionary)
     ends, size = [], 0
     for slot in slots:
-        end, added = _keep(db, tape, slot)
+        end, added = _keep(db, tape, slot, dictionary)
         ends.append(str(end))
         size += added
     db.execute(INSERT_PACKED, (*values[:10], " ".join(ends), values[10]))
@@ -94,7 +126,7 @@ def _pack(db: sqlite3.Connection, n: int) -> None:
     db.execute("UPDATE tape SET bytes = bytes + ? WHERE id = ?", (size + values[9], tape))
 
 
-def _keep(db: sqlite3.Connection, tape: int, slot: Slot) -> tuple[int, int]:
+def _keep(db: sqlite3.Connection, tape: int, slot: Slot, dictionary: Dictionary) -> tuple[int, int]:
     """Its elements as pieces, as far as they are new: the last piece, and what was added."""
     elements = slot.elements
     names = digests(elements)
@@ -102,7 +134,7 @@ def _keep(db: sqlite3.Connection, tape: int, slot: Slot) -> tuple[int, int]:
     size = 0
     start = known
     for end in cuts(elements, known) if known < len(elements) else ():
-        data = pack_piece(elements[start:end], context_of(elements[:start]))
+        data = pack_piece(elements[start:end], context_of(elements[:start]), dictionary)
         # The use is by the next piece, or by the recording.
         insert = "INSERT INTO piece (tape, digest, parent, uses, data) VALUES (?, ?, ?, 1, ?)"
         cursor = db.execute(insert, (tape, names[end - 1], parent, data))
@@ -164,8 +196,12 @@ def _release(db: sqlite3.Connection, piece: int | None) -> int:
     return freed
 
 
-def limit(db: sqlite3.Connection, name: str, most: int) -> None:
-    """Bring what is packed of a tape to at most so many bytes: least recently used goes first."""
+def limit(db: sqlite3.Connection, name: str, most: int) -> bool:
+    """Bring what is packed of a tape to at most so many bytes: least recently used goes first.
+
+    Returns whether anything had to go.
+    """
+    evicted = False
     query = "SELECT id, bytes FROM tape WHERE name = ? AND bytes > ?"
     for tape, size in db.execute(query, (name, most)).fetchall():
         while size > most:
@@ -176,26 +212,28 @@ def limit(db: sqlite3.Connection, name: str, most: int) -> None:
             if not victims:
                 break
             size -= drop(db, tape, victims)
+            evicted = True
+    return evicted
 
 
+_SPARE = 4
+"""Free pages that a file keeps for the next fresh recordings."""
 _STEP = 256
 """Pages given back at once, 4 MB."""
 
 
 def shrink(db: sqlite3.Connection) -> bool:
-    """Give free pages back but for a thirtieth of the file; whether there are more.
+    """Give free pages back but for a few; whether there are more.
 
-    Outside a transaction. The next fresh recordings go where there is room.
+    Outside a transaction.
     """
-    [(pages,)] = db.execute("PRAGMA page_count")
     [(free,)] = db.execute("PRAGMA freelist_count")
-    spare = pages // 32 + 4
-    if free <= spare:
+    if free <= _SPARE:
         return False
     # Made by an older version, a file keeps what it has.
-    db.execute(f"PRAGMA incremental_vacuum({min(_STEP, free - spare)})").fetchall()
+    db.execute(f"PRAGMA incremental_vacuum({min(_STEP, free - _SPARE)})").fetchall()
     [(left,)] = db.execute("PRAGMA freelist_count")
-    return bool(spare < left < free)
+    return bool(_SPARE < left < free)
 
 
 # Reading
@@ -209,22 +247,22 @@ class Pieces:
 
     def __init__(self, query: Query) -> None:
         self._query = query
+        self._dictionaries = Dictionaries(query)
         self._known: dict[int, list[Pair]] = {}
         self._bytes = 0
 
     def row(self, values: tuple[Any, ...]) -> Row:
         """A row of `packed`. ValueError if it, or a piece of it, is damaged or lost."""
-        return packed_row(values, self._slots(values[10]))
+        return packed_row(values, self._slots(values[10]), self._dictionaries)
 
     def _slots(self, pieces: str) -> list[list[Pair]]:
         return [self._elements(int(piece)) for piece in pieces.split()]
 
     def canonical(self, n: int) -> tuple[str, bytes] | None:
         """Id and canonical form of a recording, if it is still there."""
-        packed = self._query("SELECT id, data, pieces FROM packed WHERE n = ?", n)
-        if packed:
-            name, data, pieces = packed[0]
-            return name, unpack(data, self._slots(pieces)).canonical
+        query = "SELECT id, key, base_key, data, pieces FROM packed WHERE n = ?"
+        for *name, data, pieces in self._query(query, n):
+            return full_id(*name), unpack(data, self._slots(pieces), self._dictionaries).canonical
         fresh = self._query("SELECT id, canonical FROM recording WHERE n = ?", n)
         return fresh[0] if fresh else None
 
@@ -233,9 +271,9 @@ class Pieces:
         first = chain[-1][1] if chain else piece
         elements = self._known[first] if first is not None else []
         for number, _, data in reversed(chain):
-            new = unpack_piece(data, context_of(elements))
+            new = unpack_piece(data, context_of(elements), self._dictionaries)
             elements = [*elements, *new]
-            self._bytes += sum(len(ours) + len(theirs) for ours, theirs in new)
+            self._bytes += sum(len(ours) + len(theirs) + _PAIR for ours, theirs in new)
             self._known[number] = elements
         if self._bytes > _KEPT:
             self._known.clear()
@@ -268,7 +306,7 @@ def numbers_of(query: Query, tape: int) -> list[int]:
 def names_of(query: Query, tape: int) -> list[str]:
     """Their ids, in the same order."""
     names = (
-        "SELECT n, id FROM packed WHERE tape = ?1 UNION ALL"
-        " SELECT n, id FROM recording WHERE tape = ?1 ORDER BY n"
+        "SELECT n, id, key, base_key FROM packed WHERE tape = ?1 UNION ALL"
+        " SELECT n, id, key, base_key FROM recording WHERE tape = ?1 ORDER BY n"
     )
-    return [name for _, name in query(names, tape)]
+    return [full_id(*name) for _, *name in query(names, tape)]

@@ -4,10 +4,12 @@ A *tape* is one ordered collection of recordings: the local cache, or the index
 of a cassette file in one state. A tape's name says all that its rows depend on.
 """
 
+import math
 import re
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,6 +19,7 @@ from proxy.core.interaction import Frame, Interaction, Request, Response, Varian
 from proxy.errors import StoreError
 
 from .base import Stored
+from .dictionaries import Dictionaries, Dictionary
 from .packing import Pair, Slot, pack, unpack
 
 MIGRATIONS = (
@@ -102,6 +105,13 @@ MIGRATIONS = (
     DROP INDEX IF EXISTS recording_by_use;
     UPDATE tape SET bytes = 0;             -- from now on what is packed of it weighs
     """,
+    """
+    CREATE TABLE dictionary (              -- learnt from recordings, for those to come
+        id INTEGER PRIMARY KEY,            -- the first byte of what is packed with it
+        learnt INTEGER NOT NULL,           -- number of the last recording that it knows
+        data BLOB NOT NULL
+    );
+    """,
 )
 """Append, never edit: `PRAGMA user_version` counts them."""
 
@@ -120,6 +130,7 @@ class Row(NamedTuple):
     tape: int
     stored: Stored
     weight: int
+    """Bytes of memory."""
 
 
 _PRAGMAS = (
@@ -225,28 +236,53 @@ def values_of(tape: int, key: str, stored: Stored, now: float) -> tuple[Any, ...
 
 def row_of(values: tuple[Any, ...]) -> Row:
     (
-        n, tape, _, name, base_key, variant, recorded_at, expires_at, _, weight, upstream,
-        redacted, canonical, request, request_body, status, headers, frames, body,
+        n, tape, _, name, base_key, variant, recorded_at, expires_at, _, _, upstream,
+        redacted, canonical, request, body, status, headers, frames, answer,
     ) = values  # fmt: skip
-    method, target, content_type = orjson.loads(request)
-    interaction = Interaction(
+    loads = orjson.loads
+    meta = (upstream, redacted, loads(request), status, loads(headers), loads(frames))
+    interaction = _interaction(name, base_key, variant, recorded_at, meta, body, answer)
+    return _row(n, tape, Stored(interaction, canonical, expires_at))
+
+
+def _interaction(
+    name: str,
+    key: str,
+    variant: str,
+    recorded_at: float,
+    meta: Sequence[Any],
+    body: bytes,
+    answer: bytes,
+) -> Interaction:
+    upstream, redacted, request, status, headers, frames = meta
+    upstream, method, target, content_type = _alike(upstream, *request)
+    named = _alike(*[(key, value) for key, value in headers])
+    return Interaction(
         id=name,
-        key=base_key,
+        key=key,
         variant=Variant(variant),
         recorded_at=recorded_at,
         upstream=upstream,
-        request=Request(method, target, content_type, request_body),
-        response=_response(status, orjson.loads(headers), orjson.loads(frames), body),
+        request=Request(method, target, content_type, body),
+        response=Response(status, named, tuple(_cut(answer, frames))),
         redacted=redacted,
     )
-    return Row(n, tape, Stored(interaction, canonical, expires_at), weight)
 
 
-def _response(
-    status: int, headers: list[list[str]], frames: list[list[int]], body: bytes
-) -> Response:
-    named = tuple((key, value) for key, value in headers)
-    return Response(status, named, tuple(_cut(body, frames)))
+@lru_cache(maxsize=256)
+def _alike(*values: Any) -> tuple[Any, ...]:
+    """The same objects for equal values: nearly all recordings have these in common."""
+    return values
+
+
+_OBJECTS, _FRAME = 1000, 130
+"""Bytes that a recording takes in memory beside its texts, and each of its frames."""
+
+
+def _row(n: int, tape: int, stored: Stored) -> Row:
+    request, response = stored.interaction.request, stored.interaction.response
+    texts = len(stored.canonical) + len(request.body) + sum([len(f.data) for f in response.frames])
+    return Row(n, tape, stored, _OBJECTS + _FRAME * len(response.frames) + texts)
 
 
 def _cut(body: bytes, frames: list[list[int]]) -> Iterator[Frame]:
@@ -266,7 +302,7 @@ INSERT_PACKED = f"INSERT INTO packed ({_PACKED}) VALUES ({', '.join('?' * 12)})"
 OF_KEY = "substr(key, 1, 6) = substr(?1, 1, 6) AND key = ?1"
 """Finds packed recordings by key: an index of its beginning takes half the room."""
 SELECT_PACKED = f"SELECT {_PACKED} FROM packed"
-ROW_BYTES = 180
+ROW_BYTES = 130
 """What a packed recording takes beside its blob: the rest of its row, its entries in indexes."""
 PIECE_BYTES = 70
 
@@ -283,7 +319,34 @@ def name_of(key: bytes | str) -> str:
     return key if isinstance(key, str) else f"p1:{key.hex()}"
 
 
-def packed_values(row: tuple[Any, ...], slots: Sequence[Slot]) -> tuple[Any, ...]:
+_ID = re.compile(r"([0-9a-f]{6})-([0-9]{3}-)([0-9a-f]{8})(-[0-9]+)")
+
+
+def id_of(name: str, key: str) -> bytes | str:
+    """An id as `packed` has it: those of the usual form without what `key`, its own, says."""
+    usual = _ID.fullmatch(name)
+    if usual and key.startswith(f"p1:{usual[3]}"):
+        return bytes.fromhex(usual[1]) + f"{usual[2]}{usual[4][1:]}".encode()
+    return name
+
+
+def full_id(short: bytes | str, key: bytes | str, base_key: bytes | str | None) -> str:
+    """The id of a row of `packed`."""
+    if isinstance(short, str):
+        return short
+    start = name_of(key if base_key is None else base_key)[3:11]
+    turns, _, ordinal = short[3:].decode().partition("-")
+    return f"{short[:3].hex()}-{turns}-{start}-{ordinal}"
+
+
+def ordinal_of(name: bytes | str) -> int:
+    """Which of the recordings of one request it is, by its id in whatever form."""
+    return int(name.rpartition("-")[2] if isinstance(name, str) else name[3:].rpartition(b"-")[2])
+
+
+def packed_values(
+    row: tuple[Any, ...], slots: Sequence[Slot], dictionary: Dictionary
+) -> tuple[Any, ...]:
     """The row in `packed` of a row in `recording`, but for its pieces, the last column but one."""
     (
         n, tape, name, identity, base_key, variant, recorded_at, expires_at, used_at, _, upstream,
@@ -293,30 +356,25 @@ def packed_values(row: tuple[Any, ...], slots: Sequence[Slot]) -> tuple[Any, ...
         upstream, redacted, orjson.Fragment(request), status,
         orjson.Fragment(headers), orjson.Fragment(frames),
     )  # fmt: skip
-    data = pack(meta, request_body, canonical, body, slots)
-    key, base = key_of(name), key_of(base_key)
+    data = pack(meta, request_body, canonical, body, slots, dictionary)
+    key, base, short = key_of(name), key_of(base_key), id_of(identity, base_key)
+    # SQLite writes whole seconds in half the room; what was recorded in one lies in order.
+    used_at = math.floor(used_at)
     return (
-        n, tape, key, identity, None if base == key else base, variant, recorded_at, expires_at,
+        n, tape, key, short, None if base == key else base, variant, recorded_at, expires_at,
         used_at, len(data) + ROW_BYTES, data,
     )  # fmt: skip
 
 
-def packed_row(values: tuple[Any, ...], slots: Sequence[Sequence[Pair]]) -> Row:
+def packed_row(
+    values: tuple[Any, ...], slots: Sequence[Sequence[Pair]], dictionaries: Dictionaries
+) -> Row:
     """ValueError if it is damaged."""
     (
         n, tape, key, name, base_key, variant, recorded_at, expires_at, _, _, _, data,
     ) = values  # fmt: skip
-    meta, body, canonical, answer = unpack(data, slots)
-    upstream, redacted, (method, target, content_type), status, headers, frames = meta
-    interaction = Interaction(
-        id=name,
-        key=name_of(key if base_key is None else base_key),
-        variant=Variant(variant),
-        recorded_at=recorded_at,
-        upstream=upstream,
-        request=Request(method, target, content_type, body),
-        response=_response(status, headers, frames, answer),
-        redacted=redacted,
-    )
-    weight = len(body) + len(canonical) + len(answer) + 500
-    return Row(n, tape, Stored(interaction, canonical, expires_at), weight)
+    meta, body, canonical, answer = unpack(data, slots, dictionaries)
+    own = name_of(key if base_key is None else base_key)
+    name = full_id(name, key, base_key)
+    interaction = _interaction(name, own, variant, recorded_at, meta, body, answer)
+    return _row(n, tape, Stored(interaction, canonical, expires_at))

@@ -9,7 +9,7 @@ from proxy.core.interaction import Variant
 
 from .base import Stored
 from .pieces import drop
-from .schema import INSERT, OF_KEY, key_of, values_of
+from .schema import INSERT, OF_KEY, full_id, key_of, ordinal_of, values_of
 
 _STATES_KEPT = 4
 """Of each cassette file: on another branch, or under other rules, it has another."""
@@ -56,8 +56,9 @@ def remove(db: sqlite3.Connection, tape: int, gone: frozenset[str]) -> None:
     fresh = db.execute("SELECT n, id FROM recording WHERE tape = ?", (tape,)).fetchall()
     lost = [(n,) for n, name in fresh if name in gone]
     db.executemany("DELETE FROM recording WHERE n = ?", lost)
-    rows = db.execute("SELECT n, bytes, pieces, id FROM packed WHERE tape = ?", (tape,)).fetchall()
-    drop(db, tape, [row[:3] for row in rows if row[3] in gone])
+    query = "SELECT n, bytes, pieces, id, key, base_key FROM packed WHERE tape = ?"
+    rows = db.execute(query, (tape,)).fetchall()
+    drop(db, tape, [row[:3] for row in rows if full_id(*row[3:]) in gone])
 
 
 def drop_variant(db: sqlite3.Connection, tape: int, key: str, variant: Variant) -> None:
@@ -74,4 +75,4 @@ def last_ordinal(db: sqlite3.Connection, tape: int, key: str) -> int:
         " UNION ALL SELECT id FROM recording WHERE key = ?3 AND +tape = ?2"
     )
     rows = db.execute(query, (key_of(key), tape, key))
-    return max((int(name.rpartition("-")[2]) for (name,) in rows), default=0)
+    return max((ordinal_of(name) for (name,) in rows), default=0)

@@ -11,6 +11,7 @@ import mmap
 import os
 import sqlite3
 import struct
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -19,7 +20,9 @@ from pathlib import Path
 State = Callable[[], bytes]
 """Equal answers: nothing was committed between."""
 
-_HEADER = slice(0, 48)
+_SIZE = 48
+_HEADER = slice(0, _SIZE)
+_CHANGES = slice(8, 12)
 _VERSION = 3007000
 
 
@@ -46,17 +49,23 @@ class Watch:
 
     def __init__(self, path: Path) -> None:
         self._name = os.path.realpath(path)
+        self._known: mmap.mmap | None = None
         with _lock:
             _mappings.setdefault(self._name, _Mapping()).users += 1
 
     def state(self, connection: sqlite3.Connection) -> State:
         """As `connection`, which must only read, can tell it at the least cost."""
-        header = self._header()
+        header = self._known = self._header()
         if header is None:
             return partial(_data_version, connection)
         # No frame of Python's own: this is asked for each request.
         read: State = partial(header.__getitem__, _HEADER)  # type: ignore[assignment]  # of a slice
         return read
+
+    def mark(self) -> bytes:
+        """The state as any thread can tell it; empty where it cannot, or somebody commits."""
+        both = self._known[: 2 * _SIZE] if self._known else b""
+        return both[:_SIZE] if both[:_SIZE] == both[_SIZE:] else b""
 
     def _header(self) -> mmap.mmap | None:
         if os.name != "posix":
@@ -89,9 +98,17 @@ class Watch:
                     os.close(descriptor)
 
 
+def is_next(before: bytes, after: bytes) -> bool:
+    """Whether exactly one transaction was committed between two marks."""
+    if not before or not after:
+        return False
+    first, second = (int.from_bytes(mark[_CHANGES], sys.byteorder) for mark in (before, after))
+    return second == (first + 1) % 2**32
+
+
 def _is_known(header: mmap.mmap) -> bool:
     """Whether these are the two copies that SQLite writes; they differ while somebody commits."""
-    first, second = header[_HEADER], header[48:96]
+    first, second = header[_HEADER], header[_SIZE : 2 * _SIZE]
     return struct.unpack_from("=I", first) == (_VERSION,) and first == second
 
 

@@ -1,0 +1,104 @@
+"""Deflate with a dictionary: the words that come with promptdeck, or those of a store itself.
+
+A recording alone is too short for its words to come twice. What the ones before it
+said is what it will resemble most, so a store learns: it keeps the text of some
+recordings as the dictionary of those to come, again whenever it has grown a few
+times. That is a handful in the life of a store, so none is ever let go.
+"""
+
+import zlib
+from collections.abc import Callable
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+WINDOW = 32768
+"""What deflate looks back; a dictionary beyond it is cut at its front."""
+_LEVEL = 6
+_RAW = -15
+_CHECK = 5
+"""Bytes before the deflated ones: the dictionary's number, a check sum."""
+
+Query = Callable[..., list[tuple[Any, ...]]]
+
+
+class Dictionary(NamedTuple):
+    number: int
+    """At most 255."""
+    text: bytes
+
+
+@cache
+def shipped() -> Dictionary:
+    """Common words, and the envelopes of requests, answers and chunks, the commonest last.
+
+    Files are written with it: never edit it.
+    """
+    return Dictionary(1, Path(__file__).with_name("dictionary.txt").read_bytes())
+
+
+class Dictionaries:
+    """Those of a store by number, read when they are asked for. Good for one state of it."""
+
+    def __init__(self, query: Query) -> None:
+        self._query = query
+        self._known = {shipped().number: shipped().text}
+
+    def __getitem__(self, number: int) -> bytes:
+        if number not in self._known:
+            found = self._query("SELECT data FROM dictionary WHERE id = ?", number)
+            if not found:
+                raise ValueError("a dictionary of it is lost")
+            self._known[number] = _text(found[0][0])
+        return self._known[number]
+
+    def newest(self) -> Dictionary:
+        """The one to write with; where it is damaged, the one that cannot be."""
+        [(number,)] = self._query("SELECT max(id) FROM dictionary")
+        try:
+            return Dictionary(number, self[number]) if number else shipped()
+        except (ValueError, TypeError):
+            return shipped()
+
+
+@lru_cache(maxsize=4)
+def _text(data: bytes) -> bytes:
+    """Kept, as each commit makes readers forget what they knew."""
+    return inflate(data, {shipped().number: shipped().text})
+
+
+def deflate(data: bytes, dictionary: Dictionary, context: bytes = b"") -> bytes:
+    """Behind `context`. Without zlib's own frame, which would sum up the dictionary, too."""
+    text = dictionary.text
+    deflating = _primed(text + context) if context else _plain(text).copy()
+    check = zlib.crc32(data).to_bytes(_CHECK - 1, "little")
+    return b"".join(
+        (bytes([dictionary.number]), check, deflating.compress(data), deflating.flush())
+    )
+
+
+def _primed(words: bytes) -> "zlib._Compress":
+    dictionary = words[-WINDOW:]
+    return zlib.compressobj(_LEVEL, zlib.DEFLATED, _RAW, 9, zlib.Z_DEFAULT_STRATEGY, dictionary)
+
+
+@lru_cache(maxsize=2)
+def _plain(words: bytes) -> "zlib._Compress":
+    """To be copied: to read the dictionary costs as much as to compress a recording."""
+    return _primed(words)
+
+
+def inflate(
+    data: bytes, dictionaries: Dictionaries | dict[int, bytes], context: bytes = b""
+) -> bytes:
+    """ValueError if it is damaged."""
+    if len(data) < _CHECK:
+        raise ValueError("compressed data is cut off")
+    inflating = zlib.decompressobj(_RAW, (dictionaries[data[0]] + context)[-WINDOW:])
+    try:
+        text = inflating.decompress(data[_CHECK:])
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+    if not inflating.eof or zlib.crc32(text) != int.from_bytes(data[1:_CHECK], "little"):
+        raise ValueError("compressed data is damaged")
+    return text
