@@ -50,6 +50,7 @@ imports upward and only `app` knows all the parts.
       checking      judged by the contract
       flight        one upstream response, many readers
       flights       those that are under way
+      silence       told while nothing comes
       landing       what becomes of them in the end
       sharing       identical requests under way, one flight
       recorder      from a landed flight to an interaction

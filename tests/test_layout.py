@@ -30,6 +30,7 @@ TESTED_WITH = {
     "outcome": "test_exchange",
     "repeat": "test_fastpath",
     "sharing": "test_exchange",
+    "silence": "test_flight",
     "interaction": "test_recorder",
     "errors": "test_server",
     "schema_compound": "test_core_schema",

@@ -21,6 +21,8 @@ from typing import NamedTuple, Protocol
 from proxy.core.interaction import Headers
 from proxy.errors import UpstreamError
 
+from .silence import Silence
+
 WINDOW = 256 * 1024
 """Bytes upstream may be ahead."""
 
@@ -377,31 +379,3 @@ def _stop_following(place: Place, error: Exception | None = None) -> None:
 def _tell_of_silence(waiter: "asyncio.Future[bool]") -> None:
     if not waiter.done():
         waiter.set_result(True)
-
-
-class Silence:
-    """Tells of each so many seconds without a piece. `end` it.
-
-    One timer for all of an answer: starting one per piece would cost more than the piece.
-    """
-
-    def __init__(self, flight: Flight, seconds: float) -> None:
-        self.tell: Callable[[], None] | None = None
-        self._flight = flight
-        self._seconds = seconds
-        self._loop = asyncio.get_running_loop()
-        self._since = self._loop.time()
-        self._timer = self._loop.call_later(seconds, self._tick)
-
-    def _tick(self) -> None:
-        now = self._loop.time()
-        left = max(self._since, self._flight.last) + self._seconds - now
-        if left <= 0:
-            left = self._seconds
-            if self.tell:
-                self._since = now
-                self.tell()
-        self._timer = self._loop.call_later(left, self._tick)
-
-    def end(self) -> None:
-        self._timer.cancel()

@@ -11,8 +11,9 @@ from http import HTTPStatus
 from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
-from proxy.engine.flight import Head, Silence
+from proxy.engine.flight import Head
 from proxy.engine.outcome import Flown
+from proxy.engine.silence import Silence
 from proxy.errors import UpstreamError
 
 from .errors import error_response
