@@ -32,7 +32,8 @@ def recording_id(canonical: bytes, key: str, ordinal: int) -> str:
     head, _, body = canonical.partition(b"\n")
     messages = _messages(body)
     root = compact(_opening(messages)) if messages else head
-    start = key.rpartition(":")[2][:8]
+    # A key of another making may hold anything; an id is a plain word in every file.
+    start = _NO_WORD.sub("", key.rpartition(":")[2])[:8]
     return f"{xxhash.xxh3_64_hexdigest(root)[:6]}-{len(messages):03}-{start}-{ordinal}"
 
 
@@ -42,6 +43,7 @@ def order(recording: str) -> list[tuple[int, str]]:
     return [(int(part) if _NUMBER.fullmatch(part) else 0, part) for part in parts]
 
 
+_NO_WORD = re.compile(r"[^0-9A-Za-z]")
 _NUMBER = re.compile("[0-9]{1,18}")
 
 

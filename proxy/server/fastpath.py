@@ -230,8 +230,7 @@ class FastHandler(RequestHandler):
         if answer is None:
             if self._close:
                 return False
-            body = head.lane.body(head.place, b"".join(packets)[end:])
-            answer = self._memo.answer_otherwise(head, digest, body)
+            answer = self._answer_otherwise(head, digest, b"".join(packets)[end:])
         if isinstance(answer, bytes):
             if self.transport:
                 self.transport.write(answer)
@@ -240,6 +239,15 @@ class FastHandler(RequestHandler):
             self._writer = self._writer_of(head, answer)
             self._writer.begin()
         return answer is not None
+
+    def _answer_otherwise(self, head: Head, digest: bytes, data: bytes) -> Message | Flown | None:
+        try:
+            body = head.lane.body(head.place, data)
+            return self._memo.answer_otherwise(head, digest, body)
+        except Exception:
+            # The ordinary way has an answer to that, too.
+            log.exception("%s %s goes the ordinary way", head.place.method, head.place.target)
+            return None
 
     def _writer_of(self, head: Head, answer: Script | Flown) -> Direct | Paced:
         if isinstance(answer, Script):
