@@ -6,10 +6,10 @@ the head is written as aiohttp would, and what comes is written as it comes.
 
 import logging
 import time
+from collections.abc import Container
 from http import HTTPStatus
 
 from aiohttp.http import SERVER_SOFTWARE
-from multidict import CIMultiDict
 
 from proxy.engine.flight import Head
 from proxy.engine.outcome import Flown
@@ -27,6 +27,7 @@ from .writing import is_chat
 log = logging.getLogger("promptdeck")
 
 _BODILESS = (204, 304)
+_SERVER = f"Server: {SERVER_SOFTWARE}"
 _REASONS = {int(status): status.phrase for status in HTTPStatus}
 
 
@@ -88,19 +89,23 @@ class Direct:
             self._refuse(self._flight.error or UpstreamError("upstream gave no answer"))
 
     def _answer(self, head: Head) -> None:
+        """Make the head, with what aiohttp adds to it."""
         status = self._status = head.status
         headers = flown_headers(head, self._flown, self._request_id)
+        named = {name.lower(): value for name, value in headers}
+        length = named.get("content-length")
         empty = status in _BODILESS
-        has_length = "Content-Length" in headers
-        if status == HTTPStatus.NO_CONTENT:
-            headers.popall("Content-Length", None)
-        self._chunked = not (empty or has_length)
+        if status == HTTPStatus.NO_CONTENT and length is not None:
+            headers = [item for item in headers if item[0].lower() != "content-length"]
+        self._chunked = length is None and not empty
         if self._chunked:
-            headers["Transfer-Encoding"] = "chunked"
-        if not empty and headers.get("Content-Length") != "0":
-            headers.setdefault("Content-Type", "application/octet-stream")
-        self._head = _head(status, headers)
-        self._shape = shape_of(headers, has_length, chat=is_chat(self._request.target))
+            headers.append(("Transfer-Encoding", "chunked"))
+        if not empty and length != "0" and "content-type" not in named:
+            headers.append(("Content-Type", "application/octet-stream"))
+        self._head = _head(status, headers, named)
+        content_type = named.get("content-type", "")
+        chat = is_chat(self._request.target)
+        self._shape = shape_of(content_type, has_length=length is not None, chat=chat)
         if self._shape.takes_comments and self._keep_alive:
             self._silence = Silence(self._flight, self._keep_alive)
             self._silence.tell = self._company
@@ -109,11 +114,12 @@ class Direct:
         error.cache_status = self._flown.error_status
         response = error_response(error)
         self._status = response.status
-        headers = response.headers
         body = response.body if isinstance(response.body, bytes) else b""
-        headers.setdefault("X-Request-Id", self._request_id)
-        headers["Content-Length"] = str(len(body))
-        self._write(_head(response.status, headers) + body)
+        named = {name.lower(): value for name, value in response.headers.items()}
+        headers = [*response.headers.items(), ("X-Request-Id", self._request_id)]
+        if "content-length" not in named:
+            headers.append(("Content-Length", str(len(body))))
+        self._write(_head(response.status, headers, named) + body)
         self._done(error.cache_status)
 
     def _go_on(self) -> None:
@@ -184,11 +190,12 @@ class Direct:
         return not outlet.writing_paused
 
 
-def _head(status: int, headers: "CIMultiDict[str]") -> bytes:
-    """As aiohttp writes it."""
-    if "Date" not in headers:
-        headers["Date"] = http_date(int(time.time()))
-    headers.setdefault("Server", SERVER_SOFTWARE)
+def _head(status: int, headers: list[tuple[str, str]], named: Container[str]) -> bytes:
+    """A head as aiohttp writes it; `named` are its headers, in lower case."""
     lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}"]
-    lines += [f"{name}: {value}" for name, value in headers.items()]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if "date" not in named:
+        lines.append(f"Date: {http_date(int(time.time()))}")
+    if "server" not in named:
+        lines.append(_SERVER)
     return "\r\n".join([*lines, "\r\n"]).encode("utf-8", "surrogateescape")

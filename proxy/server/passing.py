@@ -8,6 +8,7 @@ import logging
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
+from multidict import CIMultiDict
 
 from proxy.engine.outcome import Flown
 from proxy.errors import UpstreamError
@@ -37,12 +38,16 @@ async def pass_on(
         except UpstreamError as error:
             error.cache_status = flown.error_status
             raise
-        headers = flown_headers(head, flown, request[REQUEST_ID])
+        headers = CIMultiDict(flown_headers(head, flown, request[REQUEST_ID]))
         answer = _Answer(status=head.status, headers=headers)
         writer = await answer.prepare(request)
         if writer is None:
             raise AssertionError("an answer is written once")
-        shape = shape_of(headers, "Content-Length" in answer.headers, chat=is_chat(request.path))
+        shape = shape_of(
+            headers.get("Content-Type", ""),
+            has_length="Content-Length" in answer.headers,
+            chat=is_chat(request.path),
+        )
         client = _Client(request, answer, writer, shape)
         await _copy(client, flown, keep_alive if shape.takes_comments else None)
         return answer

@@ -4,7 +4,6 @@ Bytes in, bytes out; who writes them, and when, is another's business.
 """
 
 import orjson
-from multidict import CIMultiDict
 
 from proxy.core import sse
 from proxy.core.plainstream import PlainStream
@@ -12,26 +11,32 @@ from proxy.engine.flight import Head
 from proxy.engine.outcome import Flown
 from proxy.errors import UpstreamError
 
-from .writing import add_common, error_body
+from .writing import error_body, warning_of
 
 _KEEP_ALIVE = b": keep-alive\n\n"
 
 
-def flown_headers(head: Head, flown: Flown, request_id: str) -> "CIMultiDict[str]":
+def flown_headers(head: Head, flown: Flown, request_id: str) -> list[tuple[str, str]]:
     """The headers that the client gets."""
-    headers = CIMultiDict(head.headers)
-    headers["Cache-Status"] = flown.cache_status
-    if flown.end_counts:
-        # A client that knows the length would not wait for the end.
-        headers.popall("Content-Length", None)
-    add_common(headers, request_id, flown.warning)
+    headers = [("Cache-Status", flown.cache_status)]
+    names = set()
+    for name, value in head.headers:
+        kind = name.lower()
+        # A client that knows the length would not wait for an end that counts.
+        if kind != "cache-status" and not (flown.end_counts and kind == "content-length"):
+            names.add(kind)
+            headers.append((name, value))
+    if "x-request-id" not in names:
+        headers.append(("X-Request-Id", request_id))
+    if flown.warning:
+        headers = [item for item in headers if item[0].lower() != "warning"]
+        headers.append(("Warning", warning_of(flown.warning)))
     return headers
 
 
-def shape_of(headers: "CIMultiDict[str]", has_length: bool, *, chat: bool) -> "Shape":
-    events = headers.get("Content-Type", "").lower().startswith("text/event-stream")
+def shape_of(content_type: str, *, has_length: bool, chat: bool) -> "Shape":
     # With a length given, upstream's bytes are all that may be sent.
-    if not events or has_length:
+    if has_length or not content_type.lower().startswith("text/event-stream"):
         return Shape()
     return EventShape(PlainStream() if chat else None)
 

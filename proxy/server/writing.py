@@ -41,9 +41,13 @@ async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamR
 def add_common(headers: "CIMultiDict[str]", request_id: str, warning: str) -> None:
     headers.setdefault("X-Request-Id", request_id)
     if warning:
-        # 299, miscellaneous persistent warning; a header holds ASCII, a quoted string no quotes.
-        text = warning.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
-        headers["Warning"] = f'299 promptdeck "{text}"'
+        headers["Warning"] = warning_of(warning)
+
+
+def warning_of(text: str) -> str:
+    """299, miscellaneous persistent warning; a header holds ASCII, a quoted string no quotes."""
+    text = text.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
+    return f'299 promptdeck "{text}"'
 
 
 def is_chat(target: str) -> bool:
