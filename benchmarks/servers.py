@@ -9,6 +9,7 @@ protocol without any HTTP library. `upstream` is the provider behind promptdeck,
 import asyncio
 import sys
 import time
+from dataclasses import replace
 from functools import cache
 from itertools import count
 from pathlib import Path
@@ -187,7 +188,7 @@ async def serve_recording(kind: str, store: Path) -> None:
                 await asyncio.sleep(_LEFT_ALONE)
                 due = loop.time()
             one = items[number % PER_SECOND]
-            tasks.create_task(keep(one._replace(key=f"{one.key}-{number}")))
+            tasks.create_task(keep(replace(one, key=f"{one.key}-{number}")))
             due += 1 / PER_SECOND
             await asyncio.sleep(due - loop.time())
 
