@@ -29,6 +29,12 @@ _PATIENCE = 120
 """Seconds that a server may take to say where it listens."""
 
 
+_LATER = 1.5
+"""Seconds. promptdeck's store waits for one without a recording before it packs."""
+_LOOK, _IDLE = 0.2, 0.05
+"""Seconds between looks, and what of them a server that does nothing may be busy."""
+
+
 @dataclass(frozen=True)
 class Server:
     port: int
@@ -40,6 +46,16 @@ class Server:
         """Seconds of CPU that all its threads have used so far."""
         # Linux numbers the CPU clocks of other processes so: clock_getcpuclockid(3).
         return time.clock_gettime((~self.pid << 3) | 2)
+
+    def rest(self) -> float:
+        """Wait until it does nothing any more, a while after it was asked; its CPU until then."""
+        begin = before = self.cpu()
+        end = time.monotonic() + _PATIENCE
+        time.sleep(_LATER)
+        while (now := self.cpu()) - before > _IDLE * _LOOK and time.monotonic() < end:
+            before = now
+            time.sleep(_LOOK)
+        return self.cpu() - begin
 
     def memory(self) -> float:
         """Resident MiB."""

@@ -186,11 +186,15 @@ class Flight:
         else:
             self._first += 1  # all have it in a moment
         for place in self._places:
-            if place.follower:
+            if follower := place.follower:
                 # It had all before this one.
                 place.at += 1
                 place.had += len(data)
-                _give(place, place.follower, data)
+                try:
+                    if not follower.write(data):
+                        _stop_following(place)
+                except Exception as error:  # noqa: BLE001  it is the reader's trouble, not upstream's
+                    _stop_following(place, error)
         if self._chunks and self._size > self._keep_bytes:
             self._trim()
         if self._readable:
@@ -355,18 +359,8 @@ class Flight:
             self.give_up()
 
 
-def _give(place: Place, follower: Follower, data: bytes) -> None:
-    """Write what has come to one who keeps up; one who no longer does is woken to wait."""
-    try:
-        room = follower.write(data)
-    except Exception as error:  # noqa: BLE001  it is the reader's trouble, not upstream's
-        _stop_following(place, error)
-    else:
-        if not room:
-            _stop_following(place)
-
-
 def _stop_following(place: Place, error: Exception | None = None) -> None:
+    """Have one who no longer keeps up wait by itself."""
     place.follower = None
     if place.waiter is None or place.waiter.done():
         return

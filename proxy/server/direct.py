@@ -177,8 +177,7 @@ class Direct:
     # As a follower of its flight
 
     def write(self, data: bytes) -> bool:
-        shown = self._shape.piece(data)
-        return self._send(shown) if shown else True
+        return self._send(self._shape.piece(data))
 
     def _send(self, data: bytes) -> bool:
         """Write in the framing that the head announced; whether there is room for more."""
@@ -186,7 +185,8 @@ class Direct:
         transport = outlet.transport
         if transport is None or transport.is_closing():
             return False  # it will be told to leave
-        transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        if data:
+            transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
         return not outlet.writing_paused
 
 

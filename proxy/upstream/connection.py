@@ -178,7 +178,9 @@ class Connection(asyncio.BufferedProtocol):
                 self._read_head(self._receiver, data)
             else:
                 piece = self._body.feed(data)
-                self._handed_on(self._receiver.came(piece) if piece else None, self._body)
+                full = self._receiver.came(piece) if piece else None
+                if full or self._body.ended:
+                    self._handed_on(full, self._body)
         except (HttpProcessingError, FramingError) as error:
             self._end(error)
             self.abort()
