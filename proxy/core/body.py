@@ -100,16 +100,17 @@ def deep(body: Body) -> Name | None:
     members of one key. So it does for the canonical form, and for the contract: what they
     find out is about what was read. What orjson reads differently it writes differently.
     """
-    cut = body.cut or Cut(body.data, {}, (), ())
-    long = len(body.data) >= SHORTEST
-    if len(body.data) > LONGEST:
+    size = len(body.data)
+    if size > LONGEST:
         return None
+    long = size >= SHORTEST
+    cut = (body.cut or Cut(body.data, {}, (), ())) if long else None
     try:
-        value = load(cut.rest) if cut.runs else body.value()
+        value = load(cut.rest) if cut and cut.runs else body.value()
         if type(value) is not dict or not EFFECTS.isdisjoint(value):
             return None
         # Of a long one the name is made of names, so that what was read before need not be read.
-        counted = cut.names(value) if long else value.copy()
+        counted = cut.names(value) if cut else value.copy()
         for key in NAMING:
             item = value.get(key)
             if type(item) is str and len(item) <= 64 and item.isascii():

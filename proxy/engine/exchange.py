@@ -14,6 +14,7 @@ from proxy.core import headers as http
 from proxy.core.body import Body
 from proxy.core.interaction import Request, Response, header
 from proxy.core.policy import ANYTHING, Action, Found, Mode, decide
+from proxy.core.repeated import Repeated
 from proxy.core.rules import Rules
 from proxy.errors import CassetteMiss, HTTPError, StoreUnavailable
 from proxy.stores.base import Stored
@@ -78,8 +79,9 @@ class Exchange:
     # What is told or begun at once, where nothing has to be awaited: what a request can have
     # that asks for an answer and nothing else, with no header that has a say in it
 
-    def body(self, request: Request) -> Body:
-        return Body(request.body, self._canonicals.repeated(request))
+    def repeated(self, request: Request) -> Repeated | None:
+        """Where such a request's body says again what was read before: what that was."""
+        return self._canonicals.repeated(request)
 
     def said(self, body: Body) -> None:
         """Note that it says, in other words, what another did in which nothing was odd."""

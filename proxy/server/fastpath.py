@@ -16,6 +16,7 @@ import xxhash
 from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
+from proxy.core.body import Body
 from proxy.core.providers import BYOK_HEADERS
 from proxy.engine.outcome import Flown
 
@@ -242,8 +243,7 @@ class FastHandler(RequestHandler):
 
     def _answer_otherwise(self, head: Head, digest: bytes, data: bytes) -> Message | Flown | None:
         try:
-            body = head.lane.body(head.place, data)
-            return self._memo.answer_otherwise(head, digest, body)
+            return self._memo.answer_otherwise(head, digest, Body(data, head.repeated))
         except Exception:
             # The ordinary way has an answer to that, too.
             log.exception("%s %s goes the ordinary way", head.place.method, head.place.target)
@@ -314,7 +314,9 @@ class FastHandler(RequestHandler):
         asked_id = request.headers.get("X-Request-Id", "").encode("utf-8", "ignore")  # as aiohttp
         session = request.match_info.get("session", "")
         headers = without_length(request.headers)
-        request[HEAD] = Head(place, place.seed, len(body), asked_id, session, headers, lane)
+        request[HEAD] = Head(
+            place, place.seed, len(body), asked_id, session, headers, lane, lane.repeated(place)
+        )
         self._memo.heads.accept(text, request[HEAD])
 
     async def _remember(self, request: web.Request, response: web.Response) -> None:

@@ -12,6 +12,7 @@ import xxhash
 
 from proxy.core.body import Body
 from proxy.core.interaction import Headers, Request
+from proxy.core.repeated import Repeated
 from proxy.engine.asking import Incoming, Known
 from proxy.engine.deck import Deck
 from proxy.engine.exchange import Exchange
@@ -44,8 +45,9 @@ class Lane(NamedTuple):
     deck: Deck
     pace: Pace
 
-    def body(self, place: Place, data: bytes) -> Body:
-        return self.exchange.body(_request(place, data))
+    def repeated(self, place: Place) -> Repeated | None:
+        """Where such a request's body says again what was read before: what that was."""
+        return self.exchange.repeated(_request(place, b""))
 
     def said(self, body: Body) -> None:
         """Note that it says, in other words, what another did in which nothing was odd."""
@@ -86,7 +88,8 @@ class Head(NamedTuple):
     headers: Headers
     """All but the length."""
     lane: Lane
-    """How such a request flies, if there is no answer to it."""
+    repeated: Repeated | None
+    """Of the bodies that follow it."""
 
 
 class Heads:
