@@ -6,15 +6,15 @@ reading    a client's request, as the engine takes it
 writing    answers from recordings: whole, or at their recorded pace
 passing    answers from upstream, as they come
 shape      what these look like to the client
-fastpath   requests whose bytes were seen before, or whose heads were
-direct     answers from upstream to the latter
-paced      recordings at their pace, likewise
-heads      those heads
+fastpath   requests of a known head, without aiohttp's request
+heads      those heads, and the lanes on which they are answered
+ready      answers from recordings to them, ready to be sent again
+paced      such answers at their recorded pace
+direct     answers from upstream to them
 outlet     a connection as those two see it
 pace       how fast recordings are played
 logged     log lines of requests
 noted      what is noted on a request
-ready      their answers, ready to be sent again
 errors     the one place where an error becomes JSON
 """
 

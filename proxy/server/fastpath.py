@@ -1,10 +1,12 @@
-"""Requests whose bytes were seen before, answered before aiohttp makes a request of them.
+"""Requests of a known head, answered before aiohttp makes a request of them.
 
-A memo in front of the ordinary way, which stays the one truth: a head is
-recognised only byte for byte as aiohttp's own parser has accepted it, at the
-start of a message on an idle connection, followed by exactly the body that it
-announces; whatever is less plain goes to aiohttp untouched. This leans on parts
-of `RequestHandler` that aiohttp does not promise; without them there is no fast path.
+A short cut before the ordinary way, which stays the one truth: a head is
+recognised only as aiohttp's own parser has accepted it, byte for byte but for the
+length, at the start of a message on an idle connection, followed by exactly the body
+that it announces. What is known is answered from memory, what is recorded is played,
+what is new flies; whatever is less plain goes to aiohttp untouched. This leans on
+parts of `RequestHandler` that aiohttp does not promise; without them there is no
+fast path.
 """
 
 import asyncio
@@ -33,6 +35,7 @@ _NEEDED = frozenset(
     """_close _force_close _keepalive_timeout _loop _messages _next_keepalive_close_time _paused
     _request_count _request_in_progress _upgraded _waiter""".split()
 )
+_OVERRIDDEN = ("finish_response", "_process_keepalive", "shutdown", "close", "resume_writing")
 _MOST_HEAD = 32 * 1024
 _READ = 64 * 1024
 _END = b"\r\n\r\n"
@@ -50,7 +53,7 @@ def connections(
 ) -> Callable[[], asyncio.Protocol]:
     """What makes a protocol for each connection of a server."""
     slots = {name for kind in FastHandler.__mro__ for name in getattr(kind, "__slots__", ())}
-    if _NEEDED - slots or not hasattr(RequestHandler, "finish_response"):
+    if _NEEDED - slots or not all(hasattr(RequestHandler, name) for name in _OVERRIDDEN):
         log.info("this aiohttp is not known to the fast path: answers take the ordinary way")
         return server
     memo = Memo(loop, session_is_open)
@@ -84,7 +87,7 @@ class FastHandler(RequestHandler):
         "_parsed",
         "_usual",
         "_writer",
-    )  # fmt: skip
+    )
 
     def __init__(self, manager: web.Server, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(manager, loop=loop, access_log=None)  # type: ignore[arg-type]  # as AppRunner has it
