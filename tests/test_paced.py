@@ -21,6 +21,8 @@ from .talk import Got, dechunked, talking
 from .upstream import Answer, Seen, chunk, chunks
 
 FRAMES = chunks("one two three four")
+GAP = 0.015
+"""Seconds between them."""
 
 
 def body(prompt: str, *, stream: bool = True) -> bytes:
@@ -54,10 +56,10 @@ def played(all_paced: list[Paced]) -> list[Paced]:
 
 @pytest.fixture
 async def recorded(start: Start) -> Start:
-    """A cassette with a stream whose frames are 30 ms apart, and one that is not."""
+    """A cassette with streams whose frames are `GAP` apart, and an answer that is none."""
     deck = await start(mode="record", cassette="c")
     for prompt in ("first", "streamed"):
-        deck.upstream.answers = [slowly(0.03)]
+        deck.upstream.answers = [slowly(GAP)]
         await deck.chat(prompt, stream=True)
     deck.upstream.answers = []
     await deck.chat("whole", stream=False)
@@ -134,7 +136,7 @@ async def test_each_frame_is_written_at_its_recorded_moment(
             moments.append(loop.time() - start)
     assert len(played) == 1
     # On a busy machine they may come later, but none can come before its moment.
-    assert all(moment >= 0.03 * n - 0.005 for n, moment in enumerate(moments))
+    assert all(moment >= GAP * n - 0.005 for n, moment in enumerate(moments))
 
 
 async def test_a_client_that_leaves_ends_only_its_own_answer(
