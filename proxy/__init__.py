@@ -16,6 +16,7 @@ imports upward and only `app` knows all the parts.
       shapes        what secrets look like
       redact        secrets out of everything that is kept
       normalize     a request's canonical form
+      rawjson       parts of one that no parser reads
       body, repeated   short cuts to it
       fingerprint   its short name, and the ids of recordings
       headers       which travel, which are kept; Cache-Status

@@ -134,16 +134,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
         upstream = _upstream(config)
         if upstream:
             parts.push_async_callback(upstream.close)
-        keeps = None
-        if database:
-            lasting = config.mode is not Mode.REPLAY
-            slips = Slips(database)
-            redactor = redactor_of(config)
-            deferred = Deferred(slips, tasks, redactor, settings_of(config).secrets)
-            kept = Completions(database, lasting=lasting, redactor=redactor)
-            keeps = Keeps(kept, slips, deferred)
-            parts.push_async_callback(keeps.completions.close)
-            parts.push_async_callback(keeps.deferred.finish)
+        keeps = _keeps(config, database, tasks, parts) if database else None
         claims = _claims(config, parts)
         house = _House(database, upstream, keeps.completions if keeps else None, claims, tasks)
         exchange, library = house.exchange(config), await house.library(config)
@@ -173,6 +164,17 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
         )
         port = await _listen(edge, config, parts, fast=fast)
         yield Serving(config.server.host, port, counts, deck.report, sessions)
+
+
+def _keeps(
+    config: Config, database: Database, tasks: asyncio.TaskGroup, parts: AsyncExitStack
+) -> Keeps:
+    slips, redactor = Slips(database), redactor_of(config)
+    deferred = Deferred(slips, tasks, redactor, settings_of(config).secrets)
+    kept = Completions(database, lasting=config.mode is not Mode.REPLAY, redactor=redactor)
+    parts.push_async_callback(kept.close)
+    parts.push_async_callback(deferred.finish)
+    return Keeps(kept, slips, deferred)
 
 
 def _claims(config: Config, parts: AsyncExitStack) -> "Claims | None":

@@ -561,3 +561,30 @@ async def test_a_client_that_asks_without_reading_gets_everything_in_order(start
     await sending
     client.close()
     assert [answer[2] for answer in answers if answer] == [one[2] for one in known[:4]] * 200
+
+
+async def test_a_secret_in_a_target_is_in_no_log_line_of_a_hit(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "promptdeck")
+    deck = await start(mode="cache")
+    secret = "sk-proj-" + "a1B2" * 12
+    client = Client(deck.server.port)
+    ask = Ask(prefix="")
+    wire = ask.wire.replace(CHAT.encode(), f"{CHAT}?api_key={secret}".encode())
+
+    def ask_thrice() -> list[Any]:
+        answers = []
+        for _ in range(3):
+            client.send(wire, ())
+            answers.append(client.answer())
+            time.sleep(0.05)
+        return answers
+
+    answers = await asyncio.to_thread(ask_thrice)
+    client.close()
+    assert "hit" in answers[-1][1]["cache-status"]
+    # Those that took the fast path are logged together, without a time.
+    while not any("; hit;" in line and " ms " not in line for line in caplog.messages):
+        await asyncio.sleep(0.02)
+    assert secret not in caplog.text

@@ -29,6 +29,7 @@ TESTED_WITH = {
     "landing": "test_exchange",
     "outcome": "test_exchange",
     "repeat": "test_fastpath",
+    "rawjson": "test_normalize",
     "sharing": "test_exchange",
     "silence": "test_flight",
     "interaction": "test_recorder",

@@ -8,11 +8,12 @@ taken out first of all, so that what is kept of a request has its canonical form
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from . import rawjson
 from .interaction import CHAT_COMPLETIONS, Request, Variant
 from .jsontext import JSON, Unfaithful, canonical, compact, has_integral, load, read
 from .redact import Redactor
@@ -225,7 +226,7 @@ def _without_secrets(
         inspect(body)
     count = 0
     if isinstance(body, bytes):
-        text, count = _raw_without_secrets(body, redactor, chat=chat)
+        text, count = rawjson.without_secrets(body, redactor, chat=chat)
         # What kept it from being parsed may have been in a secret.
         body, integral = _parsed(text) if as_json else (text, True)
         if isinstance(body, bytes):
@@ -263,8 +264,10 @@ def _parsed(body: bytes, value: Callable[[], JSON] | None = None) -> tuple[JSON,
 def _variant(body: JSON) -> Variant:
     stream = usage = False
     if isinstance(body, bytes):
-        true = {path for path, begin, end in _members(body) if body[begin:end].strip() == b"true"}
-        stream, usage = _STREAM in true, _INCLUDE_USAGE in true
+        true = {
+            path for path, begin, end in rawjson.members(body) if body[begin:end].strip() == b"true"
+        }
+        stream, usage = rawjson.STREAM in true, rawjson.INCLUDE_USAGE in true
     elif isinstance(body, dict):
         options = body.get("stream_options")
         stream = body.get("stream") is True
@@ -289,71 +292,6 @@ def _bare(holder: JSON, place: str, dropped: list[Dropped]) -> JSON:
         dropped.append(Dropped(f"{place}.credentials", EXCLUDED["credentials"]))
         return {key: item for key, item in holder.items() if key != "credentials"}
     return holder
-
-
-# The same by hand, for JSON that no parser reads faithfully or at all.
-
-_RawPath = tuple[bytes, ...]
-"""Keys as they are written; an empty one for a place in a list."""
-
-_STREAM: _RawPath = (b'"stream"',)
-_INCLUDE_USAGE: _RawPath = (b'"stream_options"', b'"include_usage"')
-_CREDENTIALS: frozenset[_RawPath] = frozenset(
-    [
-        (b'"credentials"',),
-        (b'"mcp_servers"', b'"credentials"'),
-        (b'"mcp_servers"', b"", b'"credentials"'),
-    ]
-)
-_DEEPEST = 3
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]:,]', re.DOTALL)
-
-
-def _raw_without_secrets(body: bytes, redactor: Redactor, *, chat: bool) -> tuple[bytes, int]:
-    count = 0
-    while True:
-        cleared, found = redactor.body(_without_raw_credentials(body) if chat else body)
-        count += found.total()
-        # A user's pattern may take a quote or a brace along: what is left reads differently.
-        if cleared == body:
-            return body, count
-        body = cleared
-
-
-def _without_raw_credentials(text: bytes) -> bytes:
-    kept: list[bytes] = []
-    done = 0
-    for path, begin, end in _members(text):
-        if path in _CREDENTIALS:
-            kept += text[done:begin], b"null"
-            done = end
-    return b"".join([*kept, text[done:]])
-
-
-def _members(text: bytes) -> Iterator[tuple[_RawPath, int, int]]:
-    """The members of the outer objects: path, begin and end of the value."""
-    path: list[bytes] = []
-    begins: list[int] = []
-    string = b""
-    for token in _TOKEN.finditer(text):
-        match token[0]:
-            case b"{" | b"[":
-                path.append(b"")
-                begins.append(0)
-            case b":" if path:
-                path[-1], begins[-1] = string, token.end()
-            case b"," | b"}" | b"]" if path:
-                if path[-1] and len(path) <= _DEEPEST:
-                    yield tuple(path), begins[-1], token.start()
-                path[-1] = b""
-                if token[0] != b",":
-                    path.pop()
-                    begins.pop()
-            case found:
-                string = found
-    # Cut off: what is still open reaches to the end.
-    for depth in range(1, min(len(path), _DEEPEST) + 1):
-        yield tuple(path[:depth]), begins[depth - 1], len(text)
 
 
 def _chat(body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:

@@ -151,11 +151,12 @@ class Direct:
     def _write(self, data: bytes) -> bool:
         """Write, after what has yet to be written before it; whether there is room for more."""
         outlet = self._outlet
+        transport = outlet.transport
+        if transport is None or transport.is_closing():
+            return False  # it will be told to leave
         data, self._head = self._head + data, b""
-        if outlet.transport is None or outlet.transport.is_closing():
-            return False
         if data:
-            outlet.transport.write(data)
+            transport.write(data)
         return not outlet.writing_paused
 
     def _done(self, outcome: str) -> None:
@@ -171,23 +172,12 @@ class Direct:
             self._silence.end()
 
     def _company(self) -> None:
-        if self._place.follower and (comment := self._shape.company()):
-            self._send(comment)
-
-    # As a follower of its flight
+        if self._place.follower:
+            self._write(self._framed(self._shape.company()))
 
     def write(self, data: bytes) -> bool:
-        return self._send(self._shape.piece(data))
-
-    def _send(self, data: bytes) -> bool:
-        """Write in the framing that the head announced; whether there is room for more."""
-        outlet = self._outlet
-        transport = outlet.transport
-        if transport is None or transport.is_closing():
-            return False  # it will be told to leave
-        if data:
-            transport.write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
-        return not outlet.writing_paused
+        """As a follower of its flight."""
+        return self._write(self._framed(self._shape.piece(data)))
 
 
 def _head(status: int, headers: list[tuple[str, str]], named: Container[str]) -> bytes:

@@ -24,6 +24,7 @@ from proxy.engine.outcome import Flown
 
 from .direct import Direct
 from .heads import Head, Lane, Place
+from .logged import shown
 from .noted import HEAD, REPEAT
 from .paced import Paced, Script
 from .reading import without_length
@@ -249,7 +250,7 @@ class FastHandler(RequestHandler):
             return self._memo.answer_otherwise(head, digest, Body(data, head.repeated))
         except Exception:
             # The ordinary way has an answer to that, too.
-            log.exception("%s %s goes the ordinary way", head.place.method, head.place.target)
+            log.exception("%s goes the ordinary way", shown(head.place.target))
             return None
 
     def _writer_of(self, head: Head, answer: Script | Flown) -> Direct | Paced:

@@ -74,7 +74,7 @@ def _request(place: Place, body: bytes) -> Request:
 
 
 class Head(NamedTuple):
-    """A request's head that aiohttp's parser has accepted, in these very bytes."""
+    """A head that aiohttp's parser has accepted, in these bytes or with another length."""
 
     place: Place
     seed: int
@@ -89,7 +89,7 @@ class Head(NamedTuple):
     """All but the length."""
     lane: Lane
     repeated: Repeated | None
-    """Of the bodies that follow it."""
+    """What the bodies that follow it may say again."""
 
 
 class Heads:

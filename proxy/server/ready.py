@@ -1,7 +1,8 @@
 """Answers ready to be sent again, as the very bytes that follow their heads.
 
-Filled with what the ordinary way has just sent, bounded by bytes, least
-recently used first out. An answer is good only while its `Repeat` is.
+Filled with what the ordinary way has just sent, and with what is recorded when it is
+first asked for; bounded by bytes, least recently used first out. An answer is good
+only while its `Repeat` is.
 """
 
 import asyncio
@@ -26,6 +27,7 @@ from proxy.engine.outcome import Flown, Served
 from proxy.engine.repeat import Repeat
 
 from .heads import Head, Heads, Place
+from .logged import shown
 from .pace import Pace
 from .paced import Script, Step, chunked, steps_of
 
@@ -160,7 +162,7 @@ class Ready:
 
     def log(self, place: Place) -> None:
         times = f" {self.unlogged} times" if self.unlogged > 1 else ""
-        log.info("%s %s %s%s", place.method, place.target, self._outcome, times)
+        log.info("%s %s %s%s", place.method, shown(place.target), self._outcome, times)
         self.unlogged = 0
 
 
