@@ -188,18 +188,6 @@ async def test_memory_stays_bounded_where_nothing_is_kept() -> None:
     assert flight.chunks == ()
 
 
-async def test_silence_is_told_and_told_again_and_costs_no_byte() -> None:
-    wire = Wire()
-    flight = launch(wire)
-    reader = flight.read(flight.join(), idle=0.01)
-    assert await anext(reader) == b""
-    wire.send(b"a")
-    assert await anext(reader) == b"a"
-    assert [await anext(reader), await anext(reader)] == [b"", b""]
-    wire.send(b"b", None)
-    assert [data async for data in reader if data] == [b"b"]
-
-
 class Client:
     """Follows: has room for `room` pieces until it is drained."""
 

@@ -3,9 +3,12 @@
 import asyncio
 import contextlib
 import gc
+import os
 import random
 import signal
 import sqlite3
+import sys
+import threading
 import weakref
 from contextlib import closing
 
@@ -161,6 +164,16 @@ async def test_what_cannot_be_stored_is_unavailable_and_nothing_else_suffers(pat
             await put(tape, interaction(at="caf\udce9"))
         kept = await put(tape, interaction())
         assert found(tape, kept) == [kept]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="threads have no niceness of their own")
+async def test_the_writer_leaves_a_contested_core_to_the_loop(path):
+    def niceness(_=None):
+        return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+
+    async with opened(path) as database:
+        theirs = await database.submit(niceness)
+    assert theirs > niceness() or theirs == 19
 
 
 async def test_closing_writes_all_that_is_queued(path):

@@ -262,24 +262,15 @@ class Flight:
         self._places.add(place)
         return place
 
-    async def read(self, place: Place, idle: float | None = None) -> AsyncIterator[bytes]:
-        """All there is at each turn, in one piece. UpstreamError where upstream was cut.
-
-        After `idle` seconds without news it yields nothing, `b""`, for the reader to keep its
-        client company.
-        """
-        silence = Silence(self, idle) if idle else None
-        try:
-            while True:
-                if data := self.take(place):
-                    yield data
-                elif self._over():
-                    return
-                elif await self._news(silence):
-                    yield b""
-        finally:
-            if silence:
-                silence.end()
+    async def read(self, place: Place) -> AsyncIterator[bytes]:
+        """All there is at each turn, in one piece. UpstreamError where upstream was cut."""
+        while True:
+            if data := self.take(place):
+                yield data
+            elif self._over():
+                return
+            else:
+                await self._news()
 
     async def follow(self, place: Place, follower: Client, idle: float | None = None) -> None:
         """Write to a reader up to the end. UpstreamError where upstream was cut.
