@@ -30,7 +30,7 @@ import os, sys, time
 import openai
 import pytest
 
-from proxy.pytest_plugin import _loopback
+from promptdeck.pytest_plugin import _loopback
 
 sys.path.insert(0, {str(Path(__file__).parent)!r})
 from pytest_cost import fixed_server
@@ -121,7 +121,7 @@ def run(folder: Path, tests: int, **environ: str) -> Run:
     costs = folder / "costs"
     costs.write_text("")
     given = {"COSTS": str(costs), "TESTS": str(tests), "XDG_CACHE_HOME": str(folder / "cache")}
-    plugins = ("-p", "proxy.pytest_plugin", "-p", "no:cacheprovider")
+    plugins = ("-p", "promptdeck.pytest_plugin", "-p", "no:cacheprovider")
     ran = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", *plugins, *environ.pop("flags", "").split()],
         cwd=folder,

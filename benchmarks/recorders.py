@@ -11,9 +11,16 @@ import aiosqlite
 import bodies
 import prose
 
-from proxy.core.interaction import CHAT_COMPLETIONS, Frame, Interaction, Request, Response, Variant
-from proxy.stores.base import Stored
-from proxy.stores.sqlite import Database
+from promptdeck.core.interaction import (
+    CHAT_COMPLETIONS,
+    Frame,
+    Interaction,
+    Request,
+    Response,
+    Variant,
+)
+from promptdeck.stores.base import Stored
+from promptdeck.stores.sqlite.database import Database
 
 LIMIT = 1 << 40
 """Bytes that a store may have here: nothing is evicted."""

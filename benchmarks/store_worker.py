@@ -21,7 +21,7 @@ import orjson
 from measure import Row
 from recorders import LIMIT, PER_SECOND, RECORDERS, Item, Keep, item, made
 
-from proxy.stores.sqlite import Database
+from promptdeck.stores.sqlite.database import Database
 
 _BATCH = 25_000
 _LOOKUPS = 500

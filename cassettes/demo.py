@@ -88,7 +88,8 @@ def promptdeck() -> Iterator[str]:
     """promptdeck replaying the cassettes beside this file; yields its root."""
     port = free_port()
     with tempfile.TemporaryDirectory() as scratch:
-        command = [sys.executable, "-m", "proxy", "serve", "--mode", "replay", "--log-level=error"]
+        serve = ("serve", "--mode", "replay", "--log-level=error")
+        command = [sys.executable, "-m", "promptdeck", *serve]
         process = subprocess.Popen(
             [
                 *(*command, "--pace", "recorded", "--port", str(port)),

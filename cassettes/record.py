@@ -68,7 +68,8 @@ def main() -> None:
             with openai.OpenAI(base_url=f"{root}/cassette/{name}/v1", api_key="none") as client:
                 ask(client)
     subprocess.run(
-        [sys.executable, "-m", "proxy", "cassette", "verify", "--cassettes", str(HERE)], check=True
+        [sys.executable, "-m", "promptdeck", "cassette", "verify", "--cassettes", str(HERE)],
+        check=True,
     )
 
 
@@ -92,7 +93,7 @@ def model(python: str) -> Iterator[str]:
 def promptdeck(upstream: str) -> Iterator[str]:
     """promptdeck in record mode before `upstream`; yields its root."""
     port = free_port()
-    command = [sys.executable, "-m", "proxy", "serve", "--mode", "record", "--port", str(port)]
+    command = [sys.executable, "-m", "promptdeck", "serve", "--mode", "record", "--port", str(port)]
     process = subprocess.Popen([*command, "--upstream", upstream, "--cassettes", str(HERE)])
     try:
         wait_for(port, process)

@@ -3,8 +3,8 @@
 import orjson
 from hypothesis import strategies as st
 
-from proxy.core import sse
-from proxy.core.jsontext import compact
+from promptdeck.core.text import sse
+from promptdeck.core.text.jsontext import compact
 
 TEXT = st.text(
     st.one_of(

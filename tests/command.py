@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-COMMAND = (sys.executable, "-m", "proxy")
+COMMAND = (sys.executable, "-m", "promptdeck")
 
 
 class Ran(NamedTuple):

@@ -13,11 +13,10 @@ import pytest
 from hypothesis import settings
 from yarl import URL
 
-from proxy.app import Serving, serving
-from proxy.config import load
-
-from .project import project as project  # a fixture
-from .upstream import Upstream, upstream
+from promptdeck.app import Serving, serving
+from promptdeck.config import load
+from tests.project import project as project  # a fixture
+from tests.scripted_upstream import Upstream, upstream
 
 pytest_plugins = ["pytester"]
 

@@ -4,8 +4,9 @@ from functools import singledispatch
 
 from hypothesis import strategies as st
 
-from proxy.core.contract import FIELDS
-from proxy.core.schema import (
+from promptdeck.core.contract.compound import Either, ListOf, MapOf, Object, Tagged, nullable
+from promptdeck.core.contract.request import FIELDS
+from promptdeck.core.contract.schema import (
     Advised,
     Anything,
     Boolean,
@@ -17,9 +18,7 @@ from proxy.core.schema import (
     Schema,
     Text,
 )
-from proxy.core.schema_compound import Either, ListOf, MapOf, Object, Tagged, nullable
-
-from .chats import ANY_JSON, NAMES, TEXT
+from tests.chats import ANY_JSON, NAMES, TEXT
 
 # What a 64-bit parser reads without loss.
 INTEGERS = st.sampled_from([0, 1, 2, 1024]) | st.integers(-(2**63), 2**64 - 1)

@@ -4,11 +4,10 @@ import gzip
 
 import orjson
 
-from proxy.core import sse
-from proxy.core.redact import Redactor
-from proxy.imports import Imported, NotCarried, carry, read
-
-from .recordings import THEN, chunk, completion
+from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.text import sse
+from promptdeck.imports import Imported, NotCarried, carry, read
+from tests.recordings import THEN, chunk, completion
 
 URL = "https://api.openai.com/v1/chat/completions"
 STREAM = b"".join(

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from proxy.core.jsontext import same
+from promptdeck.core.text.jsontext import same
 
 _TYPES = {
     "null": lambda value: value is None,

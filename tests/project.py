@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from .upstream import Upstream
+from tests.scripted_upstream import Upstream
 
 if TYPE_CHECKING:
-    from .conftest import Start
+    from tests.conftest import Start
 
 ASKING = """
 import json, os, urllib.error, urllib.request
@@ -60,12 +60,12 @@ class Project:
 
     async def run(self, *flags: str, plugins: Sequence[str] = ()) -> pytest.RunResult:
         """Without other plugins than those named, whose start would take longer than the tests."""
-        chosen = [flag for name in (*plugins, "proxy.pytest_plugin") for flag in ("-p", name)]
+        chosen = [flag for name in (*plugins, "promptdeck.pytest_plugin") for flag in ("-p", name)]
         return await self._pytest(*chosen, *flags, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
 
     async def run_as_installed(self, *flags: str) -> pytest.RunResult:
         known = any(point.name == "promptdeck" for point in entry_points(group="pytest11"))
-        plugin = () if known else ("-p", "proxy.pytest_plugin")
+        plugin = () if known else ("-p", "promptdeck.pytest_plugin")
         return await self._pytest(*plugin, *flags)
 
     async def _pytest(self, *flags: str, **environ: str) -> pytest.RunResult:

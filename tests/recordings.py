@@ -6,14 +6,11 @@ import re
 import subprocess
 import sys
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import orjson
 from hypothesis import strategies as st
 
-from proxy.core import sse
-from proxy.core.fingerprint import fingerprint, recording_id
-from proxy.core.interaction import (
+from promptdeck.core.interaction import (
     CHAT_COMPLETIONS,
     Frame,
     Interaction,
@@ -21,13 +18,16 @@ from proxy.core.interaction import (
     Response,
     Variant,
 )
-from proxy.core.normalize import normalize
-from proxy.core.redact import Redactor
-from proxy.core.rules import Rules
-from proxy.stores.base import Stored
-from proxy.stores.cassette import Canon
-from proxy.stores.cassette_file import New
-from proxy.stores.sqlite import Database
+from promptdeck.core.matching.fingerprint import fingerprint, recording_id
+from promptdeck.core.matching.normalize import normalize
+from promptdeck.core.matching.rules import Rules
+from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.text import sse
+from promptdeck.stores.base import Stored
+from promptdeck.stores.cassettes.file import New
+from promptdeck.stores.cassettes.store import Canon
+from promptdeck.stores.sqlite.database import Database
+from tests import ROOT
 
 REDACTOR = Redactor()
 UPSTREAM = "https://api.example.com/v1"
@@ -281,9 +281,9 @@ def conversation(n):
 _PRELUDE = """
 import asyncio, os, resource, sys
 from pathlib import Path
-from proxy.stores.cassette import Cassette
-from proxy.stores.cassette_file import save
-from proxy.stores.admin import clear
+from promptdeck.stores.cassettes.store import Cassette
+from promptdeck.stores.cassettes.file import save
+from promptdeck.stores.sqlite.admin import clear
 from tests.recordings import *
 path = Path(sys.argv[1])
 """
@@ -293,7 +293,7 @@ def python(script, path, *argv):
     """A process of its own that runs `script`, which has `path` and all of this module."""
     return subprocess.Popen(
         [sys.executable, "-c", _PRELUDE + script, *map(str, (path, *argv))],
-        cwd=Path(__file__).parent.parent,
+        cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

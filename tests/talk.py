@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
-from proxy.app import Serving
+from promptdeck.app import Serving
 
 CHAT = "/v1/chat/completions"
 

@@ -7,10 +7,9 @@ import orjson
 import pytest
 from aiohttp import web
 
-from proxy.stores.cassette_file import names, read
-
-from .project import Project, told
-from .upstream import Seen, Upstream, completion, plain
+from promptdeck.stores.cassettes.file import names, read
+from tests.project import Project, told
+from tests.scripted_upstream import Seen, Upstream, completion, plain
 
 pytest.importorskip("openai")
 

@@ -1,58 +1,127 @@
-"""The house in order: every module is in the plan and has a test file of its own."""
+"""The house in order: each module is in the plan and has tests, each name has one meaning."""
 
 import re
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
-import proxy
+import promptdeck
+from tests import ROOT
 
-ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "proxy" / "promptdeck"
 MODULES = sorted(
-    path.relative_to(ROOT / "proxy")
-    for path in (ROOT / "proxy").rglob("*.py")
-    if path.parent.name in ("proxy", "core", "stores", "engine") and not path.stem.startswith("__")
+    path.relative_to(PACKAGE).with_suffix("").as_posix()
+    for path in PACKAGE.rglob("*.py")
+    if not path.stem.startswith("__")
 )
-# Tested where they are used: the protocol by its stores, the rest by a neighbour's tests.
+# Tested where they are used: a protocol by what keeps it, a part by the whole.
 TESTED_WITH = {
-    "base": "test_stores",
-    "memory": "test_stores",
-    "app": "test_exchange",
-    "library": "test_exchange",
-    "completions": "test_stored",
-    "admin": "test_sqlite",
-    "tapes": "test_sqlite",
-    "writer": "test_sqlite",
-    "dictionaries": "test_packing",
-    "slips": "test_deferred",
-    "listing": "test_exchange",
-    "landing": "test_exchange",
-    "outcome": "test_exchange",
-    "repeat": "test_fastpath",
-    "rawjson": "test_normalize",
-    "sharing": "test_exchange",
-    "silence": "test_flight",
-    "interaction": "test_recorder",
-    "errors": "test_server",
-    "schema_compound": "test_core_schema",
-    "violations": "test_core_schema",
-    "contract_messages": "test_contract",
-    "contract_tools": "test_contract",
-    "contract_answers": "test_contract",
-    "cassette_diff": "test_cli_hygiene",
-    "cassette_echo": "test_cassette_edit",
-    "cassette_revise": "test_cli_hygiene",
-    "openapi_examples": "test_openapi",
-    "openapi_page": "test_openapi",
+    "app": "engine/test_exchange",
+    "cli/chosen": "cli/test_serve",
+    "cli/completion": "cli/test_cli",
+    "cli/config": "cli/test_cli",
+    "cli/difference": "cli/test_cassette",
+    "cli/explain": "cli/test_cli",
+    "cli/lazy": "cli/test_quick",
+    "cli/live": "cli/test_transfer",
+    "cli/loop": "cli/test_serve",
+    "cli/mergedriver": "stores/cassettes/test_merge",
+    "cli/options": "cli/test_cli",
+    "cli/output": "cli/test_cli",
+    "cli/reports": "cli/test_run",
+    "cli/store": "cli/test_cli",
+    "cli/workers": "cli/test_serve",
+    "config/document": "config/test_config",
+    "config/kinds": "config/test_errors",
+    "config/loading": "config/test_config",
+    "config/render": "config/test_config",
+    "config/settings": "config/test_config",
+    "core/contract/answers": "core/contract/test_request",
+    "core/contract/compound": "core/contract/test_schema",
+    "core/contract/examples": "core/contract/test_openapi",
+    "core/contract/messages": "core/contract/test_request",
+    "core/contract/page": "core/contract/test_openapi",
+    "core/contract/tools": "core/contract/test_request",
+    "core/contract/violations": "core/contract/test_schema",
+    "core/interaction": "engine/flights/test_recorder",
+    "core/matching/rawjson": "core/matching/test_normalize",
+    "engine/decks/repeat": "server/fast/test_connection",
+    "engine/flights/landing": "engine/test_exchange",
+    "engine/flights/sharing": "engine/test_exchange",
+    "engine/flights/silence": "engine/flights/test_flight",
+    "engine/listing": "engine/test_exchange",
+    "engine/outcome": "engine/test_exchange",
+    "engine/storing": "server/test_stored",
+    "errors": "server/test_server",
+    "imports/carry": "imports/test_imports",
+    "imports/exchange": "imports/test_imports",
+    "imports/export_har": "imports/test_har",
+    "library": "engine/test_exchange",
+    "pytest_plugin/background": "pytest_plugin/test_pytest_plugin",
+    "pytest_plugin/naming": "pytest_plugin/test_pytest_plugin",
+    "pytest_plugin/play": "pytest_plugin/test_verdicts",
+    "pytest_plugin/results": "pytest_plugin/test_verdicts",
+    "server/answers/pace": "server/fast/test_paced",
+    "server/answers/shape": "server/answers/test_passing",
+    "server/errors": "server/test_server",
+    "server/fast/outlet": "server/fast/test_direct",
+    "server/fast/ready": "server/fast/test_connection",
+    "server/logged": "server/test_server",
+    "server/noted": "server/test_server",
+    "server/reading": "server/test_server",
+    "sessions": "server/test_sessions",
+    "stores/base": "stores/test_stores",
+    "stores/cassettes/diff": "cli/test_hygiene",
+    "stores/cassettes/echo": "stores/cassettes/test_edit",
+    "stores/cassettes/revise": "cli/test_hygiene",
+    "stores/kept/completions": "server/test_stored",
+    "stores/kept/slips": "engine/test_deferred",
+    "stores/memory": "stores/test_stores",
+    "stores/sqlite/admin": "stores/sqlite/test_database",
+    "stores/sqlite/dictionaries": "stores/sqlite/test_packing",
+    "stores/sqlite/tapes": "stores/sqlite/test_database",
+    "stores/sqlite/writer": "stores/sqlite/test_database",
+    "upstream/connection": "upstream/test_upstream_wire",
+    "upstream/lean": "upstream/test_upstream_wire",
+    "upstream/session": "upstream/test_upstream",
 }
 
 
-@pytest.mark.parametrize("path", MODULES, ids=str)
-def test_every_module_is_in_the_plan(path: Path) -> None:
-    assert re.search(rf"^ +.*\b{path.stem}\b", proxy.__doc__ or "", re.MULTILINE), path
+def planned() -> Iterator[str]:
+    """The modules and folders that the package's docstring names, as paths below it."""
+    folders: list[tuple[int, str]] = []
+    for line in (promptdeck.__doc__ or "").splitlines():
+        entry = re.match(r"( {4,})([a-z_]+/?(?:, [a-z_]+)*)(?:  |$| *$|/? +)", line)
+        if entry is None:
+            continue
+        depth, names = len(entry[1]), entry[2].split(", ")
+        folders = [(deep, name) for deep, name in folders if deep < depth]
+        above = "".join(name for _, name in folders)
+        for name in names:
+            yield above + name
+            if name.endswith("/"):
+                folders.append((depth, name))
 
 
-@pytest.mark.parametrize("path", MODULES, ids=str)
-def test_every_module_has_a_test_file(path: Path) -> None:
-    name = TESTED_WITH.get(path.stem, f"test_{path.stem}")
-    assert (ROOT / "tests" / f"{name}.py").exists(), name
+def test_the_plan_is_the_tree() -> None:
+    plan = set(planned())
+    told_apart = {name for name in plan if any(other.startswith(name) for other in plan - {name})}
+    whole = tuple(name for name in plan - told_apart if name.endswith("/"))
+    assert {name for name in MODULES if not name.startswith(whole)} == {
+        name for name in plan if not name.endswith("/")
+    }
+    assert all((PACKAGE / name).is_dir() for name in plan if name.endswith("/"))
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_every_module_has_a_test_file(module: str) -> None:
+    folder, _, name = module.rpartition("/")
+    here = f"{folder}/test_{name}".lstrip("/")
+    own = ROOT / "tests" / f"{here}.py"
+    if module in TESTED_WITH:
+        assert not own.exists(), f"{module} has a test file of its own now"
+    assert (ROOT / "tests" / f"{TESTED_WITH.get(module, here)}.py").exists(), module
+
+
+def test_only_modules_that_are_there_are_tested_elsewhere() -> None:
+    assert TESTED_WITH.keys() <= set(MODULES)

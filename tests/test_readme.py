@@ -12,14 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from proxy.config.render import settings_table
-from proxy.core.contract import fields_table
-from proxy.core.normalize import matching_table
-from proxy.core.policy import modes_table
+from promptdeck.config.render import settings_table
+from promptdeck.core.contract.request import fields_table
+from promptdeck.core.matching.normalize import matching_table
+from promptdeck.core.policy import modes_table
+from tests import ROOT
+from tests.command import environment
 
-from .command import environment
-
-ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 TABLES = {
     "modes": modes_table,
@@ -144,7 +143,7 @@ def test_the_demo_shows_a_stream_a_conversion_and_a_miss() -> None:
 
 def test_the_shipped_cassettes_are_sound_and_name_no_secret() -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "proxy", "cassette", "verify", "--cassettes", "cassettes"],
+        [sys.executable, "-m", "promptdeck", "cassette", "verify", "--cassettes", "cassettes"],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -8,10 +8,10 @@ from pathlib import Path
 import openai
 import pytest
 
-from .command import promptdeck
-from .conftest import Start
-from .test_sessions import closed, opened
-from .upstream import Upstream
+from tests.command import promptdeck
+from tests.conftest import Start
+from tests.scripted_upstream import Upstream
+from tests.server.test_sessions import closed, opened
 
 SHELL = r"""
 set -eu

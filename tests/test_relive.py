@@ -11,20 +11,19 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
-from proxy.cli import live
-from proxy.cli.live import COMMANDS
-from proxy.config import load
-from proxy.core.interaction import Interaction
-from proxy.core.redact import Redactor
-from proxy.errors import CassetteError, UsageError
-from proxy.library import redactor_of
-from proxy.relive import Asker
-from proxy.stores.cassette_file import read
-from proxy.stores.cassette_verify import verify
-from proxy.upstream import Upstream as Client
-
-from .conftest import Start
-from .upstream import Upstream, chunks, completion, plain, raw, stream, upstream
+from promptdeck.cli import live
+from promptdeck.cli.live import COMMANDS
+from promptdeck.config import load
+from promptdeck.core.interaction import Interaction
+from promptdeck.core.secrets.redact import Redactor
+from promptdeck.errors import CassetteError, UsageError
+from promptdeck.library import redactor_of
+from promptdeck.relive import Asker
+from promptdeck.stores.cassettes.file import read
+from promptdeck.stores.cassettes.verify import verify
+from promptdeck.upstream import Upstream as Client
+from tests.conftest import Start
+from tests.scripted_upstream import Upstream, chunks, completion, plain, raw, stream, upstream
 
 SECRET = "sk-" + "proj-" + "a1B2" * 12
 

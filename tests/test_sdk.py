@@ -8,8 +8,8 @@ import dedalus_labs
 import openai
 import pytest
 
-from .conftest import Deck, Start
-from .upstream import chunk, raw, stream
+from tests.conftest import Deck, Start
+from tests.scripted_upstream import chunk, raw, stream
 
 T = TypeVar("T")
 MESSAGES: Any = [{"role": "user", "content": "hi"}]

@@ -1,6 +1,0 @@
-"""`python -m proxy` is `promptdeck`."""
-
-from .cli import main
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,50 @@
+"""The command line. Each command's module is imported when that command is called.
+
+Exit codes: 0 done; 1 a check found something; 2 wrong usage; 3 configuration;
+4 a cassette is corrupt; 5 cannot listen; 6 `run`: replay had misses or leftovers
+although the command succeeded; 7 the store is unusable; otherwise `run` exits as its
+command did.
+"""
+
+import sys
+
+import click
+
+from promptdeck import __version__
+from promptdeck.errors import UsageError
+
+from .lazy import LazyGroup
+
+_COMMANDS = {
+    "serve": ("serve:command", "Serve a base_url that records, caches and replays."),
+    "run": ("run:command", "Run a command against a server of its own."),
+    "cassette": ("cassette:command", "Look at cassettes, verify them, keep them clean."),
+    "store": ("store:command", "Look at the local cache, or clear it."),
+    "explain": ("explain:command", "Say how a request is matched, and why it would miss."),
+    "config": ("config:command", "Check and show the configuration."),
+    "completion": ("completion:command", "Print the completion script for a shell."),
+}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=_COMMANDS,
+    epilog="Each command has examples: promptdeck COMMAND --help",
+)
+@click.version_option(__version__, prog_name="promptdeck")
+def cli() -> None:
+    """Run LLM software without the LLM.
+
+    promptdeck stands between your program and its model. It records model calls
+    once and replays them for ever: in development, in CI, in offline demos.
+    """
+
+
+def main() -> None:
+    """Run the command line; a UsageError is one line on stderr and its exit code."""
+    try:
+        cli(prog_name="promptdeck")
+    except UsageError as error:
+        for line in str(error).splitlines():
+            click.echo(f"promptdeck: {line}", err=True)
+        sys.exit(error.exit_code)

@@ -1,0 +1,250 @@
+"""`promptdeck cassette`: what is recorded, and whether it is safe to commit."""
+
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import click
+import orjson
+
+from promptdeck.config import Config
+from promptdeck.core.dialects.chat import accumulate
+from promptdeck.core.interaction import Interaction
+from promptdeck.core.text.jsontext import Unfaithful, parse
+from promptdeck.core.text.wording import visible
+from promptdeck.errors import CassetteError, UsageError
+from promptdeck.stores.cassettes.file import read
+from promptdeck.stores.cassettes.verify import Problem, verify
+
+from . import options, reports
+from .chosen import all_or, each, existing, leave, watching
+from .lazy import LazyGroup
+from .output import counted, print_json, print_rows, size
+
+
+@click.group(
+    "cassette",
+    cls=LazyGroup,
+    lazy={
+        "list": ("cassette:list_", "List the cassettes of the folder."),
+        "show": ("cassette:show", "Show recordings as conversations."),
+        "verify": ("cassette:verify_", "Say whether cassettes are whole and safe to commit."),
+        "fix": ("hygiene:fix_", "Make keys, ids and frames anew after edits by hand."),
+        "diff": ("difference:command", "Compare two cassettes."),
+        "merge": ("hygiene:merge_", "Put cassettes together."),
+        "merge-driver": ("mergedriver:command", "Merge a cassette's versions for git."),
+        "split": ("hygiene:split", "Take a cassette apart."),
+        "prune": ("hygiene:prune_", "Remove recordings that a report calls unused."),
+        "dedupe": ("hygiene:dedupe_", "Remove recordings that say the same."),
+        "rename-model": ("hygiene:rename_model_", "Give a model another name."),
+        "redact": ("hygiene:redact_", "Take secrets out of existing cassettes."),
+        "import": ("transfer:import_command", "Read other tools' recordings."),
+        "export": ("transfer:export_command", "Write a cassette as HAR."),
+        "check": ("live:check", "Ask upstream again and report what has drifted."),
+        "refresh": ("live:refresh", "Ask upstream again and replace answers, with a review."),
+    },
+)
+def command() -> None:
+    """Look at cassettes, verify them, keep them clean.
+
+    \b
+    Examples:
+      promptdeck cassette list
+      promptdeck cassette show checkout
+      promptdeck cassette verify
+      promptdeck cassette import tests/cassettes/*.yaml
+    """
+
+
+@click.command("list")
+@options.settings("cassette.dir")
+@options.as_json
+def list_(*, as_json: bool, **flags: Any) -> None:
+    """List the cassettes of the folder.
+
+    \b
+    Examples:
+      promptdeck cassette list
+      promptdeck cassette list --cassettes tests/cassettes --json
+    """
+    folder = options.loaded(flags).config.cassette.dir
+    worked = each(folder, (), "reading", lambda path, _: _summary(path))
+    rows = [{"cassette": name, **summary} for name, summary in worked.done.items()]
+    if not (rows or worked.failed or as_json):
+        click.echo(f"no cassettes in {folder}", err=True)
+    print_rows(rows, as_json=as_json)
+    leave(worked, found=False)
+
+
+def _summary(path: Path) -> dict[str, Any]:
+    found = read(path)
+    times = [item.recorded_at for item in found]
+    return {
+        "recordings": len(found),
+        "size": size(path.stat().st_size),
+        "models": sorted({model for item in found if (model := _model(item))}),
+        "oldest": _date(min(times)) if times else None,
+        "newest": _date(max(times)) if times else None,
+    }
+
+
+def _date(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).date().isoformat()
+
+
+@click.command("show")
+@options.settings("cassette.dir")
+@click.argument("name")
+@click.argument("recording", required=False)
+@options.as_json
+def show(*, name: str, recording: str | None, as_json: bool, **flags: Any) -> None:
+    """Show a cassette's recordings, or one of them, as a conversation.
+
+    \b
+    Examples:
+      promptdeck cassette show checkout
+      promptdeck cassette show checkout 3f9c21-003-77ab01cd-1
+      promptdeck cassette show checkout --json
+    """
+    config = options.loaded(flags).config
+    found = _read(config, name)
+    if recording is not None:
+        found = [item for item in found if item.id == recording]
+        if not found:
+            raise UsageError(f"cassette {name} has no recording {recording}")
+    told = [_told(item) for item in found]
+    if as_json:
+        print_json(told)
+        return
+    for item in told:
+        _print_conversation(item)
+
+
+def _read(config: Config, name: str) -> list[Interaction]:
+    return read(existing(config.cassette.dir, name))
+
+
+def _told(item: Interaction) -> dict[str, Any]:
+    body = _value(item)
+    return {
+        "id": item.id,
+        "request": f"{item.request.method} {item.request.target}",
+        "recorded": datetime.fromtimestamp(item.recorded_at, UTC).isoformat(timespec="seconds"),
+        "upstream": item.upstream,
+        "variant": str(item.variant),
+        "model": _model(item),
+        "status": item.response.status,
+        "frames": len(item.response.frames),
+        "took_ms": item.response.took_ms,
+        "messages": body.get("messages") if isinstance(body, dict) else None,
+        "says": accumulate.says(item.response),
+        "redacted": item.redacted,
+    }
+
+
+def _value(item: Interaction) -> Any:
+    try:
+        return parse(item.request.body)
+    except Unfaithful:
+        return None
+
+
+def _model(item: Interaction) -> str:
+    body = _value(item)
+    model = body.get("model") if isinstance(body, dict) else None
+    if isinstance(model, list) and len(model) == 1:
+        [model] = model
+    return model if isinstance(model, str) else ""
+
+
+def _print_conversation(told: Mapping[str, Any]) -> None:
+    click.secho(visible(told["id"]), bold=True, nl=False)
+    secrets = f", {counted(told['redacted'], 'secret')} redacted" if told["redacted"] else ""
+    click.echo(
+        f"  {visible(told['request'])}  {visible(told['model'])}  {told['variant']},"
+        f" {counted(told['frames'], 'frame')} in {told['took_ms']} ms,"
+        f" recorded {told['recorded']}{secrets}"
+    )
+    for role, text in _turns(told):
+        click.secho(f"  {visible(role)}: ", fg="cyan", nl=False)
+        click.echo("\n    ".join(visible(line) for line in text.split("\n")))
+    click.echo()
+
+
+def _turns(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    messages = told["messages"] if isinstance(told["messages"], list) else []
+    for message in messages:
+        content = message.get("content") if isinstance(message, dict) else message
+        role = message.get("role", "?") if isinstance(message, dict) else "?"
+        yield str(role), content if isinstance(content, str) else orjson.dumps(message).decode()
+    yield f"answer ({told['status']})", told["says"] or "(not a chat answer)"
+
+
+@click.command("verify")
+@options.settings("cassette.dir")
+@click.argument("chosen", nargs=-1, metavar="[NAME ...]")
+@click.option(
+    "--unused",
+    "report",
+    metavar="REPORT.json",
+    type=reports.path_type,
+    help="Recordings that this report calls unused are a problem, too; see `cassette prune`.",
+)
+@options.as_json
+def verify_(*, chosen: Sequence[str], report: Path | None, as_json: bool, **flags: Any) -> None:
+    """Say whether cassettes are whole and safe to commit.
+
+    Format, round trip, fingerprints, ids, readable texts, secrets and size. NAME may
+    be a file's path, too. Exits with 1 if there is a problem or nothing to verify, with
+    4 if a file cannot be read.
+
+    \b
+    Examples:
+      promptdeck cassette verify
+      promptdeck cassette verify checkout
+      promptdeck cassette verify tests/cassettes/test_app/test_login.yaml
+      promptdeck cassette verify --cassettes tests/cassettes --json
+    """
+    from promptdeck.library import redactor_of
+
+    config = options.loaded(flags).config
+    folder = config.cassette.dir
+    redactor = redactor_of(config)
+    paths = all_or(folder, chosen)
+    if not paths:
+        raise UsageError(f"there are no cassettes in {folder}: nothing was verified")
+    unused = _unused(reports.load(report), paths) if report else {}
+    problems: list[Problem] = []
+    unreadable = False
+    with watching("verifying", paths.values()) as step_of:
+        for name, path in paths.items():
+            try:
+                problems += verify(path, redactor, name, unused.get(name, ()), step_of(path))
+            except CassetteError as error:
+                unreadable = True
+                problems.append(Problem("", str(error)))
+    _print_verdict(problems, len(paths), as_json=as_json)
+    sys.exit(CassetteError.exit_code if unreadable else int(bool(problems)))
+
+
+def _unused(report: Any, paths: Mapping[str, Path]) -> dict[str, set[str]]:
+    found = {
+        name: reports.unused(report, name, path)
+        for name, path in paths.items()
+        if reports.mentions(report, name, path)
+    }
+    if not found:
+        raise UsageError(f"the report is of none of these cassettes: {', '.join(paths)}")
+    return found
+
+
+def _print_verdict(problems: Sequence[Problem], count: int, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"cassettes": count, "problems": [problem._asdict() for problem in problems]})
+        return
+    for problem in problems:
+        click.echo(str(problem))
+    verdict = counted(len(problems), "problem") if problems else "all sound"
+    click.echo(f"{counted(count, 'cassette')}: {verdict}", err=bool(problems))

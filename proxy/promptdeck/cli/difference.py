@@ -1,0 +1,97 @@
+"""`promptdeck cassette diff`: what another recording of the same calls says."""
+
+import sys
+from typing import Any
+
+import click
+
+from promptdeck.core.interaction import Interaction
+from promptdeck.core.text.jsontext import Unfaithful, parse
+from promptdeck.core.text.wording import visible
+from promptdeck.stores.cassettes.diff import Comparison, compare
+from promptdeck.stores.cassettes.file import read
+
+from . import options
+from .chosen import existing
+from .output import print_json
+
+
+@click.command("diff")
+@options.settings("cassette.dir")
+@click.argument("ours", metavar="A")
+@click.argument("theirs", metavar="B")
+@options.as_json
+def command(*, ours: str, theirs: str, as_json: bool, **flags: Any) -> None:
+    """Say how cassettes A and B differ: in recordings, and in what the answers say.
+
+    Exits with 1 if they differ. Ids, times and frame borders are no difference.
+
+    \b
+    Examples:
+      promptdeck cassette diff checkout checkout-new
+      promptdeck cassette diff gpt-4o/checkout gpt-5/checkout --json
+    """
+    folder = options.loaded(flags).config.cassette.dir
+    found = compare(read(existing(folder, ours)), read(existing(folder, theirs)))
+    if as_json:
+        print_json(_compared(found))
+    else:
+        _print_comparison(found, ours, theirs)
+    sys.exit(int(found.differs))
+
+
+def _compared(found: Comparison) -> dict[str, Any]:
+    return {
+        "only_a": [_named(item) for item in found.only_ours],
+        "only_b": [_named(item) for item in found.only_theirs],
+        "differing": [
+            {"a": _named(item.ours), "b": _named(item.theirs), "diff": item.diff}
+            for item in found.differing
+        ],
+        "same": found.same,
+    }
+
+
+def _named(item: Interaction) -> dict[str, Any]:
+    return {"id": item.id, "key": item.key, "variant": str(item.variant), "asked": _asked(item)}
+
+
+_WIDE = 60
+
+
+def _asked(item: Interaction) -> str:
+    """The last words of a request, or its method and target."""
+    try:
+        content = parse(item.request.body)["messages"][-1]["content"]
+    except (Unfaithful, LookupError, TypeError):
+        content = None
+    if not isinstance(content, str):
+        return f"{item.request.method} {item.request.target}"
+    text = " ".join(content.split())
+    return text if len(text) <= _WIDE else text[: _WIDE - 1] + "…"
+
+
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
+
+
+def _print_comparison(found: Comparison, ours: str, theirs: str) -> None:
+    for name, items, colour in (
+        (ours, found.only_ours, "red"),
+        (theirs, found.only_theirs, "green"),
+    ):
+        for item in items:
+            what = visible(f"{item.id}  {item.variant}  {_asked(item)}")
+            click.secho(f"only in {name}: {what}", fg=colour)
+    for one in found.differing:
+        ids = visible(f"{ours}: {one.ours.id}, {theirs}: {one.theirs.id}")
+        click.secho(ids, bold=True, nl=False)
+        click.echo(f"  {visible(_asked(one.ours))}")
+        for line in one.diff.split("\n")[2:]:
+            click.secho(f"  {visible(line)}", fg=_COLOURS.get(line[:1]))
+    parts = [
+        f"{found.same} the same",
+        f"{len(found.differing)} differing",
+        f"{len(found.only_ours)} only in {ours}",
+        f"{len(found.only_theirs)} only in {theirs}",
+    ]
+    click.echo(", ".join(parts), err=found.differs)

@@ -1,0 +1,108 @@
+"""`promptdeck explain`: what a request is matched by, and what is nearest to it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from promptdeck.config import Config
+from promptdeck.core.interaction import CHAT_COMPLETIONS, Request
+from promptdeck.core.matching.fingerprint import fingerprint
+from promptdeck.core.matching.normalize import Normalized, normalize
+from promptdeck.core.misses.explain import Explanation, Reason, explain
+from promptdeck.errors import UsageError
+from promptdeck.library import canon_of, redactor_of
+from promptdeck.stores.cassettes.file import names, path_of, read
+from promptdeck.stores.sqlite.admin import cached
+
+from . import options
+from .output import print_json
+
+
+@click.command("explain")
+@click.argument("request_file", metavar="REQUEST.json", type=click.Path(allow_dash=True))
+@click.option(
+    "--path", "target", default=CHAT_COMPLETIONS, show_default=True, help="Of the request."
+)
+@options.settings("cassette.name", "cassette.dir", "store.path")
+@options.as_json
+def command(*, request_file: str, target: str, as_json: bool, **flags: Any) -> None:
+    """Say how a request is matched, and why it would miss.
+
+    REQUEST.json holds the request's body; - reads it from standard input. Without
+    --cassette all cassettes and the local cache are searched.
+
+    \b
+    Examples:
+      promptdeck explain request.json
+      promptdeck explain request.json --cassette checkout
+      echo '{"model": "gpt-5", "messages": []}' | promptdeck explain - --json
+    """
+    config = options.loaded(flags).config
+    try:
+        with click.open_file(request_file, "rb") as file:
+            body = file.read()
+    except OSError as error:
+        raise UsageError(f"cannot read {request_file}: {error.strerror}") from None
+    finding = _find(config, Request("POST", target, "application/json", body))
+    if as_json:
+        print_json(finding.as_dict())
+    else:
+        finding.echo()
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    form: Normalized
+    key: str
+    hits: list[str]
+    miss: Explanation | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "key": self.key,
+            "canonical": self.form.canonical.decode("utf-8", "replace"),
+            "variant": str(self.form.variant),
+            "dropped": [dropped._asdict() for dropped in self.form.dropped],
+            "hits": self.hits,
+            "miss": self.miss.details() if self.miss else None,
+        }
+
+    def echo(self) -> None:
+        click.echo(f"key        {self.key}")
+        click.echo(f"variant    {self.form.variant}")
+        click.echo(f"canonical  {self.form.canonical.decode('utf-8', 'replace')}")
+        for dropped in self.form.dropped:
+            click.echo(f"dropped    {dropped.path}: {dropped.why}")
+        for hit in self.hits:
+            click.echo(f"hit        {hit}")
+        if self.miss:
+            click.echo(f"miss       {self.miss.text()}")
+
+
+def _find(config: Config, request: Request) -> _Finding:
+    rules = config.match.rules
+    form = normalize(request, rules, redactor_of(config), explain=True)
+    recorded = list(_recorded(config))
+    hits = [name for name, canonical in recorded if canonical == form.canonical]
+    reason = Reason.NOT_RECORDED
+    cassette = config.cassette.name or ""
+    if cassette and not path_of(config.cassette.dir, cassette).exists():
+        reason = Reason.CASSETTE_MISSING
+    miss = None if hits else explain(form.canonical, recorded, reason, cassette=cassette)
+    return _Finding(form, fingerprint(form.canonical, rules.digest), hits, miss)
+
+
+def _recorded(config: Config) -> Iterator[tuple[str, bytes]]:
+    canon = canon_of(config)
+    named = config.cassette.name
+    for name in [named] if named else names(config.cassette.dir):
+        path = path_of(config.cassette.dir, name)
+        for item in read(path) if path.exists() else ():
+            yield f"{name}: {item.id}", canon.canonical(item.request)
+    if not named:
+        yield from (
+            (f"cache: {name}", canonical) for name, canonical in cached(Path(config.store.path))
+        )

@@ -1,0 +1,218 @@
+"""`promptdeck cassette check` and `refresh`: recorded requests asked once more."""
+
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import zip_longest
+from pathlib import Path
+from textwrap import wrap
+from typing import Any
+
+import click
+
+from promptdeck.config import Config
+from promptdeck.config.settings import in_ci
+from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.dialects.providers import PROVIDERS
+from promptdeck.core.drift import Tier
+from promptdeck.core.interaction import Interaction, Response
+from promptdeck.core.text.wording import visible
+from promptdeck.errors import CassetteError, UsageError
+from promptdeck.library import redactor_of
+from promptdeck.relive import Anew, Asker
+from promptdeck.stores.cassettes.edit import Piece, edit
+from promptdeck.stores.cassettes.file import names, read
+from promptdeck.upstream import PLACEHOLDER_KEY, Upstream
+
+from . import options
+from .chosen import existing
+from .loop import run
+from .output import counted, print_json, print_rows
+
+
+@click.command("check")
+@options.settings("cassette.dir", "upstream.url")
+@click.argument("chosen", nargs=-1, metavar="[NAME ...]")
+@click.option("--live", is_flag=True, help="Ask the upstream again; costs what its answers cost.")
+@options.as_json
+def check(*, chosen: Sequence[str], live: bool, as_json: bool, **flags: Any) -> None:
+    """Say whether the model's provider still answers as it was recorded.
+
+    Asks each recorded request once more, one after the other, of the upstream that it
+    was recorded from or of --upstream, and tells the tier of what changed: unreachable,
+    error, shape (a field gone, a type changed, another stream protocol), content (other
+    words), same. Nothing is rewritten. Exits with 1 if anything is worse than content.
+
+    upstream.api_key or OPENAI_API_KEY is sent, but to upstream.url only.
+
+    \b
+    Examples:
+      promptdeck cassette check --live
+      promptdeck cassette check checkout --live --json
+      promptdeck cassette check --live --upstream http://localhost:8000/v1
+    """
+    if not live:
+        raise click.UsageError("check asks the upstream again, which --live allows: add --live")
+    redirected = flags.get("upstream") is not None
+    config = options.loaded(flags).config
+    folder = config.cassette.dir
+    found = [
+        (name, item) for name in chosen or names(folder) for item in read(existing(folder, name))
+    ]
+    rows = run(_checked(config, found, redirected=redirected))
+    _print_checked(rows, as_json=as_json)
+    sys.exit(int(not all(Tier(row["tier"]).harmless for row in rows)))
+
+
+@asynccontextmanager
+async def _asking(config: Config, *, redirected: bool) -> AsyncIterator[Asker]:
+    settings = config.upstream
+    key = settings.api_key or os.environ.get("OPENAI_API_KEY") or None
+    if key == PLACEHOLDER_KEY:
+        key = None
+    upstream = Upstream(settings.url, key, settings.connect_timeout, settings.read_timeout)
+    try:
+        yield Asker(
+            upstream,
+            redactor_of(config),
+            secrets=(key,) if key else (),
+            keep_bytes=config.record.max_bytes,
+            providers={**PROVIDERS, **{item.name: item.url for item in settings.providers}},
+            redirected=redirected,
+        )
+    finally:
+        await upstream.close()
+
+
+async def _checked(
+    config: Config, found: Sequence[tuple[str, Interaction]], *, redirected: bool
+) -> list[dict[str, Any]]:
+    rows = []
+    hidden = not sys.stderr.isatty()
+    async with _asking(config, redirected=redirected) as asker:
+        with click.progressbar(found, label="asking", file=sys.stderr, hidden=hidden) as progress:
+            for name, item in progress:
+                drift = (await asker.ask(item)).drift
+                row = {"cassette": name, "recording": item.id, "tier": str(drift.tier)}
+                rows.append({**row, "notes": list(drift.notes)})
+    return rows
+
+
+def _print_checked(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    tiers = [row["tier"] for row in rows]
+    if as_json:
+        print_json({"tiers": {tier: tiers.count(tier) for tier in Tier}, "recordings": rows})
+        return
+    print_rows([{**row, "notes": "; ".join(row["notes"])} for row in rows], as_json=False)
+    told = ", ".join(f"{tiers.count(tier)} {tier}" for tier in Tier if tier in tiers)
+    click.echo(f"{counted(len(rows), 'recording')} asked again: {told or 'nothing'}", err=True)
+
+
+@click.command("refresh")
+@options.settings("cassette.dir", "upstream.url")
+@click.argument("name")
+@click.option("--yes", is_flag=True, help="Take every new answer without being asked.")
+def refresh(*, name: str, yes: bool, **flags: Any) -> None:
+    """Record a cassette's answers again, each with a look at the old and the new.
+
+    A new answer takes the old one's place: id, order and request stay. Errors and
+    incomplete answers are never taken; if there are any, the exit code is 1. The upstream
+    and the key are those of `cassette check`.
+
+    \b
+    Examples:
+      promptdeck cassette refresh checkout
+      promptdeck cassette refresh checkout --yes
+      promptdeck cassette refresh checkout --upstream http://localhost:8000/v1
+    """
+    if in_ci(os.environ):
+        raise UsageError(
+            "CI=true: recordings are not rewritten there; refresh where you can review"
+        )
+    redirected = flags.get("upstream") is not None
+    config = options.loaded(flags).config
+    path = existing(config.cassette.dir, name)
+    review = _Review(path, all_of_them=yes)
+    run(review.go(config, redirected=redirected))
+    click.echo(f"{counted(review.taken, 'answer')} of {review.seen} taken into {path}")
+    sys.exit(int(bool(review.refused)))
+
+
+@dataclass(slots=True)
+class _Review:
+    """Old and new answers of one cassette, side by side; what is taken is written at once."""
+
+    path: Path
+    all_of_them: bool
+    seen: int = 0
+    taken: int = 0
+    refused: int = 0
+
+    async def go(self, config: Config, *, redirected: bool) -> None:
+        found = read(self.path)
+        async with _asking(config, redirected=redirected) as asker:
+            for number, old in enumerate(found, 1):
+                click.secho(f"{number} of {len(found)}: {visible(old.id)}", bold=True)
+                anew = await asker.ask(old)
+                self.seen += 1
+                if not self._reviewed(old, anew):
+                    return
+
+    def _reviewed(self, old: Interaction, anew: Anew) -> bool:
+        """Whether to go on."""
+        click.echo("; ".join([str(anew.drift.tier), *anew.drift.notes]))
+        if anew.interaction is None:
+            self.refused += 1
+            click.echo(f"not taken: {visible(anew.problem)}\n")
+            return True
+        _show(_text(old.response), _text(anew.interaction.response))
+        answer = "y" if self.all_of_them else _choice()
+        if answer == "y":
+            _put(self.path, old, anew.interaction)
+            self.taken += 1
+        return answer != "q"
+
+
+def _choice() -> str:
+    choices = click.Choice(["y", "n", "q"])
+    return str(click.prompt("take the new answer?", type=choices, default="n"))
+
+
+def _put(path: Path, old: Interaction, new: Interaction) -> None:
+    """Write `new` where `old` stands, unless somebody changed it meanwhile."""
+
+    def change(found: list[Piece]) -> list[Piece]:
+        if old not in (piece.interaction for piece in found):
+            raise CassetteError(f"{old.id} was changed while it was asked again")
+        return [piece.becoming(new) if piece.interaction == old else piece for piece in found]
+
+    edit(path, change)
+
+
+def _text(response: Response) -> list[str]:
+    text = says(response) or response.body.decode(errors="replace")
+    return [visible(line) for line in text.splitlines()]
+
+
+def _show(old: Sequence[str], new: Sequence[str]) -> None:
+    """Side by side on a terminal, one above the other in a pipe."""
+    if not sys.stdout.isatty():
+        for label, lines in (("old", old), ("new", new)):
+            for line in lines:
+                click.echo(f"{label}: {line}")
+        return
+    width = (shutil.get_terminal_size().columns - 3) // 2
+    columns = [_wrapped(lines, width) for lines in (["OLD", *old], ["NEW", *new])]
+    for left, right in zip_longest(*columns, fillvalue=""):
+        click.echo(f"{left:{width}} | {right}".rstrip())
+
+
+def _wrapped(lines: Sequence[str], width: int) -> list[str]:
+    return [piece for line in lines for piece in wrap(line, max(20, width)) or [""]]
+
+
+COMMANDS = (check, refresh)
+"""What hangs below `promptdeck cassette`."""

@@ -1,0 +1,140 @@
+"""`promptdeck run`: a command, and a server of its own for as long as it runs."""
+
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from promptdeck.config import Config
+from promptdeck.core.policy import Mode
+
+from . import options
+from .loop import run
+from .output import counted
+from .quick import importing
+
+if TYPE_CHECKING:
+    from asyncio.subprocess import Process
+
+    from promptdeck.app import Counts
+
+FAILED = 6
+"""Exit code where replay had misses or leftovers although the command succeeded."""
+
+_KEYS = ("OPENAI_API_KEY", "DEDALUS_API_KEY")
+
+
+@click.command("run", context_settings={"allow_interspersed_args": False})
+@options.settings()
+@click.option(
+    "--fail-on",
+    default="miss",
+    show_default=True,
+    metavar="miss,unused",
+    help="In replay: fail on requests without a recording, on recordings without a request.",
+)
+@click.argument("argv", nargs=-1, required=True, type=click.UNPROCESSED, metavar="COMMAND ...")
+def command(argv: Sequence[str], fail_on: str, **flags: Any) -> None:
+    """Run a command against a server of its own.
+
+    The command finds the server by OPENAI_BASE_URL and DEDALUS_BASE_URL; where no
+    API key is set it gets a placeholder. promptdeck exits with the command's code,
+    or with 6 if replay had what --fail-on names although the command succeeded.
+
+    \b
+    Examples:
+      promptdeck run --mode replay --cassette checkout -- pytest -q
+      promptdeck run --mode record-missing --cassette demo -- python app.py
+      promptdeck run --mode replay --fail-on miss,unused -- npm test
+      promptdeck run -- node agent.js
+    """
+    loaded = options.loaded(dict(flags))
+    config = loaded.config
+    if flags["port"] is None:
+        config = config._replace(server=config.server._replace(port=0))
+    quiet = loaded.sources["log.level"] == "default"
+    options.log_to_stderr("warning" if quiet else config.log.level)
+    sys.exit(run(_run(argv, config, _failures(fail_on))))
+
+
+def _failures(text: str) -> set[str]:
+    names = {name for name in text.split(",") if name}
+    if unknown := names - {"miss", "unused"}:
+        raise click.BadParameter(f"knows miss and unused, not {', '.join(unknown)}")
+    return names
+
+
+async def _run(argv: Sequence[str], config: Config, fail_on: set[str]) -> int:
+    with importing():
+        from promptdeck.app import serving
+
+    async with serving(config) as server:
+        code = await _command(argv, {**os.environ, **variables(os.environ, server.root)})
+        unused = server.report()["unplayed"] if "unused" in fail_on else []
+    counts = server.counts()
+    click.echo(f"promptdeck: {summary(counts)}", err=True)
+    if config.mode is Mode.REPLAY:
+        if counts.upstream_calls:
+            raise AssertionError(f"replay made {counts.upstream_calls} upstream calls")
+        if unused:
+            click.echo(f"promptdeck: not used: {', '.join(unused)}", err=True)
+        if code == 0 and (unused or ("miss" in fail_on and counts.misses)):
+            return FAILED
+    return code
+
+
+def summary(counts: "Counts") -> str:
+    told = [
+        counted(counts.hits, "hit"),
+        counted(counts.misses, "miss", "misses"),
+        f"{counts.recorded} recorded",
+        counted(counts.upstream_calls, "upstream call"),
+    ]
+    if counts.redacted:
+        told.append(counted(counts.redacted, "secret") + " redacted")
+    return ", ".join(told)
+
+
+def variables(outer: Mapping[str, str], root: str) -> dict[str, str]:
+    """What a program needs to find the server at `root`, and a key where it has none."""
+    from promptdeck.upstream import PLACEHOLDER_KEY
+
+    loopback = "127.0.0.1,localhost,::1"
+    return {
+        **{name: PLACEHOLDER_KEY for name in _KEYS if name not in outer},
+        "OPENAI_BASE_URL": f"{root}/v1",
+        # The name that openai's older versions and tools built on them read.
+        "OPENAI_API_BASE": f"{root}/v1",
+        # The Dedalus SDK appends /v1 itself.
+        "DEDALUS_BASE_URL": root,
+        **{
+            name: ",".join(filter(None, (outer.get(name), loopback)))
+            for name in ("NO_PROXY", "no_proxy")
+        },
+    }
+
+
+async def _command(argv: Sequence[str], env: Mapping[str, str]) -> int:
+    """Run it to its end, signals passed on; its exit code, 128 + n for signal n."""
+    import asyncio
+
+    try:
+        process = await asyncio.create_subprocess_exec(*argv, env=env)
+    except OSError as error:
+        click.echo(f"promptdeck: cannot run {argv[0]}: {error.strerror}", err=True)
+        return 127 if isinstance(error, FileNotFoundError) else 126
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        # A terminal sends Ctrl-C to the command itself, which shares our process group.
+        from_terminal = number == signal.SIGINT and sys.stdin.isatty()
+        loop.add_signal_handler(number, _pass_on, process, None if from_terminal else number)
+    code = await process.wait()
+    return code if code >= 0 else 128 - code
+
+
+def _pass_on(process: "Process", number: int | None) -> None:
+    if number is not None and process.returncode is None:
+        process.send_signal(number)

@@ -1,0 +1,224 @@
+"""What a value may be: read from the text that a user wrote, and written back as such.
+
+Knows one value at a time; where it came from and what it is for is known elsewhere.
+"""
+
+import os
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+from promptdeck.core import units
+from promptdeck.core.matching.rules import parse_path, parse_replacement
+from promptdeck.core.names import validate_cassette_name
+from promptdeck.core.secrets.redact import Shape
+
+if TYPE_CHECKING:
+    from promptdeck.core.faults.plan import Plan
+
+T = TypeVar("T")
+Option = TypeVar("Option", bound=str)
+
+
+class Kind(NamedTuple, Generic[T]):
+    """`read` raises ValueError: with words where it knows better than `expects`, else without."""
+
+    expects: str
+    read: Callable[[Any], T]
+    write: Callable[[T], Any] = str
+    """To a JSON value."""
+    accepts: tuple[type, ...] = (str,)
+
+    def take(self, raw: object, place: str) -> T:
+        """The typed value, or ValueError that begins with `place`."""
+        reason = ""
+        if isinstance(raw, self.accepts):
+            try:
+                return self.read(raw)
+            # The last two are what `re` makes of a{99999999999} and of a thousand brackets.
+            except (ValueError, OverflowError, RecursionError) as error:
+                reason = str(error)
+        raise ValueError(f"{place}: {reason or f'expected {self.expects}, found {found(raw)}'}")
+
+
+def found(raw: object) -> str:
+    """How an error shows what stands in place of a value."""
+    if isinstance(raw, str):
+        return repr(raw if len(raw) <= 60 else raw[:59] + "…") if raw else "nothing"
+    return "a list" if isinstance(raw, list) else "a mapping"
+
+
+NOTHING = ("none", "null", "~", "")
+"""The ways to write that there is no value."""
+
+
+def optional(kind: Kind[T]) -> Kind[T | None]:
+    return Kind(
+        f"{kind.expects} (or none)",
+        lambda text: None if text in NOTHING else kind.read(text),
+        lambda value: "none" if value is None else kind.write(value),
+        kind.accepts,
+    )
+
+
+def choice(*options: Option) -> Kind[Option]:
+    by_text = {str(option): option for option in options}
+    *most, last = by_text
+
+    def read(text: str) -> Option:
+        if text not in by_text:
+            raise ValueError
+        return by_text[text]
+
+    return Kind(f"{', '.join(most)} or {last}", read)
+
+
+def _host(text: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9_.:%-]+", text):
+        raise ValueError
+    return text
+
+
+def _port(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+        raise ValueError
+    return int(text)
+
+
+# To ignore case takes twice as long to compile, and a start has to wait for it.
+_URL = re.compile(
+    r"[Hh][Tt][Tt][Pp][Ss]?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::([0-9]{1,5}))?(/[^?#\s]*)?"
+)
+
+
+def _url(text: str) -> str:
+    match = _URL.fullmatch(text)
+    if match is None and re.search(r"[@?#]", text):
+        # Not shown: what stands there is often a secret.
+        raise ValueError("expected a URL without user, password and query (the key has a setting)")
+    if match is None or not (text.isascii() and text.isprintable()) or int(match[1] or 0) > 65535:
+        raise ValueError
+    path = (match[2] or "").rstrip("/")
+    return text.rstrip("/") + ("" if path else "/v1")
+
+
+def _secret(text: str) -> str:
+    if not re.fullmatch(r"[!-~]+", text):
+        raise ValueError("expected printable ASCII without spaces (what was found is not shown)")
+    return text
+
+
+def _path(text: str) -> Path:
+    if not text or "\0" in text:
+        raise ValueError
+    # Path.expanduser raises for ~nobody.
+    return Path(os.path.expanduser(text))  # noqa: PTH111
+
+
+_TRUE = ("true", "yes", "on", "1")
+_FALSE = ("false", "no", "off", "0")
+
+
+def _truth(text: str) -> bool:
+    if text.lower() not in _TRUE + _FALSE:
+        raise ValueError
+    return text.lower() in _TRUE
+
+
+def _above_zero(parse: Callable[[str], T]) -> Callable[[str], T]:
+    def read(text: str) -> T:
+        number = parse(text)
+        if not number:
+            raise ValueError
+        return number
+
+    return read
+
+
+def _json_path(text: str) -> str:
+    parse_path(text)
+    return text
+
+
+def _replacement(entry: str | dict[str, str]) -> str | Mapping[str, str]:
+    parse_replacement(entry)
+    return entry
+
+
+def _secret_shape(entry: dict[str, str]) -> Shape:
+    if set(entry) != {"name", "pattern"}:
+        raise ValueError("wants the two keys `name` and `pattern`")
+    return Shape.build(entry["name"], entry["pattern"])
+
+
+class Provider(NamedTuple):
+    """A provider that a request may choose for itself."""
+
+    name: str
+    url: str
+
+
+def _provider(entry: dict[str, str]) -> Provider:
+    if set(entry) != {"name", "url"}:
+        raise ValueError("wants the two keys `name` and `url`")
+    if not re.fullmatch(r"[a-z0-9_-]+", entry["name"]):
+        raise ValueError(f"a name is made of a-z, 0-9, _ and -, not {entry['name']!r}")
+    try:
+        return Provider(entry["name"], _url(entry["url"]))
+    except ValueError as error:
+        raise ValueError(str(error) or f"expected {URL.expects}") from None
+
+
+def _count(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
+        raise ValueError
+    return int(text)
+
+
+def _plan(text: str) -> "Plan":
+    from promptdeck.core.faults.plan import parse_plan  # for the few that set any
+
+    return parse_plan(text)
+
+
+def _written_plan(plan: "Plan") -> str:
+    from promptdeck.core.faults.plan import format_fault
+
+    seed = [f"seed={plan.seed}"] if plan.seed else []
+    return ", ".join([*map(format_fault, plan.faults), *seed])
+
+
+HOST = Kind("a host name or address", _host)
+COUNT = Kind("a number from 1 to 9999", _count)
+FAULTS = optional(Kind("faults such as latency=200ms; times=1", _plan, _written_plan))
+PORT = Kind("a port from 0 to 65535", _port)
+URL = Kind("a URL such as https://api.openai.com/v1", _url)
+SECRET = optional(Kind("a key", _secret))
+CASSETTE_NAME = optional(Kind("a name such as agents/weather", validate_cassette_name))
+PATH = Kind("a path", _path)
+TRUTH = Kind("true or false", _truth, lambda value: str(value).lower())
+SIZE = Kind("a size such as 64 MiB", _above_zero(units.parse_size), units.format_size)
+DURATION = Kind("a duration such as 10s", units.parse_duration, units.format_duration)
+# aiohttp takes a timeout of 0 for no timeout at all: it has to be said as `none`.
+LIMIT = optional(
+    Kind(
+        "a duration such as 90, 1.5s or 24h",
+        _above_zero(units.parse_duration),
+        units.format_duration,
+    )
+)
+PACE = Kind("instant, recorded or a factor such as 2x", units.parse_pace, units.format_pace)
+JSON_PATH = Kind("a JSON path such as $.metadata", _json_path)
+REPLACEMENT = Kind(
+    "a preset's name or {pattern, with}", _replacement, lambda entry: entry, (str, dict)
+)
+SECRET_SHAPE = Kind(
+    "{name, pattern}",
+    _secret_shape,
+    lambda shape: {"name": shape.name, "pattern": shape.pattern.pattern},
+    (dict,),
+)
+PROVIDER = Kind(
+    "{name, url}", _provider, lambda item: {"name": item.name, "url": item.url}, (dict,)
+)

@@ -1,0 +1,362 @@
+"""Every setting, declared once, and the tree of frozen values that they make.
+
+A default is text and is read like a user's own, so that documentation can show it as it is
+written. `Config()` holds the defaults as they are in an empty environment. Named tuples,
+as a frozen dataclass takes 0.7 ms to make and a start has to wait for it.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
+
+from promptdeck.core.matching.rules import Rules
+from promptdeck.core.policy import Mode
+from promptdeck.core.secrets.redact import Shape
+from promptdeck.core.text.jsontext import render
+
+from . import kinds
+from .kinds import Kind, Provider, choice, found
+
+if TYPE_CHECKING:
+    from promptdeck.core.faults.plan import Plan
+
+T = TypeVar("T")
+
+
+class Setting(NamedTuple):
+    """All there is to know of one setting."""
+
+    kind: Kind[Any]
+    default: str
+    why: str
+    flag: str = ""
+    default_in_ci: str = ""
+    """Only where it differs."""
+    secret: bool = False
+    many: bool = False
+    """Its value is a list, of which `kind` is one item."""
+    path: str = ""
+
+    @property
+    def variable(self) -> str:
+        return "PROMPTDECK_" + self.path.upper().replace(".", "_")
+
+    @property
+    def parameter(self) -> str:
+        """The flag as click hands it over: `log_level`."""
+        return self.flag.removeprefix("--").replace("-", "_")
+
+    def read(self, raw: object, place: str) -> Any:
+        """The typed value; ValueError begins with `place`."""
+        if not self.many:
+            return self.kind.take(raw, place)
+        if isinstance(raw, list):
+            return tuple(self.kind.take(item, f"{place}[{i}]") for i, item in enumerate(raw))
+        raise ValueError(f"{place}: expected a list, found {found(raw)}")
+
+    def write(self, value: Any) -> str:
+        """`value` as it would stand in the file."""
+        if self.many:
+            return render([self.kind.write(item) for item in value], "spaced")
+        return str(self.kind.write(value))
+
+    def default_in(self, environ: Mapping[str, str]) -> tuple[Any, str]:
+        """The default's value and what to call its source."""
+        text, source = self.default, "default"
+        if self.default_in_ci and in_ci(environ):
+            text, source = self.default_in_ci, "default under CI"
+        return self.read([] if self.many else fill(text, environ), source), source
+
+
+class Given(NamedTuple):
+    """What a source says of a setting: text, or a list of texts and flat mappings."""
+
+    setting: Setting
+    raw: Any
+    source: str
+
+
+def in_ci(environ: Mapping[str, str]) -> bool:
+    """Whether this runs in continuous integration, where nothing is ever recorded."""
+    return environ.get("CI", "").lower() in ("true", "1")
+
+
+_PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_]\w*)(?::-(?P<default>[^{}]*))?\})?")
+
+
+def fill(text: str, environ: Mapping[str, str]) -> str:
+    """Replace `${NAME}` and `${NAME:-default}` as a shell does; `$${` stands for a plain `${`."""
+
+    def value(match: re.Match[str]) -> str:
+        name, default = match["name"], match["default"]
+        if match[0] == "$${":
+            return "${"
+        if name is None:
+            raise ValueError("write ${NAME} or ${NAME:-default}, or $${ for a plain ${")
+        if default is not None:
+            return environ.get(name) or str(default)
+        if name not in environ:
+            raise ValueError(f"{name} is not in the environment; set it or write ${{{name}:-}}")
+        return environ[name]
+
+    return _PLACEHOLDER.sub(value, text)
+
+
+def _one(
+    kind: Kind[T],
+    default: str,
+    why: str,
+    *,
+    flag: str = "",
+    default_in_ci: str = "",
+    secret: bool = False,
+) -> T:
+    return cast("T", Setting(kind, default, why, flag, default_in_ci, secret))
+
+
+def _many(kind: Kind[T], why: str) -> tuple[T, ...]:
+    return cast("tuple[T, ...]", Setting(kind, "[]", why, many=True))
+
+
+def _declares(declaring: type[T]) -> type[T]:
+    """Put defaults in the place of the declarations, and keep secrets out of the repr."""
+    made = cast("Any", declaring)
+    declared = made._field_defaults
+    made.__new__.__defaults__ = tuple(map(_default, declared.values()))
+    public = [name for name, item in declared.items() if not getattr(item, "secret", False)]
+
+    def shown(self: T) -> str:
+        values = (f"{name}={getattr(self, name)!r}" for name in public)
+        return f"{declaring.__name__}({', '.join(values)})"
+
+    made.__repr__ = shown
+    return declaring
+
+
+def _default(declared: Any) -> Any:
+    """In an empty environment."""
+    return declared.default_in({})[0] if isinstance(declared, Setting) else declared
+
+
+@_declares
+class Server(NamedTuple):
+    """Where promptdeck listens."""
+
+    host: str = _one(kinds.HOST, "127.0.0.1", "address to listen on", flag="--host")
+    port: int = _one(kinds.PORT, "4141", "port to listen on; 0 takes a free one", flag="--port")
+    max_body: int = _one(kinds.SIZE, "64 MiB", "largest request that is accepted")
+    shutdown_timeout: float = _one(
+        kinds.DURATION, "10s", "how long a shutdown waits for recordings under way"
+    )
+    keep_alive: float | None = _one(
+        kinds.LIMIT, "15s", "after so much silence of upstream a stream gets a comment"
+    )
+
+
+@_declares
+class Upstream(NamedTuple):
+    """The provider behind promptdeck."""
+
+    url: str = _one(
+        kinds.URL,
+        "https://api.openai.com/v1",
+        "base URL of the provider; without a path it gets /v1",
+        flag="--upstream",
+    )
+    api_key: str | None = _one(
+        kinds.SECRET,
+        "none",
+        "sent where a client brings no key of its own; best written ${OPENAI_API_KEY:-}",
+        secret=True,
+    )
+    connect_timeout: float | None = _one(kinds.LIMIT, "10s", "longest wait for a connection")
+    read_timeout: float | None = _one(kinds.LIMIT, "10m", "longest silence between two bytes")
+    providers: tuple[Provider, ...] = _many(
+        kinds.PROVIDER,
+        "providers that X-Provider may choose besides the built-in ones, each {name, url}",
+    )
+
+
+@_declares
+class Contract(NamedTuple):
+    """How requests are checked before they are answered or sent on."""
+
+    strict: bool = _one(
+        kinds.TRUTH, "false", "whether documented values and ranges are enforced, not only types"
+    )
+
+
+@_declares
+class Cassette(NamedTuple):
+    """Recordings as files, to keep beside the tests that use them."""
+
+    name: str | None = _one(
+        kinds.CASSETTE_NAME, "none", "cassette to record to and replay from", flag="--cassette"
+    )
+    dir: Path = _one(kinds.PATH, "cassettes", "folder of the cassettes", flag="--cassettes")
+
+
+@_declares
+class Store(NamedTuple):
+    """The local cache."""
+
+    path: Path = _one(
+        kinds.PATH,
+        "${XDG_CACHE_HOME:-~/.cache}/promptdeck/store.db",
+        "SQLite file of the cache",
+        flag="--store",
+    )
+    ttl: float | None = _one(kinds.LIMIT, "none", "how long the cache may serve an answer")
+    max_bytes: int = _one(kinds.SIZE, "1 GiB", "largest size that the cache may grow to")
+
+
+@_declares
+class Replay(NamedTuple):
+    """How recorded answers are given."""
+
+    pace: float = _one(
+        kinds.PACE,
+        "instant",
+        "speed of replayed streams: instant, recorded, or a factor (2x is twice as fast)",
+        flag="--pace",
+    )
+    """What recorded delays are divided by; infinity for `instant`."""
+    after_last: Literal["repeat", "refuse"] = _one(
+        choice("repeat", "refuse"),
+        "repeat",
+        "what follows the last of several recordings of one request: repeat it, or refuse",
+    )
+    expires: float | None = _one(
+        kinds.LIMIT, "none", "how old a cassette's recording may grow before it counts as expired"
+    )
+    on_expired: Literal["warn", "fail", "record"] = _one(
+        choice("warn", "fail", "record"),
+        "warn",
+        "expired recordings: warn, fail (in replay), or record again (record-missing, not in CI)",
+    )
+    faults: "Plan | None" = _one(
+        kinds.FAULTS, "none", "how recorded answers are to go wrong, to try a client"
+    )
+
+
+@_declares
+class Record(NamedTuple):
+    """What is kept of answers."""
+
+    errors: bool = _one(kinds.TRUTH, "false", "whether record mode keeps error answers too")
+    draws: int = _one(
+        kinds.COUNT,
+        "1",
+        "how many answers of one request record-missing records before it repeats them",
+        flag="--draws",
+    )
+    max_bytes: int = _one(kinds.SIZE, "32 MiB", "larger answers pass through and are not kept")
+    finish_after_disconnect: bool = _one(
+        kinds.TRUTH, "true", "whether a recording goes on when its client leaves"
+    )
+
+
+@_declares
+class Match(NamedTuple):
+    """What does not count when two requests are compared."""
+
+    ignore: tuple[str, ...] = _many(
+        kinds.JSON_PATH, 'JSON paths left out of the comparison, such as ["$.metadata"]'
+    )
+    replace: tuple[str | Mapping[str, str], ...] = _many(
+        kinds.REPLACEMENT,
+        "text made equal: uuid, iso-time, date, or {pattern: REGEX, with: TEXT}",
+    )
+
+    @property
+    def rules(self) -> Rules:
+        return Rules.build(self.ignore, self.replace)
+
+
+@_declares
+class Redact(NamedTuple):
+    """What never reaches a recording, besides the secrets that promptdeck knows."""
+
+    patterns: tuple[Shape, ...] = _many(
+        kinds.SECRET_SHAPE, "secrets of your own, each {name: NAME, pattern: REGEX}"
+    )
+
+
+@_declares
+class Log(NamedTuple):
+    """What promptdeck says on stderr."""
+
+    level: Literal["debug", "info", "warning", "error"] = _one(
+        choice("debug", "info", "warning", "error"),
+        "info",
+        "least severe message shown: debug, info, warning or error",
+        flag="--log-level",
+    )
+
+
+@_declares
+class Config(NamedTuple):
+    mode: Mode = _one(
+        choice(*Mode),
+        "cache",
+        "passthrough, cache, record, record-missing or replay",
+        flag="--mode",
+        default_in_ci="replay",
+    )
+    server: Server = Server()
+    upstream: Upstream = Upstream()
+    contract: Contract = Contract()
+    cassette: Cassette = Cassette()
+    store: Store = Store()
+    replay: Replay = Replay()
+    record: Record = Record()
+    match: Match = Match()
+    redact: Redact = Redact()
+    log: Log = Log()
+
+
+SECTIONS: Mapping[str, Any] = {
+    name: type(value)
+    for name, value in Config._field_defaults.items()
+    if not isinstance(value, Setting)
+}
+"""The type of each section, by name."""
+
+
+def _settings() -> Iterator[Setting]:
+    for outer, declared in Config._field_defaults.items():
+        if isinstance(declared, Setting):
+            yield declared._replace(path=outer)
+            continue
+        for inner, setting in SECTIONS[outer]._field_defaults.items():
+            yield setting._replace(path=f"{outer}.{inner}")
+
+
+SETTINGS: Mapping[str, Setting] = {item.path: item for item in _settings()}
+"""Every setting by its path, in the order of the documentation."""
+
+
+def assemble(values: Mapping[str, Any]) -> Config:
+    """The tree, from a value for every path."""
+    top = {path: value for path, value in values.items() if "." not in path}
+    for name, section in SECTIONS.items():
+        top[name] = section(*(values[f"{name}.{item}"] for item in section._fields))
+    return Config(**top)
+
+
+def nearest(path: str, sections: Iterable[str] = ()) -> str:
+    """The setting, or one of `sections`, that `path` probably means; or the empty string."""
+    import difflib  # 10 ms, and only where something is misspelt
+
+    names = {item.parameter: item.path for item in SETTINGS.values() if item.flag}
+    names |= {name.replace(".", "_"): name for name in (*sections, *SETTINGS)}
+    flat = path.lower().replace(".", "_")
+    same_key = [name for name in names if name.endswith("_" + path.lower().rpartition(".")[2])]
+    close = same_key or difflib.get_close_matches(flat, names, 1)
+    return names[close[0]] if close else ""
+
+
+def unknown(name: str, meant: str) -> str:
+    hint = f"did you mean {meant}?" if meant else "`promptdeck config show` lists them all"
+    return f"{name} is not a setting; {hint}"

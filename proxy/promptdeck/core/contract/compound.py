@@ -1,0 +1,274 @@
+"""Shapes made of shapes: lists, maps, objects, and the choice between several."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from promptdeck.core.text.jsontext import JSON
+
+from .schema import (
+    ANYTHING,
+    MOST,
+    SOUND,
+    Absent,
+    Enum,
+    Null,
+    Problem,
+    Problems,
+    Schema,
+    Secret,
+    Shape,
+    nearest,
+)
+
+# Where a search ends, so that a million mistakes cost no more than a thousand.
+_ENOUGH = 10 * MOST
+
+NULL = Null()
+
+
+def _gathered(found: Problems, key: str | int, problems: Problems) -> Problems:
+    """`found`, and `problems` one level further down."""
+    if len(found) > MOST:
+        problems = tuple(problem for problem in problems if problem.enforced)
+    return found + tuple(problem._replace(path=(key, *problem.path)) for problem in problems)
+
+
+@dataclass(eq=False, repr=False)
+class ListOf(Schema):
+    item: Schema
+    least: int = field(default=0, kw_only=True)
+    most: int | None = field(default=None, kw_only=True)
+    kinds = frozenset([list])
+    words = "a list"
+
+    def inside(self, value: JSON) -> Problems:
+        found = SOUND
+        sure, check = self.item.sure, self.item.check
+        for index, item in enumerate(value):
+            if type(item) in sure:
+                continue
+            if problems := check(item):
+                found = _gathered(found, index, problems)
+                if len(found) > _ENOUGH:
+                    break
+        if len(value) < self.least or (self.most is not None and len(value) > self.most):
+            found += self._advised(value)
+        return found
+
+    @property
+    def advice(self) -> str:
+        if self.most is not None:
+            return f"at most {self.most} of them"
+        return f"at least {self.least} of them" if self.least else ""
+
+    def hint(self, value: JSON) -> str:
+        return "a list of it" if self.item.check(value) == SOUND else ""
+
+    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+        return {"type": "array", "items": self.item.shape(shapes)}
+
+
+@dataclass(eq=False, repr=False)
+class MapOf(Schema):
+    """An object of any keys; how many and how long they are is documented and not enforced."""
+
+    item: Schema
+    most: int | None = field(default=None, kw_only=True)
+    longest_key: int | None = field(default=None, kw_only=True)
+    kinds = frozenset([dict])
+    words = "an object"
+
+    @property
+    def sure(self) -> frozenset[type]:
+        return self.kinds if self.item is ANYTHING and not self.advice else frozenset()
+
+    def inside(self, value: JSON) -> Problems:
+        found = SOUND
+        sure, check = self.item.sure, self.item.check
+        for key, item in value.items():
+            if type(item) in sure:
+                continue
+            if problems := check(item):
+                found = _gathered(found, key, problems)
+                if len(found) > _ENOUGH:
+                    break
+        many = self.most is not None and len(value) > self.most
+        longest = self.longest_key
+        if many or (longest is not None and any(len(key) > longest for key in value)):
+            found += self._advised(value)
+        return found
+
+    @property
+    def advice(self) -> str:
+        keys = f"at most {self.most} keys" if self.most is not None else ""
+        longest = f"keys of at most {self.longest_key} characters" if self.longest_key else ""
+        return ", ".join(filter(None, [keys, longest]))
+
+    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+        return {"type": "object", "additionalProperties": self.item.shape(shapes)}
+
+
+@dataclass(eq=False, repr=False)
+class Object(Schema):
+    """An object of known keys; others pass unless it is `closed`."""
+
+    required: Mapping[str, Schema]
+    optional: Mapping[str, Schema] = field(default_factory=dict)
+    asked: Sequence[str] = field(default=(), kw_only=True)
+    """Optional keys that are documented as required."""
+    closed: bool = field(default=False, kw_only=True)
+    kinds = frozenset([dict])
+    words = "an object"
+
+    def __post_init__(self) -> None:
+        self.fields = {**self.required, **self.optional}
+        other = Unknown(tuple(self.fields)) if self.closed else ANYTHING
+        self._other = other.sure, other.check
+        self._checks = {key: (schema.sure, schema.check) for key, schema in self.fields.items()}
+
+    def inside(self, value: JSON) -> Problems:
+        found = SOUND
+        checks, other = self._checks, self._other
+        for key, item in value.items():
+            sure, check = checks.get(key, other)
+            if type(item) in sure:
+                continue
+            if problems := check(item):
+                found = _gathered(found, key, problems)
+                if len(found) > _ENOUGH:
+                    break
+        for key in self.required:
+            if key not in value:
+                found += self._missing(key, value, enforced=True)
+        for key in self.asked:
+            if key not in value:
+                found += self._missing(key, value, enforced=False)
+        return found
+
+    def _missing(self, key: str, value: JSON, *, enforced: bool) -> Problems:
+        stray = nearest(key, [other for other in value if other not in self.fields][:MOST])
+        schema = self.fields[key]
+        return (Problem((key,), schema.words, Absent(stray), schema, enforced),)
+
+    @property
+    def advice(self) -> str:
+        return f"{' and '.join(self.asked)} required" if self.asked else ""
+
+    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+        properties = {key: schema.shape(shapes) for key, schema in self.fields.items()}
+        return {
+            "type": "object",
+            **({"properties": properties} if properties else {}),
+            **({"required": [*self.required]} if self.required else {}),
+            "additionalProperties": not self.closed,
+        }
+
+
+@dataclass(eq=False, repr=False)
+class Unknown(Schema):
+    """What stands under a key that a closed object does not have; `keys` are those it has."""
+
+    keys: Sequence[str]
+    words = "no such name"
+
+    def check(self, value: JSON) -> Problems:
+        # It may be a secret that was put in the wrong place.
+        return self._refused(Secret(type(value)))
+
+
+@dataclass(eq=False, repr=False)
+class Tagged(Schema):
+    """Objects told apart by the string under `key`, which the shapes in `known` leave out.
+
+    Under a tag of `others` anything passes and draws advice; under all others if it is `open`.
+    """
+
+    key: str
+    known: Mapping[str, Object]
+    others: Sequence[str] = field(default=(), kw_only=True)
+    open: bool = field(default=False, kw_only=True)
+    default: str = field(default="", kw_only=True)
+    """The tag where there is none, or null; empty where one is required."""
+    kinds = frozenset([dict])
+    words = "an object"
+
+    def __post_init__(self) -> None:
+        self.branches = {tag: self._with_tag(tag, branch) for tag, branch in self.known.items()}
+        self._tag = Enum(tuple(self.known))
+
+    def _with_tag(self, tag: str, branch: Object) -> Object:
+        if tag == self.default:
+            own: Schema = nullable(Enum([tag]))
+            return replace(branch, optional={self.key: own, **branch.optional})
+        return replace(branch, required={self.key: Enum([tag]), **branch.required})
+
+    def inside(self, value: JSON) -> Problems:
+        tag = value.get(self.key)
+        if tag is None and self.default:
+            tag = self.default
+        branch = self.branches.get(tag) if type(tag) is str else None
+        return branch.inside(value) if branch else self._unknown(tag, value)
+
+    def _unknown(self, tag: JSON, value: JSON) -> Problems:
+        passes = type(tag) is str and (self.open or tag in self.others)
+        shown = tag if self.key in value else Absent("")
+        return (Problem((self.key,), self._tag.words, shown, self._tag, not passes),)
+
+    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+        branches = [branch.shape(shapes) for branch in self.branches.values()]
+        if self.open:
+            branches.append(self._other({"type": "string", "not": {"enum": [*self.known]}}))
+        elif self.others:
+            branches.append(self._other({"type": "string", "enum": [*self.others]}))
+        return {"anyOf": branches} if len(branches) > 1 else branches[0]
+
+    def _other(self, tag: Shape) -> Shape:
+        return {"type": "object", "properties": {self.key: tag}, "required": [self.key]}
+
+
+class Either(Schema):
+    """One of several, told apart by their JSON type."""
+
+    def __init__(self, *options: Schema, name: str = "", about: str = "") -> None:
+        super().__init__(name=name, about=about)
+        self.options = options
+        self._by_kind = {kind: option for option in options for kind in option.kinds}
+        self.kinds = frozenset(self._by_kind)
+        if len(self._by_kind) < sum(len(option.kinds) for option in options):
+            raise ValueError("two options of one JSON type")
+        # Nobody needs to be told to write null: leaving the field out is simpler.
+        spoken = [option.words for option in options if option is not NULL]
+        *others, last = dict.fromkeys(spoken)
+        self.words = f"{', '.join(others)} or {last}" if others else last
+
+    @property
+    def sure(self) -> frozenset[type]:
+        return frozenset[type]().union(*(option.sure for option in self.options))
+
+    def inside(self, value: JSON) -> Problems:
+        return self._by_kind[type(value)].inside(value)
+
+    @property
+    def advice(self) -> str:
+        return " or ".join(filter(None, (option.advice for option in self.options)))
+
+    @property
+    def description(self) -> str:
+        return self.about  # each option speaks for itself
+
+    def hint(self, value: JSON) -> str:
+        return next(filter(None, (option.hint(value) for option in self.options)), "")
+
+    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+        written = [option.shape(shapes) for option in self.options]
+        first = written[0]
+        if self.options[1:] == (NULL,) and isinstance(first.get("type"), str):
+            values = {"enum": [*first["enum"], None]} if "enum" in first else {}
+            return {**first, "type": [first["type"], "null"], **values}
+        return {"anyOf": written}
+
+
+def nullable(schema: Schema) -> Either:
+    if isinstance(schema, Either) and not schema.name:
+        return Either(*schema.options, NULL)
+    return Either(schema, NULL)

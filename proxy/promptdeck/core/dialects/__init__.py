@@ -1,0 +1,1 @@
+"""What each provider's protocol says. One folder a protocol."""

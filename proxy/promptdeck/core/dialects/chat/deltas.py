@@ -1,0 +1,120 @@
+"""How the deltas of a chat stream add up, whatever a provider puts into them.
+
+Text goes on, labels are repeated, numbered items continue one another. Where
+a provider departs from OpenAI's ways, the departure is named beside the line
+that minds it. Every function takes JSON of any shape and raises nothing.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, groupby
+
+from promptdeck.core.text.jsontext import JSON
+
+Object = dict[str, JSON]
+
+# Strings of a delta that a provider may repeat but never continues.
+_LABELS = frozenset(
+    {"id", "type", "role", "object", "model", "service_tier", "system_fingerprint", "format"}
+)
+# Lists of typed parts, as Mistral sends them, a few words in each.
+_IN_PARTS = ("content", "thinking")
+
+
+def as_object(value: JSON) -> Object:
+    """`value` if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects_in(lists: Iterable[JSON]) -> list[Object]:
+    """The objects in those values that are lists."""
+    items = chain.from_iterable(value for value in lists if isinstance(value, list))
+    return [item for item in items if isinstance(item, dict)]
+
+
+def index_of(item: Object, otherwise: int) -> int:
+    """The item's own `index` if it has a proper one."""
+    index = item.get("index")
+    return index if isinstance(index, int) else otherwise
+
+
+def gathered(objects: Iterable[Object]) -> dict[str, list[JSON]]:
+    """All values of each key, in the order they came."""
+    found: dict[str, list[JSON]] = {}
+    for item in objects:
+        for key, value in item.items():
+            found.setdefault(key, []).append(value)
+    return found
+
+
+def joined(key: str, values: Iterable[JSON], *, grows: bool) -> JSON:
+    """One value for all. Text continues in a delta (`grows`) and is repeated anywhere else."""
+    known = [value for value in values if value is not None]
+    if len(known) < 2:
+        return known[0] if known else None
+    kinds = set(map(type, known))
+    if kinds == {dict}:
+        found = gathered(known).items()
+        return {name: joined(name, inner, grows=grows) for name, inner in found}
+    if not grows:
+        return list(chain.from_iterable(known)) if kinds == {list} else known[-1]
+    if kinds == {str}:
+        return _joined_text(key, known)
+    if kinds <= {str, list} and key in _IN_PARTS:
+        return _joined_parts(known)
+    if kinds == {list}:
+        return _joined_items(list(chain.from_iterable(known)))
+    return known[-1]
+
+
+def _joined_text(key: str, values: Sequence[str]) -> str:
+    if key == "name":
+        return next(filter(None, values), "")
+    if key in _LABELS:  # DashScope: an empty id on every delta but the first
+        return next(filter(None, reversed(values)), "")
+    return "".join(values)
+
+
+def _joined_items(items: list[JSON]) -> list[JSON]:
+    """Numbered items continue the one of their number; others follow one another."""
+    found: dict[tuple[int, str], list[Object]] = {}
+    kinds: dict[int, JSON] = {}
+    for item in items:
+        if not isinstance(index := as_object(item).get("index"), int):
+            return items
+        # OpenRouter may number a summary and its encrypted twin alike.
+        kinds[index] = item.get("type") or kinds.get(index)
+        found.setdefault((index, str(kinds[index])), []).append(item)
+    in_order = sorted(found, key=lambda slot: slot[0])
+    return [joined("", found[slot], grows=True) for slot in in_order]
+
+
+def _joined_parts(values: Iterable[JSON]) -> list[JSON]:
+    """Text beside parts becomes a part; a run of text or of thinking becomes one part."""
+    whole: list[JSON] = []
+    for kind, run in groupby(_parts(values), lambda part: as_object(part).get("type")):
+        parts = list(run)
+        whole += [joined("", parts, grows=True)] if kind in ("text", "thinking") else parts
+    return whole
+
+
+def _parts(values: Iterable[JSON]) -> Iterator[JSON]:
+    for value in values:
+        if isinstance(value, list):
+            yield from value
+        elif value:
+            yield {"type": "text", "text": value}
+
+
+def joined_calls(pieces: Iterable[Object]) -> list[Object]:
+    """Tool calls by index, and without it. Gemini sends no index: a new id begins a new call."""
+    calls: dict[int, list[Object]] = {}
+    slots: dict[str, int] = {}
+    slot = 0
+    for piece in pieces:
+        name = piece.get("id")
+        if isinstance(name, str) and name:
+            slot = slots.setdefault(name, index_of(piece, max(calls, default=-1) + 1))
+        slot = index_of(piece, slot)
+        unnumbered = {key: value for key, value in piece.items() if key != "index"}
+        calls.setdefault(slot, []).append(unnumbered)
+    return [joined("", calls[slot], grows=True) for slot in sorted(calls)]

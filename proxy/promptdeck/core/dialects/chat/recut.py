@@ -1,0 +1,171 @@
+"""Give a recorded stream another text, as if the model had said it.
+
+Only the frames that carry the text are cut anew, in the style of those that
+did. All others, with tool calls, finish reason, usage and end marker, stay byte
+for byte, and the new frames share the time of the old ones.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from promptdeck.core.interaction import Frame, Response
+from promptdeck.core.text import sse
+from promptdeck.core.text.jsontext import Unfaithful, compact, parse, render, style_of
+
+from . import accumulate
+from .deltas import Object, as_object, index_of, objects_in
+
+
+class Impossible(ValueError):
+    """The stream cannot say that; the message says why."""
+
+
+class _Leaf(NamedTuple):
+    """A text of an answer: which choice's, and under which name."""
+
+    choice: int
+    field: str
+
+
+_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+_MARK = "\ue000\ue001text\ue001\ue000"
+
+
+def recut(response: Response, told: str) -> Response:
+    """The stream with one of its texts replaced, so that `accumulate.says` gives `told`."""
+    for leaf, before, after in _around(response):
+        fits = told.startswith(before) and told.endswith(after)
+        if fits and len(told) > len(before) + len(after):
+            text = told[len(before) : len(told) - len(after)]
+            new = Response(response.status, response.headers, _with(response.frames, leaf, text))
+            if accumulate.says(new) == told:
+                return new
+    raise Impossible(
+        "`says` was edited in more than one text at a time, or in what is no text of the answer,"
+        " such as a tool call"
+    )
+
+
+def _around(response: Response) -> Iterator[tuple[_Leaf, str, str]]:
+    """Each text that may be edited, and what `says` has before and after it."""
+    try:
+        answer = accumulate.fold(frame.data for frame in response.frames)
+    except Unfaithful as error:
+        raise Impossible(f"its frames cannot be read: {error}") from None
+    for choice in objects_in([answer.get("choices")]):
+        message = as_object(choice.get("message"))
+        for field in _TEXTS:
+            if isinstance(text := message.get(field), str) and text:
+                message[field] = _MARK
+                before, mark, after = _says(answer).partition(_MARK)
+                message[field] = text
+                if mark:
+                    yield _Leaf(choice["index"], field), before, after
+
+
+def _says(answer: Object) -> str:
+    return accumulate.says(Response(200, (), (Frame(0, compact(answer)),)))
+
+
+class _Carrier(NamedTuple):
+    """A frame that carries some of the text."""
+
+    frame: Frame
+    data: str
+    style: str
+    value: Object
+    choice: Object
+    """In `value`."""
+    field: str
+    plain: bool
+    """Whether it carries nothing else, so that there may be more or fewer of its kind."""
+
+    def saying(self, text: str) -> bytes:
+        """The frame with another text; log probabilities were those of the old tokens."""
+        self.choice["delta"][self.field] = text
+        if "logprobs" in self.choice:
+            self.choice["logprobs"] = None
+        written = render(self.value, self.style)
+        return self.frame.data.replace(self.data.encode(), written.encode(), 1)
+
+
+def _with(frames: Sequence[Frame], leaf: _Leaf, text: str) -> tuple[Frame, ...]:
+    carriers = {n: found for n, frame in enumerate(frames) if (found := _carrier(frame, leaf))}
+    if not carriers:
+        raise Impossible("its frames hold no deltas of the text")
+    words = _words(text)
+    counts = _counts(carriers, max(1, len(words)))
+    total = sum(counts.values())
+    offsets = [carrier.frame.offset_ms for carrier in carriers.values()]
+    moments, texts = _moments(offsets[0], offsets[-1], total), _dealt(words, total)
+    new: list[Frame] = []
+    for n, frame in enumerate(frames):
+        if n in carriers:
+            new += (Frame(next(moments), carriers[n].saying(next(texts))) for _ in range(counts[n]))
+        else:
+            new.append(frame)
+    return tuple(_in_time(new))
+
+
+def _counts(carriers: Mapping[int, _Carrier], wanted: int) -> dict[int, int]:
+    """How many frames take each one's place: as many as words, as far as the plain ones allow."""
+    counts = dict.fromkeys(carriers, 1)
+    plain = [n for n, carrier in carriers.items() if carrier.plain]
+    surplus = len(carriers) - wanted
+    if surplus > 0:
+        counts.update(dict.fromkeys(plain[-surplus:], 0))
+    elif plain:
+        counts[plain[-1]] -= surplus
+    return counts
+
+
+def _carrier(frame: Frame, leaf: _Leaf) -> _Carrier | None:
+    data = sse.parse(frame.data).data or ""
+    try:
+        value = as_object(parse(data))
+    except Unfaithful:
+        return None
+    choices = objects_in([value.get("choices")])
+    choice = next(_of_leaf(choices, leaf), None)
+    if choice is None:
+        return None
+    if "message" in choice:
+        raise Impossible("its frames repeat the whole message so far")
+    alone = choice["delta"].keys() <= {leaf.field, "obfuscation"} and len(choices) == 1
+    plain = alone and choice.get("finish_reason") is None and value.get("usage") is None
+    style = style_of(data, value) or "compact"
+    return _Carrier(frame, data, style, value, choice, leaf.field, plain)
+
+
+def _of_leaf(choices: Sequence[Object], leaf: _Leaf) -> Iterator[Object]:
+    for choice in choices:
+        text = as_object(choice.get("delta")).get(leaf.field)
+        if index_of(choice, 0) == leaf.choice and isinstance(text, str) and text:
+            yield choice
+
+
+def _words(text: str) -> list[str]:
+    """As the stream of a new answer would be cut."""
+    frames = accumulate.cut({"choices": [{"message": {"content": text}}]}, include_usage=False)
+    chunks = (parse(sse.parse(frame).data or "") for frame in frames[:-1])
+    words = (chunk["choices"][0]["delta"].get("content") for chunk in chunks)
+    return [word for word in words if word]
+
+
+def _dealt(words: Sequence[str], count: int) -> Iterator[str]:
+    """All words in `count` texts, as evenly as may be."""
+    total = len(words)
+    return ("".join(words[n * total // count : (n + 1) * total // count]) for n in range(count))
+
+
+def _moments(first: int, last: int, count: int) -> Iterator[int]:
+    """Even steps."""
+    return (first + (last - first) * n // max(1, count - 1) for n in range(count))
+
+
+def _in_time(frames: Sequence[Frame]) -> Iterator[Frame]:
+    """No frame before the one it follows, where other frames stand between the new ones."""
+    now = 0
+    for frame in frames:
+        now = max(now, frame.offset_ms)
+        yield Frame(now, frame.data)

@@ -1,0 +1,81 @@
+"""A request that brings its own provider: `X-Provider`, `X-Provider-Key`, `X-Provider-Model`.
+
+The headers choose the upstream for one request. They are never kept; what they
+choose is written into the model as `provider/model`, so that it counts in
+matching and stands in the recording.
+"""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from promptdeck.core.interaction import Headers, Request, header
+from promptdeck.core.text.jsontext import Unfaithful, compact, parse
+from promptdeck.errors import ClientError
+
+BYOK_HEADERS = frozenset(["x-provider", "x-provider-key", "x-provider-model"])
+
+PROVIDERS: Mapping[str, str] = {
+    "openai": "https://api.openai.com/v1",
+    "anthropic": "https://api.anthropic.com/v1",
+    "google": "https://generativelanguage.googleapis.com/v1beta/openai",
+    "xai": "https://api.x.ai/v1",
+    "mistral": "https://api.mistral.ai/v1",
+    "deepseek": "https://api.deepseek.com/v1",
+    "groq": "https://api.groq.com/openai/v1",
+    "cohere": "https://api.cohere.ai/compatibility/v1",
+    "perplexity": "https://api.perplexity.ai",
+    "cerebras": "https://api.cerebras.ai/v1",
+    "together_ai": "https://api.together.xyz/v1",
+    "fireworks_ai": "https://api.fireworks.ai/inference/v1",
+    "moonshot": "https://api.moonshot.ai/v1",
+}
+"""Base URLs of providers that speak chat completions, natively or by a layer of their own."""
+
+
+class Route(NamedTuple):
+    """Where one request goes in place of the configured upstream."""
+
+    url: str
+    key: str
+    """Empty where the client's own credentials go on."""
+    body: bytes
+    """With the model as the provider knows it."""
+
+
+def routed(
+    request: Request, headers: Headers, urls: Mapping[str, str]
+) -> tuple[Request, Route | None]:
+    """The request as it counts, and its route if its headers ask for one.
+
+    `urls` holds each provider's base URL. ClientError for a provider that is none of them.
+    """
+    provider, key, model = (header(headers, name) for name in sorted(BYOK_HEADERS))
+    if not (provider or key or model):
+        return request, None
+    try:
+        body = parse(request.body)
+    except Unfaithful:
+        body = None
+    asked = body.get("model") if isinstance(body, dict) else None
+    model = model or (asked if isinstance(asked, str) else "")
+    prefix, slash, bare = model.partition("/")
+    if not provider and slash and prefix in urls:
+        provider = prefix
+    if provider not in urls:
+        raise ClientError(
+            f"X-Provider must be one of {', '.join(urls)}, or the model must begin with one and a"
+            f" slash, not {provider or model!r}",
+            code="unknown_provider",
+            param="X-Provider",
+        )
+    if prefix == provider and bare:
+        model = bare
+    if not isinstance(body, dict) or not model:
+        return request, Route(urls[provider], key, request.body)
+    counted = Request(
+        request.method,
+        request.target,
+        request.content_type,
+        compact({**body, "model": f"{provider}/{model}"}),
+    )
+    return counted, Route(urls[provider], key, compact({**body, "model": model}))

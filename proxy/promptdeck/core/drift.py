@@ -1,0 +1,301 @@
+"""How an answer of today departs from the recorded one.
+
+What programs rely on is the shape: fields, their types, the protocol of a
+stream. What a model says differs from call to call, so other words are a tier
+of their own. Of a list only its items count, not how many; ids, times and
+numbers only by being there; what is new only by a note.
+"""
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+from typing import NamedTuple
+
+from promptdeck.core.dialects.chat import accumulate
+from promptdeck.core.dialects.chat.completeness import problem_with
+from promptdeck.core.dialects.chat.deltas import as_object, objects_in
+from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, same
+from promptdeck.core.text.wording import cut, shared_text, visible
+
+from .interaction import Response
+from .text import sse
+
+
+class Tier(StrEnum):
+    """How grave a drift is, gravest first."""
+
+    UNREACHABLE = "unreachable"
+    ERROR = "error"
+    SHAPE = "shape"
+    CONTENT = "content"
+    SAME = "same"
+
+    @property
+    def harmless(self) -> bool:
+        return self in (Tier.CONTENT, Tier.SAME)
+
+
+class Drift(NamedTuple):
+    tier: Tier
+    notes: tuple[str, ...]
+
+
+def compare(recorded: Response, live: Response, *, chat: bool) -> Drift:
+    """The gravest drift with all its notes, and notes of what is new but breaks nothing."""
+    if errors := _errors(recorded, live):
+        return Drift(Tier.ERROR, (errors,))
+    shape, news = _shapes(recorded, live, chat=chat)
+    if shape:
+        return Drift(Tier.SHAPE, (*shape, *news))
+    content = _contents(recorded, live, chat=chat)
+    return Drift(Tier.CONTENT if content else Tier.SAME, (*content, *news))
+
+
+# Errors
+
+
+def _errors(recorded: Response, live: Response) -> str:
+    before, now = _error_of(recorded), _error_of(live)
+    if live.status != recorded.status and (before or now):
+        told = f"status {live.status}, recorded {recorded.status}"
+    elif bool(before) != bool(now):
+        told = "the answer reports an error" if now else "the recorded error is gone"
+    else:
+        return ""
+    return f"{told}: {cut(visible(now), 200)}" if now.strip() else told
+
+
+def _error_of(response: Response) -> str:
+    """What an error answer says, at least a blank; empty for any other answer."""
+    told = [value for _, value in _events(response)]
+    errors = [as_object(value)["error"] for value in told if as_object(value).get("error")]
+    if errors:
+        message = as_object(errors[0]).get("message", errors[0])
+        return message if isinstance(message, str) and message else " "
+    named = response.is_stream and any(name == "error" for name, _ in _events(response))
+    return " " if named or not 200 <= response.status < 300 else ""
+
+
+# Shapes
+
+
+class _Findings(NamedTuple):
+    broken: list[str]
+    new: list[str]
+
+    def names(self, recorded: Iterable[str], live: Iterable[str], what: str) -> None:
+        before, now = set(recorded), set(live)
+        self.broken.extend(f"{what} {name} is gone" for name in sorted(before - now))
+        self.new.extend(f"{what} {name} is new" for name in sorted(now - before))
+
+
+def _shapes(recorded: Response, live: Response, *, chat: bool) -> _Findings:
+    found = _Findings([], [])
+    if live.status != recorded.status:
+        found.broken.append(f"status {live.status}, recorded {recorded.status}")
+    if recorded.is_stream != live.is_stream:
+        found.broken.append(f"a {_form(live)} came where a {_form(recorded)} was recorded")
+    elif recorded.is_stream:
+        _streams(recorded, live, found, chat=chat)
+    else:
+        if (before := _media(recorded)) != (now := _media(live)):
+            found.broken.append(f"the content type is {now or 'not given'}, was {before or 'none'}")
+        _values([_body(recorded)], [_body(live)], "$", found)
+    problem = problem_with(live, chat)
+    if problem and not found.broken and not problem_with(recorded, chat):
+        found.broken.append(problem)
+    return found
+
+
+def _form(response: Response) -> str:
+    return "stream" if response.is_stream else "whole answer"
+
+
+def _media(response: Response) -> str:
+    return visible(response.content_type.partition(";")[0].strip().lower())
+
+
+def _streams(recorded: Response, live: Response, found: _Findings, *, chat: bool) -> None:
+    """Names of events, end marker, what each chunk has, and what they add up to."""
+    before, now = _chunks(recorded), _chunks(live)
+    found.names(map(_named, before), map(_named, now), "event")
+    ends = [any(value == sse.DONE for _, value in _events(one)) for one in (recorded, live)]
+    if ends[0] != ends[1]:
+        found.broken.append(f"the end marker {sse.DONE} is {'gone' if ends[0] else 'new'}")
+    for name in sorted(before.keys() & now.keys()):
+        _values(before[name], now[name], visible(name) or "chunk", found)
+    if chat:
+        # A field of the deltas may be in a few of the chunks only: what they add up to tells.
+        _values(_folded(recorded), _folded(live), "$", found)
+
+
+def _named(event: str) -> str:
+    return visible(event) or "without a name"
+
+
+def _chunks(response: Response) -> dict[str, list[JSON]]:
+    """The values of a stream's events by the events' names."""
+    chunks: dict[str, list[JSON]] = {}
+    for name, value in _events(response):
+        if value != sse.DONE:
+            chunks.setdefault(name, []).append(value)
+    return chunks
+
+
+def _events(response: Response) -> list[tuple[str, JSON]]:
+    """Name and value of each event; a whole answer is one event."""
+    if not response.is_stream:
+        return [("", _body(response))]
+    events = map(sse.parse, sse.frames(response.body))
+    return [(event.event, _value(event.data)) for event in events if event.data]
+
+
+def _body(response: Response) -> JSON:
+    return _value(response.body)
+
+
+def _value(data: bytes | str) -> JSON:
+    """The JSON, or else the text."""
+    try:
+        return parse(data)
+    except Unfaithful:
+        text = data if isinstance(data, str) else data.decode(errors="replace")
+        return text.strip()
+
+
+def _folded(response: Response) -> list[JSON]:
+    """The one answer that a chat stream adds up to, if it does."""
+    try:
+        return [accumulate.fold(frame.data for frame in response.frames)]
+    except Unfaithful:
+        return []
+
+
+# Padding against traffic analysis: there or not, as the provider pleases.
+_PADDING = "obfuscation"
+
+
+def _values(before: list[JSON], now: list[JSON], path: str, found: _Findings) -> None:
+    """Compare all values at one place, recorded and live; where there are none nothing is known."""
+    if not (before and now):
+        return
+    if changed := _types_changed(before, now, path):
+        found.broken.append(changed)
+        return
+    _members([*filter(_is_object, before)], [*filter(_is_object, now)], path, found)
+    _values(_items(before), _items(now), f"{path}[]", found)
+
+
+def _types_changed(before: list[JSON], now: list[JSON], path: str) -> str:
+    """Null becoming something is an option taken; something becoming null breaks its readers."""
+    old, new = set(map(_type, before)), set(map(_type, now))
+    if new <= old or old == {"null"}:
+        return ""
+    return f"{path} is {' or '.join(sorted(new))}, was {' or '.join(sorted(old))}"
+
+
+def _type(value: JSON) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "text"
+        case list():
+            return "list"
+        case _:
+            return "object"
+
+
+def _is_object(value: JSON) -> bool:
+    return isinstance(value, dict)
+
+
+def _items(values: Iterable[JSON]) -> list[JSON]:
+    return [item for value in values if isinstance(value, list) for item in value]
+
+
+def _members(before: list[JSON], now: list[JSON], path: str, found: _Findings) -> None:
+    """A field is gone if all had it and none has; one that only some had is an option."""
+    if not (before and now):
+        return
+    always = set.intersection(*map(set, before))
+    ever, live = set().union(*before), set().union(*now)
+    for name in sorted((always - live) - {_PADDING}):
+        found.broken.append(f"{path}.{visible(name)} is gone")
+    for name in sorted((live - ever) - {_PADDING}):
+        found.new.append(f"{path}.{visible(name)} is new")
+    for name in sorted(ever & live):
+        _values(_all(before, name), _all(now, name), f"{path}.{visible(name)}", found)
+
+
+def _all(objects: Iterable[JSON], name: str) -> list[JSON]:
+    return [item[name] for item in objects if name in item]
+
+
+# Contents
+
+# What is another with each answer, whatever it says.
+_VOLATILE = frozenset(
+    "id created created_at completed_at usage system_fingerprint obfuscation".split()
+)
+
+
+def _contents(recorded: Response, live: Response, *, chat: bool) -> list[str]:
+    before, now = (_told(one, chat=chat) for one in (recorded, live))
+    texts = [_text(one, chat=chat) for one in (recorded, live)]
+    if _alike(before, now) and (not chat or texts[0] == texts[1]):
+        return []
+    notes = [_other_text(*texts)] if texts[0] != texts[1] else []
+    old, new = _labels(before), _labels(now)
+    notes += [
+        f"{name} is {new[name]}, was {old[name]}"
+        for name in old
+        if name in new and old[name] != new[name]
+    ]
+    return notes or ["other values"]
+
+
+def _alike(before: JSON, now: JSON) -> bool:
+    """Whether all that was is still the same; what is new does not count."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        return all(key in now and _alike(before[key], now[key]) for key in before)
+    if isinstance(before, list) and isinstance(now, list):
+        return len(before) == len(now) and all(map(_alike, before, now))
+    return same(before, now)
+
+
+def _text(response: Response, *, chat: bool) -> bytes:
+    return accumulate.says(response).encode(errors="replace") if chat else response.body
+
+
+def _other_text(before: bytes, now: bytes) -> str:
+    share = min(99, int(100 * shared_text(before, now)))
+    return f"other text: {share}% alike, {_length(now)}, was {_length(before)}"
+
+
+def _length(text: bytes) -> str:
+    return f"{len(text.decode(errors='replace'))} characters"
+
+
+def _told(response: Response, *, chat: bool) -> JSON:
+    if chat and (whole := _folded(response) if response.is_stream else [_body(response)]):
+        return _lasting(whole[0])
+    return [[name, _lasting(value)] for name, value in _events(response)]
+
+
+def _lasting(value: JSON) -> JSON:
+    if isinstance(value, dict):
+        return {key: _lasting(item) for key, item in value.items() if key not in _VOLATILE}
+    return [_lasting(item) for item in value] if isinstance(value, list) else value
+
+
+def _labels(completion: JSON) -> Mapping[str, str]:
+    """What a chat answer tells beside its text."""
+    told = as_object(completion)
+    choices = objects_in([told.get("choices")])
+    finishes = [str(choice["finish_reason"]) for choice in choices if "finish_reason" in choice]
+    labels = {"model": told.get("model"), "finish_reason": ", ".join(finishes)}
+    return {name: visible(value) for name, value in labels.items() if isinstance(value, str)}

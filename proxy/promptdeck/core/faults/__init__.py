@@ -1,0 +1,1 @@
+"""Answers that go wrong on purpose: planned, dealt, and how the client took them."""

@@ -1,0 +1,220 @@
+"""A recorded answer, given badly on purpose: which fault befalls it, and how it is then written.
+
+A plan is read from `latency=200ms; cut-after=5; seed=1` or from an object with
+the same names. `Dealer` says what befalls each answer, `steps` what to write,
+what to wait for and how to end. Nothing here is left to chance: whatever looks
+random is a digest of the seed, the request's key and how often it was asked,
+so that neither a second run nor another order of requests changes it.
+"""
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import xxhash
+
+from promptdeck.core.interaction import Frame, Headers, Response
+from promptdeck.core.text import sse
+from promptdeck.core.text.jsontext import compact
+
+from .plan import Fault, Plan
+
+
+class Wait(NamedTuple):
+    seconds: float
+
+
+class Stall(NamedTuple):
+    """Say nothing for so long; infinity is until the client leaves."""
+
+    seconds: float
+
+
+class Head(NamedTuple):
+    status: int
+    headers: Headers
+
+
+class Write(NamedTuple):
+    data: bytes
+
+
+class End(StrEnum):
+    WHOLE = "whole"
+    CUT = "cut"
+    """The connection is closed in good order, the answer is not at its end."""
+    RESET = "reset"
+
+
+Step = Wait | Stall | Head | Write | End
+
+
+class Dealt(NamedTuple):
+    """What befalls one answer."""
+
+    fault: Fault
+    chance: str
+    """What this answer's draws are made of."""
+
+    def steps(self, response: Response, factor: float = math.inf) -> Iterator[Step]:
+        """How to write `response`, its recorded delays divided by `factor`."""
+        return _noticeable(_Telling(self.fault, self.chance, factor).steps(response))
+
+
+class Dealer:
+    """Deals a plan's faults: each answer gets the first one whose turn it is."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self._asked: Counter[str] = Counter()
+        self._befell: Counter[tuple[str, int]] = Counter()
+
+    def deal(self, key: str) -> Dealt | None:
+        """The fault of the next answer to request `key`; None for a sound answer."""
+        attempt = self._asked[key]
+        self._asked[key] += 1
+        for number, fault in enumerate(self.plan.faults):
+            spent = fault.times is not None and self._befell[key, number] >= fault.times
+            chance = f"{self.plan.seed} {key} {attempt} {number}"
+            if not spent and draw(chance, "probability") < fault.probability:
+                self._befell[key, number] += 1
+                return Dealt(fault, chance)
+        return None
+
+
+def draw(chance: str, what: str) -> float:
+    """From 0 up to, never reaching, 1; the same for the same words."""
+    # The upper 53 bits: more would be rounded, at the top to 1.
+    return (xxhash.xxh3_64_intdigest(f"{chance} {what}".encode()) >> 11) / 2.0**53
+
+
+class _Telling:
+    """One answer on its way through one fault."""
+
+    def __init__(self, fault: Fault, chance: str, factor: float) -> None:
+        self._fault = fault
+        self._chance = chance
+        self._factor = factor
+
+    def steps(self, response: Response) -> Iterator[Step]:
+        fault = self._fault
+        if fault.status is not None:
+            response = refusal(fault)
+        frames = list(response.frames) or [Frame(0, b"")]
+        if fault.malformed is not None:
+            frames = _malformed(frames, fault.malformed, is_stream=response.is_stream)
+        yield Wait(fault.latency + self._jitter(0) + self._recorded(frames[0].offset_ms))
+        if fault.reset:
+            yield End.RESET
+            return
+        yield Head(response.status, _headed(response, frames))
+        yield Wait(fault.first_byte)
+        yield from self._body(frames)
+
+    def _body(self, frames: list[Frame]) -> Iterator[Step]:
+        fault = self._fault
+        last = len(frames)
+        ending = _first(fault.cut_after, fault.reset_after)
+        if any(_beyond(after, last) for after in (ending, fault.stall_after)):
+            frames = _last_in_two(frames)
+        waits = [0.0, *(self._recorded(b.offset_ms - a.offset_ms) for a, b in pairwise(frames))]
+        for number, (wait, frame) in enumerate(zip(waits, frames, strict=True)):
+            if fault.stall_after is not None and number == min(fault.stall_after, last):
+                yield Stall(fault.stall_for)
+            if ending is not None and number == min(ending, last):
+                yield End.CUT if fault.reset_after is None else End.RESET
+                return
+            yield Wait(wait + (self._jitter(number) if number else 0))
+            yield from self._pieces(frame.data)
+        yield End.WHOLE
+
+    def _pieces(self, data: bytes) -> Iterator[Step]:
+        if self._fault.split is None or len(data) < 2:
+            yield Write(data)
+            return
+        at = _inside_a_character(data)
+        yield from (Write(data[:at]), Wait(self._fault.split), Write(data[at:]))
+
+    def _recorded(self, milliseconds: int) -> float:
+        return milliseconds / 1000 / self._factor
+
+    def _jitter(self, number: int) -> float:
+        return self._fault.jitter * draw(self._chance, f"jitter {number}")
+
+
+def _noticeable(steps: Iterator[Step]) -> Iterator[Step]:
+    """Without waits for no time and writes of nothing."""
+    return (step for step in steps if step not in (Wait(0), Write(b"")))
+
+
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _beyond(after: int | None, count: int) -> bool:
+    return after is not None and after >= count
+
+
+def _last_in_two(frames: list[Frame]) -> list[Frame]:
+    """A fault after more frames than there are comes amid the last: one asked for always comes."""
+    *whole, (offset, data) = frames
+    half = len(data) // 2
+    return [*whole, Frame(offset, data[:half]), Frame(offset, data[half:])]
+
+
+def _inside_a_character(data: bytes) -> int:
+    """Behind the first byte of the first character of several, or else in the middle."""
+    lead = re.search(rb"[\xc2-\xf4](?=[\x80-\xbf])", data)
+    return lead.end() if lead else len(data) // 2
+
+
+def _malformed(frames: list[Frame], number: int, *, is_stream: bool) -> list[Frame]:
+    """The frame of that number, or the next before or else behind it that has JSON, broken."""
+    with_json = [at for at, frame in enumerate(frames) if _has_object(frame.data, is_stream)]
+    if not with_json:
+        return frames
+    at = max((at for at in with_json if at < number), default=with_json[0])
+    offset, data = frames[at]
+    brace = data.rindex(b"}")
+    return [*frames[:at], Frame(offset, data[:brace] + data[brace + 1 :]), *frames[at + 1 :]]
+
+
+def _has_object(data: bytes, is_stream: bool) -> bool:
+    text = (sse.parse(data).data or "") if is_stream else data.decode("utf-8", "replace")
+    return text.lstrip().startswith("{") and text.rstrip().endswith("}")
+
+
+def _headed(response: Response, frames: Sequence[Frame]) -> Headers:
+    """With the length of what is not a stream, so that a client can see that it is cut."""
+    if response.is_stream:
+        return response.headers
+    headers = (item for item in response.headers if item[0].lower() != "content-length")
+    return (*headers, ("content-length", str(sum(len(frame.data) for frame in frames))))
+
+
+# Type and code as OpenAI's API and, for 529, Anthropic's have them.
+_REFUSALS: Mapping[int, tuple[str, str, str]] = {
+    429: ("requests", "rate_limit_exceeded", "Rate limit reached. Please try again later."),
+    500: ("server_error", "server_error", "The server had an error while processing the request."),
+    503: ("server_error", "service_unavailable", "The engine is currently overloaded."),
+    529: ("overloaded_error", "overloaded", "Overloaded"),
+}
+
+
+def refusal(fault: Fault) -> Response:
+    """The error answer that `fault.status` asks for, in the body that both SDKs read."""
+    status = fault.status or 500
+    kind, code, message = _REFUSALS.get(
+        status, ("server_error" if status >= 500 else "invalid_request_error", "fault", "Refused.")
+    )
+    fields: dict[str, Any] = {"message": message, "type": kind, "param": None, "code": code}
+    headers: Headers = (("content-type", "application/json"),)
+    if fault.retry_after is not None:
+        headers += (("retry-after", str(fault.retry_after)),)
+    if fault.retry_after_ms is not None:
+        headers += (("retry-after-ms", str(fault.retry_after_ms)),)
+    return Response(status, headers, (Frame(0, compact({"error": fields, **fields})),))

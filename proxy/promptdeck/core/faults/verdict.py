@@ -1,0 +1,255 @@
+"""How a client took its faulty answers, as far as a server can see it.
+
+A server sees when a request came, what it was given, and whether the client
+left before the end. Not what the client made of it: whether it took a broken
+answer for whole, or gave up on purpose, looks the same from here, so that is
+reported as information and never as a fault. Nor does a server see which
+request is a retry of which, unless the client says so as the OpenAI SDKs do:
+the same request after a failed answer counts as one, after a sound one as new.
+"""
+
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from promptdeck.core.interaction import Headers, header
+
+
+class Attempt(NamedTuple):
+    """One request and what it was given. Times are seconds of any one clock."""
+
+    key: str
+    at: float
+    ended: float | None = None
+    """When the answer was written, the connection broken or the client gone; None: not yet."""
+    fault: str = ""
+    """As a plan's text; empty for a sound answer."""
+    status: int | None = 200
+    """None where the connection was broken before the head."""
+    asks_to_wait: float | None = None
+    """Retry-After in seconds."""
+    broken: bool = False
+    """Whether the answer was cut, reset or malformed."""
+    stalled: float | None = None
+    """When the server fell silent."""
+    resumed: float | None = None
+    """When it went on."""
+    left: bool = False
+    """Whether the client closed the connection before the end."""
+    retry: int | None = None
+    """How many retries the client says there were before."""
+
+    @property
+    def failed(self) -> bool:
+        """Whether a client may ask again: it got no whole answer, or an error that passes."""
+        status = self.status or 0
+        return self.broken or self.left or status in (408, 409, 429) or status >= 500
+
+
+def retry_after(headers: Headers) -> float | None:
+    """The seconds that an answer asks to wait; the finer header counts, as in the SDKs."""
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", value := header(headers, name)):
+            return float(value) / unit
+    return None
+
+
+class Limits(NamedTuple):
+    retries: int = 3
+    hung: float = 60.0
+    """Seconds for which a client may wait in silence."""
+    storm: int = 5
+    """More retries than that within a second are a storm."""
+
+
+FAIR = Limits()
+
+
+class Name(StrEnum):
+    RETRIED_TOO_OFTEN = "retried_too_often"
+    RETRIED_TOO_EARLY = "retried_too_early"
+    RETRY_AFTER_IGNORED = "retry_after_ignored"
+    RETRY_STORM = "retry_storm"
+    HUNG = "hung"
+    NOT_RETRIED = "not_retried"
+    BROKEN_ANSWER_NOT_RETRIED = "broken_answer_not_retried"
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether it speaks against the client; the others only inform."""
+        return self not in (Name.NOT_RETRIED, Name.BROKEN_ANSWER_NOT_RETRIED)
+
+
+class Finding(NamedTuple):
+    name: Name
+    key: str
+    text: str
+
+    def as_dict(self) -> dict[str, Any]:
+        level = "fault" if self.name.is_fault else "info"
+        return {"name": str(self.name), "level": level, "key": self.key, "text": self.text}
+
+
+Round = list[Attempt]
+"""A request and its retries."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`now` is when it is passed, by the clock of the attempts."""
+
+    attempts: Sequence[Attempt]
+    now: float
+    limits: Limits = FAIR
+
+    @property
+    def ok(self) -> bool:
+        return not any(finding.name.is_fault for finding in self.findings)
+
+    @cached_property
+    def rounds(self) -> list[Round]:
+        return rounds_of(self.attempts)
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """In the order in which the requests first came."""
+        return [finding for each in self.rounds for finding in _judged(each, self.now, self.limits)]
+
+    def text(self) -> str:
+        """For people: the sum in a line, then each finding, those against the client first."""
+        faulty = sum(bool(attempt.fault) for attempt in self.attempts)
+        asked = f"{_count(len(self.attempts), 'request')}, {faulty} answered badly"
+        findings = sorted(self.findings, key=lambda finding: not finding.name.is_fault)
+        against = sum(finding.name.is_fault for finding in findings)
+        judged = _count(against, "finding") if against else "nothing"
+        lines = [f"  {finding.name} {finding.key}: {finding.text}" for finding in findings]
+        return "\n".join([f"{asked}, {judged} against the client", *lines])
+
+    def as_dict(self) -> dict[str, Any]:
+        """For a report; times count from the first request."""
+        start = min((attempt.at for attempt in self.attempts), default=0.0)
+        requests: dict[str, list[dict[str, Any]]] = {}
+        for attempt in sorted(self.attempts, key=lambda attempt: attempt.at):
+            requests.setdefault(attempt.key, []).append(_told(attempt, start))
+        findings = [finding.as_dict() for finding in self.findings]
+        return {"ok": self.ok, "findings": findings, "requests": requests}
+
+
+def rounds_of(attempts: Iterable[Attempt]) -> list[Round]:
+    """Each attempt with the failed one that it most probably retries."""
+    rounds: list[Round] = []
+    waiting: dict[str, list[Round]] = {}
+    for attempt in sorted(attempts, key=lambda attempt: attempt.at):
+        open_rounds = waiting.setdefault(attempt.key, [])
+        found = next((each for each in open_rounds if _may_continue(each, attempt)), None)
+        if found is None:
+            found = []
+            rounds.append(found)
+        else:
+            open_rounds.remove(found)
+        found.append(attempt)
+        if attempt.failed:
+            open_rounds.append(found)
+    return rounds
+
+
+# A client that has left may be back before the server knows that it left.
+_NOTICING = 0.05
+
+
+def _may_continue(round_: Round, attempt: Attempt) -> bool:
+    last = round_[-1]
+    if last.ended is None or attempt.retry not in (None, len(round_)):
+        return False
+    return last.ended - (_NOTICING if last.left else 0) <= attempt.at
+
+
+def _judged(round_: Round, now: float, limits: Limits) -> Iterable[Finding]:
+    key = round_[0].key
+    retries = len(round_) - 1
+    if retries > limits.retries:
+        text = f"asked again {_count(retries, 'time')}; at most {limits.retries} are fair"
+        yield Finding(Name.RETRIED_TOO_OFTEN, key, text)
+    for before, after in pairwise(round_):
+        yield from _hurried(before, after)
+    if (most := _busiest_second(round_[1:])) > limits.storm:
+        text = f"{most} retries within a second; more than {limits.storm} are a storm"
+        yield Finding(Name.RETRY_STORM, key, text)
+    yield from _hung(round_, now, limits)
+    yield from _given_up(round_[-1])
+
+
+# Clocks and timers differ; a client may come a tenth too early.
+_GRACE = 0.9
+
+
+def _hurried(before: Attempt, after: Attempt) -> Iterable[Finding]:
+    """Less than half of the time it was asked to wait is not a matter of clocks or rounding."""
+    asked = before.asks_to_wait
+    if not asked or before.ended is None:
+        return
+    waited = after.at - before.ended
+    text = f"asked to wait {_seconds(asked)}, came back after {_seconds(waited)}"
+    if waited < asked / 2:
+        yield Finding(Name.RETRY_AFTER_IGNORED, after.key, text)
+    elif waited < asked * _GRACE:
+        yield Finding(Name.RETRIED_TOO_EARLY, after.key, text)
+
+
+def _busiest_second(attempts: Sequence[Attempt]) -> int:
+    most = start = 0
+    for end, attempt in enumerate(attempts):
+        while attempt.at - attempts[start].at >= 1:
+            start += 1
+        most = max(most, end - start + 1)
+    return most
+
+
+def _hung(round_: Round, now: float, limits: Limits) -> Iterable[Finding]:
+    for attempt in round_:
+        if attempt.stalled is None:
+            continue
+        ends = (attempt.resumed, attempt.ended, now)
+        silence = next(end for end in ends if end is not None) - attempt.stalled
+        if silence > limits.hung:
+            text = f"waited {_seconds(silence)} in silence; {_seconds(limits.hung)} are enough"
+            yield Finding(Name.HUNG, attempt.key, text)
+
+
+def _given_up(last: Attempt) -> Iterable[Finding]:
+    if not last.failed or last.ended is None:
+        return
+    why = "it left" if last.left else f"status {last.status}"
+    text = f"not asked again after {last.fault or why}"
+    if last.broken and not last.left:
+        text += "; whether it was taken for whole can't be seen from here"
+        yield Finding(Name.BROKEN_ANSWER_NOT_RETRIED, last.key, text)
+    else:
+        yield Finding(Name.NOT_RETRIED, last.key, text)
+
+
+def _told(attempt: Attempt, start: float) -> dict[str, Any]:
+    told: Mapping[str, Any] = attempt._asdict()
+    times = {
+        name: round(told[name] - start, 3)
+        for name in ("at", "ended", "stalled", "resumed")
+        if told[name] is not None
+    }
+    return {name: value for name, value in told.items() if name != "key"} | times
+
+
+def _seconds(seconds: float) -> str:
+    """Two digits are enough to judge by."""
+    if seconds <= 0:
+        return "0 s"
+    digits = max(0, 1 - math.floor(math.log10(seconds)))
+    return f"{seconds:.{min(digits, 3)}f} s"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

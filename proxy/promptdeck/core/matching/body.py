@@ -1,0 +1,125 @@
+"""A request's body, and its names: short cuts to a canonical form that is known already.
+
+Two chat completion requests of one name differ only in what can change nothing:
+in how they are written, in the order of their members, or in fields that only name
+who asks. So whatever was found out about the one holds for the other, as long as that
+one was read faithfully, held no secret and nothing odd (`normalize.Examined.plain`).
+"""
+
+import re
+from collections.abc import Iterator
+
+import orjson
+import xxhash
+
+from promptdeck.core.text.jsontext import JSON, Unfaithful, load
+
+from .repeated import LONGEST, SHORTEST, Cut, Repeated
+
+# Of `normalize.EXCLUDED` those that change from call to call and have no effect anywhere.
+NAMING = ("user", "safety_identifier", "prompt_cache_key", "correlation_id")
+"""Fields that are passed over, where they hold short plain text."""
+
+# Nothing but ASCII, no escapes, and no longer than the contract has any of them. Whoever
+# looks for the comma before such a member finds no other one.
+_is_naming = re.compile(
+    rb', ?"(%b)": ?"[ !#-+\--\[\]-~]{0,64}"' % "|".join(NAMING).encode()
+).fullmatch
+_LONGEST = 100
+# Those who look for them look at the text, in which they may be written otherwise.
+EFFECTS = frozenset(["store", "deferred"])
+"""Fields that have more done than a request answered."""
+
+Name = bytes
+"""A digest, of another seed for each kind of name."""
+
+
+class Body:
+    """A body, what it says and its names: each found when it is first asked for, and once."""
+
+    __slots__ = ("_cut", "_names", "_tried", "_value", "data")
+
+    def __init__(self, data: bytes, repeated: Repeated | None = None) -> None:
+        self.data = data
+        self._cut: Repeated | Cut | None = repeated
+        self._value: list[JSON] = []
+        self._names: list[Name] = []
+        self._tried = 0
+
+    @property
+    def cut(self) -> Cut | None:
+        """Where it is long: what is left of it to be read."""
+        if isinstance(self._cut, Repeated):
+            self._cut = self._cut.cut(self.data)
+        return self._cut
+
+    @property
+    def is_news(self) -> bool:
+        """Whether it was cut, and nothing in it was known."""
+        return isinstance(self._cut, Cut) and not self._cut.runs
+
+    def value(self) -> JSON:
+        """As JSON, half read (see `jsontext.load`): Unfaithful. Nobody may change it."""
+        if not self._value:
+            self._value.append(load(self.data))
+        return self._value[0]
+
+    def names(self) -> Iterator[Name]:
+        """The cheapest first."""
+        yield from self._names
+        for find in _KINDS[self._tried :]:
+            self._tried += 1
+            if name := find(self):
+                self._names.append(name)
+                yield name
+
+
+def bare(body: Body) -> Name | None:
+    """The name of a body that ends in naming fields: all but their values. Others have none.
+
+    In JSON, what ends in `"user":"plain"}` ends in a member of the outermost object.
+    """
+    data = body.data
+    if not data.endswith(b'"}'):
+        return None
+    end = len(data) - 1
+    names = []
+    while found := _is_naming(data, data.rfind(b",", max(0, end - _LONGEST), end), end):
+        names.append(found[1])
+        end = found.start()
+    if not names:
+        return None
+    digest = xxhash.xxh3_128(memoryview(data)[:end], 1)
+    digest.update(b",".join(names))
+    return digest.digest()
+
+
+def deep(body: Body) -> Name | None:
+    """The name of a JSON object by what it says, in whatever order and however it is written.
+
+    orjson alters what it cannot hold: a number of more digits, all but the last of the
+    members of one key. So it does for the canonical form, and for the contract: what they
+    find out is about what was read. What orjson reads differently it writes differently.
+    """
+    size = len(body.data)
+    if size > LONGEST:
+        return None
+    long = size >= SHORTEST
+    cut = (body.cut or Cut(body.data, {}, (), ())) if long else None
+    try:
+        value = load(cut.rest) if cut and cut.runs else body.value()
+        if type(value) is not dict or not EFFECTS.isdisjoint(value):
+            return None
+        # Of a long one the name is made of names, so that what was read before need not be read.
+        counted = cut.names(value) if cut else value.copy()
+        for key in NAMING:
+            item = value.get(key)
+            if type(item) is str and len(item) <= 64 and item.isascii():
+                del counted[key]
+        text = orjson.dumps(counted, option=orjson.OPT_SORT_KEYS)
+    except (Unfaithful, orjson.JSONEncodeError):  # or it is nested too deeply
+        return None
+    return xxhash.xxh3_128_digest(text, 3 if long else 2)
+
+
+_KINDS = (bare, deep)

@@ -1,0 +1,198 @@
+"""What a user says must not count when two requests are compared.
+
+`match.ignore` names places by JSON path, `match.replace` names text by regular
+expression. Both change only the canonical form of a request, never what is
+kept of it, and apply alike when recording, loading and matching.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import xxhash
+
+from promptdeck.core.text.jsontext import JSON, Unfaithful, parse
+
+_SEGMENT = r"""(?x)
+        (?: (?P<deep>\.\.) | \.(?!\[) | (?=\[) )
+        (?: (?P<name>[^\W\d][\w-]*)
+          | \[ (?P<index>0|[1-9][0-9]{0,15}) \]
+          | \[ (?P<quoted> '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" ) \]
+          | \* | \[\*\] )"""
+"""Text: compiled for the first path, of which most configurations have none."""
+
+
+class Step(NamedTuple):
+    """One step of a path: a key, an index, or None for every child; `deep` looks at any depth."""
+
+    at: str | int | None
+    deep: bool = False
+
+
+Path = tuple[Step, ...]
+
+
+def parse_path(text: str) -> Path:
+    """Read `$.messages[*].tool_call_id`, `$['a key'][0]` or `$..name` (RFC 9535, without filters).
+
+    Raises ValueError that says where the text goes wrong.
+    """
+    if not text.startswith("$") or text == "$":
+        raise ValueError(f"a JSON path starts with $ and names something below it, not {text!r}")
+    segment = re.compile(_SEGMENT)
+    steps: list[Step] = []
+    position = 1
+    while position < len(text):
+        match = segment.match(text, position)
+        if match is None:
+            raise ValueError(f"cannot read {text[position:]!r} in JSON path {text!r}")
+        steps.append(_step(match))
+        position = match.end()
+    return tuple(steps)
+
+
+def _step(match: re.Match[str]) -> Step:
+    at: str | int | None = match["name"]
+    if match["index"]:
+        at = int(match["index"])
+    elif match["quoted"]:
+        at = _unquoted(match["quoted"])
+    return Step(at, deep=bool(match["deep"]))
+
+
+def _unquoted(literal: str) -> str:
+    """A string literal's text. Its escapes are JSON's, but for the quote it need not escape."""
+    as_json = re.sub(r"""\\.|\"""", lambda found: _REQUOTED.get(found[0], found[0]), literal[1:-1])
+    try:
+        return str(parse(f'"{as_json}"'))
+    except Unfaithful:
+        raise ValueError(f"cannot read the name {literal} in a JSON path") from None
+
+
+_REQUOTED = {"\\'": "'", '"': '\\"'}
+
+
+PRESETS: Mapping[str, tuple[str, str]] = {
+    "uuid": (
+        r"(?i)\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b",
+        "<uuid>",
+    ),
+    "iso-time": (
+        r"\b\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?(?:Z|[+-]\d{2}:?\d{2})?",
+        "<time>",
+    ),
+    "date": (r"\b\d{4}-\d{2}-\d{2}\b", "<date>"),
+}
+"""Replacements by name: UUIDs, ISO 8601 times, ISO 8601 dates."""
+
+
+class Replacement(NamedTuple):
+    pattern: re.Pattern[str]
+    placeholder: str
+
+
+def parse_replacement(entry: str | Mapping[str, str]) -> Replacement:
+    """Read a preset's name or `{pattern: REGEX, with: TEXT}`; ValueError says what is wrong."""
+    if isinstance(entry, str):
+        if entry not in PRESETS:
+            raise ValueError(f"no preset {entry!r}; there are {', '.join(PRESETS)}")
+        pattern, placeholder = PRESETS[entry]
+    else:
+        if set(entry) != {"pattern", "with"} or not all(isinstance(v, str) for v in entry.values()):
+            raise ValueError("wants a preset's name or the two texts `pattern` and `with`")
+        pattern, placeholder = entry["pattern"], entry["with"]
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+    try:
+        compiled.sub(placeholder, "")  # a bad \1 would otherwise fail on the first request
+    except (re.error, IndexError) as error:
+        raise ValueError(f"{placeholder!r} cannot replace {pattern!r}: {error}") from None
+    return Replacement(compiled, placeholder)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The user's rules, ready to apply."""
+
+    ignore: tuple[Path, ...] = ()
+    replace: tuple[Replacement, ...] = ()
+
+    @classmethod
+    def build(
+        cls, ignore: Iterable[str] = (), replace: Iterable[str | Mapping[str, str]] = ()
+    ) -> "Rules":
+        return cls(tuple(map(parse_path, ignore)), tuple(map(parse_replacement, replace)))
+
+    @cached_property
+    def digest(self) -> str:
+        """Names this set of rules; the empty string for none."""
+        if not (self.ignore or self.replace):
+            return ""
+        replace = [(item.pattern.pattern, item.placeholder) for item in self.replace]
+        return xxhash.xxh3_64_hexdigest(repr((self.ignore, replace)).encode())
+
+    def apply(self, value: JSON) -> tuple[JSON, list[str]]:
+        """`value` less what is ignored, with text replaced, and the paths that were dropped."""
+        dropped: list[str] = []
+        for path in self.ignore:
+            value = _without(value, path, "$", dropped)
+        return (self._replaced(value) if self.replace else value), dropped
+
+    def replace_text(self, text: str) -> str:
+        for item in self.replace:
+            text = item.pattern.sub(item.placeholder, text)
+        return text
+
+    def _replaced(self, value: JSON) -> JSON:
+        if isinstance(value, str):
+            return self.replace_text(value)
+        if isinstance(value, dict):
+            return {key: self._replaced(item) for key, item in value.items()}
+        if isinstance(value, list):
+            return [self._replaced(item) for item in value]
+        return value
+
+
+def _without(value: JSON, path: Path, place: str, dropped: list[str]) -> JSON:
+    """A copy of `value` less what `path` names; a list item leaves a null in its place."""
+    step, rest = path[0], path[1:]
+    if isinstance(value, dict):
+        children: Iterable[tuple[str | int, JSON]] = value.items()
+    elif isinstance(value, list):
+        children = enumerate(value)
+    else:
+        return value
+    kept: dict[str | int, JSON] = {}
+    for key, item in children:
+        here = child_path(place, key)
+        if step.at is None or (step.at == key and type(step.at) is type(key)):
+            if not rest:
+                dropped.append(here)
+                if isinstance(value, list):
+                    kept[key] = None
+                continue
+            item = _without(item, rest, here, dropped)
+        if step.deep:
+            item = _without(item, path, here, dropped)
+        kept[key] = item
+    return kept if isinstance(value, dict) else list(kept.values())
+
+
+def child_path(place: str, key: str | int) -> str:
+    """The JSON path of a child: `$.a`, `$[0]`, `$['a key']`, which `parse_path` reads back."""
+    if isinstance(key, int):
+        return f"{place}[{key}]"
+    # Nearly all keys are plain, and the engine for expressions takes ten times as long.
+    if (key.isascii() and key.isidentifier()) or re.fullmatch(r"[A-Za-z_]\w*", key):
+        return f"{place}.{key}"
+    return f"{place}['{key.translate(_ESCAPES)}']"
+
+
+# As RFC 9535 section 2.7 writes names in normalized paths.
+_ESCAPES = {code: f"\\u{code:04x}" for code in range(0x20)} | str.maketrans(
+    {"\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "'": r"\'", "\\": r"\\"}
+)

@@ -1,0 +1,311 @@
+"""Where two requests differ: a list of places, and a unified diff.
+
+A request is given by its canonical form: `METHOD /path?query`, a line feed and
+the body. *Asked* is what a request has now, *recorded* what a recording has.
+"""
+
+import difflib
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice, zip_longest
+from typing import Any, NamedTuple
+
+import orjson
+
+from promptdeck.core.matching.rules import child_path
+from promptdeck.core.text.jsontext import JSON, Unfaithful, canonical, parse
+from promptdeck.core.text.wording import (
+    Contrast,
+    common_prefix,
+    contrast,
+    cut,
+    edges,
+    quoted,
+    shared_words,
+    visible,
+)
+
+ENDPOINT = "endpoint"
+"""The path of a difference in method or URL path."""
+
+MOST_PLACES = 1000
+
+
+class Form(NamedTuple):
+    """A canonical form in its parts."""
+
+    line: str
+    body: bytes
+    value: JSON
+    """The parsed body, or None where it is no JSON."""
+
+    @classmethod
+    def read(cls, form: bytes) -> "Form":
+        line, _, body = form.partition(b"\n")
+        try:
+            value = parse(body)
+        except Unfaithful:
+            value = None
+        return cls(line.decode(errors="backslashreplace"), body, value)
+
+    @property
+    def endpoint(self) -> str:
+        return self.line.partition("?")[0]
+
+    @property
+    def query(self) -> str:
+        return self.line.removeprefix(self.endpoint)
+
+    @property
+    def text(self) -> str | None:
+        try:
+            return self.body.decode()
+        except UnicodeDecodeError:
+            return None
+
+
+class Kind(StrEnum):
+    CHANGED = "changed"
+    ADDED = "added"
+    """Only the request has it."""
+    REMOVED = "removed"
+    """Only the recording has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One place: a JSON path, or `endpoint`, `query`, `line N`, `body`."""
+
+    path: str
+    kind: Kind
+    asked: JSON = None
+    recorded: JSON = None
+
+    def __str__(self) -> str:
+        words = self.shown().words
+        return f"{cut(self.path, 120)}: {', '.join(self.sides())}" + (
+            f" ({words})" if words else ""
+        )
+
+    def sides(self, width: int = 0) -> tuple[str, str]:
+        """`recorded "…three rivers…"` and `asked "…three lakes…"`, or that there is none."""
+        recorded, asked, _ = self.shown()
+        return (
+            "not recorded" if self.kind is Kind.ADDED else f"{'recorded':{width}} {recorded}",
+            "not asked" if self.kind is Kind.REMOVED else f"{'asked':{width}} {asked}",
+        )
+
+    def shown(self) -> Contrast:
+        """Both values, cut short around what changed, and the words that changed."""
+        if isinstance(self.recorded, str) and isinstance(self.asked, str):
+            return contrast(self.recorded, self.asked)
+        return Contrast(_shortened(self.recorded), _shortened(self.asked), "")
+
+    def details(self) -> dict[str, Any]:
+        """For an error body: values as they are where they are short, else as `shown` has them."""
+        recorded, asked, words = self.shown()
+        found: dict[str, Any] = {"path": self.path, "kind": self.kind.value}
+        if self.kind is not Kind.ADDED:
+            found["recorded"] = _brief(self.recorded, recorded)
+        if self.kind is not Kind.REMOVED:
+            found["asked"] = _brief(self.asked, asked)
+        return found | ({"words": words} if words else {})
+
+
+def _shortened(value: JSON) -> str:
+    return quoted(cut(value)) if isinstance(value, str) else cut(dump(value).decode())
+
+
+def _brief(value: JSON, shown: str, most: int = 200) -> JSON:
+    return value if len(dump(value)) <= most else shown
+
+
+def dump(value: JSON) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+
+
+def between(asked: Form, recorded: Form) -> list[Difference]:
+    """What differs between two requests; of different endpoints, only that."""
+    if asked.endpoint != recorded.endpoint:
+        return [Difference(ENDPOINT, Kind.CHANGED, asked.endpoint, recorded.endpoint)]
+    found = []
+    if asked.query != recorded.query:
+        found.append(Difference("query", Kind.CHANGED, asked.query, recorded.query))
+    return found + _in_body(asked, recorded)
+
+
+def _in_body(asked: Form, recorded: Form) -> list[Difference]:
+    found: list[Difference] = []
+    if asked.value is not None and recorded.value is not None:
+        found = list(islice(_walk(asked.value, recorded.value, "$", "$"), MOST_PLACES))
+    # JSON that was not sent as JSON stands for itself byte for byte.
+    return found if found or asked.body == recorded.body else _in_text(asked, recorded)
+
+
+def _in_text(asked: Form, recorded: Form) -> list[Difference]:
+    ours, theirs = asked.text, recorded.text
+    if ours is None or theirs is None:
+        at = common_prefix(asked.body, recorded.body)
+        return [Difference("body", Kind.CHANGED, _hex(asked.body, at), _hex(recorded.body, at))]
+    lines = differences(ours.splitlines(keepends=True), theirs.splitlines(keepends=True))
+    return [
+        Difference(f"line {int(item.path[2:-1]) + 1}", item.kind, item.asked, item.recorded)
+        for item in lines
+    ]
+
+
+def _hex(data: bytes, at: int) -> str:
+    return f"{len(data)} bytes, from byte {at}: {data[at : at + 8].hex(' ') or 'nothing'}"
+
+
+def differences(asked: JSON, recorded: JSON, most: int = MOST_PLACES) -> list[Difference]:
+    """The leaves that differ, in document order; none exactly if the canonical texts are equal."""
+    ours, theirs = orjson.loads(canonical(asked)), orjson.loads(canonical(recorded))
+    return list(islice(_walk(ours, theirs, "$", "$"), most))
+
+
+_Pairs = Iterator[tuple[Any, Any]]
+
+
+def _walk(asked: JSON, recorded: JSON, here: str, there: str) -> Iterator[Difference]:
+    """`here` is the place in the request, `there` in the recording: list items may have moved."""
+    if dump(asked) == dump(recorded):
+        return
+    if isinstance(asked, dict) and isinstance(recorded, dict):
+        pairs = _members(asked, recorded)
+    elif isinstance(asked, list) and isinstance(recorded, list):
+        pairs = _aligned(asked, recorded)
+    else:
+        yield Difference(here, Kind.CHANGED, asked, recorded)
+        return
+    for key, other in pairs:
+        if other is None:
+            yield Difference(child_path(here, key), Kind.ADDED, asked=asked[key])
+        elif key is None:
+            yield Difference(child_path(there, other), Kind.REMOVED, recorded=recorded[other])
+        else:
+            places = child_path(here, key), child_path(there, other)
+            yield from _walk(asked[key], recorded[other], *places)
+
+
+def _members(asked: dict[str, JSON], recorded: dict[str, JSON]) -> _Pairs:
+    for name in sorted(asked.keys() | recorded.keys()):
+        yield name if name in asked else None, name if name in recorded else None
+
+
+# Beyond these, items are paired by position: comparing long lists takes the cube of their length.
+_MOST_ITEMS = 10_000
+_MOST_ALIGNED = 200 * 200
+
+
+def _aligned(asked: list[JSON], recorded: list[JSON]) -> _Pairs:
+    """Index pairs of items that are not the same in both lists; None for an item's absence."""
+    if len(asked) + len(recorded) > _MOST_ITEMS:
+        yield from zip_longest(range(len(asked)), range(len(recorded)))
+        return
+    ours, theirs = list(map(dump, asked)), list(map(dump, recorded))
+    start, end = edges(ours, theirs)
+    ours, theirs = ours[start : len(ours) - end], theirs[start : len(theirs) - end]
+    for i, i_end, j, j_end in _runs(ours, theirs):
+        for key, other in _paired(ours[i:i_end], theirs[j:j_end]):
+            yield _plus(key, start + i), _plus(other, start + j)
+
+
+def _runs(asked: list[bytes], recorded: list[bytes]) -> list[tuple[int, int, int, int]]:
+    if len(asked) * len(recorded) > _MOST_ALIGNED:
+        return [(0, len(asked), 0, len(recorded))]
+    matcher = difflib.SequenceMatcher(None, asked, recorded, autojunk=False)
+    return [
+        (i, i_end, j, j_end) for tag, i, i_end, j, j_end in matcher.get_opcodes() if tag != "equal"
+    ]
+
+
+def _plus(index: int | None, offset: int) -> int | None:
+    return None if index is None else index + offset
+
+
+def _paired(asked: list[bytes], recorded: list[bytes]) -> _Pairs:
+    """Which item became which, in order, where a run of items was replaced by another."""
+    rows, columns = len(asked), len(recorded)
+    if rows * columns in (0, 1) or rows * columns > 64:
+        yield from zip_longest(range(rows), range(columns))
+        return
+    best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
+    for i in reversed(range(rows)):
+        for j in reversed(range(columns)):
+            # One half for being a pair at all: items with nothing in common were changed, too.
+            pair = 0.5 + shared_words(asked[i], recorded[j]) + best[i + 1][j + 1]
+            best[i][j] = max(pair, best[i + 1][j], best[i][j + 1])
+    i = j = 0
+    while i < rows or j < columns:
+        if i < rows and best[i][j] == best[i + 1][j]:
+            yield i, None
+            i += 1
+        elif j < columns and best[i][j] == best[i][j + 1]:
+            yield None, j
+            j += 1
+        else:
+            yield i, j
+            i, j = i + 1, j + 1
+
+
+_MOST_DIFF = 200
+_MOST_COMPARED = 3000
+_WIDE = 160
+_MOST_BROKEN = 300_000
+_CONTEXT = 2
+
+
+def unified_diff(asked: bytes, recorded: bytes) -> str:
+    """`--- recorded`, `+++ asked`: JSON indented, and long texts line by line."""
+    old, new, unseen = _comparable(_lines(Form.read(recorded)), _lines(Form.read(asked)))
+    old, new, more = _comparable(
+        *([p for line in side for p in _broken(line)] for side in (old, new))
+    )
+    diff = list(difflib.unified_diff(old, new, "recorded", "asked", n=_CONTEXT, lineterm=""))
+    lines = [_clipped(line) for line in diff[:_MOST_DIFF]]
+    if len(diff) > _MOST_DIFF:
+        lines.append(f"… cut: {len(diff) - _MOST_DIFF} more lines of diff")
+    if unseen + more:
+        lines.append(f"… cut: {unseen + more} more lines were not compared")
+    return "\n".join(lines)
+
+
+def _comparable(old: list[str], new: list[str]) -> tuple[list[str], list[str], int]:
+    """As many lines as difflib compares in time, from the first difference; how many are left."""
+    if max(len(old), len(new)) <= _MOST_COMPARED:
+        return old, new, 0
+    start = max(0, common_prefix(old, new) - _CONTEXT)
+    end = start + _MOST_COMPARED
+    return old[start:end], new[start:end], max(0, len(old) - end, len(new) - end)
+
+
+def _lines(form: Form) -> list[str]:
+    if form.value is not None:
+        indented = orjson.dumps(form.value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
+        return [form.line, *indented.decode().split("\n")]
+    if form.text is None:
+        return [form.line, f"{len(form.body)} bytes that are no text"]
+    return [form.line, *form.text.split("\n")]
+
+
+_NEWLINE = re.compile(r'(?<!\\)((?:\\\\)*)\\n(?!",?$)')
+_SENTENCE = re.compile(r"(?<=[.!?]) (?=\S)")
+
+
+def _broken(line: str) -> list[str]:
+    """A string's lines, and the sentences of long ones, on lines of their own."""
+    if len(line) > _MOST_BROKEN:
+        return [line]
+    margin = " " * (len(line) - len(line.lstrip()) + 2)
+    broken = _NEWLINE.sub(r"\1\\n\n", line)
+    if len(line) > _WIDE:
+        broken = _SENTENCE.sub(" \n", broken)
+    return broken.replace("\n", "\n" + margin).split("\n")
+
+
+def _clipped(line: str) -> str:
+    rest = len(line) - 2 * _WIDE
+    return visible(line if rest <= 0 else f"{line[: 2 * _WIDE]}… and {rest} more characters")

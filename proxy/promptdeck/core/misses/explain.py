@@ -1,0 +1,225 @@
+"""Why a request missed: for a person in three seconds, and for a program.
+
+`nearest` ranks what is recorded by likeness to what was asked. An `Explanation`
+compares with the best of them and says it in a sentence, as JSON, or as text for
+a terminal. Requests are given by their canonical forms.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from heapq import nlargest
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from promptdeck.core.text.jsontext import JSON
+from promptdeck.core.text.wording import cut, shared_text, shared_words, visible
+
+from .differences import ENDPOINT, MOST_PLACES, Difference, Form, between, dump, unified_diff
+
+
+class Near(NamedTuple):
+    """A recording, and how much of it is what was asked: 1 for all."""
+
+    id: str
+    similarity: float
+    canonical: bytes
+
+
+_SHORTLIST = 20
+
+# The keys that hold what was said, in one dialect or another, and what it weighs against the rest.
+_CONVERSATION = ("messages", "contents", "input", "prompt")
+_CONVERSATION_SHARE = 0.75
+_MOST_ITEMS = 2000
+
+_Measure = Callable[[bytes, bytes], float]
+
+
+def nearest(asked: bytes, recorded: Iterable[tuple[str, bytes]], limit: int = 3) -> list[Near]:
+    """The recordings most like `asked`, best first; other endpoints only if there is no other."""
+    form = Form.read(asked)
+    rough = (_ranked(form, asked, Near(name, 0, other), shared_words) for name, other in recorded)
+    shortlist = nlargest(max(limit, _SHORTLIST), rough, key=_rank)
+    fine = [_ranked(form, asked, near, shared_text) for _, near in shortlist]
+    fine.sort(key=_rank, reverse=True)
+    return [near for same_endpoint, near in fine if same_endpoint == fine[0][0]][:limit]
+
+
+def _rank(item: tuple[bool, Near]) -> tuple[bool, float]:
+    return item[0], item[1].similarity
+
+
+def _ranked(form: Form, asked: bytes, near: Near, measure: _Measure) -> tuple[bool, Near]:
+    """`near` with its similarity, after whether it is of the same endpoint."""
+    if near.canonical == asked:
+        return True, near._replace(similarity=1.0)
+    other = Form.read(near.canonical)
+    similarity = min(_similarity(form, other, measure), 0.999)
+    if form.query != other.query:
+        similarity *= 0.9
+    if form.endpoint != other.endpoint:
+        similarity *= 0.1 * shared_words(form.endpoint.encode(), other.endpoint.encode())
+    return form.endpoint == other.endpoint, near._replace(similarity=similarity)
+
+
+def _similarity(asked: Form, other: Form, measure: _Measure) -> float:
+    ours, theirs = asked.value, other.value
+    if ours is None or theirs is None:
+        return measure(asked.body, other.body)
+    if not (isinstance(ours, dict) and isinstance(theirs, dict)):
+        return _likeness(ours, theirs, measure)
+    keys = ours.keys() | theirs.keys()
+    parts = {key: _likeness(ours.get(key), theirs.get(key), measure) for key in keys}
+    said = [parts.pop(key) for key in _CONVERSATION if key in parts]
+    rest = fmean(parts.values()) if parts else 1.0
+    return rest + _CONVERSATION_SHARE * (fmean(said) - rest) if said else rest
+
+
+def _likeness(ours: JSON, theirs: JSON, measure: _Measure) -> float:
+    """Lists by the items they share and the text of the others; anything else by its text."""
+    if ours == theirs:
+        return 1.0
+    if ours is None or theirs is None:
+        return 0.0
+    if not (isinstance(ours, list) and isinstance(theirs, list)):
+        return measure(dump(ours), dump(theirs))
+    if max(len(ours), len(theirs)) > _MOST_ITEMS:
+        return measure(dump(ours), dump(theirs))
+    left, right = Counter(map(dump, ours)), Counter(map(dump, theirs))
+    shared = (left & right).total()
+    changed = min(len(ours), len(theirs)) - shared
+    if changed:
+        rest = (b" ".join(extra.elements()) for extra in (left - right, right - left))
+        return (shared + changed * measure(*rest)) / max(len(ours), len(theirs))
+    return shared / max(len(ours), len(theirs))
+
+
+class Reason(StrEnum):
+    NOT_RECORDED = "not_recorded"
+    CONSUMED = "consumed"
+    CASSETTE_MISSING = "cassette_missing"
+    EXPIRED = "expired"
+
+
+_MEND = {
+    Reason.NOT_RECORDED: "Record it with --mode record-missing",
+    Reason.CONSUMED: "Record it once more with --mode record-missing, or ask it less often",
+    Reason.CASSETTE_MISSING: "Record it with --mode record-missing",
+    Reason.EXPIRED: "Record it again with --mode record",
+}
+
+_MOST_DETAILS = 20
+_MOST_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What is known of a miss; differences and diff are those to the first of `nearest`."""
+
+    reason: Reason
+    nearest: tuple[Near, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    diff: str = ""
+    cassette: str = ""
+    recorded: int = 0
+    """How often this very request is recorded, and `played` how often that was answered with."""
+    played: int = 0
+
+    def message(self) -> str:
+        """Two sentences: what is wrong, and the mend."""
+        return visible(f"{self._what()}{self._compared()}. {self._mend()}.")
+
+    def details(self) -> dict[str, Any]:
+        """The same for a program, as JSON."""
+        found: dict[str, Any] = {"reason": self.reason.value}
+        if self.cassette:
+            found["cassette"] = self.cassette
+        if self.reason is Reason.CONSUMED:
+            found |= {"recorded": self.recorded, "played": self.played}
+        return found | {
+            "nearest": [{"id": n.id, "similarity": round(n.similarity, 3)} for n in self.nearest],
+            "first_difference": str(self.differences[0]) if self.differences else None,
+            "differences": [item.details() for item in self.differences[:_MOST_DETAILS]],
+            "places": len(self.differences),
+            "diff": self.diff,
+        }
+
+    def text(self) -> str:
+        """The same for a log or a terminal, in several lines."""
+        lines = [f"{self._what()}{'' if self.differences else self._compared()}."]
+        if self.nearest:
+            ranked = (f"{near.id} ({int(near.similarity * 100)}% alike)" for near in self.nearest)
+            lines.append(f"Nearest: {', '.join(ranked)}")
+        for item in self.differences[:_MOST_SHOWN]:
+            words = item.shown().words
+            lines.append(f"  {cut(item.path, 120)}" + (f"  ({words})" if words else ""))
+            lines += (f"    {side}" for side in item.sides(len("recorded")))
+        if more := self._more_than(_MOST_SHOWN):
+            lines.append(f"  and {more}")
+        return "\n".join([*map(visible, lines), *filter(None, [self.diff]), f"{self._mend()}."])
+
+    def _what(self) -> str:
+        match self.reason:
+            case Reason.NOT_RECORDED:
+                return "No recording matches this request"
+            case Reason.CONSUMED:
+                recorded, played = _times(self.recorded), _times(self.played)
+                return f"This request was recorded {recorded} and has been played {played}"
+            case Reason.CASSETTE_MISSING:
+                return f"There is no cassette {self.cassette}".rstrip()
+            case Reason.EXPIRED:
+                same = [near.id for near in self.nearest if near.similarity == 1]
+                return f"The recording of this request{f', {same[0]},' if same else ''} has expired"
+
+    def _compared(self) -> str:
+        if self.reason is not Reason.NOT_RECORDED:
+            return ""
+        if not self.nearest:
+            return ": there are no recordings" + f" in {self.cassette}" * bool(self.cassette)
+        name = self.nearest[0].id
+        if not self.differences:
+            return f": {name} is of the same request, in another form perhaps (streamed or whole)"
+        first = self.differences[0]
+        if first.path == ENDPOINT:
+            return f": {name}, the nearest, is of {first.shown().old}, not {first.shown().new}"
+        more = self._more_than(1)
+        return f"; the nearest, {name}, differs at {first}" + (f", and in {more}" if more else "")
+
+    def _more_than(self, count: int) -> str:
+        count = len(self.differences) - count
+        if count <= 0:
+            return ""
+        or_more = "+" if len(self.differences) >= MOST_PLACES else ""
+        return f"{count}{or_more} more {'place' if count == 1 else 'places'}"
+
+    def _mend(self) -> str:
+        undo = self.reason is Reason.NOT_RECORDED and self.differences
+        return _MEND[self.reason] + (", or undo the change" if undo else "")
+
+
+def _times(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
+def explain(
+    asked: bytes,
+    recorded: Iterable[tuple[str, bytes]],
+    reason: Reason = Reason.NOT_RECORDED,
+    *,
+    cassette: str = "",
+    times_recorded: int = 0,
+    times_played: int = 0,
+) -> Explanation:
+    """Explain a miss by what is recorded: pairs of recording id and canonical form."""
+    near = tuple(nearest(asked, recorded))
+    found: list[Difference] = []
+    diff = ""
+    if near:
+        ours, theirs = Form.read(asked), Form.read(near[0].canonical)
+        found = between(ours, theirs)
+        # Of another endpoint's body there is nothing to learn.
+        if ours.endpoint == theirs.endpoint:
+            diff = unified_diff(asked, near[0].canonical)
+    return Explanation(reason, near, tuple(found), diff, cassette, times_recorded, times_played)

@@ -1,0 +1,1 @@
+"""The recordings behind one base_url, and how far they have been played."""

@@ -1,0 +1,1 @@
+"""Upstream responses under way: shared while they come, recorded when they have landed."""

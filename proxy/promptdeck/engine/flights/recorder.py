@@ -1,0 +1,124 @@
+"""From a flight that has landed to an interaction worth keeping, or the reason why it is not."""
+
+import zlib
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import accumulate, repeat
+from typing import NamedTuple
+
+from promptdeck.core.dialects.chat.completeness import problem_with
+from promptdeck.core.headers import kept
+from promptdeck.core.interaction import (
+    Frame,
+    Interaction,
+    Request,
+    Response,
+    Variant,
+    frames_of,
+    header,
+)
+from promptdeck.core.matching.normalize import is_chat, keepable
+from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.text import sse
+from promptdeck.core.text.runs import runs
+
+from .flight import Chunk, Flight, Head
+
+_MOST = 32 * 1024 * 1024
+"""Bytes that one piece of a compressed answer may unfold to."""
+
+
+class NotKept(Exception):
+    """Why an answer that the client got is not recorded."""
+
+
+class Take(NamedTuple):
+    """What the recorder needs to know beside the flight."""
+
+    request: Request
+    """As sent."""
+    variant: Variant
+    key: str
+    """The fingerprint without user rules."""
+    recorded_at: float
+    upstream: str
+    secrets: tuple[str, ...]
+    """Values of the request's credential headers."""
+
+
+class Recorder(NamedTuple):
+    redactor: Redactor
+    errors: bool
+    """Whether error answers are kept as facts."""
+
+    def interaction(self, head: Head, flight: Flight, take: Take) -> Interaction:
+        """The interaction to keep, without an id. NotKept says why there is none."""
+        if not flight.ended_well:
+            raise NotKept("upstream cut it off")
+        if not flight.whole:
+            raise NotKept("it is larger than record.max_bytes")
+        failed = not 200 <= head.status < 300
+        if failed and not self.errors:
+            raise NotKept(f"status {head.status}")
+        response = response_of(head, flight.chunks)
+        stream = response.is_stream
+        in_runs = runs([frame.data for frame in response.frames]) if stream else None
+        chat = is_chat(take.request.method, take.request.target)
+        problem = problem_with(response, chat, in_runs)
+        if problem and not failed:
+            raise NotKept(problem)
+        request, in_request = keepable(take.request, self.redactor)
+        response, in_response = self.redactor.response(response, take.secrets, in_runs)
+        return Interaction(
+            id="",
+            key=take.key,
+            variant=take.variant,
+            recorded_at=round(take.recorded_at, 3),
+            upstream=take.upstream,
+            request=request,
+            response=response,
+            redacted=in_request + in_response.total(),
+        )
+
+
+def response_of(head: Head, chunks: Sequence[Chunk]) -> Response:
+    """What came, as a recording has it: decompressed, in frames. NotKept if it can't be."""
+    chunks = _decoded(chunks, header(head.headers, "content-encoding"))
+    response = Response(head.status, kept(head.headers), ())
+    return Response(
+        head.status, response.headers, _frames(chunks) if response.is_stream else _whole(chunks)
+    )
+
+
+def _whole(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
+    last = chunks[-1].offset_ms if chunks else 0
+    return (Frame(last, b"".join(chunk.data for chunk in chunks)),)
+
+
+def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
+    """Each SSE frame with the time at which its last byte came."""
+    pieces = [data for _, data in chunks]
+    frames = sse.frames(b"".join(pieces))
+    # Nearly always each comes by itself.
+    if frames == pieces:
+        return frames_of(chunks)
+    moments = [ms for ms, _ in chunks]
+    ends = [*accumulate(map(len, pieces))]
+    last_pieces = map(bisect_left, repeat(ends), accumulate(map(len, frames)))
+    return frames_of(zip(map(moments.__getitem__, last_pieces), frames, strict=True))
+
+
+def _decoded(chunks: Sequence[Chunk], encoding: str) -> Sequence[Chunk]:
+    """Undo a compression that upstream applied although it was asked not to."""
+    if encoding in ("", "identity"):
+        return chunks
+    if encoding not in ("gzip", "x-gzip", "deflate"):
+        raise NotKept(f"it is compressed with {encoding}, which was not asked for")
+    inflate = zlib.decompressobj(wbits=47)
+    try:
+        plain = [Chunk(ms, inflate.decompress(data, _MOST)) for ms, data in chunks]
+    except zlib.error as error:
+        raise NotKept(f"its compression is broken: {error}") from None
+    if inflate.unconsumed_tail or not inflate.eof:
+        raise NotKept("its compressed form is cut off or too large")
+    return plain

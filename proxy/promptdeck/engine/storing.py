@@ -1,0 +1,59 @@
+"""Answers to requests that say `store: true`, kept for the client to read back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import orjson
+
+from promptdeck.core import headers
+from promptdeck.core.dialects.chat.accumulate import to_json
+from promptdeck.core.interaction import Response
+from promptdeck.core.matching.normalize import is_chat
+from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.text.jsontext import Unfaithful, parse
+
+from .asking import Incoming
+
+
+class CompletionStore(Protocol):
+    async def put(
+        self, completion: Mapping[str, Any], messages: Sequence[Any], metadata: Mapping[str, str]
+    ) -> None: ...
+
+
+class Storing:
+    """`keep` what is a completion and was asked to be stored; anything else is passed over."""
+
+    def __init__(
+        self, store: CompletionStore, redactor: Redactor, secrets: Sequence[str] = ()
+    ) -> None:
+        self._store = store
+        self._redactor = redactor
+        self._secrets = secrets
+
+    async def keep(self, incoming: Incoming, response: Response) -> None:
+        request = incoming.request
+        if response.status != 200 or not is_chat(request.method, request.target):
+            return
+        try:
+            asked: Any = parse(request.body)
+            answer = to_json(response) if response.is_stream else response
+            completion: Any = orjson.loads(answer.body)
+        except (Unfaithful, orjson.JSONDecodeError):
+            return
+        if not isinstance(asked, dict) or asked.get("store") is not True:
+            return
+        if not (isinstance(completion, dict) and isinstance(completion.get("id"), str)):
+            return
+        messages = asked.get("messages")
+        metadata = asked.get("metadata")
+        secrets = (*headers.secrets(incoming.headers), *self._secrets)
+
+        def clear(value: Any) -> Any:
+            return self._redactor.value(value, secrets)[0]
+
+        await self._store.put(
+            clear(completion),
+            clear(messages if isinstance(messages, list) else []),
+            clear(metadata if isinstance(metadata, dict) else {}),
+        )

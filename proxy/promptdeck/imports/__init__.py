@@ -1,0 +1,96 @@
+"""Recordings of other tools: read from their files, and our own written as HAR.
+
+    read(path)     what a file holds, one `Imported` or `NotCarried` for each entry
+    carry(...)     an `Imported` as the recorder would have kept it, or why it can't be
+
+One module per tool knows that tool's format and nothing of ours. Nothing is
+guessed and nothing is dropped in silence: an entry that does not say what was
+asked and answered becomes a `NotCarried` with its place and the reason.
+"""
+
+import zlib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+import orjson
+
+from promptdeck.errors import CassetteError
+from promptdeck.stores.cassettes.file import contents, decoded
+
+from . import aimock, har, reel, vcr
+from .carry import carry as carry
+from .exchange import Imported as Imported
+from .exchange import NotCarried as NotCarried
+from .exchange import Unreadable
+
+Found = Iterator[Imported | NotCarried]
+
+FORMATS: Mapping[str, Callable[[str], Found]] = {
+    "vcr": vcr.read,
+    "har": har.read,
+    "aimock": aimock.read,
+    "reel": reel.read,
+}
+SUFFIXES = (".yaml", ".yml", ".json", ".har", ".jsonl", ".yaml.gz", ".yml.gz", ".json.gz")
+"""Of the files that these tools write."""
+_MOST = 512 * 1024 * 1024
+"""Bytes that one packed file may unfold to."""
+
+
+def read(path: Path, form: str = "auto") -> Found:
+    """Every entry of a file, in order. CassetteError for a file that cannot be read."""
+    text = decoded(_unpacked(contents(path), path), path).removeprefix("\ufeff")
+    try:
+        yield from FORMATS[form if form != "auto" else _form_of(text)](text)
+    except Unreadable as error:
+        raise CassetteError(f"{path}: {error}") from None
+
+
+def _unpacked(data: bytes, path: Path) -> bytes:
+    """langchain's tests and others pack their cassettes."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    inflate = zlib.decompressobj(31)
+    try:
+        plain = inflate.decompress(data, _MOST)
+    except zlib.error as error:
+        raise CassetteError(f"{path}: its compression is broken: {error}") from None
+    if not inflate.eof:
+        raise CassetteError(f"{path}: it is cut off, or unfolds to more than {_MOST >> 20} MiB")
+    return plain
+
+
+def _form_of(text: str) -> str:
+    """Which tool wrote this, by what it says: suffixes are no guide."""
+    if not text.lstrip().startswith(("{", "[")):
+        return "vcr"
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        if _is_json(text.lstrip().partition("\n")[0]):
+            return "reel"
+        raise Unreadable(f"broken JSON: {error}") from None
+    if aimock.is_journal(value):
+        return "aimock"
+    for key, form in _SIGNS.items():
+        if key in value:
+            return form
+    raise Unreadable(f"none of the formats that can be imported: {', '.join(FORMATS)}")
+
+
+_SIGNS = {
+    "log": "har",
+    "interactions": "vcr",
+    "requests": "vcr",
+    "fixtures": "aimock",
+    "_meta": "reel",
+    "schema_version": "reel",
+}
+
+
+def _is_json(text: str) -> bool:
+    try:
+        orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return False
+    return True

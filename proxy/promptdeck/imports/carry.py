@@ -1,0 +1,105 @@
+"""From another tool's exchange to a recording: redacted, checked and keyed as the recorder does."""
+
+import re
+from contextlib import suppress
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+from promptdeck.core.dialects.chat.completeness import problem_with
+from promptdeck.core.dialects.providers import PROVIDERS
+from promptdeck.core.headers import kept, secrets
+from promptdeck.core.interaction import Headers, Interaction, Request, Response, header
+from promptdeck.core.matching.fingerprint import fingerprint
+from promptdeck.core.matching.normalize import keepable, normalize
+from promptdeck.core.matching.rules import Rules
+from promptdeck.core.secrets.redact import Redactor
+from promptdeck.stores.cassettes.file import New
+
+from .exchange import Imported, NotCarried
+
+_NO_RULES = Rules()
+_CHAT = "/chat/completions"
+
+
+def carry(
+    found: Imported, redactor: Redactor, *, otherwise: float, errors: bool = False
+) -> New | NotCarried:
+    """The recording to save; it replaces older ones of the same request.
+
+    `otherwise` is when it was recorded, should neither the file nor the answer
+    say; `errors` says whether error answers are kept as facts.
+    """
+    upstream, target = split(found.url, found.target)
+    asked = Request(found.method, target, header(found.request_headers, "content-type"), found.body)
+    form = normalize(asked, _NO_RULES, redactor)
+    if form.chat and not asked.body:
+        return NotCarried(found.place, "its request has no body")
+    response = Response(found.status, kept(found.headers), found.frames)
+    if problem := _problem(response, chat=form.chat, errors=errors):
+        return NotCarried(found.place, problem)
+    request, in_request = keepable(asked, redactor)
+    response, in_response = redactor.response(response, secrets(found.request_headers))
+    interaction = Interaction(
+        id="",
+        key=fingerprint(form.canonical),
+        variant=form.variant,
+        recorded_at=round(_moment(found, otherwise), 3),
+        upstream=redactor.query(upstream),
+        request=request,
+        response=response,
+        redacted=in_request + in_response.total(),
+    )
+    return New(interaction, form.canonical, replace=True)
+
+
+def _problem(response: Response, *, chat: bool, errors: bool) -> str | None:
+    if not 200 <= response.status < 300:
+        return None if errors else f"its answer is an error, status {response.status}"
+    return problem_with(response, chat)
+
+
+def _moment(found: Imported, otherwise: float) -> float:
+    told = found.recorded_at
+    if told is None:
+        with suppress(ValueError, OverflowError):
+            told = parsedate_to_datetime(_date(found.headers)).timestamp()
+    return told if told is not None and 0 <= told < _LAST else otherwise
+
+
+_LAST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
+"""What is written with more than four digits of a year, no cassette can hold."""
+
+
+def _date(headers: Headers) -> str:
+    return header(headers, "date")
+
+
+class Split(NamedTuple):
+    """A URL as a client of promptdeck asks for it: `upstream`, then `target` without its `/v1`."""
+
+    upstream: str
+    target: str
+
+
+def split(url: str, target: str = "") -> Split:
+    """Cut a URL into base URL and target, by `target` where its end is known."""
+    parts = urlsplit(url)
+    origin = f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2]}"
+    path, query = parts.path, f"?{parts.query}" if parts.query else ""
+    rest = target.removeprefix("/v1")
+    if target.startswith("/v1") and (path + query).endswith(rest):
+        return Split(origin + (path + query).removesuffix(rest), target)
+    base = _base(origin, path)
+    return Split(base, "/v1" + (origin + path).removeprefix(base) + query)
+
+
+def _base(origin: str, path: str) -> str:
+    whole = origin + path
+    if path.endswith(_CHAT):
+        return whole.removesuffix(_CHAT)
+    if match := re.match(r"(.*?/v1)/", path):
+        return origin + match[1]
+    known = [base for base in PROVIDERS.values() if whole.startswith(base + "/")]
+    return max(known, key=len, default=origin)

@@ -1,0 +1,172 @@
+"""From a configuration to what plays it: canonical forms, settings of the engine, decks.
+
+The decks of one server are made when first asked for. A session has a library
+of its own, made from the configuration with the session's changes.
+"""
+
+import asyncio
+import os
+from typing import TYPE_CHECKING
+
+from .config import Config
+from .config.settings import in_ci
+from .core.interaction import Request
+from .core.matching.normalize import normalize
+from .core.policy import Mode
+from .core.secrets.redact import Redactor
+from .engine.asking import Check
+from .engine.checking import Contract
+from .engine.decks.deck import AfterLast, Deck, OnExpired
+from .engine.exchange import NO_RULES
+from .engine.outcome import Settings
+from .errors import ClientError
+from .stores.base import Store
+from .stores.cassettes.file import path_of
+from .stores.cassettes.store import Canon, Cassette, Shelf
+from .stores.sqlite.database import Database, Tape
+
+if TYPE_CHECKING:
+    from .stores.cassettes.loaded import LoadedCassette
+    from .stores.held import Held
+
+DEFAULT_CASSETTE = "default"
+"""Where the record modes write when no cassette is named."""
+
+
+def redactor_of(config: Config) -> Redactor:
+    return Redactor(config.redact.patterns)
+
+
+def canon_of(config: Config) -> Canon:
+    """How this configuration brings a recorded request to its canonical form."""
+    rules, redactor = config.match.rules, redactor_of(config)
+
+    def canonical(request: Request) -> bytes:
+        return normalize(request, rules, redactor).canonical
+
+    def base(request: Request) -> bytes:
+        return normalize(request, NO_RULES, redactor).canonical
+
+    return Canon(canonical, base, rules.digest, f"{rules.digest}|{redactor.digest}")
+
+
+class Library:
+    """The decks of one server, made when first asked for."""
+
+    def __init__(
+        self,
+        config: Config,
+        database: Database | None,
+        cache: Tape | None,
+        *,
+        hold: bool = False,
+    ) -> None:
+        self._config = config
+        self._database = database
+        self._cache = cache
+        self._canon = canon_of(config)
+        self._hold = hold
+        self._decks: dict[str, Deck] = {}
+        self._opening = asyncio.Lock()
+        self.held: list[Held] = []
+        """The stores of this library that hold recordings back."""
+
+    async def deck(self, name: str) -> Deck:
+        """The deck of a cassette, or with an empty name what a bare base_url plays."""
+        name = name or self._config.cassette.name or self._default_name
+        deck = self._decks.get(name)
+        if deck is None:
+            async with self._opening:
+                if name not in self._decks:
+                    self._decks[name] = await self._open(name)
+                deck = self._decks[name]
+        return deck
+
+    @property
+    def _default_name(self) -> str:
+        recording = self._config.mode in (Mode.RECORD, Mode.RECORD_MISSING)
+        return DEFAULT_CASSETTE if recording else ""
+
+    async def _open(self, name: str) -> Deck:
+        if self._database is None:
+            return Deck(name, ())
+        stores: list[Store] = []
+        tape: Cassette | LoadedCassette | Shelf | None = None
+        if name:
+            tape = await self._cassette(name, self._database)
+            stores.append(self._holding(tape) if isinstance(tape, Cassette) else tape)
+        elif self._config.mode is Mode.REPLAY:
+            tape = Shelf(self._config.cassette.dir, self._database, self._canon)
+            await tape.refresh()
+            stores.append(tape)
+        if self._cache:
+            stores.append(self._cache)
+        return Deck(
+            name,
+            stores,
+            writer=stores[-1],
+            newest=self._cache is not None,
+            draws=self._config.record.draws if self._config.mode is Mode.RECORD_MISSING else 1,
+            after_last=AfterLast(self._config.replay.after_last),
+            expires=_expires(self._config),
+            on_expired=_on_expired(self._config),
+            exists=(lambda: tape.exists) if tape else (lambda: True),
+            refresh=tape.refresh if tape else None,
+        )
+
+    def _holding(self, tape: Cassette) -> Store:
+        if not self._hold:
+            return tape
+        from .stores.held import Held
+
+        self.held.append(Held(tape))
+        return self.held[-1]
+
+    async def _cassette(self, name: str, database: Database) -> "Cassette | LoadedCassette":
+        try:
+            path = path_of(self._config.cassette.dir, name)
+        except ValueError as error:
+            raise ClientError(f"no cassette can have this name: {error}", code="bad_name") from None
+        # Who holds back is a test; what a test replays, it replays once.
+        if self._hold and self._config.mode is Mode.REPLAY:
+            from .stores.cassettes.loaded import LoadedCassette
+
+            if LoadedCassette.fits(path):
+                loaded = LoadedCassette(path, self._canon)
+                await loaded.refresh()
+                return loaded
+        return await Cassette.open(name, path, database, self._canon)
+
+
+def _expires(config: Config) -> float | None:
+    """The cache has its own `store.ttl`; the record modes ask anyway."""
+    plays = config.mode in (Mode.REPLAY, Mode.RECORD_MISSING)
+    return config.replay.expires if plays else None
+
+
+def _on_expired(config: Config) -> OnExpired:
+    """What the mode can do of it: only replay refuses, only record-missing records, not in CI."""
+    wanted = OnExpired(config.replay.on_expired)
+    recording = config.mode is Mode.RECORD_MISSING and not in_ci(os.environ)
+    able = {OnExpired.FAIL: config.mode is Mode.REPLAY, OnExpired.RECORD: recording}
+    return wanted if able.get(wanted) else OnExpired.WARN
+
+
+def check_of(config: Config) -> Check | None:
+    """The contract's judgement. In passthrough mode upstream judges, and we say nothing."""
+    passing = config.mode is Mode.PASSTHROUGH
+    return None if passing else Contract(strict=config.contract.strict).check
+
+
+def settings_of(config: Config) -> Settings:
+    return Settings(
+        mode=config.mode,
+        rules=config.match.rules,
+        redactor=redactor_of(config),
+        upstream=config.upstream.url,
+        secrets=tuple(filter(None, [config.upstream.api_key])),
+        keep_bytes=config.record.max_bytes,
+        keep_errors=config.record.errors and config.mode in (Mode.RECORD, Mode.RECORD_MISSING),
+        outlives_client=config.record.finish_after_disconnect,
+        ttl=config.store.ttl,
+    )

@@ -1,0 +1,308 @@
+"""promptdeck for pytest: a test asks, its cassette answers, and a miss fails the test.
+
+A test joins by a fixture (`promptdeck`, `promptdeck_env`, `openai_client`,
+`async_openai_client`) or by `@pytest.mark.cassette`, and has a session of its own on a
+server in a thread of this process. Nothing is recorded unless `--record-mode` says so.
+Who does not use it pays for this file and nothing more: the server, aiohttp and all that
+is slow to import wait for the first test that joins.
+
+    naming      which cassette a test plays, and what its marks say
+    orphans     cassettes of tests that are no more
+    background  the server's thread, and the way to its sessions
+    play        one test and its session: what it is judged by
+    results     what all tests did: the summary, the report file, annotations
+    savings     what replayed answers had cost
+"""
+
+import os
+from collections.abc import Generator, Iterator
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .naming import Folders
+from .orphans import Collected, orphans, told
+from .play import KEYWORDS, Play, Run, UnusedRecordingWarning, shown
+from .results import Results
+
+if TYPE_CHECKING:
+    import openai
+
+__all__ = ["Play", "UnusedRecordingWarning"]
+
+_RUN = pytest.StashKey[Run]()
+_COLLECTED = pytest.StashKey[Collected]()
+_PLAY = pytest.StashKey[Play]()
+
+_MODES = ("replay", "record-missing", "record", "passthrough")
+_ALIASES = {"none": "replay", "new_episodes": "record-missing", "all": "record"}
+_ALIASES |= {"rewrite": "rewrite", "once": "once"}
+_THEIR_NAMES = {"record-missing": "new_episodes", "record": "all"}
+_VERDICTS = ("fail", "warn", "ignore")
+_GROUP = ("promptdeck", "record and replay of model calls")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    from importlib.util import find_spec
+
+    # With it installed it depends on whether it is loaded, which is known a little later.
+    if find_spec("pytest_recording") is None:
+        _add_record_mode(parser)
+    group = parser.getgroup(*_GROUP)
+    group.addoption(
+        "--cassette-dir",
+        metavar="DIR",
+        help="One folder for all cassettes (default: cassettes beside each test file).",
+    )
+    group.addoption(
+        "--cassette-unused",
+        choices=_VERDICTS,
+        help="What a recording that a passed test did not use does in replay (default: fail).",
+    )
+    group.addoption(
+        "--cassette-orphans",
+        choices=_VERDICTS,
+        help="What cassettes of tests that are no more do to the run (default: warn).",
+    )
+    group.addoption(
+        "--cassette-report", metavar="FILE", help="Write what each test did, as JSON lines."
+    )
+    parser.addini("cassette_dir", "default of --cassette-dir")
+    parser.addini("cassette_unused", "default of --cassette-unused", default="fail")
+    parser.addini("cassette_orphans", "default of --cassette-orphans", default="warn")
+    parser.addini("cassette_report", "default of --cassette-report")
+    parser.addini(
+        "cassette_keep_failed",
+        "whether recordings made by a test that failed are saved",
+        type="bool",
+        default=False,
+    )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
+    """All plugins but conftests are loaded: two options of one name would stop every run."""
+    from importlib.util import find_spec
+
+    if find_spec("pytest_recording") and not _has_pytest_recording(early_config.pluginmanager):
+        _add_record_mode(parser)
+
+
+def _add_record_mode(parser: pytest.Parser) -> None:
+    parser.getgroup(*_GROUP).addoption(
+        "--record-mode",
+        choices=(*_MODES, *_ALIASES),
+        metavar="MODE",
+        help=f"{', '.join(_MODES)} (default: replay), or pytest-recording's names for them: "
+        f"{', '.join(_ALIASES)}.",
+    )
+
+
+def _has_pytest_recording(pluginmanager: pytest.PytestPluginManager) -> bool:
+    """Whether `--record-mode` is pytest-recording's, and knows its own names only."""
+    return any(map(pluginmanager.has_plugin, ("recording", "pytest_recording.plugin")))
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"cassette({KEYWORDS}): what promptdeck plays for a test")
+    mode = config.getoption("record_mode", None) or "replay"
+    theirs = _has_pytest_recording(config.pluginmanager)
+    config.stash[_RUN] = Run(
+        mode=_ALIASES.get(mode, mode),
+        names=_THEIR_NAMES if theirs else {},
+        unused=_verdict(config, "cassette_unused"),
+        keep_failed=config.getini("cassette_keep_failed"),
+        folders=Folders(config),
+        results=Results(),
+        root=config.rootpath,
+    )
+    config.stash[_COLLECTED] = Collected()
+    _verdict(config, "cassette_orphans")
+
+
+def _verdict(config: pytest.Config, name: str) -> str:
+    verdict: str = config.getoption(name) or config.getini(name)
+    if verdict not in _VERDICTS:
+        raise pytest.UsageError(f"{name} is {verdict!r}; it can be {', '.join(_VERDICTS)}")
+    return verdict
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    item.config.stash[_COLLECTED].items.append(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    collector.config.stash[_COLLECTED].note(report)
+    return report
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A mark is enough: without the environment the test would ask the real provider.
+
+    Not at collection: hooks of a conftest may mark tests at its end.
+    """
+    info = getattr(item, "_fixtureinfo", None)
+    if info is None or "promptdeck_env" in item.fixturenames:  # type: ignore[attr-defined]
+        return
+    if item.get_closest_marker("cassette"):
+        # After what outlives the test, before its own fixtures, as usefixtures has it.
+        names, known = info.names_closure, info.name2fixturedefs
+        lasting = [name for name in names if name in known and known[name][-1].scope != "function"]
+        own = [name for name in names if name not in lasting]
+        # The list belongs to all parameters of a test, the mark perhaps to one: it gets its own.
+        item.fixturenames = [*lasting, "promptdeck_env", *own]  # type: ignore[attr-defined]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
+    """The verdict falls here, so that it is the test's own failure to all other plugins."""
+    try:
+        result = yield
+    except (Exception, pytest.fail.Exception, pytest.skip.Exception) as error:
+        if play := item.stash.get(_PLAY, None):
+            play.explain(error)
+        raise
+    if play := item.stash.get(_PLAY, None):
+        # A TestCase keeps what it raised to itself until the report is made.
+        if kept := getattr(item, "_excinfo", None):
+            play.explain_kept(kept)
+        else:
+            play.judge()
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    report = yield
+    play = item.stash.get(_PLAY, None)
+    # A subtest has a report of its own before the test has.
+    if play and report.when == "call" and play.outcome != "failed":
+        play.outcome = report.outcome
+    return report
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    config = session.config
+    run = config.stash[_RUN]
+    run.close()
+    found = _orphans(session)
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["promptdeck"] = run.results.lines()
+        config.workeroutput["promptdeck_orphans"] = found
+        return
+    run.orphans += found
+    if run.orphans and session.exitstatus == 0 and _verdict(config, "cassette_orphans") == "fail":
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+    if option := config.getoption("cassette_report"):
+        _write(run.results, config.invocation_params.dir / option)
+    elif ini := config.getini("cassette_report"):
+        _write(run.results, config.rootpath / ini)
+
+
+def _write(results: Results, path: Path) -> None:
+    try:
+        results.write(path)
+    except OSError as error:
+        pytest.exit(f"promptdeck: cannot write {path}: {error.strerror}", returncode=1)
+
+
+def _orphans(session: pytest.Session) -> list[str]:
+    """Found by the process that collects; of several workers, which all collect alike, by one."""
+    config = session.config
+    ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+    other = getattr(config, "workerinput", {}).get("workerid", "gw0") != "gw0"
+    idle = _verdict(config, "cassette_orphans") == "ignore" or config.getoption("collectonly")
+    if not ended or other or idle:
+        return []
+    return list(map(str, orphans(config, config.stash[_COLLECTED], config.stash[_RUN].folders)))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """A worker of pytest-xdist is done; one that crashed has no output."""
+    output, run = getattr(node, "workeroutput", {}), node.config.stash[_RUN]
+    run.results.add(output.get("promptdeck", b""))
+    run.orphans += output.get("promptdeck_orphans", [])
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    run = config.stash[_RUN]
+    lines = [run.results.summary()] if run.results.tests else []
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        lines += run.results.annotations()
+    if run.orphans:
+        lines += told(sorted(shown(config, Path(path)) for path in run.orphans))
+    if lines:
+        terminalreporter.ensure_newline()
+    for line in lines:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def promptdeck(request: pytest.FixtureRequest) -> Iterator[Play]:
+    """This test's session: `base_url` (with /v1), `root`, `cassette` (its path), `report()`."""
+    play = request.config.stash[_RUN].play(request.node)
+    request.node.stash[_PLAY] = play
+    try:
+        yield play
+        play.close()
+    finally:
+        # A test that is run again may come without.
+        del request.node.stash[_PLAY]
+
+
+@pytest.fixture
+def promptdeck_env(promptdeck: Play, monkeypatch: pytest.MonkeyPatch) -> Play:
+    """OPENAI_BASE_URL and its like lead to this test's session; a key is set where there is none.
+
+    For all tests of a file: `pytestmark = pytest.mark.usefixtures("promptdeck_env")`.
+    """
+    from promptdeck.cli.run import variables  # click
+
+    for name, value in variables(os.environ, promptdeck.root).items():
+        monkeypatch.setenv(name, value)
+    return promptdeck
+
+
+@pytest.fixture
+def openai_client(promptdeck_env: Play) -> Iterator["openai.OpenAI"]:
+    """`openai.OpenAI`, connected to this test's session."""
+    del promptdeck_env
+    found = pytest.importorskip("openai", reason="openai_client needs `pip install openai`")
+    with found.OpenAI(http_client=found.DefaultHttpxClient(**_loopback())) as client:
+        yield client
+
+
+@pytest.fixture
+def async_openai_client(promptdeck_env: Play) -> "openai.AsyncOpenAI":
+    """`openai.AsyncOpenAI`, connected to this test's session."""
+    del promptdeck_env
+    found = pytest.importorskip("openai", reason="async_openai_client needs `pip install openai`")
+    # A connection kept alive would outlive the test's event loop, which alone can close it.
+    client: openai.AsyncOpenAI = found.AsyncOpenAI(
+        default_headers={"Connection": "close"},
+        http_client=found.DefaultAsyncHttpxClient(**_loopback()),
+    )
+    return client
+
+
+@cache
+def _loopback() -> dict[str, Any]:
+    """How an HTTP client is made that speaks to loopback only, without TLS or proxies.
+
+    To load the trusted certificates takes 20 ms, more than all else in most tests.
+    """
+    import ssl
+
+    # It trusts nobody: where a redirect leads to TLS, it ends there.
+    return {"verify": ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), "trust_env": False}

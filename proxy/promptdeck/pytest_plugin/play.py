@@ -1,0 +1,268 @@
+"""One test and its session: what it asks for, what it is judged by, what is told of it."""
+
+import logging
+import os
+import re
+import shlex
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from .naming import Folders, Mark, Place
+from .results import Results
+
+if TYPE_CHECKING:
+    from promptdeck.config import Config
+
+    from .background import Server, Session
+
+KEYWORDS = (
+    "name=..., match={'ignore': [...], 'replace': [...]}, repeat=..., draws=..., allow_unused=..."
+)
+
+_MISSES_SHOWN = 5
+
+_MODE_OF = {"once": "record-missing", "rewrite": "record"}
+"""The mode of ours that a run in another has to be in."""
+
+
+class UnusedRecordingWarning(pytest.PytestWarning):
+    """A test passed and left recordings of its cassette unused."""
+
+
+@dataclass
+class Run:
+    """What holds for all tests of this process, and the servers they share."""
+
+    mode: str
+    """One of our modes; or `once`: record-missing for a test without a cassette, else replay;
+    or `rewrite`: record, and drop what else the test's own cassette holds."""
+    names: dict[str, str]
+    """What `--record-mode` calls our modes here, where it is not by their names."""
+    unused: str
+    keep_failed: bool
+    folders: Folders
+    results: Results
+    root: Path
+    orphans: list[str] = field(default_factory=list)
+    _config: "Config | None" = None
+    _servers: "dict[Path, Server]" = field(default_factory=dict)
+    """By folder of cassettes."""
+
+    def play(self, item: pytest.Item) -> "Play":
+        """Start a test's session; fails the test if that cannot be."""
+        from promptdeck.errors import PromptdeckError
+
+        mark = Mark.of(item)
+        place = self.folders.place(item, mark.name)
+        mode = _MODE_OF.get(self.mode, self.mode)
+        if self.mode == "once" and place.path.exists():
+            mode = "replay"
+        try:
+            session = self._server(place.folder).open(_wants(place.name, mode, mark))
+        except PromptdeckError as error:
+            why = str(error)
+        else:
+            return Play(self, item, mark, mode, place, session)
+        pytest.fail(f"promptdeck: {why}", pytrace=False)
+
+    def _server(self, folder: Path) -> "Server":
+        from .background import Server
+
+        if folder not in self._servers:
+            config = self._config = self._config or self._load()
+            cassette = config.cassette._replace(dir=folder)
+            self._servers[folder] = Server(config._replace(cassette=cassette))
+        return self._servers[folder]
+
+    def _load(self) -> "Config":
+        """The mode is never the file's or the environment's: only who asks goes online."""
+        from promptdeck.config import load
+
+        # A cassette is named so that the folder's others are not all read at the start.
+        flags = {"mode": _MODE_OF.get(self.mode, self.mode), "host": "127.0.0.1", "port": 0}
+        loaded = load(flags | {"cassette": "default"}, os.environ, cwd=self.root)
+        quiet = loaded.sources["log.level"] == "default"
+        # A warning of each miss would stand in the captured log beside the verdict.
+        level = "error" if quiet else loaded.config.log.level
+        logging.getLogger("promptdeck").setLevel(level.upper())
+        return loaded.config
+
+    def close(self) -> None:
+        while self._servers:
+            self._servers.popitem()[1].close()
+
+
+def _wants(name: str, mode: str, mark: Mark) -> dict[str, Any]:
+    # Someone may sit in a debugger for as long as they like.
+    wants: dict[str, Any] = {"cassette": name, "mode": mode, "hold": True, "expires": "none"}
+    wants["match"] = mark.match
+    if mark.repeat is not None:
+        wants["after_last"] = "repeat" if mark.repeat else "refuse"
+    if mark.draws is not None:
+        wants["draws"] = mark.draws
+    return wants
+
+
+def shown(config: pytest.Config, path: Path) -> str:
+    """A path as a terminal can open it."""
+    here = config.invocation_params.dir
+    return str(path.relative_to(here) if path.is_relative_to(here) else path)
+
+
+class Play:
+    """A test's session, which is what the fixture `promptdeck` gives."""
+
+    def __init__(
+        self, run: Run, item: pytest.Item, mark: Mark, mode: str, place: Place, session: "Session"
+    ) -> None:
+        self.root = session.root
+        self.base_url = session.base_url
+        """With /v1, as the openai clients want it."""
+        self.cassette = place.path
+        self.mode = mode
+        self.outcome = "error"
+        """The test's: passed, failed or skipped; error for one that never came to run."""
+        self._place = place
+        self._run = run
+        self._item = item
+        self._mark = mark
+        self._session = session
+        self._told = 0
+
+    def report(self) -> dict[str, Any]:
+        """What was played so far, what was not, what was asked in vain, what was recorded."""
+        return self._session.report()
+
+    def explain(self, error: BaseException) -> None:
+        """Tell an error that ends the test of the misses before it.
+
+        A test that skips because nothing answered fails: it would hide them.
+        """
+        if missed := self._missed(self.report()):
+            if isinstance(error, pytest.skip.Exception):
+                told = f"{missed}\n\nThe test then skipped itself: {error}"
+                raise pytest.fail.Exception(told, pytrace=False) from None
+            error.add_note(f"\n{missed}")
+
+    def explain_kept(self, raised: list["pytest.ExceptionInfo[BaseException]"]) -> None:
+        """The same for what is raised once more when the report is made, the first of them."""
+        try:
+            self.explain(raised[0].value)
+        except pytest.fail.Exception:
+            raised.clear()
+            raise
+
+    def _missed(self, report: dict[str, Any]) -> str:
+        news = report["missed"][self._told :]
+        if not news:
+            return ""
+        self._told += len(news)
+        count = f"{len(news)} requests had" if len(news) > 1 else "1 request had"
+        # A client that tries again misses again, which says nothing new.
+        texts = Counter(self._mend(miss["text"].strip()) for miss in news)
+        told = [f"{text}\n({n} requests)" if n > 1 else text for text, n in texts.items()]
+        more = len(told) - _MISSES_SHOWN
+        return "\n\n".join(
+            [
+                f"promptdeck: {count} no recording in {self._shown}",
+                *told[:_MISSES_SHOWN],
+                *([f"... and {more} more."] if more > 0 else []),
+            ]
+        )
+
+    def _mend(self, text: str) -> str:
+        """The last line, which is the mend, with pytest's option in place of the command's."""
+        head, newline, mend = text.rpartition("\n")
+        names = self._run.names
+        return f"{head}{newline}" + re.sub(
+            r"--mode ([a-z-]+)", lambda it: f"--record-mode={names.get(it[1], it[1])}", mend
+        )
+
+    def judge(self) -> None:
+        """Fail a test that passed so far if it asked in vain, or left recordings unused."""
+        report = self.report()
+        if missed := self._missed(report):
+            pytest.fail(missed, pytrace=False)
+        # While recording, what is unused is what is being replaced: the next replay tells.
+        tolerant = self._mark.allow_unused or self._run.unused == "ignore"
+        if tolerant or self.mode != "replay" or not report["unplayed"]:
+            return
+        unused = self._unused(report["unplayed"])
+        if self._run.unused == "fail":
+            pytest.fail(unused, pytrace=False)
+        self._item.warn(UnusedRecordingWarning(unused))
+
+    def _unused(self, names: list[str]) -> str:
+        count = f"{len(names)} recordings were" if len(names) > 1 else "1 recording was"
+        lines = self.cassette.read_text("utf-8").splitlines() if self.cassette.exists() else []
+        places = {name: number for number, line in enumerate(lines, 1) for name in line.split()}
+        ids = shlex.quote("[{}]".format(", ".join(f'"{name}"' for name in names)))
+        folder = shown(self._item.config, self._place.folder)
+        where = shlex.join([self._place.name, "--cassettes", folder])
+        them = "them" if len(names) > 1 else "it"
+        again = f"--record-mode=rewrite records the test anew, without {them}.\n"
+        return "\n".join(
+            [
+                f"promptdeck: {count} not used",
+                *(f"  {self._shown}:{places.get(name, 1)}: {name}" for name in names),
+                f"{'' if self._mark.name else again}To take out what nothing asks for any more:",
+                f"  echo {ids} | promptdeck cassette prune {where} --unused -",
+                "A test that need not use everything is marked with allow_unused=True.",
+            ]
+        )
+
+    @property
+    def _shown(self) -> str:
+        return shown(self._item.config, self.cassette)
+
+    def close(self) -> None:
+        """End the session, save its recordings if the test passed, and note what it did."""
+        keep = self.outcome == "passed" or self._run.keep_failed
+        report = self._closed(keep=keep)
+        self._run.results.tests.append(self._result(report, keep=keep))
+        if late := self._missed(report):
+            pytest.fail(f"{late}\nIt was asked while the test was torn down.", pytrace=False)
+
+    def _closed(self, *, keep: bool) -> dict[str, Any]:
+        from promptdeck.errors import PromptdeckError
+
+        try:
+            report = self._session.close(keep=keep)
+            if self._run.mode == "rewrite" and self.outcome == "passed":
+                self._drop_all_but(report["recorded_ids"])
+        except PromptdeckError as error:
+            why = str(error)
+        else:
+            return report
+        pytest.fail(f"promptdeck: {why}", pytrace=False)
+
+    def _drop_all_but(self, recorded: list[str]) -> None:
+        """What other tests may play stays, and a cassette of which nothing was asked."""
+        if self._mark.name or not recorded:
+            return
+        from promptdeck.stores.cassettes.edit import prune
+        from promptdeck.stores.cassettes.file import read
+
+        if old := {item.id for item in read(self.cassette)}.difference(recorded):
+            prune(self.cassette, old)
+
+    def _result(self, report: dict[str, Any], *, keep: bool) -> dict[str, Any]:
+        base = os.environ.get("GITHUB_WORKSPACE") or self._item.config.rootpath
+        counts = {name: report[name] for name in ("hits", "misses", "upstream_calls")}
+        return {
+            "test": self._item.nodeid,
+            "outcome": self.outcome,
+            "file": Path(os.path.relpath(self._item.path, base)).as_posix(),
+            "line": (self._item.location[1] or 0) + 1,
+            "cassette": str(self.cassette),
+            "mode": self.mode,
+            **counts,
+            "recorded": report["recorded"] if keep else 0,
+            "played": report["played"],
+            "unplayed": report["unplayed"],
+            "missed": report["missed"],
+        }

@@ -1,0 +1,151 @@
+"""A recorded request asked once more: what the provider says to it today.
+
+The way is that of a recording: the same client, the same frames and times, the
+same secrets taken out, the same judgement whether the answer is whole.
+"""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from .core.dialects.providers import Route, routed
+from .core.drift import Drift, Tier, compare
+from .core.interaction import Interaction
+from .core.matching.normalize import is_chat
+from .core.secrets.redact import Redactor
+from .core.text.jsontext import Unfaithful, parse
+from .core.text.wording import visible
+from .engine.asking import Incoming
+from .engine.flights.flight import Flight, Head
+from .engine.flights.recorder import NotKept, Recorder, Take, response_of
+from .errors import UpstreamError
+from .upstream import Upstream
+
+_REDACTED = b"[redacted:"
+
+
+class Anew(NamedTuple):
+    """What came when a recorded request was asked again."""
+
+    drift: Drift
+    interaction: Interaction | None = None
+    """What may take the recording's place: under its id, whole and no error."""
+    problem: str = ""
+    """Why there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """`ask` goes to the upstream that a recording came from; `redirected` sends all to ours.
+
+    Our key goes nowhere but to our own upstream: a cassette is a file that others write, too.
+    """
+
+    upstream: Upstream
+    redactor: Redactor
+    secrets: tuple[str, ...]
+    keep_bytes: int
+    providers: Mapping[str, str]
+    """Base URLs by name."""
+    redirected: bool = False
+
+    async def ask(self, old: Interaction) -> Anew:
+        """Ask again. Whatever comes of it is an answer; nothing is raised."""
+        flight = Flight(keep_bytes=self.keep_bytes, outlives_readers=True)
+        started = time.time()
+        incoming = self._incoming(old)
+        try:
+            await asyncio.gather(_fly(self.upstream, incoming, flight), _read(flight))
+        # A URL in a cassette can be anything.
+        except (UpstreamError, ValueError) as error:
+            tier = Tier.ERROR if flight.size else Tier.UNREACHABLE
+            said = visible(str(error))
+            return Anew(Drift(tier, (said,)), problem=said)
+        take = Take(
+            request=old.request,
+            variant=old.variant,
+            key=old.key,
+            recorded_at=started,
+            upstream=incoming.route.url if incoming.route else self.upstream.url,
+            secrets=self.secrets,
+        )
+        anew = self._judged(old, await flight.head(), flight, take)
+        return anew._replace(drift=_with_notes(anew.drift, old, incoming))
+
+    def _incoming(self, old: Interaction) -> Incoming:
+        headers = (("Content-Type", old.request.content_type),) if old.request.body else ()
+        if self.redirected or old.upstream in ("", self.upstream.url):
+            return Incoming(old.request, headers)
+        return Incoming(old.request, headers, Route(old.upstream, "", self._body(old)))
+
+    def _body(self, old: Interaction) -> bytes:
+        """With the model as the provider knows it: `X-Provider` wrote its name before it."""
+        name = next((name for name, url in self.providers.items() if url == old.upstream), "")
+        with suppress(Unfaithful):
+            body = parse(old.request.body)
+            model = body.get("model") if isinstance(body, dict) else None
+            if name and isinstance(model, str) and model.startswith(f"{name}/"):
+                _, route = routed(old.request, (("x-provider", name),), self.providers)
+                return route.body if route else old.request.body
+        return old.request.body
+
+    def _judged(self, old: Interaction, head: Head, flight: Flight, take: Take) -> Anew:
+        chat = is_chat(old.request.method, old.request.target)
+        try:
+            new = Recorder(self.redactor, errors=True).interaction(head, flight, take)
+        except NotKept as reason:
+            drift = self._incomplete(old, head, flight, str(reason))
+            return Anew(drift, problem=str(reason))
+        drift = compare(old.response, new.response, chat=chat)
+        if not 200 <= head.status < 300:
+            return Anew(drift, problem=f"status {head.status}")
+        in_request = old.request.body.count(_REDACTED)
+        return Anew(
+            drift, new._replace(id=old.id, request=old.request, redacted=in_request + new.redacted)
+        )
+
+    def _incomplete(self, old: Interaction, head: Head, flight: Flight, reason: str) -> Drift:
+        """Shape drift at least: a program that reads the answer to its end comes to grief."""
+        bare = Drift(Tier.SHAPE, (reason,))
+        if not flight.whole:
+            return bare
+        try:
+            live = response_of(head, flight.chunks)
+        except NotKept:
+            return bare
+        # Notes tell what errors say, and some name the key that they do not like.
+        live, _ = self.redactor.response(live, self.secrets)
+        drift = compare(old.response, live, chat=is_chat(old.request.method, old.request.target))
+        return Drift(Tier.SHAPE, (reason, *drift.notes)) if drift.tier.harmless else drift
+
+
+async def _fly(upstream: Upstream, incoming: Incoming, flight: Flight) -> None:
+    try:
+        await upstream.fly(incoming, flight)
+    except UpstreamError as error:
+        flight.end(error)
+        raise
+    finally:
+        flight.end()
+
+
+async def _read(flight: Flight) -> None:
+    """To the end, so that nothing waits for a reader. UpstreamError where it was cut."""
+    place = flight.join()
+    try:
+        async for _ in flight.read(place):
+            pass
+    finally:
+        flight.leave(place)
+
+
+def _with_notes(drift: Drift, old: Interaction, incoming: Incoming) -> Drift:
+    notes = list(drift.notes)
+    if drift.tier is Tier.ERROR and incoming.route:
+        notes.append("it was asked without a key: yours goes to upstream.url only")
+    if drift.tier is not Tier.SAME and _REDACTED in old.request.body:
+        notes.append("the request was asked with its secrets redacted")
+    return Drift(drift.tier, tuple(notes))

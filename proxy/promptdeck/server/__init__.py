@@ -1,0 +1,168 @@
+"""HTTP at the edge: routes and handlers. The only part that knows aiohttp's server."""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from aiohttp import web
+
+from promptdeck import __version__
+from promptdeck.core.interaction import CHAT_COMPLETIONS
+from promptdeck.engine.decks.deck import Deck
+from promptdeck.engine.deferred import Deferred, deferral
+from promptdeck.engine.exchange import Exchange
+from promptdeck.engine.outcome import Flown, Listed, Served
+from promptdeck.errors import ClientError, HTTPError
+from promptdeck.server.answers.faulty import Faults, plan_of
+from promptdeck.server.answers.pace import Pace
+from promptdeck.server.answers.passing import pass_on
+from promptdeck.server.answers.writing import json_response, serve
+from promptdeck.server.fast.connection import accept
+from promptdeck.server.fast.heads import Lane
+from promptdeck.stores.kept.completions import Completions
+from promptdeck.stores.kept.slips import Slips
+
+from . import errors, stored
+from .reading import incoming_of
+from .sessions import Sessions
+from .sessions import add_routes as add_session_routes
+
+if TYPE_CHECKING:
+    from promptdeck.core.faults.plan import Plan
+
+
+class Decks(Protocol):
+    """Where a request's deck comes from."""
+
+    async def deck(self, name: str) -> Deck:
+        """The deck of cassette `name`, or the default one for the empty name. HTTPError."""
+
+
+class Keeps(NamedTuple):
+    """What is kept beside recordings; there is none of it in passthrough mode."""
+
+    completions: Completions
+    slips: Slips
+    deferred: Deferred
+
+
+class Edge(NamedTuple):
+    """What the handlers work with."""
+
+    exchange: Exchange
+    decks: Decks
+    sessions: Sessions
+    pace: Pace
+    max_body: int
+    plan: "Plan | None"
+    """Faults for the answers behind the bare base_url."""
+    faults: Faults
+    providers: Mapping[str, str]
+    """Base URLs that a request may choose from."""
+    keeps: Keeps | None
+    describe: Callable[[], dict[str, Any]]
+    """What `/_deck/health` tells beside the version."""
+    alone: bool = True
+    """Whether no other process serves on this port."""
+
+
+def application(edge: Edge) -> web.Application:
+    app = web.Application(client_max_size=edge.max_body, middlewares=[errors.middleware])
+    handlers = _Handlers(edge)
+    router = app.router
+    router.add_get("/health", handlers.alive)
+    router.add_get("/_deck/health", handlers.health)
+    router.add_get("/openapi.json", handlers.openapi)
+    router.add_get("/_deck/docs", handlers.docs)
+    if edge.alone:
+        router.add_get("/_deck/cassettes/{name:.+}/report", handlers.report)
+        router.add_post("/_deck/cassettes/{name:.+}/rewind", handlers.rewind)
+        add_session_routes(router, edge.sessions)
+    else:
+        for path in ("/_deck/cassettes/{rest:.*}", "/_deck/sessions{rest:.*}"):
+            router.add_route("*", path, handlers.needs_one_process)
+    # A cassette's name may hold slashes; the first /v1/ ends it.
+    for prefix in ("/session/{session}", "/cassette/{name:.+?}", ""):
+        if edge.keeps:
+            stored.add_routes(
+                router, prefix, edge.keeps.completions, edge.keeps.slips, handlers.api
+            )
+        router.add_route("*", prefix + "/v1/{rest:.*}", handlers.api)
+    router.add_route("*", "/{rest:.*}", handlers.unknown)
+    return app
+
+
+class _Handlers:
+    def __init__(self, edge: Edge) -> None:
+        self._edge = edge
+
+    async def api(self, request: web.Request) -> web.StreamResponse:
+        edge = self._edge
+        if session := request.match_info.get("session", ""):
+            found = edge.sessions.get(session)
+            exchange, deck, faults = found.exchange, found.deck, found.faults
+            plan = plan_of(request, found.plan)
+        else:
+            exchange, faults = edge.exchange, edge.faults
+            deck = await edge.decks.deck(request.match_info.get("name", ""))
+            plan = plan_of(request, edge.plan)
+        incoming = await incoming_of(request, edge.providers)
+        if edge.keeps and (body := deferral(incoming.request)):
+            return json_response(await edge.keeps.deferred.accept(exchange, incoming, body, deck))
+        if plan:
+            incoming = incoming._replace(deal=partial(faults.deal, plan))
+        if not plan:
+            await accept(request, Lane(exchange, deck, edge.pace))
+        answer = await exchange.answer(incoming, deck)
+        match answer:
+            case Served() if plan:
+                return await faults.serve(request, answer, edge.pace, answer.key, answer.dealt)
+            case Served():
+                return await serve(request, answer, edge.pace)
+            case Flown():
+                return await pass_on(request, answer, edge.pace.keep_alive)
+            case Listed():
+                return json_response(answer.body, headers={"Cache-Status": answer.cache_status})
+
+    async def alive(self, request: web.Request) -> web.Response:
+        del request
+        return json_response({"status": "ok"})
+
+    async def health(self, request: web.Request) -> web.Response:
+        del request
+        return json_response({"status": "ok", "version": __version__, **self._edge.describe()})
+
+    async def openapi(self, request: web.Request) -> web.Response:
+        del request
+        from promptdeck.core.contract.openapi import document  # only for who asks
+
+        return json_response(document(__version__))
+
+    async def docs(self, request: web.Request) -> web.Response:
+        del request
+        from promptdeck.core.contract.openapi import page
+
+        return web.Response(text=page(), content_type="text/html")
+
+    async def report(self, request: web.Request) -> web.Response:
+        deck = await self._edge.decks.deck(request.match_info["name"])
+        return json_response(deck.report())
+
+    async def rewind(self, request: web.Request) -> web.Response:
+        deck = await self._edge.decks.deck(request.match_info["name"])
+        await deck.refresh()
+        deck.rewind()
+        return json_response(deck.report())
+
+    async def needs_one_process(self, request: web.Request) -> web.Response:
+        raise HTTPError(
+            f"{request.path} is known to one process alone; start the server without --workers",
+            code="needs_one_process",
+            status=501,
+        )
+
+    async def unknown(self, request: web.Request) -> web.Response:
+        hint = "paths start with /v1/, /cassette/NAME/v1/ or /_deck/"
+        if request.path.endswith(CHAT_COMPLETIONS.removeprefix("/v1")):
+            hint = "the base_url must end in /v1"
+        raise ClientError(f"no such path: {request.path}; {hint}", code="not_found", status=404)

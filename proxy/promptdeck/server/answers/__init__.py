@@ -1,0 +1,1 @@
+"""Answers written over aiohttp's request and response: recorded ones, and those that come."""

@@ -1,0 +1,213 @@
+"""Recorded answers written badly, as a plan has it, and what the client did then.
+
+One `Faults` watches one session. A stalled answer lasts until the client
+leaves: that ends the handler, since the application runs with
+`handler_cancellation`. What deals and judges is loaded by the first answer that
+is to go wrong: most servers never give one, and a start does not wait for it.
+"""
+
+import asyncio
+import logging
+import socket
+import struct
+from collections import OrderedDict, deque
+from typing import TYPE_CHECKING, assert_never
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from promptdeck.core.dialects.chat.plainstream import PlainStream
+from promptdeck.core.headers import FAULT
+from promptdeck.core.interaction import Frame, Headers, Response
+from promptdeck.engine.outcome import Served
+from promptdeck.errors import ClientError
+from promptdeck.server.noted import REQUEST_ID
+
+from .pace import Pace
+from .writing import add_common, is_chat, serve
+
+if TYPE_CHECKING:
+    from promptdeck.core.faults.deal import Dealer, Dealt, Step
+    from promptdeck.core.faults.plan import Plan
+    from promptdeck.core.faults.verdict import Attempt, Limits, Verdict
+
+log = logging.getLogger("promptdeck")
+
+_ATTEMPTS_KEPT = 10_000
+_PLANS_KEPT = 100
+# What was written has left for the client before the connection is broken behind it.
+_SETTLING = 0.05
+
+
+def plan_of(request: web.Request, default: "Plan | None") -> "Plan | None":
+    """The plan that a request names, or `default`. ClientError if it can't be read."""
+    text = ",".join(request.headers.getall(FAULT, ()))
+    if not text:
+        return default
+    from promptdeck.core.faults.plan import parse_plan
+
+    try:
+        return parse_plan(text)
+    except ValueError as error:
+        raise ClientError(str(error), code="bad_fault", param=FAULT) from None
+
+
+class Faults:
+    """Deals faults to a session's answers, writes them, and keeps what came of it."""
+
+    def __init__(self) -> None:
+        self._dealers: OrderedDict[Plan, Dealer] = OrderedDict()
+        self._attempts: deque[_Watched] = deque(maxlen=_ATTEMPTS_KEPT)
+
+    def deal(self, plan: "Plan", key: str) -> "Dealt | None":
+        """What befalls the next answer to the request `key`."""
+        from promptdeck.core.faults.deal import Dealer
+
+        dealer = self._dealers.setdefault(plan, Dealer(plan))
+        self._dealers.move_to_end(plan)
+        if len(self._dealers) > _PLANS_KEPT:
+            self._dealers.popitem(last=False)
+        return dealer.deal(key)
+
+    async def serve(
+        self, request: web.Request, served: Served, pace: Pace, key: str, dealt: "Dealt | None"
+    ) -> web.StreamResponse:
+        """Write a recorded answer, badly if `dealt` says so, and watch the client."""
+        watched = _Watched(request, key, dealt)
+        self._attempts.append(watched)
+        try:
+            if dealt is None:
+                watched.answered(served.response.status, served.response.headers)
+                return await serve(request, served, pace)
+            from promptdeck.core.faults.plan import format_fault
+
+            log.info("faulty on purpose: %s", format_fault(dealt.fault))
+            return await _Writing(request, served, watched).follow(dealt, pace.factor)
+        except (ConnectionError, asyncio.CancelledError):
+            watched.left = True
+            raise
+        finally:
+            watched.ended = _now()
+
+    def verdict(self, limits: "Limits | None" = None) -> "Verdict":
+        from promptdeck.core.faults.verdict import FAIR, Verdict
+
+        return Verdict([watched.attempt for watched in self._attempts], _now(), limits or FAIR)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class _Watched:
+    """An attempt under way."""
+
+    def __init__(self, request: web.Request, key: str, dealt: "Dealt | None") -> None:
+        self.at = _now()
+        self.ended: float | None = None
+        self.stalled: float | None = None
+        self.resumed: float | None = None
+        self.left = False
+        self._status: int | None = None
+        self._asks_to_wait: float | None = None
+        self._key = key
+        self._fault = dealt.fault if dealt else None
+        retry = request.headers.get("x-stainless-retry-count", "")
+        self._retry = int(retry) if retry.isdecimal() and len(retry) < 5 else None
+
+    def answered(self, status: int, headers: Headers) -> None:
+        from promptdeck.core.faults.verdict import retry_after
+
+        self._status = status
+        self._asks_to_wait = retry_after(headers)
+
+    @property
+    def attempt(self) -> "Attempt":
+        from promptdeck.core.faults.plan import format_fault
+        from promptdeck.core.faults.verdict import Attempt
+
+        fault = self._fault
+        return Attempt(
+            self._key,
+            self.at,
+            self.ended,
+            fault=format_fault(fault) if fault else "",
+            status=self._status,
+            asks_to_wait=self._asks_to_wait,
+            broken=fault is not None and fault.breaks,
+            stalled=self.stalled,
+            resumed=self.resumed,
+            left=self.left,
+            retry=self._retry,
+        )
+
+
+class _Writing:
+    """One answer, written step by step."""
+
+    def __init__(self, request: web.Request, served: Served, watched: _Watched) -> None:
+        self._request = request
+        self._served = served
+        self._watched = watched
+        self._stream = web.StreamResponse()
+
+    async def follow(self, dealt: "Dealt", factor: float) -> web.StreamResponse:
+        response = self._served.response
+        if response.is_stream and is_chat(self._request.path):
+            response = _plain(response)
+        for step in dealt.steps(response, factor):
+            await self._take(step)
+        return self._stream
+
+    async def _take(self, step: "Step") -> None:
+        from promptdeck.core.faults.deal import End, Head, Stall, Wait, Write
+
+        match step:
+            case Head(status, headers):
+                await self._begin(status, headers)
+            case Wait(seconds):
+                await asyncio.sleep(seconds)
+            case Stall(seconds):
+                self._watched.stalled = _now()
+                await asyncio.sleep(seconds)
+                self._watched.resumed = _now()
+            case Write(data):
+                await self._stream.write(data)
+            case End.WHOLE:
+                await self._stream.write_eof()
+            case End.CUT | End.RESET:
+                await asyncio.sleep(_SETTLING)
+                _hang_up(self._request, reset=step is End.RESET)
+            case _:
+                assert_never(step)
+
+    async def _begin(self, status: int, headers: Headers) -> None:
+        sent = CIMultiDict(headers)
+        sent["Cache-Status"] = self._served.cache_status
+        sent["Age"] = str(self._served.age)
+        add_common(sent, self._request[REQUEST_ID], self._served.warning)
+        self._stream = web.StreamResponse(status=status, headers=sent)
+        self._watched.answered(status, headers)
+        await self._stream.prepare(self._request)
+
+
+def _plain(response: Response) -> Response:
+    """A chat stream in the form that clients get."""
+    plain = PlainStream()
+    frames = [Frame(at, plain.feed(data)) for at, data in response.frames]
+    frames.append(Frame(response.took_ms, plain.rest()))
+    return Response(response.status, response.headers, tuple(f for f in frames if f.data))
+
+
+def _hang_up(request: web.Request, *, reset: bool) -> None:
+    transport = request.transport
+    if transport is None:
+        raise ConnectionResetError("the client was faster")
+    if not reset:
+        transport.close()
+        return
+    # Lingering for no time at all makes close() send RST instead of FIN (RFC 9293, 3.10.4).
+    if connection := transport.get_extra_info("socket"):
+        linger = struct.pack("hh" if hasattr(socket, "SIO_RCVALL") else "ii", 1, 0)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+    transport.abort()

@@ -1,0 +1,120 @@
+"""Answers as they come from upstream, over aiohttp's request and response.
+
+Upstream's bytes go to the client's transport in the call in which they come;
+aiohttp's response writes the head, the first bytes and the end.
+"""
+
+import logging
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from multidict import CIMultiDict
+
+from promptdeck.engine.outcome import Flown
+from promptdeck.errors import UpstreamError
+from promptdeck.server.fast.outlet import chunk
+from promptdeck.server.noted import REQUEST_ID
+
+from .shape import Shape, flown_headers, shape_of
+from .writing import is_chat
+
+log = logging.getLogger("promptdeck")
+
+
+class _Answer(web.StreamResponse):
+    """Its head goes out together with the first bytes."""
+
+    _send_headers_immediately = False
+
+
+async def pass_on(
+    request: web.Request, flown: Flown, keep_alive: float | None
+) -> web.StreamResponse:
+    """Write what comes from upstream as it comes."""
+    flight, place = flown.flight, flown.place
+    try:
+        try:
+            head = await flight.head()
+        except UpstreamError as error:
+            error.cache_status = flown.error_status
+            raise
+        headers = CIMultiDict(flown_headers(head, flown, request[REQUEST_ID]))
+        answer = _Answer(status=head.status, headers=headers)
+        writer = await answer.prepare(request)
+        if writer is None:
+            raise AssertionError("an answer is written once")
+        shape = shape_of(
+            headers.get("Content-Type", ""),
+            has_length="Content-Length" in answer.headers,
+            chat=is_chat(request.path),
+        )
+        client = _Client(request, answer, writer, shape)
+        await _copy(client, flown, keep_alive if shape.takes_comments else None)
+        return answer
+    finally:
+        flight.leave(place)
+
+
+async def _copy(client: "_Client", flown: Flown, keep_alive: float | None) -> None:
+    flight, place = flown.flight, flown.place
+    try:
+        data = flight.take(place)
+        if not flight.ended_well:
+            await client.begin(data)
+            data = b""
+            await flight.follow(place, client, keep_alive)
+        await client.end(data)
+    except UpstreamError as error:
+        log.warning("%s", error)
+        await client.cut(error)
+
+
+class _Client:
+    """A client, written to in the framing that its answer's head announced."""
+
+    def __init__(
+        self,
+        request: web.Request,
+        answer: web.StreamResponse,
+        writer: AbstractStreamWriter,
+        shape: Shape,
+    ) -> None:
+        self._protocol = request.protocol
+        self._transport = request.transport
+        self._answer = answer
+        self._writer = writer
+        self._shape = shape
+        self._chunked = answer.headers.get("Transfer-Encoding") == "chunked"
+
+    async def begin(self, data: bytes) -> None:
+        """Write the head, and what there is of the body."""
+        await self._answer.write(self._shape.piece(data))
+
+    def write(self, data: bytes) -> bool:
+        """Write a piece; whether there is room for more. ConnectionResetError: the client left."""
+        shown = self._shape.piece(data)
+        return self._send(shown) if shown else True
+
+    def _send(self, data: bytes) -> bool:
+        transport = self._transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the client has left")
+        transport.write(chunk(data) if self._chunked else data)
+        return not self._protocol.writing_paused
+
+    async def drain(self) -> None:
+        await self._writer.drain()
+
+    def company(self) -> None:
+        if comment := self._shape.company():
+            self._send(comment)
+
+    async def end(self, data: bytes) -> None:
+        await self._answer.write_eof(self._shape.last(data))
+
+    async def cut(self, error: UpstreamError) -> None:
+        if said := self._shape.cut(error):
+            await self._answer.write_eof(said)
+        elif self._transport:
+            # For want of a better way to say so.
+            self._transport.abort()

@@ -1,0 +1,1 @@
+"""The fast path: requests of a known head, answered without aiohttp's request."""

@@ -1,0 +1,191 @@
+"""Answers from upstream on a connection of ours, without aiohttp's request, response or task.
+
+A request that the fast path recognises but has no answer for may fly from there:
+the head is written as aiohttp would, and what comes is written as it comes.
+"""
+
+import logging
+import time
+from collections.abc import Container
+from http import HTTPStatus
+
+from aiohttp.http import SERVER_SOFTWARE
+
+from promptdeck.engine.flights.flight import Head
+from promptdeck.engine.flights.silence import Silence
+from promptdeck.engine.outcome import Flown
+from promptdeck.errors import UpstreamError
+from promptdeck.server.answers.shape import Shape, flown_headers, shape_of
+from promptdeck.server.answers.writing import is_chat
+from promptdeck.server.errors import error_response
+from promptdeck.server.logged import log_answer, log_left
+
+from .heads import Place
+from .outlet import LAST_CHUNK, Outlet, chunk
+from .ready import http_date
+
+log = logging.getLogger("promptdeck")
+
+_BODILESS = (204, 304)
+_SERVER = f"Server: {SERVER_SOFTWARE}"
+_REASONS = {int(status): status.phrase for status in HTTPStatus}
+
+
+class Direct:
+    """One answer. `begin` it, tell it when the client reads again, `leave` if it is gone."""
+
+    __slots__ = (
+        *("_chunked", "_flight", "_flown", "_head", "_keep_alive", "_outlet", "_place", "_request"),
+        *("_request_id", "_shape", "_silence", "_started", "_status"),
+    )
+
+    def __init__(
+        self,
+        outlet: Outlet,
+        flown: Flown,
+        request: Place,
+        request_id: str,
+        keep_alive: float | None,
+    ) -> None:
+        self._outlet = outlet
+        self._flown = flown
+        self._flight, self._place = flown.flight, flown.place
+        self._request = request
+        self._request_id = request_id
+        self._keep_alive = keep_alive
+        self._started = time.perf_counter()
+        self._silence: Silence | None = None
+        self._head = b""
+        """What has yet to be written before the body."""
+        self._status = 0
+        """0 until the answer has begun."""
+        self._shape = Shape()
+        self._chunked = False
+
+    def begin(self) -> None:
+        self._place.news = self._news
+        if self._flight.known_head:
+            self._news()
+
+    def resumed(self) -> None:
+        """The client reads again."""
+        if self._status and not self._place.follower:
+            self._go_on()
+
+    def leave(self) -> None:
+        """Nobody reads it any more."""
+        self._end()
+        log_left(self._request.method, self._request.target)
+
+    def _news(self) -> None:
+        """The head has come, or the end."""
+        if self._status:
+            if self._place.follower:
+                self._go_on()
+        elif head := self._flight.known_head:
+            self._answer(head)
+            self._go_on()
+        else:
+            self._refuse(self._flight.error or UpstreamError("upstream gave no answer"))
+
+    def _answer(self, head: Head) -> None:
+        """Make the head, with what aiohttp adds to it."""
+        status = self._status = head.status
+        headers = flown_headers(head, self._flown, self._request_id)
+        named = {name.lower(): value for name, value in headers}
+        length = named.get("content-length")
+        empty = status in _BODILESS
+        if status == HTTPStatus.NO_CONTENT and length is not None:
+            headers = [item for item in headers if item[0].lower() != "content-length"]
+        self._chunked = length is None and not empty
+        if self._chunked:
+            headers.append(("Transfer-Encoding", "chunked"))
+        if not empty and length != "0" and "content-type" not in named:
+            headers.append(("Content-Type", "application/octet-stream"))
+        self._head = _head(status, headers, named)
+        content_type = named.get("content-type", "")
+        chat = is_chat(self._request.target)
+        self._shape = shape_of(content_type, has_length=length is not None, chat=chat)
+        if self._shape.takes_comments and self._keep_alive:
+            self._silence = Silence(self._flight, self._keep_alive)
+            self._silence.tell = self._company
+
+    def _refuse(self, error: UpstreamError) -> None:
+        error.cache_status = self._flown.error_status
+        response = error_response(error)
+        self._status = response.status
+        body = response.body if isinstance(response.body, bytes) else b""
+        named = {name.lower(): value for name, value in response.headers.items()}
+        headers = [*response.headers.items(), ("X-Request-Id", self._request_id)]
+        if "content-length" not in named:
+            headers.append(("Content-Length", str(len(body))))
+        self._write(_head(response.status, headers, named) + body)
+        self._done(error.cache_status)
+
+    def _go_on(self) -> None:
+        """Write all there is; then follow, wait for the client, or end."""
+        data = self._flight.take(self._place)
+        if self._flight.ended:
+            self._finish(data)
+        elif self._write(self._framed(self._shape.piece(data))):
+            self._place.follower = self
+
+    def _finish(self, data: bytes) -> None:
+        error = self._flight.error
+        if error:
+            log.warning("%s", error)
+            said = self._shape.cut(error)
+            shown = self._shape.piece(data) + said
+        else:
+            said = shown = self._shape.last(data)
+        end = LAST_CHUNK if self._chunked and (said or not error) else b""
+        self._write(self._framed(shown) + end)
+        if error and not said and self._outlet.transport:
+            # For want of a better way to say so.
+            self._outlet.transport.abort()
+        self._done(self._flown.cache_status)
+
+    def _framed(self, data: bytes) -> bytes:
+        return chunk(data) if data and self._chunked else data
+
+    def _write(self, data: bytes) -> bool:
+        """Write, after what has yet to be written before it; whether there is room for more."""
+        outlet = self._outlet
+        transport = outlet.transport
+        if transport is None or transport.is_closing():
+            return False  # it will be told to leave
+        data, self._head = self._head + data, b""
+        if data:
+            transport.write(data)
+        return not outlet.writing_paused
+
+    def _done(self, outcome: str) -> None:
+        self._end()
+        request = self._request
+        log_answer(request.method, request.target, self._status, self._started, outcome)
+        self._outlet.answered()
+
+    def _end(self) -> None:
+        self._place.news = self._place.follower = None
+        self._flight.leave(self._place)
+        if self._silence:
+            self._silence.end()
+
+    def _company(self) -> None:
+        if self._place.follower:
+            self._write(self._framed(self._shape.company()))
+
+    def write(self, data: bytes) -> bool:
+        """As a follower of its flight."""
+        return self._write(self._framed(self._shape.piece(data)))
+
+
+def _head(status: int, headers: list[tuple[str, str]], named: Container[str]) -> bytes:
+    """A head as aiohttp writes it; `named` are its headers, in lower case."""
+    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if "date" not in named:
+        lines.append(f"Date: {http_date(int(time.time()))}")
+    if "server" not in named:
+        lines.append(_SERVER)
+    return "\r\n".join([*lines, "\r\n"]).encode("utf-8", "surrogateescape")

@@ -1,0 +1,12 @@
+"""What is noted on a request on its way, for those who have it later."""
+
+from aiohttp import web
+
+from promptdeck.engine.decks.repeat import Repeat
+from promptdeck.server.fast.heads import Head
+
+REQUEST_ID = web.RequestKey("id", str)
+REPEAT = web.RequestKey("repeat", Repeat)
+"""Set on a request whose answer may be remembered."""
+HEAD = web.RequestKey("head", Head)
+"""Set on a request whose head is known from now on."""

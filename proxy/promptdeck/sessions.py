@@ -1,0 +1,234 @@
+"""Sessions: a cassette, a mode and rules of one's own behind a base_url of one's own.
+
+Many run side by side on one server, each with its own counters; one that is
+idle too long is dropped. A server in replay mode has no way upstream, and so
+neither has a session on it.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from uuid import uuid4
+
+from .config import SETTINGS, Config
+from .core.policy import Mode
+from .engine.decks.deck import Deck
+from .engine.exchange import Exchange
+from .engine.outcome import Stats
+from .errors import ClientError
+from .library import DEFAULT_CASSETTE, Library
+from .server.answers.faulty import Faults
+from .stores.cassettes.file import path_of
+
+if TYPE_CHECKING:
+    from .core.faults.plan import Plan
+
+_FIELDS = {
+    "mode": "mode",
+    "cassette": "cassette.name",
+    "after_last": "replay.after_last",
+    "draws": "record.draws",
+    "ignore": "match.ignore",
+    "replace": "match.replace",
+}
+"""What a session may say, and the setting that it stands for."""
+
+# `expires` is a duration or none, which is how this setting reads.
+_LIFETIME = SETTINGS["store.ttl"]
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class Session:
+    id: str
+    mode: Mode
+    path: Path
+    deck: Deck
+    exchange: Exchange
+    library: Library
+    plan: "Plan | None"
+    faults: Faults
+    lifetime: float | None
+    """Seconds without a request after which it is dropped."""
+    used_at: float
+
+    def report(self) -> dict[str, Any]:
+        told = self.deck.report()
+        told["recorded_ids"] = told.pop("recorded")
+        return {
+            "session": self.id,
+            "mode": str(self.mode),
+            **asdict(self.exchange.stats),
+            "under_way": self.exchange.under_way,
+            **told,
+            "client": self._verdict(),
+        }
+
+    def _verdict(self) -> dict[str, Any]:
+        """How the client took the faults that it was dealt."""
+        verdict = self.faults.verdict()
+        return {"ok": verdict.ok, "text": verdict.text(), **verdict.as_dict()}
+
+
+MakeExchange = Callable[[Config], Exchange]
+MakeLibrary = Callable[[Config, bool], Awaitable[Library]]
+
+
+class Sessions:
+    """`open`, `get` and `close` sessions. `closed` keeps count of those that are gone."""
+
+    def __init__(self, config: Config, exchange: MakeExchange, library: MakeLibrary) -> None:
+        self._config = config
+        self._make_exchange = exchange
+        self._make_library = library
+        self._open: dict[str, Session] = {}
+        self.closed = Stats()
+
+    async def open(self, wants: Mapping[str, Any]) -> Session:
+        """A new session. ClientError names what is wrong with `wants`."""
+        wants = dict(wants)
+        hold = _taken(wants, "hold", bool, default=False)
+        lifetime = _LIFETIME.read(str(wants.pop("expires", "1h")), "expires")
+        plan = _plan(wants.pop("faults", None))
+        config = self._configured(wants)
+        await self._drop_idle()
+        library = await self._make_library(config, hold)
+        session = Session(
+            id=uuid4().hex[:12],
+            mode=config.mode,
+            path=path_of(config.cassette.dir, config.cassette.name or DEFAULT_CASSETTE),
+            deck=await library.deck(""),
+            exchange=self._make_exchange(config),
+            library=library,
+            plan=plan if plan is not None else config.replay.faults,
+            faults=Faults(),
+            lifetime=lifetime,
+            used_at=time.monotonic(),
+        )
+        self._open[session.id] = session
+        return session
+
+    def _configured(self, wants: dict[str, Any]) -> Config:
+        """The server's configuration with a session's changes."""
+        match = _taken(wants, "match", dict, default={})
+        given = {**wants, **match}
+        if unknown := [name for name in given if name not in _FIELDS]:
+            known = ", ".join([*_FIELDS, "hold", "expires", "faults"])
+            raise ClientError(f"a session has no {unknown[0]!r}; it has {known}", param=unknown[0])
+        read = {name: _read(name, value) for name, value in given.items()}
+        config = self._config
+        mode = read.get("mode", config.mode)
+        if config.mode is Mode.REPLAY and mode is not Mode.REPLAY:
+            raise ClientError(
+                "this server replays and has no way upstream; start it in another mode to record",
+                param="mode",
+            )
+        return config._replace(
+            mode=mode,
+            cassette=config.cassette._replace(name=read.get("cassette") or DEFAULT_CASSETTE),
+            replay=config.replay._replace(
+                after_last=read.get("after_last", config.replay.after_last)
+            ),
+            record=config.record._replace(draws=read.get("draws", config.record.draws)),
+            match=config.match._replace(
+                ignore=(*config.match.ignore, *read.get("ignore", ())),
+                replace=(*config.match.replace, *read.get("replace", ())),
+            ),
+        )
+
+    def get(self, name: str) -> Session:
+        """An open session, now in use. ClientError 404."""
+        if not self.is_open(name):
+            raise _no_session(name)
+        return self._open[name]
+
+    def is_open(self, name: str) -> bool:
+        """Whether there is such a session; it is then in use."""
+        session = self._open.get(name)
+        if session is None or _is_idle(session):
+            return False
+        session.used_at = time.monotonic()
+        return True
+
+    async def close(self, name: str, *, keep: bool) -> dict[str, Any]:
+        """End a session when its answers have come; what it held back is kept or not."""
+        session = self.get(name)
+        await session.exchange.finish(self._config.server.shutdown_timeout)
+        if self._open.pop(name, None) is None:
+            raise _no_session(name)
+        report = session.report()
+        if keep:
+            try:
+                kept = [one for held in session.library.held for one in await held.release()]
+            except BaseException:
+                # Who closes it again gets the rest kept.
+                self._open[name] = session
+                raise
+            report["recorded_ids"] = kept or report["recorded_ids"]
+        _add(self.closed, session.exchange.stats)
+        return report
+
+    async def _drop_idle(self) -> None:
+        for session in [one for one in self._open.values() if _is_idle(one)]:
+            self._open.pop(session.id, None)
+            _add(self.closed, session.exchange.stats)
+
+    def stats(self) -> Stats:
+        """All sessions together, open and closed."""
+        total = replace(self.closed)
+        for session in self._open.values():
+            _add(total, session.exchange.stats)
+        return total
+
+    @property
+    def under_way(self) -> int:
+        return sum(session.exchange.under_way for session in self._open.values())
+
+    async def finish(self, timeout: float) -> None:
+        """Wait for what is under way in all of them, `timeout` seconds at most."""
+        finishing = (session.exchange.finish(timeout) for session in self._open.values())
+        await asyncio.gather(*finishing)
+
+
+def _no_session(name: str) -> ClientError:
+    why = f"no session {name}: it never was, was closed, or was idle too long"
+    return ClientError(why, code="no_session", status=404)
+
+
+def _is_idle(session: Session) -> bool:
+    if session.lifetime is None or session.exchange.under_way:
+        return False
+    return time.monotonic() - session.used_at > session.lifetime
+
+
+def _taken(wants: dict[str, Any], name: str, kind: type, default: Any) -> Any:
+    value = wants.pop(name, default)
+    if not isinstance(value, kind):
+        expected = {bool: "true or false", dict: "an object"}[kind]
+        raise ClientError(f"{name} must be {expected}, not {value!r}", param=name)
+    return value
+
+
+def _plan(value: Any) -> "Plan | None":
+    if value is None:
+        return None
+    from .core.faults.plan import read_plan
+
+    try:
+        return read_plan(value, "faults")
+    except ValueError as error:
+        raise ClientError(str(error), code="bad_fault", param="faults") from None
+
+
+def _read(name: str, value: Any) -> Any:
+    try:
+        return SETTINGS[_FIELDS[name]].read(str(value) if type(value) is int else value, name)
+    except ValueError as error:
+        raise ClientError(str(error), param=name) from None
+
+
+def _add(total: Stats, more: Stats) -> None:
+    for name, value in asdict(more).items():
+        setattr(total, name, getattr(total, name) + value)

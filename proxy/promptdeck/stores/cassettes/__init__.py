@@ -1,0 +1,1 @@
+"""Recordings as YAML files in git: read, written, verified, edited, merged."""

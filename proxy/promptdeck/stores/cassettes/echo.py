@@ -1,0 +1,63 @@
+"""Requests that repeat an answer which was edited since.
+
+An agent's next request has the model's last answer in it. Where that answer is
+edited by hand, the program will ask with the new text, and the recording of the
+next turn, which has the old one, is not found any more.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from promptdeck.core.dialects.chat import accumulate
+from promptdeck.core.dialects.chat.deltas import as_object, objects_in
+from promptdeck.core.interaction import Interaction, Response
+from promptdeck.core.text.jsontext import Unfaithful, compact, parse
+
+
+class Answered(NamedTuple):
+    """One recording before and after an edit."""
+
+    before: Response
+    after: Interaction
+
+
+class Echo(NamedTuple):
+    edited: Interaction
+    repeated_by: Interaction
+
+
+def echoes(edits: Iterable[Answered], found: Iterable[Interaction]) -> Iterator[Echo]:
+    """Each request among `found` that has a text which its answer has no more."""
+    asked = list(found)
+    for before, after in edits:
+        lost = set(_texts(before)) - set(_texts(after.response))
+        for item in asked:
+            if any(_repeats(item.request.body, text) for text in lost):
+                yield Echo(after, item)
+
+
+# Shorter ones stand in many texts by chance: they count as whole messages only.
+_TELLING = 24
+
+
+def _repeats(body: bytes, text: str) -> bool:
+    quoted = compact(text)
+    if len(text) >= _TELLING:
+        return quoted[1:-1] in body
+    whole = (b'"content":' + quoted, b'"text":' + quoted)
+    return b'"assistant"' in body and any(message in body for message in whole)
+
+
+def _texts(response: Response) -> Iterator[str]:
+    """What an answer says, choice by choice."""
+    try:
+        if response.is_stream:
+            answer = accumulate.fold(frame.data for frame in response.frames)
+        else:
+            answer = as_object(parse(response.body))
+    except Unfaithful:
+        return
+    for choice in objects_in([answer.get("choices")]):
+        content = as_object(choice.get("message")).get("content")
+        if isinstance(content, str) and content.strip():
+            yield content

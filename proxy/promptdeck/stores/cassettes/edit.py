@@ -1,0 +1,292 @@
+"""Changing cassette files that exist: split, prune, dedupe.
+
+Every edit reads a file, decides, and writes it in one step under the folder's
+lock. A recording that stays as it was keeps its text, comments and all; one
+with another id or key gets other lines for these; any other is laid out anew.
+What was written is what was meant: the new text is read before it replaces the old.
+"""
+
+import os
+import re
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import takewhile
+from pathlib import Path
+from typing import NamedTuple
+
+from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.interaction import Interaction, Request, Variant
+from promptdeck.core.matching.fingerprint import order
+from promptdeck.core.text.yamltext import flow
+from promptdeck.errors import CassetteError, UsageError
+
+from .file import (
+    Step,
+    contents,
+    decoded,
+    in_recorded_order,
+    locked,
+    overwrite,
+    path_of,
+    silently,
+    split,
+    with_comments,
+)
+from .yaml import HEADER, dump, entries, load
+
+
+class Piece(NamedTuple):
+    """An interaction and its text in a file, with the comments above it."""
+
+    line: int
+    text: str
+    interaction: Interaction
+    says: str | None
+
+    @property
+    def says_otherwise(self) -> bool:
+        """Whether the readable text is not what the frames say: one of them was edited."""
+        return self.says is not None and self.says != says(self.interaction.response)
+
+    def becoming(self, new: Interaction) -> "Piece":
+        """The same place in the file with another interaction."""
+        old = self.interaction
+        if new == old:
+            return self
+        if old._replace(id=new.id, key=new.key) == new:
+            text = _relabelled(self.text, new)
+            if _reads_as(text, new):
+                return self._replace(text=text, interaction=new)
+        if self.says_otherwise:
+            raise CassetteError(f"{old.id}: {EDITED}")
+        return self.laid_anew(new)
+
+    def laid_anew(self, new: Interaction) -> "Piece":
+        """As promptdeck writes it, between the comments that were there."""
+        begin, end = _LEAD.match(self.text), with_comments(self.text, len(self.text))
+        lead, trail = begin[0] if begin else "", self.text[end:]
+        text = lead + dump(new) + (trail if "#" in trail else "")
+        return self._replace(text=text, interaction=new, says=says(new.response) or None)
+
+
+EDITED = "`says` is not what the frames say; run promptdeck cassette fix first"
+_LEAD = re.compile(r"(?:(?:#[^\n]*)?\n)*")
+
+
+def _reads_as(text: str, new: Interaction) -> bool:
+    try:
+        return load(HEADER + text) == [new]
+    except CassetteError:  # an id of several lines
+        return False
+
+
+def _relabelled(text: str, new: Interaction) -> str:
+    for field, value in (("id", new.id), ("key", new.key)):
+        line = re.compile(rf"^(?:- |  ){field}: .*$", re.MULTILINE)
+        if match := line.search(text):
+            head = match[0].partition(": ")[0]
+            text = f"{text[: match.start()]}{head}: {flow(value)}{text[match.end() :]}"
+    return text
+
+
+def pieces(data: bytes, path: Path, step: Step = silently) -> tuple[str, list[Piece]]:
+    """A file's header and its interactions in order. CassetteError names file and line."""
+    text = decoded(data, path)
+    found = entries(text, str(path), step)
+    header, items = split(text, path)
+    if [item.id for item in items] == [entry.interaction.id for entry in found]:
+        texts = [item.text for item in items]
+    else:
+        header, texts = HEADER, ["\n" + dump(entry.interaction) for entry in found]
+    laid = zip(found, texts, strict=True)
+    return header, [Piece(line, text, one, told) for (line, one, told), text in laid]
+
+
+def read_pieces(path: Path) -> list[Piece]:
+    return pieces(contents(path), path)[1]
+
+
+Change = Callable[[list[Piece]], list[Piece]]
+
+
+class Edited(NamedTuple):
+    before: list[Piece]
+    after: list[Piece]
+
+    @property
+    def differs(self) -> bool:
+        return [piece.text for piece in self.before] != [piece.text for piece in self.after]
+
+
+def edit(
+    path: Path, change: Change, *, dry: bool = False, create: bool = False, step: Step = silently
+) -> Edited:
+    """Change a file in one step, or only say how (`dry`). CassetteError leaves it as it was."""
+    real = Path(os.path.realpath(path))  # a link stays one
+    with _writing(path):
+        if create:
+            real.parent.mkdir(parents=True, exist_ok=True)
+        with locked(real.parent):
+            new = create and not path.exists()
+            header, before = (HEADER, []) if new else pieces(contents(path), path, _half(step, 0))
+            try:
+                edited = Edited(before, change(before))
+            except CassetteError as error:
+                raise CassetteError(f"{path}: {error}") from None
+            if not dry and (new or edited.differs):
+                overwrite(real, _whole(path, header, edited.after, _half(step, 1)))
+    step(1)
+    return edited
+
+
+def _half(step: Step, number: int) -> Step:
+    """Reading is one half of an edit, reading what is to be written the other."""
+    return lambda share: step((number + share) / 2)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise CassetteError(f"{path}: cannot be written: {error.strerror or error}") from None
+
+
+def _whole(path: Path, header: str, found: Sequence[Piece], step: Step) -> bytes:
+    text = header + "".join(piece.text for piece in found)
+    written = entries(text, str(path), step)
+    if [entry.interaction for entry in written] != [piece.interaction for piece in found]:
+        raise CassetteError(f"{path}: the edit would have altered a recording; nothing was changed")
+    for entry, piece in zip(written, found, strict=True):
+        # A file in another layout is laid anew, and with it goes what a person wrote there.
+        if piece.says_otherwise and entry.says != piece.says:
+            raise CassetteError(f"{path}:{piece.line}: {EDITED}")
+    return text.encode()
+
+
+Content = tuple[Request, Variant, int, str, bytes]
+
+
+def content(item: Interaction) -> Content:
+    """What makes two recordings duplicates: the request and the response's bytes, not its times."""
+    response = item.response
+    return item.request, item.variant, response.status, response.content_type, response.body
+
+
+def by_id(piece: Piece) -> list[tuple[int, str]]:
+    return order(piece.interaction.id)
+
+
+# Whole files
+
+
+Asked = Callable[[Interaction], Hashable]
+"""Names the request that a recording answers: equal for those that replay plays in turn."""
+
+
+def dedupe(
+    path: Path, asked: Asked, *, least: int = 1, dry: bool = False, step: Step = silently
+) -> list[str]:
+    """Take out answers that replay does without, as it repeats a request's last one.
+
+    Those are the later ones of equal answers at the end of what was recorded of a
+    request: A, B, B becomes A, B, while A, B, A stays. At least `least` of each request
+    stay. Gives the ids of those that went.
+    """
+    return _take_out(path, lambda found: _spare(found, asked, least), dry, step)
+
+
+def dedupe_anywhere(path: Path, *, dry: bool = False, step: Step = silently) -> list[str]:
+    """Take out all but the first of each content: A, B, A becomes A, B."""
+    return _take_out(path, _repeated, dry, step)
+
+
+def prune(
+    path: Path, unused: Collection[str], *, dry: bool = False, step: Step = silently
+) -> list[str]:
+    """Take out the recordings with these ids; gives those that were there."""
+    return _take_out(
+        path, lambda found: [one for one in found if one.interaction.id in unused], dry, step
+    )
+
+
+def _take_out(
+    path: Path, chosen: Callable[[list[Piece]], list[Piece]], dry: bool, step: Step
+) -> list[str]:
+    gone: list[str] = []
+
+    def change(before: list[Piece]) -> list[Piece]:
+        going = set(map(id, chosen(before)))
+        gone.extend(piece.interaction.id for piece in before if id(piece) in going)
+        return [piece for piece in before if id(piece) not in going]
+
+    edit(path, change, dry=dry, step=step)
+    return gone
+
+
+def _repeated(found: Iterable[Piece]) -> list[Piece]:
+    first: dict[Content, Piece] = {}
+    return [
+        piece for piece in found if first.setdefault(content(piece.interaction), piece) is not piece
+    ]
+
+
+def _spare(found: Iterable[Piece], asked: Asked, least: int) -> list[Piece]:
+    turns: dict[Hashable, list[Piece]] = defaultdict(list)
+    for piece in in_recorded_order(found, lambda piece: piece.interaction):
+        turns[asked(piece.interaction), piece.interaction.variant].append(piece)
+    return [piece for group in turns.values() for piece in _spare_turns(group, least)]
+
+
+def _spare_turns(group: Sequence[Piece], least: int) -> list[Piece]:
+    last = _answer(group[-1])
+    run = list(takewhile(lambda piece: _answer(piece) == last, reversed(group)))[::-1]
+    # A rule may make requests equal that differ: each keeps an answer for when it is gone.
+    first: dict[Request, Piece] = {}
+    spare = [one for one in run if first.setdefault(one.interaction.request, one) is not one]
+    return spare[max(0, len(spare) - (len(group) - least)) :] if len(group) > least else []
+
+
+def _answer(piece: Piece) -> tuple[object, ...]:
+    return content(piece.interaction)[2:]
+
+
+def divide(
+    folder: Path, name: str, part_of: Callable[[Interaction], str]
+) -> Mapping[str, list[str]]:
+    """Write each part of cassette `name` to `name/PART`, which must not hold anything else.
+
+    The cassette itself stays. Gives the ids in each new cassette.
+    """
+    parts: dict[str, list[Piece]] = defaultdict(list)
+    spelled: dict[str, str] = {}
+    for piece in read_pieces(path_of(folder, name)):
+        part = _fit(part_of(piece.interaction))
+        # Where case does not count in file names, two such parts would be one file.
+        parts[f"{name}/{spelled.setdefault(part.casefold(), part)}"].append(piece)
+    for part, found in parts.items():
+        path = path_of(folder, part)
+        if path.exists() and _texts(read_pieces(path)) != _texts(found):
+            raise UsageError(f"there is a cassette {part} already, and it holds something else")
+    for part, found in parts.items():
+        _create(path_of(folder, part), found)
+    return {part: [piece.interaction.id for piece in found] for part, found in parts.items()}
+
+
+def _texts(found: Iterable[Piece]) -> list[str]:
+    return [piece.text for piece in found]
+
+
+def _create(path: Path, found: list[Piece]) -> None:
+    def change(before: list[Piece]) -> list[Piece]:
+        if before and _texts(before) != _texts(found):
+            raise CassetteError("somebody else has just written it; nothing was changed there")
+        return found
+
+    edit(path, change, create=True)
+
+
+def _fit(part: str) -> str:
+    """As a part of a cassette's name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", part)[:80].strip(".-") or "other"

@@ -1,0 +1,69 @@
+"""A small cassette in memory, for who plays it once: a test.
+
+To index it takes longer than to read it, and an index that nobody asks twice is
+no use. It follows its file like any other and writes nothing.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+from pathlib import Path
+
+from promptdeck.core.interaction import Interaction
+from promptdeck.stores.base import Stored
+
+from .file import Signature, contents, in_recorded_order, parsed, signature
+from .store import Canon, rows_of
+
+_SMALL = 64 * 1024
+"""Bytes of a file that are read in about as long as they are looked up in an index."""
+
+
+class LoadedCassette:
+    """`refresh` it before its first use. CassetteError if the file is corrupt."""
+
+    def __init__(self, path: Path, canon: Canon) -> None:
+        self._path = path
+        self._canon = canon
+        self._seen: Signature | None = None
+        self._rows: dict[str, list[Stored]] = {}
+
+    @staticmethod
+    def fits(path: Path) -> bool:
+        """Whether there is a file at `path`, a small one."""
+        try:
+            return path.stat().st_size <= _SMALL
+        except OSError:
+            return False
+
+    @property
+    def exists(self) -> bool:
+        return self._path.exists()
+
+    async def refresh(self) -> bool:
+        """Follow the file to its present content; whether there was anything to follow."""
+        seen = signature(self._path)
+        if seen == self._seen:
+            return False
+        found = parsed(contents(self._path), self._path) if seen else []
+        rows: defaultdict[str, list[Stored]] = defaultdict(list)
+        for key, stored in rows_of(in_recorded_order(found, lambda item: item), self._canon):
+            rows[key].append(stored)
+        self._seen, self._rows = seen, dict(rows)
+        return True
+
+    def find(self, key: str) -> Sequence[Stored]:
+        return self._rows.get(key, ())
+
+    def state(self) -> Hashable:
+        return self._seen
+
+    def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        for rows in self._rows.values():
+            yield from ((row.interaction.id, row.canonical) for row in rows)
+
+    def names(self) -> Iterator[str]:
+        for rows in self._rows.values():
+            yield from (row.interaction.id for row in rows)
+
+    async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
+        raise NotImplementedError("a cassette that is only played is not written to")

@@ -1,0 +1,257 @@
+"""The store of one cassette: the file is the truth, SQLite holds an index made once per content.
+
+A start with an unchanged file parses no YAML. Saves that come while one is
+under way go into the file together.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from promptdeck.core.interaction import Interaction, Request
+from promptdeck.core.matching.fingerprint import TAG, fingerprint
+from promptdeck.errors import PromptdeckError, StoreUnavailable
+from promptdeck.stores.base import Stored
+from promptdeck.stores.sqlite.database import Database, Tape
+
+from .file import (
+    New,
+    Saved,
+    Signature,
+    contents,
+    digest,
+    digest_of,
+    in_recorded_order,
+    names,
+    parsed,
+    path_of,
+    save,
+    signature,
+)
+
+_INDEX_VERSION = 1
+_EMPTY = digest(b"")
+_LARGE = 1024 * 1024
+
+
+class Canon(NamedTuple):
+    """How a kept request gets its canonical form."""
+
+    canonical: Callable[[Request], bytes]
+    base: Callable[[Request], bytes]
+    """Without the user's rules."""
+    rules_digest: str
+    laws: str
+    """Names rules and redaction together: an index is good for one such set."""
+
+
+class Cassette:
+    """`open` it; the file need not exist yet."""
+
+    def __init__(self, name: str, path: Path, database: Database, canon: Canon) -> None:
+        self.name = name
+        self.path = path
+        self._database = database
+        self._canon = canon
+        self._tape = Tape(database, ())
+        self._state = ""
+        self._seen: Signature | None = None
+        self._saving = asyncio.Lock()
+        self._waiting: list[tuple[New, asyncio.Future[Interaction]]] = []
+
+    @classmethod
+    async def open(cls, name: str, path: Path, database: Database, canon: Canon) -> "Cassette":
+        """Index the file unless this content is indexed. CassetteError if it is corrupt."""
+        cassette = cls(name, path, database, canon)
+        await cassette.refresh()
+        return cassette
+
+    @property
+    def exists(self) -> bool:
+        return self.path.exists()
+
+    @property
+    def tapes(self) -> tuple[int, ...]:
+        return self._tape.tapes
+
+    async def refresh(self) -> bool:
+        """Follow the file to its present content; whether there was anything to follow."""
+        async with self._saving:
+            return await self._follow_file()
+
+    async def _follow_file(self) -> bool:
+        seen = signature(self.path)
+        if seen == self._seen and all(map(self._database.has_tape, self.tapes)):
+            return False
+        state = await asyncio.to_thread(digest_of, self.path) if seen else _EMPTY
+        before = self._state, self.tapes
+        tape = self._database.tape_named(self._index_name(state))
+        if tape is None and state != _EMPTY:
+            data = await asyncio.to_thread(contents, self.path)
+            state, tape = digest(data), await self._indexed(data) if data else None
+        self._follow(state, seen, () if tape is None else (tape,))
+        return before != (self._state, self.tapes)
+
+    def _follow(self, state: str, seen: Signature | None, tapes: tuple[int, ...]) -> None:
+        self._state, self._seen, self._tape = state, seen, Tape(self._database, tapes)
+
+    async def _indexed(self, data: bytes) -> int:
+        name = self._index_name(digest(data))
+        tape = self._database.tape_named(name)
+        if tape is None:
+            rows = await asyncio.to_thread(self._parsed, data)
+            tape = await self._database.index(name, self._source, rows)
+            del rows
+            if len(data) > _LARGE:
+                await asyncio.to_thread(_give_back)
+        return tape
+
+    @property
+    def _source(self) -> str:
+        return str(self.path.absolute())
+
+    def _index_name(self, state: str) -> str:
+        return f"{_INDEX_VERSION}|{TAG}|{self._canon.laws}|{state}|{self._source}"
+
+    def _parsed(self, data: bytes) -> list[tuple[str, Stored]]:
+        return rows_of(in_recorded_order(parsed(data, self.path), lambda item: item), self._canon)
+
+    def find(self, key: str) -> Sequence[Stored]:
+        return self._tape.find(key)
+
+    def state(self) -> Hashable:
+        return self._tape.tapes, self._database.state()
+
+    def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        return self._tape.canonicals()
+
+    def names(self) -> Iterator[str]:
+        return self._tape.names()
+
+    async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
+        """Write into the file, together with whatever else is waiting."""
+        del key  # the index makes it anew, as it will for whoever reads the file
+        done: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
+        new = New(stored.interaction, self._canon.base(stored.interaction.request), replace)
+        self._waiting.append((new, done))
+        async with self._saving:
+            batch, self._waiting = self._waiting, []
+            try:
+                if batch:
+                    await self._save(batch)
+            finally:
+                for _, other in batch:
+                    if not other.done():
+                        other.set_exception(StoreUnavailable(f"saving {self.path} was cut short"))
+        return await done
+
+    async def _save(self, batch: Sequence[tuple[New, asyncio.Future[Interaction]]]) -> None:
+        news = [new for new, _ in batch]
+        work = asyncio.get_running_loop().run_in_executor(None, save, self.path, news)
+        cancelled = await _end_of(work)
+        try:
+            saved = work.result()
+        except (OSError, PromptdeckError) as error:
+            # One that cannot be written must not take the others with it.
+            if len(batch) > 1:
+                for single in batch:
+                    await self._save([single])
+            elif not (done := batch[0][1]).done():
+                done.set_exception(StoreUnavailable(f"cannot save {self.path}: {error}"))
+        else:
+            try:
+                await self._follow_save(saved)
+            finally:
+                # Whatever becomes of the index, the file has them.
+                for (_, done), interaction in zip(batch, saved.interactions, strict=True):
+                    if not done.done():
+                        done.set_result(interaction)
+        if cancelled:
+            raise cancelled
+
+    async def _follow_save(self, saved: Saved) -> None:
+        before, after = self._index_name(saved.before), self._index_name(saved.after)
+        try:
+            rows = await asyncio.to_thread(rows_of, saved.interactions, self._canon)
+            tape = await self._database.extend(before, after, saved.gone, rows)
+            if tape is None:
+                await self._follow_file()
+            else:
+                self._follow(saved.after, saved.signature, (tape,))
+        except PromptdeckError:
+            # The file has them; the index follows with the next refresh.
+            self._seen = None
+
+
+def rows_of(interactions: Iterable[Interaction], canon: Canon) -> list[tuple[str, Stored]]:
+    """Each under the fingerprint by which it is looked for."""
+    canonicals = ((canon.canonical(item.request), item) for item in interactions)
+    return [
+        (fingerprint(canonical, canon.rules_digest), Stored(item, canonical))
+        for canonical, item in canonicals
+    ]
+
+
+async def _end_of(work: asyncio.Future[Saved]) -> asyncio.CancelledError | None:
+    """Wait for what a thread is at, which nothing stops; the cancellation that came meanwhile."""
+    cancelled = None
+    while not work.done():
+        try:
+            await asyncio.wait([work])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    return cancelled
+
+
+def _give_back() -> None:
+    """Let the system have freed memory again: of a large file glibc keeps six times its size."""
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError, TypeError):  # of other C libraries
+        ctypes.CDLL(None).malloc_trim(0)
+
+
+class Shelf:
+    """All cassettes below a folder, read as one store in the order of their names."""
+
+    def __init__(self, folder: Path, database: Database, canon: Canon) -> None:
+        self._folder = folder
+        self._database = database
+        self._canon = canon
+        self._cassettes: dict[str, Cassette] = {}
+        self._tape = Tape(database, ())
+
+    @property
+    def exists(self) -> bool:
+        return bool(self._cassettes)
+
+    async def refresh(self) -> bool:
+        """Follow the folder: files that came, went or changed."""
+        present = names(self._folder)
+        moved = self._cassettes.keys() != set(present)
+        self._cassettes = {name: self._cassettes.get(name) or self._new(name) for name in present}
+        for cassette in self._cassettes.values():
+            moved |= await cassette.refresh()
+        tapes = (tape for cassette in self._cassettes.values() for tape in cassette.tapes)
+        self._tape = Tape(self._database, tuple(tapes))
+        return moved
+
+    def _new(self, name: str) -> Cassette:
+        return Cassette(name, path_of(self._folder, name), self._database, self._canon)
+
+    def find(self, key: str) -> Sequence[Stored]:
+        return self._tape.find(key)
+
+    def state(self) -> Hashable:
+        return self._tape.tapes, self._database.state()
+
+    def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        return self._tape.canonicals()
+
+    def names(self) -> Iterator[str]:
+        return self._tape.names()
+
+    async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
+        raise NotImplementedError("a recording goes into one cassette, not into a folder of them")

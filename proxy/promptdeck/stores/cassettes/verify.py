@@ -1,0 +1,134 @@
+"""Whether a cassette file is what it claims to be, and safe to commit."""
+
+import re
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.matching.fingerprint import fingerprint
+from promptdeck.core.matching.normalize import normalize
+from promptdeck.core.matching.rules import Rules
+from promptdeck.core.secrets.redact import Redactor
+from promptdeck.errors import CassetteError
+
+from .file import Step, contents, decoded, silently
+from .yaml import Entry, dump, each_entry
+
+_NO_RULES = Rules()
+
+
+class Problem(NamedTuple):
+    place: str
+    """`FILE:LINE`"""
+    text: str
+    mend: str = ""
+    """What to do about it."""
+
+    def __str__(self) -> str:
+        text = f"{self.text}; {self.mend}" if self.mend else self.text
+        return f"{self.place}: {text}" if self.place else text
+
+
+def verify(
+    path: Path,
+    redactor: Redactor,
+    name: str = "",
+    unused: Collection[str] = (),
+    step: Step = silently,
+) -> list[Problem]:
+    """Every problem of a readable cassette, by lines. CassetteError for one that cannot be read.
+
+    `name` is the cassette's, for the commands that mend it; `unused` are ids that should
+    not be there any more.
+    """
+    text = decoded(contents(path), path)
+    problems: list[_Found] = []
+    lines: dict[str, list[int]] = defaultdict(list)
+    for entry in each_entry(text, str(path), step):
+        lines[entry.interaction.id].append(entry.line)
+        problems += [(entry.line, *problem) for problem in _problems(entry, redactor)]
+        if entry.interaction.id in unused:
+            problems.append((entry.line, f"{entry.interaction.id} was not used", _PRUNE))
+    for recording, places in lines.items():
+        if len(places) > 1:
+            twice = f"the id {recording} stands more than once"
+            problems += [(line, twice, _FIX) for line in places]
+    starts = sorted(line for places in lines.values() for line in places)
+    problems += _in_comments(text, redactor, starts, problems)
+    if len(text) > _LARGEST:
+        problems.append((1, f"it is {len(text) >> 20} MiB large", _SPLIT))
+    return [
+        Problem(f"{path}:{line}", what, mend.format(name or path.stem))
+        for line, what, mend in sorted(problems, key=lambda problem: problem[0])
+    ]
+
+
+_Found = tuple[int, str, str]
+"""Line, what is wrong, how it is mended."""
+
+_LARGEST = 50 * 1024 * 1024
+"""Bytes. GitHub warns of larger files, and takes none of twice the size."""
+
+
+_SUSPECT = "it holds what looks like a secret"
+_BY_HAND = "take it out of the comment and, if others may have seen it, revoke it"
+_SPLIT = "run promptdeck cassette split {} --by conversation, and remove it"
+_FIX = "run promptdeck cassette fix {}"
+_PRUNE = "run promptdeck cassette prune {} with the report"
+_REDACT = "run promptdeck cassette redact {} and, if others may have seen the secret, revoke it"
+
+
+def _problems(entry: Entry, redactor: Redactor) -> Iterator[tuple[str, str]]:
+    """What is wrong, and the mend."""
+    item = entry.interaction
+    key = fingerprint(normalize(item.request, _NO_RULES, redactor).canonical)
+    if key != item.key:
+        yield f"the request was edited: its key is {key} now, the file says {item.key}", _FIX
+    if entry.says is not None and entry.says != says(item.response):
+        yield "`says` does not tell what the frames say; replay uses the frames", _FIX
+    try:
+        dump(item)
+    except CassetteError as error:
+        yield str(error), f"{_FIX}, or record it again"
+    if secrets := _secrets(entry, redactor):
+        yield f"{_SUSPECT}: {', '.join(sorted(secrets))}", _REDACT
+
+
+def _secrets(entry: Entry, redactor: Redactor) -> set[str]:
+    item = entry.interaction
+    _, in_request = redactor.body(item.request.body)
+    if item.response.is_stream:
+        _, in_response = redactor.stream(item.response.frames)
+    else:
+        _, in_response = redactor.body(item.response.body)
+    urls = (item.request.target, item.upstream)
+    in_target = {"query"} if any(redactor.query(url) != url for url in urls) else set()
+    headers = "\n".join(value for _, value in item.response.headers)
+    in_rest = redactor.text(headers)[1] + redactor.text(entry.says or "")[1]
+    return {*in_request, *in_response, *in_target, *in_rest}
+
+
+# A block of text may have such lines, too; its secrets were found before.
+# Within quotes it would be none; before them it may yet be text, which has no secrets by now.
+_COMMENT = re.compile(r'(?m)^(?:[^"\n#]*[ \t])?(#[^\n]*)')
+
+
+def _in_comments(
+    text: str, redactor: Redactor, starts: Sequence[int], found: Iterable[_Found]
+) -> list[_Found]:
+    """Secrets that people wrote beside the recordings, which start at these lines."""
+    known = {line for line, what, _ in found if what.startswith(_SUSPECT)}
+    told: list[_Found] = []
+    line, seen = 1, 0
+    for comment in _COMMENT.finditer(text):
+        if not redactor.suspicious(comment[1].encode()):
+            continue
+        line, seen = line + text.count("\n", seen, comment.start()), comment.start()
+        above = bisect_right(starts, line)
+        _, kinds = redactor.text(comment[1])
+        if kinds and not (above and starts[above - 1] in known):
+            told.append((line, f"{_SUSPECT}: {', '.join(sorted(kinds))}", _BY_HAND))
+    return told

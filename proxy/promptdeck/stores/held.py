@@ -1,0 +1,52 @@
+"""Recordings held back until they are known to be wanted: a test's, until it has passed."""
+
+from collections.abc import Hashable, Iterator, Sequence
+
+from promptdeck.core.interaction import Interaction
+
+from .base import Store, Stored
+from .memory import MemoryStore
+
+
+class Held:
+    """Reads like the store behind it with what was put since; that gets there by `release`."""
+
+    def __init__(self, behind: Store) -> None:
+        self._behind = behind
+        self._new = MemoryStore()
+        self._releases = 0
+        self._puts: list[tuple[str, Stored, bool]] = []
+
+    def find(self, key: str) -> Sequence[Stored]:
+        return [*self._behind.find(key), *self._new.find(key)]
+
+    def state(self) -> Hashable:
+        return self._behind.state(), self._new.state(), self._releases
+
+    async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
+        self._puts.append((key, stored, replace))
+        return await self._new.put(key, stored, replace=replace)
+
+    def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        yield from self._behind.canonicals()
+        yield from self._new.canonicals()
+
+    def names(self) -> Iterator[str]:
+        yield from self._behind.names()
+        yield from self._new.names()
+
+    async def release(self) -> list[str]:
+        """Put everything held where it belongs; the ids it has there."""
+        puts, self._puts = self._puts, []
+        self._new = MemoryStore()
+        self._releases += 1
+        kept = []
+        try:
+            while puts:
+                key, stored, replace = puts[0]
+                kept.append((await self._behind.put(key, stored, replace=replace)).id)
+                del puts[0]
+        finally:
+            # What did not get there, because that failed or was cancelled, is held on.
+            self._puts = puts + self._puts
+        return kept

@@ -1,0 +1,1 @@
+"""What is kept for clients beside recordings: stored completions and deferred ones."""

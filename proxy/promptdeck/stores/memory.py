@@ -1,0 +1,44 @@
+"""The reference store: a dict. Used for tests and as the plainest statement of the protocol."""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
+
+from promptdeck.core.interaction import Interaction
+from promptdeck.core.matching.fingerprint import recording_id
+
+from .base import Stored
+
+
+class MemoryStore:
+    def __init__(self) -> None:
+        self._by_key: defaultdict[str, list[Stored]] = defaultdict(list)
+        self._puts = 0
+
+    def find(self, key: str) -> Sequence[Stored]:
+        return list(self._by_key.get(key, ()))
+
+    def state(self) -> Hashable:
+        return self._puts
+
+    async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
+        self._puts += 1
+        rows = self._by_key[key]
+        interaction = stored.interaction
+        if replace:
+            rows[:] = [row for row in rows if row.interaction.variant != interaction.variant]
+        ordinal = 1 + max((_ordinal(row.interaction.id) for row in rows), default=0)
+        name = recording_id(stored.canonical, interaction.key, ordinal)
+        rows.append(stored._replace(interaction=interaction._replace(id=name)))
+        return rows[-1].interaction
+
+    def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        for rows in self._by_key.values():
+            for row in rows:
+                yield row.interaction.id, row.canonical
+
+    def names(self) -> Iterator[str]:
+        return (name for name, _ in self.canonicals())
+
+
+def _ordinal(name: str) -> int:
+    return int(name.rpartition("-")[2])

@@ -1,0 +1,1 @@
+"""Recordings in one SQLite file: the cache, and the index of cassettes."""

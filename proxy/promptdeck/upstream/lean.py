@@ -1,0 +1,161 @@
+"""The plain case of a call: one HTTP/1.1 request on a pooled connection, answered by push.
+
+What is left out are a session's URL, cookie, redirect and proxy machinery and
+its tasks. A pooled connection that the peer has closed in the meantime may be
+found out only by writing to it: an idempotent request is then sent once more
+(RFC 9110, section 9.2.2), any other fails, as with aiohttp's own client.
+"""
+
+import asyncio
+import re
+import socket
+import ssl
+from functools import partial
+from typing import NamedTuple
+
+import aiohappyeyeballs
+
+from promptdeck.core.interaction import Headers
+
+from .connection import Connection, Query, Receiver, receiving
+
+_IDLE = 15.0
+"""Seconds after which an unused connection is closed: aiohttp's number, under most servers' own."""
+_HAPPY_EYEBALLS = 0.25
+"""Seconds until the next address is tried beside the first (RFC 8305, section 5)."""
+
+# RFC 9110, section 5.5: no line break, or other control character but tab, in a value.
+_FORBIDDEN = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+_FORBIDDEN_IN_LINE = re.compile(r"[\x00-\x20\x7f]")
+_SAFE_METHODS = frozenset(["GET", "HEAD", "OPTIONS", "TRACE"])
+IDEMPOTENT = _SAFE_METHODS | {"PUT", "DELETE"}
+
+
+class Origin(NamedTuple):
+    host: str
+    port: int
+    tls: bool
+
+
+def head_of(method: str, path: str, host: str, headers: Headers) -> bytes:
+    """A request's head up to its length. ValueError where something would break out of its line."""
+    lines = [f"{method} {path} HTTP/1.1", f"Host: {host}"]
+    lines += [f"{name}: {value}" for name, value in headers]
+    if _FORBIDDEN_IN_LINE.search(method + path) or any(map(_FORBIDDEN.search, lines)):
+        raise ValueError("a control character in the request's head: it would be another request")
+    return "\r\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
+
+
+def query(method: str, head: bytes, body: bytes, read_timeout: float | None) -> Query:
+    if body or method not in _SAFE_METHODS:
+        return Query(
+            method, b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body), read_timeout
+        )
+    return Query(method, head + b"\r\n", read_timeout)
+
+
+class Pool:
+    """Connections that wait for a request. `give_back` each that was had, whatever came of it."""
+
+    def __init__(self, connect_timeout: float | None) -> None:
+        self._connect_timeout = connect_timeout
+        self._idle: dict[Origin, list[Connection]] = {}
+        self._tls: ssl.SSLContext | None = None
+        self._sweeping: asyncio.TimerHandle | None = None
+        self._made: partial[Connection] | None = None
+
+    async def fly(self, origin: Origin, query: Query, receiver: Receiver) -> None:
+        """Ask on a waiting connection, or a new one, to the answer's end. As `Ended` has it."""
+        connection = self.waiting(origin) or await self._connect(origin)
+        try:
+            await self._ask(origin, connection, query, receiver)
+        except ConnectionError:
+            if not (connection.untouched and query.method in IDEMPOTENT):
+                raise
+            await self._ask(origin, await self._connect(origin), query, receiver)
+
+    async def _ask(
+        self, origin: Origin, connection: Connection, query: Query, receiver: Receiver
+    ) -> None:
+        over: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
+
+        def ended(error: Exception | None) -> None:
+            if not over.cancelled():
+                over.set_result(error)
+
+        try:
+            connection.begin(query, receiver, ended)
+            del query  # a long answer need not hold a long request in memory
+            if error := await over:
+                raise error
+        finally:
+            self.give_back(origin, connection)
+
+    def waiting(self, origin: Origin) -> Connection | None:
+        """A connection on which `begin` can send at once."""
+        idle = self._idle.get(origin)
+        oldest = asyncio.get_running_loop().time() - _IDLE
+        while idle:
+            # The one used last: the others grow old and are closed.
+            connection = idle.pop()
+            if connection.open and connection.idle_since > oldest:
+                return connection
+            connection.abort()
+        return None
+
+    def give_back(self, origin: Origin, connection: Connection) -> None:
+        """Keep a connection whose answer is whole. Any other is closed."""
+        if connection.release():
+            self._idle.setdefault(origin, []).append(connection)
+            if self._sweeping is None:
+                self._sweeping = asyncio.get_running_loop().call_later(_IDLE, self._sweep)
+
+    def close(self) -> None:
+        if self._sweeping:
+            self._sweeping.cancel()
+        for connections in self._idle.values():
+            for connection in connections:
+                connection.abort()
+        self._idle.clear()
+
+    def _sweep(self) -> None:
+        """Close what is too old; one timer does for all."""
+        loop = asyncio.get_running_loop()
+        for origin, connections in list(self._idle.items()):
+            kept = [one for one in connections if one.open and one.idle_since + _IDLE > loop.time()]
+            for connection in connections:
+                if connection not in kept:
+                    connection.abort()
+            if kept:
+                self._idle[origin] = kept
+            else:
+                del self._idle[origin]
+        self._sweeping = loop.call_later(_IDLE, self._sweep) if self._idle else None
+
+    async def _connect(self, origin: Origin) -> Connection:
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(self._connect_timeout):
+            if origin.tls and self._tls is None:
+                # The system's certificates take tens of milliseconds to load.
+                self._tls = await asyncio.to_thread(_tls)
+            try:
+                found = await loop.getaddrinfo(origin.host, origin.port, type=socket.SOCK_STREAM)
+            except UnicodeError as error:
+                raise OSError(f"{origin.host!r} is no host's name: {error}") from None
+            sock = await aiohappyeyeballs.start_connection(
+                found, happy_eyeballs_delay=_HAPPY_EYEBALLS, loop=loop
+            )
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            tls = self._tls if origin.tls else None
+            name = origin.host.rstrip(".") if origin.tls else None
+            self._made = self._made or partial(Connection, receiving())
+            _, connection = await loop.create_connection(
+                self._made, sock=sock, ssl=tls, server_hostname=name
+            )
+            return connection
+
+
+def _tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context

@@ -1,0 +1,120 @@
+"""`promptdeck run`: the command's environment, its signals, and the exit code."""
+
+import asyncio
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from promptdeck.cli.run import variables
+from promptdeck.upstream import PLACEHOLDER_KEY
+from tests.command import COMMAND, environment, promptdeck
+from tests.scripted_upstream import Upstream
+
+APP = """
+import openai, sys
+answer = openai.OpenAI().chat.completions.create(
+    model="m", messages=[{"role": "user", "content": sys.argv[1]}]
+)
+print(answer.choices[0].message.content)
+"""
+
+
+@pytest.fixture
+def app(tmp_path: Path) -> list[str]:
+    (tmp_path / "app.py").write_text(APP)
+    return [sys.executable, "app.py"]
+
+
+async def test_record_then_replay_with_the_network_down(
+    provider: Upstream, tmp_path: Path, app: list[str]
+) -> None:
+    prompt = "Name three rivers in Europe"
+    recorded = await promptdeck(
+        tmp_path,
+        *("run", "--mode", "record", "--cassette", "c", "--upstream", provider.url),
+        *("--", *app, prompt),
+    )
+    assert (recorded.code, recorded.out) == (0, "answer 1\n")
+    assert recorded.err == "promptdeck: 0 hits, 0 misses, 1 recorded, 1 upstream call\n"
+    replay = ("run", "--mode", "replay", "--cassette", "c", "--upstream", "http://127.0.0.1:9/v1")
+    replayed = await promptdeck(tmp_path, *replay, "--", *app, prompt)
+    assert (replayed.code, replayed.out) == (0, "answer 1\n")
+    assert replayed.err == "promptdeck: 1 hit, 0 misses, 0 recorded, 0 upstream calls\n"
+    changed = await promptdeck(tmp_path, *replay, "--", *app, prompt.replace("rivers", "lakes"))
+    assert changed.code == 1
+    assert "rivers -> lakes" in changed.err
+    assert "0 hits, 1 miss, 0 recorded, 0 upstream calls" in changed.err
+
+
+async def test_a_miss_that_the_program_swallows_still_fails_the_run(tmp_path: Path) -> None:
+    script = (
+        "import openai\ntry: openai.OpenAI().models.retrieve('x')\nexcept openai.NotFoundError: 0"
+    )
+    (tmp_path / "cassettes").mkdir()
+    ran = await promptdeck(tmp_path, "run", "--mode", "replay", "--", sys.executable, "-c", script)
+    assert ran.code == 6
+
+
+async def test_leftovers_fail_the_run_where_it_is_asked_to(
+    provider: Upstream, tmp_path: Path
+) -> None:
+    await promptdeck(
+        tmp_path,
+        *("run", "--mode", "record", "--cassette", "c", "--upstream", provider.url),
+        *("--", sys.executable, "-c", "import openai; openai.OpenAI().models.list()"),
+    )
+    replay = ("run", "--mode", "replay", "--cassette", "c")
+    assert (await promptdeck(tmp_path, *replay, "--", "true")).code == 0
+    ran = await promptdeck(tmp_path, *replay, "--fail-on", "miss,unused", "--", "true")
+    assert ran.code == 6
+    assert "promptdeck: not used: " in ran.err
+    assert (await promptdeck(tmp_path, *replay, "--fail-on", "x", "--", "true")).code == 2
+
+
+async def test_the_commands_own_exit_code_comes_first(tmp_path: Path) -> None:
+    ran = await promptdeck(
+        tmp_path, "run", "--mode", "replay", "--", sys.executable, "-c", "import sys; sys.exit(42)"
+    )
+    assert ran.code == 42
+
+
+async def test_an_unknown_command_is_127(tmp_path: Path) -> None:
+    ran = await promptdeck(tmp_path, "run", "--mode", "replay", "--", "no-such-command")
+    assert ran.code == 127
+    assert "cannot run no-such-command" in ran.err
+
+
+async def test_a_signal_reaches_the_command(tmp_path: Path) -> None:
+    script = "import signal,sys,time\nsignal.signal(15, lambda *_: sys.exit(9))\nprint(1, flush=True)\ntime.sleep(20)"  # noqa: E501
+    process = await asyncio.create_subprocess_exec(
+        *COMMAND,
+        *("run", "--mode", "replay", "--", sys.executable, "-c", script),
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout
+    assert await process.stdout.readline() == b"1\n"
+    process.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(process.wait(), 15) == 9
+    await process.communicate()
+
+
+async def test_a_command_killed_by_a_signal_is_128_and_its_number(tmp_path: Path) -> None:
+    script = "import os; os.kill(os.getpid(), 9)"
+    ran = await promptdeck(tmp_path, "run", "--mode", "replay", "--", sys.executable, "-c", script)
+    assert ran.code == 128 + 9
+
+
+def test_the_environment_says_where_the_server_is_and_gives_a_key_to_who_has_none() -> None:
+    outer = {"OPENAI_API_KEY": "mine", "NO_PROXY": "corp"}
+    seen = outer | variables(outer, "http://127.0.0.1:5")
+    assert seen["OPENAI_BASE_URL"] == "http://127.0.0.1:5/v1"
+    assert seen["DEDALUS_BASE_URL"] == "http://127.0.0.1:5"
+    assert seen["OPENAI_API_KEY"] == "mine"
+    assert seen["DEDALUS_API_KEY"] == PLACEHOLDER_KEY
+    assert seen["NO_PROXY"] == "corp,127.0.0.1,localhost,::1"

@@ -1,0 +1,345 @@
+import math
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Mapping
+from operator import attrgetter
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+
+from promptdeck.config import SETTINGS, Config, Loaded, Provider, Setting, load
+from promptdeck.config.render import example, settings_table, show
+from promptdeck.core.faults.plan import parse_plan
+from promptdeck.core.policy import Mode
+from promptdeck.core.secrets.redact import Shape
+from promptdeck.errors import ConfigError
+from tests import ROOT
+
+EXAMPLE = ROOT / "config.example.yaml"
+
+# For every setting a text, as file and environment take it, that is not its default.
+OTHER: Mapping[str, tuple[str, Any]] = {
+    "mode": ("record-missing", Mode.RECORD_MISSING),
+    "server.host": ("0.0.0.0", "0.0.0.0"),
+    "server.port": ("0", 0),
+    "server.max_body": ("1.5 KiB", 1536),
+    "server.shutdown_timeout": ("0", 0.0),
+    "server.keep_alive": ("1m", 60.0),
+    "contract.strict": ("true", True),
+    "upstream.providers": (
+        '[{name: local, url: "http://localhost:8000"}]',
+        (Provider("local", "http://localhost:8000/v1"),),
+    ),
+    "upstream.url": ("http://localhost:8000/openai/v1/", "http://localhost:8000/openai/v1"),
+    "upstream.api_key": ("sk-other", "sk-other"),
+    "upstream.connect_timeout": ("250ms", 0.25),
+    "upstream.read_timeout": ("none", None),
+    "cassette.name": ("agents/weather", "agents/weather"),
+    "cassette.dir": ("tests/tapes", Path("tests/tapes")),
+    "store.path": ("~/deck.db", Path("~/deck.db").expanduser()),
+    "store.ttl": ("24h", 86_400.0),
+    "store.max_bytes": ("10k", 10_000),
+    "replay.pace": ("2x", 2.0),
+    "replay.after_last": ("refuse", "refuse"),
+    "replay.expires": ("30d", 2_592_000.0),
+    "replay.on_expired": ("record", "record"),
+    "replay.faults": ("status=429; times=1", parse_plan("status=429; times=1")),
+    "record.errors": ("yes", True),
+    "record.draws": ("3", 3),
+    "record.max_bytes": ("64MB", 64_000_000),
+    "record.finish_after_disconnect": ("off", False),
+    "match.ignore": ('["$.user", "$..id"]', ("$.user", "$..id")),
+    "match.replace": (
+        '[uuid, {pattern: "run-[0-9]+", with: run}]',
+        ("uuid", {"pattern": "run-[0-9]+", "with": "run"}),
+    ),
+    "redact.patterns": (
+        '[{name: badge, pattern: "B[0-9]{4}"}]',
+        (Shape("badge", re.compile("B[0-9]{4}")),),
+    ),
+    "log.level": ("debug", "debug"),
+}
+
+every_setting = pytest.mark.parametrize("setting", SETTINGS.values(), ids=SETTINGS)
+
+
+def read(
+    content: str | bytes = "", *, flags: Mapping[str, object] | None = None, **environ: str
+) -> Loaded:
+    """Load with `content` as promptdeck.yaml in the working directory."""
+    with TemporaryDirectory() as folder:
+        data = content if isinstance(content, bytes) else content.encode()
+        Path(folder, "promptdeck.yaml").write_bytes(data)
+        return load(flags or {}, environ, cwd=Path(folder))
+
+
+def value(loaded: Loaded, setting: Setting) -> Any:
+    return attrgetter(setting.path)(loaded.config)
+
+
+def in_file(path: str, text: str) -> str:
+    section, _, key = path.rpartition(".")
+    return f"{section}:\n  {key}: {text}\n" if section else f"{key}: {text}\n"
+
+
+# Every setting, every source
+
+
+@every_setting
+def test_every_setting_can_be_given_in_the_file(setting: Setting) -> None:
+    text, expected = OTHER[setting.path]
+    loaded = read(in_file(setting.path, text))
+    assert value(loaded, setting) == expected != value(read(), setting)
+    line = 2 if "." in setting.path else 1
+    assert loaded.sources[setting.path] == f"promptdeck.yaml:{line}"
+
+
+@every_setting
+def test_every_setting_can_be_given_in_the_environment(setting: Setting) -> None:
+    text, expected = OTHER[setting.path]
+    loaded = read(**{setting.variable: text})
+    assert value(loaded, setting) == expected
+    assert loaded.sources[setting.path] == setting.variable
+
+
+FLAGS = {
+    "mode": "mode",
+    "host": "server.host",
+    "port": "server.port",
+    "upstream": "upstream.url",
+    "cassette": "cassette.name",
+    "cassettes": "cassette.dir",
+    "store": "store.path",
+    "pace": "replay.pace",
+    "log_level": "log.level",
+    "draws": "record.draws",
+}
+
+
+def test_the_flags_are_these() -> None:
+    flags = {setting.parameter: path for path, setting in SETTINGS.items() if setting.flag}
+    assert flags == FLAGS
+
+
+@pytest.mark.parametrize(("parameter", "path"), FLAGS.items())
+def test_every_flag_sets_its_setting(parameter: str, path: str) -> None:
+    text, expected = OTHER[path]
+    loaded = read(flags={parameter: text})
+    assert attrgetter(path)(loaded.config) == expected
+    assert loaded.sources[path] == "--" + parameter.replace("_", "-")
+
+
+def test_no_two_settings_share_a_variable() -> None:
+    assert len({setting.variable for setting in SETTINGS.values()}) == len(SETTINGS) == len(OTHER)
+
+
+@every_setting
+def test_a_default_is_written_as_show_writes_it(setting: Setting) -> None:
+    if setting.path != "store.path":
+        assert setting.write(value(read(), setting)) == setting.default
+
+
+@every_setting
+def test_what_show_writes_is_read_back_to_the_same_value(setting: Setting) -> None:
+    loaded = read(in_file(setting.path, OTHER[setting.path][0]))
+    written = setting.write(value(loaded, setting))
+    assert read(**{setting.variable: written}).config == loaded.config
+
+
+# Precedence
+
+
+def test_flags_beat_environment_beats_file_beats_defaults() -> None:
+    file = "server: {port: 1}"
+    variable = {"PROMPTDECK_SERVER_PORT": "2"}
+    assert read().config.server.port == 4141
+    assert read(file).config.server.port == 1
+    assert read(file, **variable).config.server.port == 2
+    assert read(file, flags={"port": 3}, **variable).config.server.port == 3
+
+
+def test_a_flag_that_was_not_given_changes_nothing() -> None:
+    assert read("server: {port: 1}", flags={"port": None}).config.server.port == 1
+
+
+def test_an_empty_variable_is_one_that_is_not_set() -> None:
+    loaded = read("store: {ttl: 1h}", PROMPTDECK_STORE_TTL="", PROMPTDECK_NONSENSE="")
+    assert loaded.config.store.ttl == 3600
+
+
+@pytest.mark.parametrize(("ci", "mode"), [("true", "replay"), ("1", "replay"), ("false", "cache")])
+def test_the_default_mode_under_ci_is_replay(ci: str, mode: str) -> None:
+    assert read(CI=ci).config.mode == mode
+
+
+def test_a_mode_that_is_given_holds_under_ci_too() -> None:
+    assert read("mode: record", CI="true").config.mode is Mode.RECORD
+    assert read(CI="true").sources["mode"] == "default under CI"
+
+
+def test_the_store_lies_in_the_users_cache_folder() -> None:
+    assert read(XDG_CACHE_HOME="/c").config.store.path == Path("/c/promptdeck/store.db")
+    home = Path("~/.cache/promptdeck/store.db").expanduser()
+    assert read().config.store.path == home == Config().store.path
+
+
+def test_a_config_without_arguments_has_the_defaults() -> None:
+    assert Config() == read().config
+
+
+def test_a_config_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Config().server.port = 1  # type: ignore[misc]
+
+
+def test_pace_is_what_delays_are_divided_by() -> None:
+    assert 250 / Config().replay.pace == 0
+    assert Config().replay.pace == math.inf
+    assert read("replay: {pace: recorded}").config.replay.pace == 1
+
+
+def test_match_settings_make_the_rules() -> None:
+    match = read("match: {ignore: [$.user], replace: [uuid]}").config.match
+    assert match.rules.apply({"user": "u", "id": "6f1c2a52-0000-4000-8000-0123456789ab"}) == (
+        {"id": "<uuid>"},
+        ["$.user"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("given_url", "url"),
+    [
+        ("https://api.openai.com", "https://api.openai.com/v1"),
+        ("https://api.openai.com/", "https://api.openai.com/v1"),
+        ("http://[::1]:8000", "http://[::1]:8000/v1"),
+        ("https://host/a/b//", "https://host/a/b"),
+        ("https://host/v1@beta", "https://host/v1@beta"),
+    ],
+)
+def test_an_upstream_without_a_path_gets_v1(given_url: str, url: str) -> None:
+    assert read(PROMPTDECK_UPSTREAM_URL=given_url).config.upstream.url == url
+
+
+# The file
+
+
+def test_the_file_is_the_named_one_else_the_variables_else_the_one_at_hand(tmp_path: Path) -> None:
+    for name, port in (("promptdeck.yaml", 1), ("env.yaml", 2), ("flag.yaml", 3)):
+        (tmp_path / name).write_text(f"server: {{port: {port}}}")
+    variable = {"PROMPTDECK_CONFIG": "env.yaml"}
+    assert load({}, {}, cwd=tmp_path).config.server.port == 1
+    assert load({}, variable, cwd=tmp_path).config.server.port == 2
+    assert load({}, variable, Path("flag.yaml"), tmp_path).config.server.port == 3
+
+
+def test_without_a_file_there_are_defaults(tmp_path: Path) -> None:
+    assert load({}, {}, cwd=tmp_path).config == Config()
+
+
+def test_a_named_file_that_is_missing_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^no\.yaml: there is no such file; --config names it$"):
+        load({}, {}, Path("no.yaml"), tmp_path)
+    with pytest.raises(ConfigError, match=r"^no\.yaml: .* PROMPTDECK_CONFIG names it$"):
+        load({}, {"PROMPTDECK_CONFIG": "no.yaml"}, cwd=tmp_path)
+
+
+def test_a_file_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"^\.: cannot be read: "):
+        load({}, {}, Path(), tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "server:\nstore: ~\n", "---\n", "null"])
+def test_an_empty_file_or_section_changes_nothing(content: str) -> None:
+    assert read(content).config == Config()
+
+
+def test_scalars_are_what_they_look_like() -> None:
+    assert read("cassette: {name: 007}").config.cassette.name == "007"
+    assert read("cassette: {name: 2024-01-01}").config.cassette.name == "2024-01-01"
+    assert read("cassette: {name: no}").config.cassette.name == "no"
+
+
+def test_a_path_may_be_written_as_one_dotted_key() -> None:
+    assert read("store.ttl: 1h").config.store.ttl == 3600
+
+
+def test_the_file_may_name_variables_of_the_environment() -> None:
+    content = "upstream: {url: 'https://${HOST}/${BASE:-v1}', api_key: '${KEY:-}'}"
+    assert read(content, HOST="h").config.upstream.url == "https://h/v1"
+    assert read(content, HOST="h", BASE="x").config.upstream.url == "https://h/x"
+    assert read(content, HOST="h", BASE="").config.upstream.url == "https://h/v1"
+    assert read(content, HOST="h").config.upstream.api_key is None
+    assert read(content, HOST="h", KEY="k").config.upstream.api_key == "k"
+
+
+def test_a_doubled_dollar_keeps_the_placeholder() -> None:
+    loaded = read("match: {replace: [{pattern: '$${X}', with: '${X}'}]}", X="x")
+    assert loaded.config.match.replace == ({"pattern": "${X}", "with": "x"},)
+
+
+def test_the_environment_itself_is_not_filled_in() -> None:
+    assert read(PROMPTDECK_CASSETTE_DIR="${X}").config.cassette.dir == Path("${X}")
+
+
+# What documents the settings
+
+
+def test_show_says_only_that_a_secret_is_set() -> None:
+    loaded = read(PROMPTDECK_UPSTREAM_API_KEY="sk-hush")
+    row = next(row for row in show(loaded) if row.path == "upstream.api_key")
+    assert row == ("upstream.api_key", "(set, not shown)", "PROMPTDECK_UPSTREAM_API_KEY")
+    assert "hush" not in repr(loaded.config)
+
+
+def test_show_has_a_row_for_every_setting() -> None:
+    rows = show(read("store: {ttl: 90m}", flags={"pace": "0.5x"}))
+    assert [row.path for row in rows] == list(SETTINGS)
+    assert ("store.ttl", "90m", "promptdeck.yaml:1") in rows
+    assert ("replay.pace", "0.5x", "--pace") in rows
+    assert ("upstream.api_key", "none", "default") in rows
+
+
+def test_the_example_file_is_the_one_made_from_the_declarations() -> None:
+    if os.environ.get("REGENERATE") == "1":
+        EXAMPLE.write_text(example())
+    assert EXAMPLE.read_bytes() == example().encode(), (
+        "out of date; rewrite it with: REGENERATE=1 pytest tests/test_config.py"
+    )
+
+
+def test_the_example_changes_nothing_as_it_stands() -> None:
+    loaded = read(example())
+    assert loaded.config == Config()
+    assert set(loaded.sources.values()) == {"default"}
+
+
+@pytest.mark.parametrize("cache", ["", "/elsewhere"])
+def test_the_example_says_the_defaults_with_every_setting_uncommented(cache: str) -> None:
+    uncommented = re.sub(r"(?m)^( *)# (?=[a-z_]+: )", r"\1", example())
+    loaded = read(uncommented, XDG_CACHE_HOME=cache)
+    assert loaded.config == read(XDG_CACHE_HOME=cache).config
+    assert all(source.startswith("promptdeck.yaml:") for source in loaded.sources.values())
+
+
+@every_setting
+def test_the_table_has_a_row_for_every_setting(setting: Setting) -> None:
+    (row,) = (line for line in settings_table().splitlines() if f"| `{setting.path}` |" in line)
+    assert f"| `{setting.default}` | `{setting.variable}` | " in row
+    assert row.count("|") == 6
+    assert setting.flag in row
+
+
+def test_reading_settings_starts_without_yaml() -> None:
+    code = (
+        "import sys; from promptdeck.config import load; load({}, {});"
+        "print({'yaml', 'difflib'} & {*sys.modules})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT / "proxy", capture_output=True, text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True,
+    )  # fmt: skip
+    assert done.stdout == "set()\n"

@@ -1,0 +1,284 @@
+"""Short cuts to a canonical form: bodies of one name are alike in every way that shows."""
+
+import orjson
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from promptdeck.core.contract.request import FIELDS, check
+from promptdeck.core.contract.schema import SOUND
+from promptdeck.core.interaction import CHAT_COMPLETIONS, Request
+from promptdeck.core.matching.body import NAMING, Body, bare, deep
+from promptdeck.core.matching.normalize import EXCLUDED, examine
+from promptdeck.core.matching.rules import Rules
+from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.text.jsontext import Unfaithful, parse
+from promptdeck.engine.deferred import deferral
+from tests.secret_samples import HEX
+
+REDACTOR = Redactor()
+RULES = st.sampled_from(
+    [Rules(), Rules.build(["$.user", "$.messages[*].name", "$..x"], ["uuid", "iso-time"])]
+)
+SECRET = "sk-" + HEX[:32]
+
+# Members as they are written: keys with and without escapes, values of every kind.
+TEXTS = [
+    '"m"',
+    '"x,\\"user\\":\\"u"',
+    '"gpt"',
+    "1",
+    "1.0",
+    "10e-1",
+    "0.5",
+    "0.50000000000000000001",
+    "-0",
+    "-0.0",
+    "1e999",
+    "1" * 30,
+    "18446744073709551615",
+    "18446744073709551616",
+    "01",
+    "NaN",
+    "true",
+    "null",
+    "[]",
+    "{}",
+    '[{"role":"user","content":"hi"}]',
+    '[{"role": "user", "content": "hi", "name": null}]',
+    '[{"content":"hi","role":"user","name":null}]',
+    '[{"role":"user","content":"hi","x":1.0}]',
+    '[{"role":"tool","role":"user","content":"hi"}]',
+    f'[{{"content":"{SECRET}","role":"user","content":"hi"}}]',
+    '{"include_usage":true}',
+    '{"include_usage":1,"include_usage":true}',
+    '{"user":"u"}',
+    '{"a":{"user":"u"}}',
+    '"24h"',
+    '"\\ud800"',
+    '"é"',
+    '"\\u00e9"',
+    f'"{SECRET}"',
+    f'"\\u0073{SECRET[1:]}"',
+    '"API_KEY"',
+    '"' + "x" * 65 + '"',
+    "[" * 199 + "]" * 199,
+    "[" * 201 + "1" + "]" * 201,
+    "[" * 260 + "]" * 260,
+]
+VALUES = st.sampled_from(TEXTS)
+NAMING_VALUES = st.sampled_from(['"u-1"', '"u-2"', '"a:b c"', '""']) | st.sampled_from(
+    ['"x,y"', '"\\u0041"', '"é"', "null", "7", f'"{SECRET}"', '"API_KEY"', '"sk-"', '"}"', '"]"']
+    + [f'"{"x" * length}"' for length in (64, 65)]
+    + ['"\\\\"', '"\\""', '"\\n"', '"store"', f'"\\"{SECRET}"', '"[redacted:openai]"']
+)
+KEYS = st.sampled_from(
+    """model messages temperature seed stream stream_options store deferred metadata stop tools
+    prompt_cache_retention user x modle Users us\\u0065r é \\u00e9 a\\"b ://:p@h
+    st\\u006fre""".split()
+) | st.sampled_from([SECRET, ""])
+MEMBERS = st.tuples(KEYS, VALUES)
+NAMING_MEMBERS = st.tuples(st.sampled_from(NAMING), NAMING_VALUES)
+MODEL, CHAT = ("model", '"m"'), ("messages", '[{"role":"user","content":"hi"}]')
+COMPACT = ",", ":"
+STYLES = st.sampled_from([*[COMPACT] * 8, *[(", ", ": ")] * 4, (" ,", ":"), (",\n", " : ")])
+AROUND = st.sampled_from(["%s"] * 20 + [" %s", "%s\n", "\ufeff%s", "%s x", "[%s]", "%s,", "%s}"])
+
+
+def written(members, style=COMPACT, around="%s"):
+    comma, colon = style
+    text = comma.join(f'"{key}"{colon}{value}' for key, value in members)
+    return (around % (f"{{{text}}}")).encode("utf-8", "surrogatepass")
+
+
+def says(text):
+    """What a JSON text says, as far as anybody here can read it."""
+    try:
+        return orjson.dumps(parse(text), option=orjson.OPT_SORT_KEYS)
+    except Unfaithful:
+        return text
+
+
+OTHER_WORDS = {text: [other for other in TEXTS if says(other) == says(text)] for text in TEXTS}
+
+
+@st.composite
+def pairs(draw):
+    """Two bodies that are alike, but for what may change nothing, and at times for more."""
+    some = [MODEL, CHAT] * draw(st.sampled_from([1, 1, 1, 0])) + draw(st.lists(MEMBERS, max_size=2))
+    tail = draw(st.lists(NAMING_MEMBERS, max_size=3))
+    other = [(key, draw(NAMING_VALUES)) for key, _ in tail]
+    if draw(st.booleans()):
+        other = draw(st.lists(NAMING_MEMBERS, max_size=3))
+    one, two = [*some, *tail], [*some, *other]
+    if draw(st.booleans()):
+        two = [(key, draw(st.sampled_from(OTHER_WORDS.get(text, [text])))) for key, text in two]
+    if draw(st.booleans()):
+        two = draw(st.permutations(two))
+    if two and draw(st.sampled_from([True, False, False])):
+        # Of the members of one key the last counts.
+        two = [(draw(st.sampled_from(two))[0], draw(VALUES)), *two]
+    style, around = draw(STYLES), draw(AROUND)
+    return written(one, style, around), written(two, draw(st.just(style) | STYLES), around)
+
+
+def request(body):
+    return Request("POST", CHAT_COMPLETIONS, "application/json", body)
+
+
+def seen(body, rules):
+    """All that is found out about a body: its form, and what the contract says."""
+    told = []
+    examined = examine(
+        request(body), rules, REDACTOR, inspect=lambda value: told.append(check(value))
+    )
+    flags = {name: value for name, value in top(body).items() if name not in NAMING}
+    return examined, told, flags, deferral(request(body)) is None
+
+
+def top(body):
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+@pytest.mark.parametrize("name_of", [bare, deep])
+@settings(max_examples=500)
+@given(pair=pairs(), rules=RULES)
+@example(pair=(b'{"model":"m","user":5,"user":"a"}', b'{"model":"m","user":5}'), rules=Rules())
+@example(pair=(b'{"model":"m","seed":1e999,"seed":1}', b'{"model":"m","seed":1}'), rules=Rules())
+@example(pair=(b'{"model":"m","seed":null}', b'{"model":"m","seed":1e999}'), rules=Rules())
+def test_bodies_of_one_name_are_treated_alike(name_of, pair, rules):
+    one, two = pair
+    name = name_of(Body(one))
+    if name is None or name != name_of(Body(two)):
+        return
+    examined, told, flags, deferred = seen(one, rules)
+    # `Canonicals` goes by a name only where this is so.
+    if not examined.plain or any(told[0]):
+        return
+    again, told_again, *rest = seen(two, rules)
+    assert again.form == examined.form
+    assert told_again == told
+    assert rest == [flags, deferred]
+
+
+@given(st.binary(max_size=40) | st.lists(MEMBERS).map(written))
+def test_any_bytes_have_a_name_or_none(data):
+    for name_of in (bare, deep):
+        assert name_of(Body(data)) is None or len(name_of(Body(data))) == 16
+
+
+NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(-1e18, 1e18)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=8,
+)
+
+
+def name_of_value(value):
+    return deep(Body(orjson.dumps({"a": value})))
+
+
+@given(JSON_VALUES, JSON_VALUES)
+@example(1, True)
+@example(1, 1.0)
+@example(0.0, -0.0)
+@example(None, {})
+def test_values_have_one_deep_name_only_if_they_are_the_same(one, two):
+    same = orjson.dumps(one, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
+        two, option=orjson.OPT_SORT_KEYS
+    )
+    assert (name_of_value(one) == name_of_value(two)) is same
+
+
+@given(st.lists(st.tuples(KEYS, VALUES) | NAMING_MEMBERS, max_size=4).map(written))
+def test_what_is_read_for_a_name_is_what_the_body_says(data):
+    body = Body(data)
+    names = list(body.names())
+    assert list(body.names()) == names
+    try:
+        expected = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        with pytest.raises(Unfaithful):
+            body.value()
+    else:
+        assert body.value() == expected
+
+
+def test_names_are_found_one_after_the_other():
+    body = Body(BODY)
+    first = next(body.names())
+    assert list(body.names()) == [first, deep(Body(BODY))]
+    assert first == bare(Body(BODY))
+
+
+BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"seed":7,"user":"u-1"}'
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        b'{"seed":7,"model":"m","messages":[{"role":"user","content":"hi"}]}',
+        b'{"prompt_cache_key":"k","model":"m","messages":[{"role":"user","content":"hi"}],"seed":7}',
+        b'{"model": "m", "seed": 7, "messages": [{"role":"user","content":"hi"}], "user": "u-2"}',
+        b'{"seed":7,"model":"m","messages":[{"content":"hi","role":"user"}]}',
+        b' {"seed":7,"model":"m","messages":[ {"content":"h\\u0069", "role":"user"} ]}\n',
+        orjson.dumps(orjson.loads(BODY), option=orjson.OPT_INDENT_2),
+    ],
+)
+def test_order_spacing_and_who_asks_make_no_other_deep_name(other):
+    assert deep(Body(other)) == deep(Body(BODY)) is not None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        BODY.replace(b"7", b"8"),
+        BODY.replace(b"7", b"7.0"),
+        BODY.replace(b"7", b"true"),
+        BODY.replace(b'"hi"', b'"ho"'),
+        BODY.replace(b"seed", b"sead"),
+        BODY.replace(b'"u-1"', b"null"),
+        BODY.replace(b'"u-1"', b'"\\u00e9"'),
+        BODY.replace(b'"u-1"', b'"%b"' % (b"x" * 65)),
+        BODY.replace(b'user":"u', b'metadata":"u'),
+    ],
+)
+def test_all_else_makes_another_name(other):
+    assert bare(Body(other)) != bare(Body(BODY)) is not None
+    assert deep(Body(other)) != deep(Body(BODY)) is not None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"[]",
+        b"",
+        b'{"model":',
+        b'{"model":"m","store":false}',
+        b'{"model":"m","d\\u0065ferred":true}',
+        b'{"model":%b}' % (b"[" * 260 + b"]" * 260),
+        b'{"model":"%b"}' % (b"m" * 256 * 1024),
+    ],
+)
+def test_what_has_more_done_or_takes_long_to_read_has_no_name(data):
+    assert list(Body(data).names()) == []
+
+
+def test_only_the_value_at_the_very_end_is_passed_over_without_reading():
+    def name(data):
+        return bare(Body(data))
+
+    assert name(BODY) == name(BODY.replace(b"u-1", b"u-2")) is not None
+    assert name(BODY) != name(BODY[: BODY.index(b',"user"')] + b"}")
+    assert name(BODY[:-1] + b"]}") is None
+
+
+@pytest.mark.parametrize("name", NAMING)
+def test_a_naming_field_counts_nowhere_and_takes_any_short_text(name):
+    assert name in EXCLUDED
+    assert FIELDS[name].schema.check("x" * 64) == SOUND

@@ -1,0 +1,138 @@
+"""What is under way upstream: launched in either way, given up, waited for at the end."""
+
+import asyncio
+from collections.abc import Callable
+
+import pytest
+
+from promptdeck.core.interaction import Request
+from promptdeck.engine.asking import Incoming
+from promptdeck.engine.flights.flight import Flight, Landed, Sink
+from promptdeck.engine.flights.launch import Flights
+from promptdeck.errors import UpstreamError
+
+INCOMING = Incoming(Request("POST", "/v1/chat/completions", "application/json", b"{}"), ())
+
+
+class Road:
+    """A way upstream on which nothing comes but what a test sends."""
+
+    def __init__(self, *, waits: bool) -> None:
+        self.waits = waits
+        """Whether a connection waits for a request."""
+        self.given_up = 0
+        self.landed: Landed | None = None
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def begin(self, incoming: Incoming, sink: Sink, landed: Landed) -> Callable[[], object] | None:
+        if not self.waits:
+            return None
+        self.landed = landed
+        sink.headed(200, (), b"")
+        return self.give_up
+
+    def give_up(self) -> None:
+        self.given_up += 1
+
+    async def fly(self, incoming: Incoming, sink: Sink) -> None:
+        sink.headed(200, (), b"")
+        try:
+            await self.over
+        except asyncio.CancelledError:
+            self.given_up += 1
+            raise
+
+    def end(self, error: Exception | None = None) -> None:
+        if self.landed:
+            assert error is None or isinstance(error, UpstreamError)
+            self.landed(error)
+        elif error:
+            self.over.set_exception(error)
+        else:
+            self.over.set_result(None)
+
+
+WAYS = pytest.mark.parametrize("waits", [True, False], ids=["on a connection", "in a task"])
+
+
+async def settle() -> None:
+    for _ in range(5):
+        await asyncio.sleep(0)
+
+
+@WAYS
+@pytest.mark.parametrize("error", [None, UpstreamError("cut")])
+async def test_an_end_is_told_once(waits: bool, error: UpstreamError | None) -> None:
+    told: list[UpstreamError | None] = []
+    async with asyncio.TaskGroup() as tasks:
+        road = Road(waits=waits)
+        flights = Flights(road, tasks)
+        flights.launch(INCOMING, Flight(keep_bytes=0, outlives_readers=False), told.append)
+        await settle()
+        assert flights.under_way == 1
+        road.end(error)
+        await settle()
+    assert told == [error]
+    assert flights.under_way == 0
+
+
+@WAYS
+async def test_a_flight_without_readers_is_given_up(waits: bool) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        road = Road(waits=waits)
+        flight = Flight(keep_bytes=0, outlives_readers=False)
+        Flights(road, tasks).launch(INCOMING, flight, flight.end)
+        place = flight.join()
+        await settle()
+        flight.leave(place)
+        await settle()
+    assert road.given_up == 1
+    assert flight.failed
+
+
+async def test_trouble_of_our_own_ends_the_flight_and_nothing_else() -> None:
+    async with asyncio.TaskGroup() as tasks:
+        road = Road(waits=False)
+        flight = Flight(keep_bytes=0, outlives_readers=False)
+        Flights(road, tasks).launch(INCOMING, flight, flight.end)
+        road.end(ValueError("a URL that is none"))
+        await settle()
+    assert flight.failed
+
+
+@WAYS
+async def test_the_end_waits_for_answers_and_for_what_follows_them(waits: bool) -> None:
+    recorded = []
+    async with asyncio.TaskGroup() as tasks:
+        road = Road(waits=waits)
+        flights = Flights(road, tasks)
+        flight = Flight(keep_bytes=0, outlives_readers=True)
+
+        async def record() -> None:
+            await asyncio.sleep(0.01)
+            recorded.append(flight.ended_well)
+
+        def landed(error: UpstreamError | None) -> None:
+            flight.end(error)
+            flights.start(record())
+
+        flights.launch(INCOMING, flight, landed)
+        asyncio.get_running_loop().call_later(0.01, road.end)
+        await flights.finish(10)
+    assert recorded == [True]
+    assert road.given_up == 0
+
+
+@WAYS
+async def test_what_takes_too_long_at_the_end_is_given_up(waits: bool) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        road = Road(waits=waits)
+        flights = Flights(road, tasks)
+        flight = Flight(keep_bytes=0, outlives_readers=True)
+        flights.launch(INCOMING, flight, flight.end)
+        flights.start(asyncio.sleep(1000))
+        await settle()
+        await flights.finish(0.01)
+        assert flights.under_way == 0
+    assert road.given_up == 1
+    assert flight.failed
