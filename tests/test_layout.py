@@ -1,7 +1,10 @@
 """The house in order: each module is in the plan and has tests, each name has one meaning."""
 
+import ast
 import re
+from collections import defaultdict
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -125,3 +128,25 @@ def test_every_module_has_a_test_file(module: str) -> None:
 
 def test_only_modules_that_are_there_are_tested_elsewhere() -> None:
     assert TESTED_WITH.keys() <= set(MODULES)
+
+
+def named_in(path: Path) -> Iterator[str]:
+    """The classes, aliases of types and type variables of a module, private ones too."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            yield node.name
+    for node in tree.body:
+        target = node.targets[0] if isinstance(node, ast.Assign) else None
+        if isinstance(target, ast.Name) and re.fullmatch(
+            r"_?[A-Z][A-Za-z]*[a-z][A-Za-z]*", target.id
+        ):
+            yield target.id
+
+
+def test_each_name_stands_for_one_thing() -> None:
+    where: defaultdict[str, list[str]] = defaultdict(list)
+    for path in PACKAGE.rglob("*.py"):
+        for name in named_in(path):
+            where[name.lstrip("_")].append(path.relative_to(PACKAGE).as_posix())
+    assert {name: places for name, places in where.items() if len(places) > 1} == {}

@@ -6,6 +6,7 @@ imports upward and only `app` knows all the parts.
     errors        what can go wrong, and whose fault it is
     core/         pure: bytes and values in, values out
       interaction   request, response, frame, interaction, variant: the values
+      counts        what counts of a request beside its body
       policy        mode x found -> action, one total table
       names, units  cassette names; durations, sizes, paces
       headers       which travel, which are kept; Cache-Status

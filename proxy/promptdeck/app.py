@@ -37,13 +37,13 @@ from .stores.kept.slips import Slips
 from .stores.sqlite.database import Database
 
 if TYPE_CHECKING:
-    from .stores.claims import Claims
+    from .stores.base import Claims
     from .upstream import Upstream
 
 log = logging.getLogger("promptdeck")
 
 
-class Counts(NamedTuple):
+class Totals(NamedTuple):
     """What a server has done so far."""
 
     hits: int
@@ -56,7 +56,7 @@ class Counts(NamedTuple):
     upstream_calls: int
 
     @classmethod
-    def of(cls, *stats: Stats, under_way: int) -> "Counts":
+    def of(cls, *stats: Stats, under_way: int) -> "Totals":
         names = asdict(stats[0])
         return cls(
             **{name: sum(getattr(one, name) for one in stats) for name in names},
@@ -69,7 +69,7 @@ class Serving(NamedTuple):
 
     host: str
     port: int
-    counts: Callable[[], Counts]
+    counts: Callable[[], Totals]
     report: Callable[[], dict[str, Any]]
     """What was played and what was missed behind the bare base_url."""
     sessions: Sessions
@@ -144,9 +144,9 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
         parts.push_async_callback(exchange.finish, timeout)
         parts.push_async_callback(sessions.finish, timeout)
 
-        def counts() -> Counts:
+        def counts() -> Totals:
             under_way = exchange.under_way + sessions.under_way
-            return Counts.of(exchange.stats, sessions.stats(), under_way=under_way)
+            return Totals.of(exchange.stats, sessions.stats(), under_way=under_way)
 
         worker = {"worker": os.getpid(), "workers": workers} if workers > 1 else {}
         edge = Edge(
@@ -181,11 +181,11 @@ def _claims(config: Config, parts: AsyncExitStack) -> "Claims | None":
     """What keeps the processes that share a cache from asking the same at once."""
     if config.mode is not Mode.CACHE:
         return None
-    from .stores.claims import Claims
+    from .stores.claims import FileClaims
 
     path = config.store.path.with_name(f"{config.store.path.name}-claims")
     try:
-        claims = Claims(path)
+        claims = FileClaims(path)
     except OSError as error:
         why = error.strerror or error
         log.warning("cannot use %s: %s; other processes may ask the same at once", path, why)

@@ -15,7 +15,7 @@ from promptdeck.config import SETTINGS, Config, Loaded, Provider, Setting, load
 from promptdeck.config.render import example, settings_table, show
 from promptdeck.core.faults.plan import parse_plan
 from promptdeck.core.policy import Mode
-from promptdeck.core.secrets.redact import Shape
+from promptdeck.core.secrets.redact import UserPattern
 from promptdeck.errors import ConfigError
 from tests import ROOT
 
@@ -59,7 +59,7 @@ OTHER: Mapping[str, tuple[str, Any]] = {
     ),
     "redact.patterns": (
         '[{name: badge, pattern: "B[0-9]{4}"}]',
-        (Shape("badge", re.compile("B[0-9]{4}")),),
+        (UserPattern("badge", re.compile("B[0-9]{4}")),),
     ),
     "log.level": ("debug", "debug"),
 }

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from promptdeck.stores.claims import Claims
+from promptdeck.stores.claims import FileClaims
 from tests.conftest import Start
 
 HOLD = """
 import sys
 from pathlib import Path
-from promptdeck.stores.claims import Claims
-claims = Claims(Path(sys.argv[1]))
+from promptdeck.stores.claims import FileClaims
+claims = FileClaims(Path(sys.argv[1]))
 print(claims.take(sys.argv[2]), flush=True)
 sys.stdin.read()
 """
@@ -39,7 +39,7 @@ def another(path: Path, name: str) -> subprocess.Popen[str]:
 def test_a_claim_keeps_others_out_until_it_is_dropped_or_its_process_ends(
     tmp_path: Path, killed: bool
 ) -> None:
-    claims = Claims(tmp_path / "claims")
+    claims = FileClaims(tmp_path / "claims")
     other = another(tmp_path / "claims", "one")
     assert not claims.take("one")
     assert claims.take("two")
@@ -52,7 +52,7 @@ def test_a_claim_keeps_others_out_until_it_is_dropped_or_its_process_ends(
 
 
 def test_what_cannot_be_locked_is_free_for_everybody(tmp_path: Path) -> None:
-    claims = Claims(tmp_path / "claims")
+    claims = FileClaims(tmp_path / "claims")
     claims.close()
     # No lock can be had on it any more, as on a file system that has none.
     assert claims.take("one")

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptdeck.upstream.framing import Chunked, Counted, FramingError, UntilClosed
-from promptdeck.upstream.head import Answer, _by_parser, _plain, answer_of, end_of
+from promptdeck.upstream.head import ParsedHead, _by_parser, _plain, answer_of, end_of
 
 NAMES = st.sampled_from(
     """Date X-A x-a Content-Type Content-Length content-length Connection Transfer-Encoding
@@ -36,7 +36,7 @@ HEADS = st.builds(
 )
 
 
-def shown(answer: Answer | None) -> object:
+def shown(answer: ParsedHead | None) -> object:
     if answer is None:
         return None
     # aiohttp writes the names that it knows in its own case.
@@ -56,7 +56,7 @@ def test_a_head_that_is_read_plainly_is_read_as_the_parser_does(head: bytes, met
             loop.close()
 
 
-def read(head: bytes, method: str = "POST") -> Answer | None:
+def read(head: bytes, method: str = "POST") -> ParsedHead | None:
     loop = asyncio.new_event_loop()
     try:
         return answer_of(head, method, loop)

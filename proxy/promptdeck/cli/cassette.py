@@ -16,7 +16,7 @@ from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
 from promptdeck.errors import CassetteError, UsageError
 from promptdeck.stores.cassettes.file import read
-from promptdeck.stores.cassettes.verify import Problem, verify
+from promptdeck.stores.cassettes.verify import Flaw, verify
 
 from . import options, reports
 from .chosen import all_or, each, existing, leave, watching
@@ -216,7 +216,7 @@ def verify_(*, chosen: Sequence[str], report: Path | None, as_json: bool, **flag
     if not paths:
         raise UsageError(f"there are no cassettes in {folder}: nothing was verified")
     unused = _unused(reports.load(report), paths) if report else {}
-    problems: list[Problem] = []
+    problems: list[Flaw] = []
     unreadable = False
     with watching("verifying", paths.values()) as step_of:
         for name, path in paths.items():
@@ -224,7 +224,7 @@ def verify_(*, chosen: Sequence[str], report: Path | None, as_json: bool, **flag
                 problems += verify(path, redactor, name, unused.get(name, ()), step_of(path))
             except CassetteError as error:
                 unreadable = True
-                problems.append(Problem("", str(error)))
+                problems.append(Flaw("", str(error)))
     _print_verdict(problems, len(paths), as_json=as_json)
     sys.exit(CassetteError.exit_code if unreadable else int(bool(problems)))
 
@@ -240,7 +240,7 @@ def _unused(report: Any, paths: Mapping[str, Path]) -> dict[str, set[str]]:
     return found
 
 
-def _print_verdict(problems: Sequence[Problem], count: int, *, as_json: bool) -> None:
+def _print_verdict(problems: Sequence[Flaw], count: int, *, as_json: bool) -> None:
     if as_json:
         print_json({"cassettes": count, "problems": [problem._asdict() for problem in problems]})
         return

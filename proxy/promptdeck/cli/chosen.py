@@ -9,7 +9,7 @@ from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
 import click
 
 from promptdeck.errors import CassetteError, UsageError
-from promptdeck.stores.cassettes.file import SUFFIX, Step, names, path_of
+from promptdeck.stores.cassettes.file import SUFFIX, Progress, names, path_of
 
 Result = TypeVar("Result")
 
@@ -49,7 +49,7 @@ class Worked(NamedTuple, Generic[Result]):
 
 
 def each(
-    folder: Path, chosen: Sequence[str], label: str, work: Callable[[Path, Step], Result]
+    folder: Path, chosen: Sequence[str], label: str, work: Callable[[Path, Progress], Result]
 ) -> Worked[Result]:
     """`work` done on each cassette named, or on all. One that fails does not stop the others."""
     paths = all_or(folder, chosen)
@@ -71,7 +71,7 @@ def leave(worked: Worked[Any], *, found: bool) -> NoReturn:
 
 
 @contextmanager
-def watching(label: str, paths: Iterable[Path]) -> Iterator[Callable[[Path], Step]]:
+def watching(label: str, paths: Iterable[Path]) -> Iterator[Callable[[Path], Progress]]:
     """A progress bar on a terminal, which goes by bytes: one huge file is seen to move, too."""
     sizes = {path: path.stat().st_size if path.exists() else 0 for path in paths}
     hidden = not sys.stderr.isatty()
@@ -79,7 +79,7 @@ def watching(label: str, paths: Iterable[Path]) -> Iterator[Callable[[Path], Ste
         length=sum(sizes.values()), label=label, file=sys.stderr, hidden=hidden
     ) as shown:
 
-        def step_of(path: Path) -> Step:
+        def step_of(path: Path) -> Progress:
             done = 0
 
             def step(share: float) -> None:

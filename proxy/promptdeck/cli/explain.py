@@ -54,7 +54,7 @@ def command(*, request_file: str, target: str, as_json: bool, **flags: Any) -> N
 
 
 @dataclass(frozen=True, slots=True)
-class _Finding:
+class _Lookup:
     form: Normalized
     key: str
     hits: list[str]
@@ -82,7 +82,7 @@ class _Finding:
             click.echo(f"miss       {self.miss.text()}")
 
 
-def _find(config: Config, request: Request) -> _Finding:
+def _find(config: Config, request: Request) -> _Lookup:
     rules = config.match.rules
     form = normalize(request, rules, redactor_of(config), explain=True)
     recorded = list(_recorded(config))
@@ -92,7 +92,7 @@ def _find(config: Config, request: Request) -> _Finding:
     if cassette and not path_of(config.cassette.dir, cassette).exists():
         reason = Reason.CASSETTE_MISSING
     miss = None if hits else explain(form.canonical, recorded, reason, cassette=cassette)
-    return _Finding(form, fingerprint(form.canonical, rules.digest), hits, miss)
+    return _Lookup(form, fingerprint(form.canonical, rules.digest), hits, miss)
 
 
 def _recorded(config: Config) -> Iterator[tuple[str, bytes]]:

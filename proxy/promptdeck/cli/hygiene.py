@@ -20,7 +20,7 @@ from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
 from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.edit import Piece, dedupe, dedupe_anywhere, divide, pieces, prune
-from promptdeck.stores.cassettes.file import Step
+from promptdeck.stores.cassettes.file import Progress
 from promptdeck.stores.cassettes.merge import merge
 from promptdeck.stores.cassettes.revise import Keep, Revised, fix, redact, rename_model
 
@@ -196,7 +196,7 @@ def dedupe_(
     config = options.loaded(flags).config
     canonical = _canonical(config)
 
-    def work(path: Path, step: Step) -> list[str]:
+    def work(path: Path, step: Progress) -> list[str]:
         if anywhere:
             return dedupe_anywhere(path, dry=check, step=step)
         if config.replay.after_last == "refuse":
@@ -305,7 +305,7 @@ def fix_(
     folder, redactor = config.cassette.dir, _redactor(config)
     changed = _changed(folder)
 
-    def work(path: Path, step: Step) -> Revised:
+    def work(path: Path, step: Progress) -> Revised:
         elsewhere = folder not in path.parents
         before = partial(_committed, path) if elsewhere or path in changed else tuple
         return fix(path, redactor, before=before, keep=keep, dry=check, step=step)

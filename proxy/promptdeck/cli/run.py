@@ -19,7 +19,7 @@ from .quick import importing
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
 
-    from promptdeck.app import Counts
+    from promptdeck.app import Totals
 
 FAILED = 6
 """Exit code where replay had misses or leftovers although the command succeeded."""
@@ -86,7 +86,7 @@ async def _run(argv: Sequence[str], config: Config, fail_on: set[str]) -> int:
     return code
 
 
-def summary(counts: "Counts") -> str:
+def summary(counts: "Totals") -> str:
     told = [
         counted(counts.hits, "hit"),
         counted(counts.misses, "miss", "misses"),

@@ -16,7 +16,7 @@ from promptdeck.errors import CassetteError, UsageError
 from promptdeck.imports import FORMATS, SUFFIXES, Imported, NotCarried, carry
 from promptdeck.imports import read as read_foreign
 from promptdeck.imports.export_har import archive
-from promptdeck.stores.cassettes.file import New, Step, read, save
+from promptdeck.stores.cassettes.file import New, Progress, read, save
 
 from . import options
 from .chosen import existing, path_in, watching
@@ -89,7 +89,7 @@ class _Importing:
     unreadable: list[str] = field(default_factory=list)
     _seen: set[tuple[Path, str, str]] = field(default_factory=set)
 
-    def file(self, path: Path, cassette: Path, step: Step) -> None:
+    def file(self, path: Path, cassette: Path, step: Progress) -> None:
         """Import one file: all of it that a cassette can hold, or nothing."""
         if path.absolute() == cassette.absolute():
             problem = "it would be its own cassette; name another folder with --cassettes"
@@ -112,7 +112,7 @@ class _Importing:
             self.cassettes.add(cassette)
             self._seen |= {_request(cassette, new) for new in news}
 
-    def _recordings(self, path: Path, step: Step) -> Iterator[New | NotCarried]:
+    def _recordings(self, path: Path, step: Progress) -> Iterator[New | NotCarried]:
         """Reading is one half, saving the other; how far it is, the size of what came tells."""
         whole, done = max(1, path.stat().st_size if path.exists() else 0), 0
         for item in read_foreign(path, self.form):

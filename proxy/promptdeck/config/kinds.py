@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 from promptdeck.core import units
 from promptdeck.core.matching.rules import parse_path, parse_replacement
 from promptdeck.core.names import validate_cassette_name
-from promptdeck.core.secrets.redact import Shape
+from promptdeck.core.secrets.redact import UserPattern
 
 if TYPE_CHECKING:
     from promptdeck.core.faults.plan import Plan
@@ -146,10 +146,10 @@ def _replacement(entry: str | dict[str, str]) -> str | Mapping[str, str]:
     return entry
 
 
-def _secret_shape(entry: dict[str, str]) -> Shape:
+def _secret_shape(entry: dict[str, str]) -> UserPattern:
     if set(entry) != {"name", "pattern"}:
         raise ValueError("wants the two keys `name` and `pattern`")
-    return Shape.build(entry["name"], entry["pattern"])
+    return UserPattern.build(entry["name"], entry["pattern"])
 
 
 class Provider(NamedTuple):

@@ -14,16 +14,16 @@ _HEAD = """\
 """
 
 
-class Row(NamedTuple):
+class SettingRow(NamedTuple):
     path: str
     value: str
     source: str
 
 
-def show(loaded: Loaded) -> list[Row]:
+def show(loaded: Loaded) -> list[SettingRow]:
     """Every setting's value and where it comes from; of a secret only that it is set."""
     return [
-        Row(path, _shown(setting, attrgetter(path)(loaded.config)), loaded.sources[path])
+        SettingRow(path, _shown(setting, attrgetter(path)(loaded.config)), loaded.sources[path])
         for path, setting in SETTINGS.items()
     ]
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar, cast
 
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import Mode
-from promptdeck.core.secrets.redact import Shape
+from promptdeck.core.secrets.redact import UserPattern
 from promptdeck.core.text.jsontext import render
 
 from . import kinds
@@ -140,7 +140,7 @@ def _default(declared: Any) -> Any:
 
 
 @_declares
-class Server(NamedTuple):
+class ServerSection(NamedTuple):
     """Where promptdeck listens."""
 
     host: str = _one(kinds.HOST, "127.0.0.1", "address to listen on", flag="--host")
@@ -155,7 +155,7 @@ class Server(NamedTuple):
 
 
 @_declares
-class Upstream(NamedTuple):
+class UpstreamSection(NamedTuple):
     """The provider behind promptdeck."""
 
     url: str = _one(
@@ -179,7 +179,7 @@ class Upstream(NamedTuple):
 
 
 @_declares
-class Contract(NamedTuple):
+class ContractSection(NamedTuple):
     """How requests are checked before they are answered or sent on."""
 
     strict: bool = _one(
@@ -188,7 +188,7 @@ class Contract(NamedTuple):
 
 
 @_declares
-class Cassette(NamedTuple):
+class CassetteSection(NamedTuple):
     """Recordings as files, to keep beside the tests that use them."""
 
     name: str | None = _one(
@@ -198,7 +198,7 @@ class Cassette(NamedTuple):
 
 
 @_declares
-class Store(NamedTuple):
+class StoreSection(NamedTuple):
     """The local cache."""
 
     path: Path = _one(
@@ -212,7 +212,7 @@ class Store(NamedTuple):
 
 
 @_declares
-class Replay(NamedTuple):
+class ReplaySection(NamedTuple):
     """How recorded answers are given."""
 
     pace: float = _one(
@@ -241,7 +241,7 @@ class Replay(NamedTuple):
 
 
 @_declares
-class Record(NamedTuple):
+class RecordSection(NamedTuple):
     """What is kept of answers."""
 
     errors: bool = _one(kinds.TRUTH, "false", "whether record mode keeps error answers too")
@@ -258,7 +258,7 @@ class Record(NamedTuple):
 
 
 @_declares
-class Match(NamedTuple):
+class MatchSection(NamedTuple):
     """What does not count when two requests are compared."""
 
     ignore: tuple[str, ...] = _many(
@@ -275,16 +275,16 @@ class Match(NamedTuple):
 
 
 @_declares
-class Redact(NamedTuple):
+class RedactSection(NamedTuple):
     """What never reaches a recording, besides the secrets that promptdeck knows."""
 
-    patterns: tuple[Shape, ...] = _many(
+    patterns: tuple[UserPattern, ...] = _many(
         kinds.SECRET_SHAPE, "secrets of your own, each {name: NAME, pattern: REGEX}"
     )
 
 
 @_declares
-class Log(NamedTuple):
+class LogSection(NamedTuple):
     """What promptdeck says on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = _one(
@@ -304,16 +304,16 @@ class Config(NamedTuple):
         flag="--mode",
         default_in_ci="replay",
     )
-    server: Server = Server()
-    upstream: Upstream = Upstream()
-    contract: Contract = Contract()
-    cassette: Cassette = Cassette()
-    store: Store = Store()
-    replay: Replay = Replay()
-    record: Record = Record()
-    match: Match = Match()
-    redact: Redact = Redact()
-    log: Log = Log()
+    server: ServerSection = ServerSection()
+    upstream: UpstreamSection = UpstreamSection()
+    contract: ContractSection = ContractSection()
+    cassette: CassetteSection = CassetteSection()
+    store: StoreSection = StoreSection()
+    replay: ReplaySection = ReplaySection()
+    record: RecordSection = RecordSection()
+    match: MatchSection = MatchSection()
+    redact: RedactSection = RedactSection()
+    log: LogSection = LogSection()
 
 
 SECTIONS: Mapping[str, Any] = {

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import xxhash
 
+from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.providers import Route
 from promptdeck.core.interaction import Headers, Request, Variant
-from promptdeck.core.matching.body import EFFECTS, Body, Name
+from promptdeck.core.matching.body import EFFECTS, Body, BodyName
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized, examine, is_chat, item_text, normalize
 from promptdeck.core.matching.repeated import Cut, Repeated
@@ -65,15 +66,14 @@ class Known(NamedTuple):
     warning: str
     wants_more: bool
     """Whether more may be asked for than an answer."""
-    names: tuple[Name, ...]
+    names: tuple[BodyName, ...]
     """This holds also for other bodies of one of these names: see `core.body`.
 
     Those may hold a secret where this one has none, in a field that does not count.
     """
 
 
-_Place = tuple[str, str, str]
-_Seen = tuple[_Place, bytes]
+_Seen = tuple[Counts, bytes]
 """The digest of a body, or a name of one."""
 
 
@@ -172,7 +172,7 @@ class Canonicals:
 
     def _names(self, request: Request, body: Body) -> Iterator[_Seen]:
         """By what a request may be recalled, the cheapest first."""
-        place = request.method, request.target, request.content_type
+        place = Counts(request.method, request.target, request.content_type)
         yield place, xxhash.xxh3_128_digest(body.data)
         if self._goes_by_name(request):
             for name in body.names():

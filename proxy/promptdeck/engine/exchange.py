@@ -21,9 +21,9 @@ from promptdeck.engine.decks.repeat import Repeat
 from promptdeck.engine.flights.flight import Flight
 from promptdeck.engine.flights.landing import Answered, Landing, Record
 from promptdeck.engine.flights.launch import Flights, Way
-from promptdeck.engine.flights.sharing import Claims, Sharing
+from promptdeck.engine.flights.sharing import Sharing
 from promptdeck.errors import CassetteMiss, HTTPError, StoreUnavailable
-from promptdeck.stores.base import Stored
+from promptdeck.stores.base import Claims, Stored
 
 from .asking import Asked, Canonicals, Check, Incoming, Known
 from .idempotency import Idempotency

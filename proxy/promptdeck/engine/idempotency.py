@@ -20,25 +20,25 @@ _MOST = 1000
 _MOST_BYTES = 64 * 1024 * 1024
 _WEIGHED_EVERY = 16
 
-Answer = TypeVar("Answer")
+First = TypeVar("First")
 
 
-class _Entry(NamedTuple, Generic[Answer]):
+class _FirstAnswer(NamedTuple, Generic[First]):
     asked: str
-    answer: Answer
+    answer: First
     until: float
 
 
-class Idempotency(Generic[Answer]):
+class Idempotency(Generic[First]):
     """First answers by key; the oldest go when there are too many, or they weigh too much."""
 
-    def __init__(self, weigh: Callable[[Answer], int]) -> None:
+    def __init__(self, weigh: Callable[[First], int]) -> None:
         self._weigh = weigh
         """Bytes that only this memory keeps alive."""
-        self._entries: OrderedDict[str, _Entry[Answer]] = OrderedDict()
+        self._entries: OrderedDict[str, _FirstAnswer[First]] = OrderedDict()
         self._until_weighed = _WEIGHED_EVERY
 
-    def first(self, key: str, request: Request) -> Answer | None:
+    def first(self, key: str, request: Request) -> First | None:
         """What the first request with this key got. ClientError 409 if that was another request."""
         entry = self._entries.get(key)
         if entry is None or entry.until < time.time():
@@ -53,8 +53,8 @@ class Idempotency(Generic[Answer]):
             )
         return entry.answer
 
-    def remember(self, key: str, request: Request, answer: Answer) -> None:
-        self._entries[key] = _Entry(_digest(request), answer, time.time() + _LIFETIME)
+    def remember(self, key: str, request: Request, answer: First) -> None:
+        self._entries[key] = _FirstAnswer(_digest(request), answer, time.time() + _LIFETIME)
         self._entries.move_to_end(key)
         if len(self._entries) > _MOST:
             self._entries.popitem(last=False)

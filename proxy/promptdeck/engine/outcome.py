@@ -7,7 +7,7 @@ from promptdeck.core.interaction import Response
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import Mode
 from promptdeck.core.secrets.redact import Redactor
-from promptdeck.engine.flights.flight import Flight, Place
+from promptdeck.engine.flights.flight import Flight, Reader
 
 if TYPE_CHECKING:
     from promptdeck.core.faults.deal import Dealt
@@ -33,7 +33,7 @@ class Flown(NamedTuple):
     """An answer that is coming from upstream: read `flight` from `place`, then leave."""
 
     flight: Flight
-    place: Place
+    place: Reader
     cache_status: str
     warning: str = ""
     end_counts: bool = False

@@ -23,9 +23,9 @@ from .exchange import Imported as Imported
 from .exchange import NotCarried as NotCarried
 from .exchange import Unreadable
 
-Found = Iterator[Imported | NotCarried]
+Reading = Iterator[Imported | NotCarried]
 
-FORMATS: Mapping[str, Callable[[str], Found]] = {
+FORMATS: Mapping[str, Callable[[str], Reading]] = {
     "vcr": vcr.read,
     "har": har.read,
     "aimock": aimock.read,
@@ -37,7 +37,7 @@ _MOST = 512 * 1024 * 1024
 """Bytes that one packed file may unfold to."""
 
 
-def read(path: Path, form: str = "auto") -> Found:
+def read(path: Path, form: str = "auto") -> Reading:
     """Every entry of a file, in order. CassetteError for a file that cannot be read."""
     text = decoded(_unpacked(contents(path), path), path).removeprefix("\ufeff")
     try:

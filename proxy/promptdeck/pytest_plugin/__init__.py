@@ -24,7 +24,7 @@ import pytest
 
 from .naming import Folders
 from .orphans import Collected, orphans, told
-from .play import KEYWORDS, Play, Run, UnusedRecordingWarning, shown
+from .play import KEYWORDS, Play, Suite, UnusedRecordingWarning, shown
 from .results import Results
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Play", "UnusedRecordingWarning"]
 
-_RUN = pytest.StashKey[Run]()
+_RUN = pytest.StashKey[Suite]()
 _COLLECTED = pytest.StashKey[Collected]()
 _PLAY = pytest.StashKey[Play]()
 
@@ -109,7 +109,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"cassette({KEYWORDS}): what promptdeck plays for a test")
     mode = config.getoption("record_mode", None) or "replay"
     theirs = _has_pytest_recording(config.pluginmanager)
-    config.stash[_RUN] = Run(
+    config.stash[_RUN] = Suite(
         mode=_ALIASES.get(mode, mode),
         names=_THEIR_NAMES if theirs else {},
         unused=_verdict(config, "cassette_unused"),

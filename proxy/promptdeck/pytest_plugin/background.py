@@ -17,7 +17,7 @@ from promptdeck.sessions import Sessions
 _PATIENCE = 60
 """Seconds for a start, a call, or an end. Only a machine that hangs takes so long."""
 
-_Result = TypeVar("_Result")
+_Returned = TypeVar("_Returned")
 
 
 class Server:
@@ -43,13 +43,13 @@ class Server:
             self._started.set_result((server.root, server.sessions))
             await self._stop.wait()
 
-    def _await(self, work: Coroutine[Any, Any, _Result]) -> _Result:
+    def _await(self, work: Coroutine[Any, Any, _Returned]) -> _Returned:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
 
-    def open(self, wants: dict[str, Any]) -> "Session":
+    def open(self, wants: dict[str, Any]) -> "RemoteSession":
         """PromptdeckError if it cannot be what is wanted."""
         opened = self._await(self._sessions.open(wants))
-        return Session(self, opened.id)
+        return RemoteSession(self, opened.id)
 
     def report(self, name: str) -> dict[str, Any]:
         async def report() -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Server:
         self._ended.result(_PATIENCE)
 
 
-class Session:
+class RemoteSession:
     """A session of a server. All its methods raise PromptdeckError."""
 
     def __init__(self, server: Server, name: str) -> None:

@@ -50,7 +50,7 @@ class Mark:
         return cls(**given)
 
 
-class Place(NamedTuple):
+class CassettePlace(NamedTuple):
     folder: Path
     name: str
 
@@ -71,11 +71,13 @@ class Folders:
         elif ini:
             self._folder = config.rootpath / ini
 
-    def place(self, item: pytest.Item, name: str) -> Place:
+    def place(self, item: pytest.Item, name: str) -> CassettePlace:
         name = name.removesuffix(".yaml")
         if self._folder is None:
-            return Place(item.path.parent / "cassettes", name or name_of(item.path.stem, _id(item)))
-        return Place(self._folder, name or name_of(self._module(item.path), _id(item)))
+            return CassettePlace(
+                item.path.parent / "cassettes", name or name_of(item.path.stem, _id(item))
+            )
+        return CassettePlace(self._folder, name or name_of(self._module(item.path), _id(item)))
 
     def of_module(self, path: Path) -> Path:
         """The folder of the cassettes of a file's tests."""

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from .naming import Folders, Mark, Place
+from .naming import CassettePlace, Folders, Mark
 from .results import Results
 
 if TYPE_CHECKING:
     from promptdeck.config import Config
 
-    from .background import Server, Session
+    from .background import RemoteSession, Server
 
 KEYWORDS = (
     "name=..., match={'ignore': [...], 'replace': [...]}, repeat=..., draws=..., allow_unused=..."
@@ -34,7 +34,7 @@ class UnusedRecordingWarning(pytest.PytestWarning):
 
 
 @dataclass
-class Run:
+class Suite:
     """What holds for all tests of this process, and the servers they share."""
 
     mode: str
@@ -117,7 +117,13 @@ class Play:
     """A test's session, which is what the fixture `promptdeck` gives."""
 
     def __init__(
-        self, run: Run, item: pytest.Item, mark: Mark, mode: str, place: Place, session: "Session"
+        self,
+        run: Suite,
+        item: pytest.Item,
+        mark: Mark,
+        mode: str,
+        place: CassettePlace,
+        session: "RemoteSession",
     ) -> None:
         self.root = session.root
         self.base_url = session.base_url

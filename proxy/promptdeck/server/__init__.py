@@ -24,7 +24,7 @@ from promptdeck.stores.kept.slips import Slips
 
 from . import errors, stored
 from .reading import incoming_of
-from .sessions import Sessions
+from .sessions import OpenSessions
 from .sessions import add_routes as add_session_routes
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Edge(NamedTuple):
 
     exchange: Exchange
     decks: Decks
-    sessions: Sessions
+    sessions: OpenSessions
     pace: Pace
     max_body: int
     plan: "Plan | None"

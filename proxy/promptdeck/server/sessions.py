@@ -24,7 +24,7 @@ _FAILURES: dict[str, Callable[[dict[str, Any]], Any]] = {
 """What `fail_on` may name, and whether a report has it."""
 
 
-class Session(Protocol):
+class OpenSession(Protocol):
     id: str
     mode: Mode
     path: Any
@@ -36,25 +36,25 @@ class Session(Protocol):
     def report(self) -> dict[str, Any]: ...
 
 
-class Sessions(Protocol):
-    async def open(self, wants: dict[str, Any]) -> Session: ...
+class OpenSessions(Protocol):
+    async def open(self, wants: dict[str, Any]) -> OpenSession: ...
 
-    def get(self, name: str) -> Session: ...
+    def get(self, name: str) -> OpenSession: ...
 
     def is_open(self, name: str) -> bool: ...
 
     async def close(self, name: str, *, keep: bool) -> dict[str, Any]: ...
 
 
-def add_routes(router: web.UrlDispatcher, sessions: Sessions) -> None:
-    handlers = _Handlers(sessions)
+def add_routes(router: web.UrlDispatcher, sessions: OpenSessions) -> None:
+    handlers = _SessionHandlers(sessions)
     router.add_post("/_deck/sessions", handlers.open)
     router.add_get("/_deck/sessions/{id}", handlers.report)
     router.add_delete("/_deck/sessions/{id}", handlers.close)
 
 
-class _Handlers:
-    def __init__(self, sessions: Sessions) -> None:
+class _SessionHandlers:
+    def __init__(self, sessions: OpenSessions) -> None:
         self._sessions = sessions
 
     async def open(self, request: web.Request) -> web.Response:

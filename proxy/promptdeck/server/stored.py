@@ -4,7 +4,6 @@ A stored completion that is not ours is the upstream's: the request goes the
 general way, as does any other path.
 """
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
@@ -16,7 +15,7 @@ from promptdeck.server.answers.writing import json_response
 from promptdeck.stores.kept.completions import Completions, Page
 from promptdeck.stores.kept.slips import Slips
 
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from .errors import Handler
 
 _MOST = 100
 
@@ -25,7 +24,7 @@ def add_routes(
     router: web.UrlDispatcher, prefix: str, completions: Completions, slips: Slips, api: Handler
 ) -> None:
     """Route what is below `prefix`; `api` takes what is not ours."""
-    handlers = _Stored(completions, api)
+    handlers = _CompletionHandlers(completions, api)
     path = prefix + CHAT_COMPLETIONS
     router.add_get(path, handlers.find)
     router.add_get(path + "/{id}", handlers.get)
@@ -39,7 +38,7 @@ def add_routes(
     router.add_get(prefix + "/v1/chat/deferred-completion/{id}", collect)
 
 
-class _Stored:
+class _CompletionHandlers:
     def __init__(self, completions: Completions, api: Handler) -> None:
         self._completions = completions
         self._api = api

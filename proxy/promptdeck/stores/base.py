@@ -36,3 +36,13 @@ class Store(Protocol):
 
     def names(self) -> Iterator[str]:
         """Every recording's id, in the same order."""
+
+
+class Claims(Protocol):
+    """What the processes that share a store are asking upstream, so that none asks the same."""
+
+    def take(self, name: str) -> bool:
+        """Claim a request by its name; False if another process has claimed it."""
+
+    def drop(self, name: str) -> None:
+        """Let others claim the request; nothing happens where this process has not."""

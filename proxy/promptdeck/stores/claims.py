@@ -19,7 +19,7 @@ _PLACES = 2**62
 _TAKEN = (errno.EACCES, errno.EAGAIN)
 
 
-class Claims:
+class FileClaims:
     """`take` a request's name before asking upstream, `drop` it when the answer is recorded."""
 
     def __init__(self, path: Path) -> None:

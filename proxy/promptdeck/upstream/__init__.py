@@ -25,10 +25,10 @@ from promptdeck.engine.asking import Incoming
 from promptdeck.engine.flights.flight import Full, GiveUp, Landed, Sink
 from promptdeck.errors import UpstreamError
 
-from .connection import Query
+from .connection import Call
 from .framing import FramingError
 from .lean import IDEMPOTENT, Origin, Pool, head_of, query
-from .session import Session
+from .session import LazyClient
 
 PLACEHOLDER_KEY = "promptdeck-placeholder-key"
 """What `promptdeck run` sets where a program has no key; never sent upstream."""
@@ -66,7 +66,7 @@ class _Errand:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class _Base:
     """How a base URL is reached."""
 
     url: URL
@@ -77,7 +77,7 @@ class _Way:
     """Whether the lean client can go it."""
 
 
-class _Head(NamedTuple):
+class _SharedHead(NamedTuple):
     """What requests with the same headers have in common."""
 
     data: bytes
@@ -103,9 +103,9 @@ class Upstream:
         self._api_key = api_key
         self._read_timeout = read_timeout
         self._pool = Pool(connect_timeout)
-        self._session = Session(connect_timeout)
-        self._ways: dict[str, _Way] = {}
-        self._heads: dict[object, _Head] = {}
+        self._session = LazyClient(connect_timeout)
+        self._ways: dict[str, _Base] = {}
+        self._heads: dict[object, _SharedHead] = {}
 
     async def close(self) -> None:
         self._pool.close()
@@ -161,13 +161,13 @@ class Upstream:
             proxy=way.proxy,
         )
 
-    def _query(self, incoming: Incoming, way: _Way, base: str) -> Query:
+    def _query(self, incoming: Incoming, way: _Base, base: str) -> Call:
         request, route = incoming.request, incoming.route
         head = self._head(incoming, way, base)
         body = route.body if route else request.body
         return query(request.method, head.data, body, head.read_timeout)
 
-    def _head(self, incoming: Incoming, way: _Way, base: str) -> "_Head":
+    def _head(self, incoming: Incoming, way: _Base, base: str) -> "_SharedHead":
         """A client sends the same headers again and again."""
         request, route = incoming.request, incoming.route
         key = request.method, request.target, incoming.headers, base, route and route.key
@@ -176,20 +176,20 @@ class Upstream:
             path = way.path + request.target.removeprefix(_PREFIX).partition("#")[0]
             host = way.url.host_port_subcomponent or ""
             data = head_of(request.method, path, host, self._headers(incoming))
-            head = _Head(data, self._timeout_for(incoming.headers))
+            head = _SharedHead(data, self._timeout_for(incoming.headers))
             if len(self._heads) >= _HEADS_KEPT:
                 self._heads.clear()
             self._heads[key] = head
         return head
 
-    def _way(self, base: str) -> _Way:
+    def _way(self, base: str) -> _Base:
         """Looked up once: environment and URL are the same for every call."""
         if known := self._ways.get(base):
             return known
         url, proxy = URL(base, encoded=True), _proxy_for(base)
         plain = url.scheme in ("http", "https") and bool(url.raw_host) and not url.raw_query_string
         origin = Origin(url.raw_host or "", url.port or 0, url.scheme == "https")
-        way = _Way(
+        way = _Base(
             url, url.raw_path.rstrip("/"), origin, proxy, plain and not proxy and not url.raw_user
         )
         self._ways[base] = way

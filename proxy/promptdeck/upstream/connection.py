@@ -12,7 +12,7 @@ from aiohttp.http import HttpProcessingError
 from promptdeck.core.interaction import Headers
 from promptdeck.engine.flights.flight import Full
 
-from .framing import Body, FramingError, UntilClosed
+from .framing import BodyFraming, FramingError, UntilClosed
 from .head import answer_of, end_of
 
 _MOST_HEAD = 256 * 1024
@@ -23,7 +23,7 @@ Ended = Callable[[Exception | None], None]
 FramingError says why not."""
 
 
-class Query(NamedTuple):
+class Call(NamedTuple):
     """A request, ready to be sent."""
 
     method: str
@@ -70,7 +70,7 @@ class Connection(asyncio.BufferedProtocol):
         self._method = ""
         self._head = b""
         """What there is of the answer's head."""
-        self._body: Body | None = None
+        self._body: BodyFraming | None = None
         """None before the head is whole."""
         self._is_last = False
         self._full: asyncio.Future[None] | None = None
@@ -85,7 +85,7 @@ class Connection(asyncio.BufferedProtocol):
 
     # One request
 
-    def begin(self, query: Query, receiver: Receiver, ended: Ended) -> None:
+    def begin(self, query: Call, receiver: Receiver, ended: Ended) -> None:
         """Send a request. ConnectionResetError if the connection has been closed."""
         if self._transport is None:
             raise ConnectionResetError("the connection was closed")
@@ -217,7 +217,7 @@ class Connection(asyncio.BufferedProtocol):
         if len(head) > _MOST_HEAD or head[: len(_BEGINNING)] != _BEGINNING[: len(head)]:
             raise FramingError("what came is no HTTP")
 
-    def _handed_on(self, full: Full, body: Body) -> None:
+    def _handed_on(self, full: Full, body: BodyFraming) -> None:
         if full and full is not self._full:
             self._full = full
             full.add_done_callback(self._go_on)

@@ -19,7 +19,7 @@ class FramingError(ValueError):
     """What came is no HTTP, or not such a body."""
 
 
-class Body(Protocol):
+class BodyFraming(Protocol):
     """A body that is coming."""
 
     ended: bool

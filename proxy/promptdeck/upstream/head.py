@@ -15,7 +15,7 @@ from aiohttp.http import HttpResponseParser, RawResponseMessage
 
 from promptdeck.core.interaction import Headers
 
-from .framing import Body, Chunked, Counted, FramingError, UntilClosed
+from .framing import BodyFraming, Chunked, Counted, FramingError, UntilClosed
 
 _BODILESS = (204, 304)
 
@@ -26,12 +26,12 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]").search
 _LENGTH = re.compile(r"[0-9]{1,15}").fullmatch
 
 
-class Answer(NamedTuple):
+class ParsedHead(NamedTuple):
     """What a head says."""
 
     status: int
     headers: Headers
-    body: Body
+    body: BodyFraming
     """That follows."""
     last: bool
     """Whether the connection is of no use after it."""
@@ -43,7 +43,7 @@ def end_of(data: bytes) -> int:
     return found.end() if found else 0
 
 
-def answer_of(head: bytes, method: str, loop: asyncio.AbstractEventLoop) -> Answer | None:
+def answer_of(head: bytes, method: str, loop: asyncio.AbstractEventLoop) -> ParsedHead | None:
     """What a whole head says; None of one that comes before the answer.
 
     HttpProcessingError or FramingError if it is no head of an answer.
@@ -51,7 +51,7 @@ def answer_of(head: bytes, method: str, loop: asyncio.AbstractEventLoop) -> Answ
     return _plain(head, method) or _by_parser(head, method, loop)
 
 
-def _plain(head: bytes, method: str) -> Answer | None:
+def _plain(head: bytes, method: str) -> ParsedHead | None:
     """None where there is anything to it but what nearly all heads hold."""
     text = head.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
@@ -75,7 +75,7 @@ def _plain(head: bytes, method: str) -> Answer | None:
     return _framed(int(status[1]), tuple(headers), framing)
 
 
-def _framed(status: int, headers: Headers, framing: dict[str, str]) -> Answer | None:
+def _framed(status: int, headers: Headers, framing: dict[str, str]) -> ParsedHead | None:
     connection = framing.get("connection", "keep-alive").lower()
     coding, length = framing.get("transfer-encoding"), framing.get("content-length")
     if connection not in ("keep-alive", "close") or (coding and coding.lower() != "chunked"):
@@ -83,10 +83,10 @@ def _framed(status: int, headers: Headers, framing: dict[str, str]) -> Answer | 
     if (coding and length) or (length is not None and not _LENGTH(length)) or status in _BODILESS:
         return None
     if coding:
-        return Answer(status, headers, Chunked(), connection == "close")
+        return ParsedHead(status, headers, Chunked(), connection == "close")
     if length:
-        return Answer(status, headers, Counted(int(length)), connection == "close")
-    return Answer(status, headers, UntilClosed(), last=True)
+        return ParsedHead(status, headers, Counted(int(length)), connection == "close")
+    return ParsedHead(status, headers, UntilClosed(), last=True)
 
 
 _ODD = "odd"
@@ -101,7 +101,7 @@ def _kind(name: str) -> str:
     return name.lower() if name.lower() in _FRAMING else ""
 
 
-def _by_parser(head: bytes, method: str, loop: asyncio.AbstractEventLoop) -> Answer | None:
+def _by_parser(head: bytes, method: str, loop: asyncio.AbstractEventLoop) -> ParsedHead | None:
     message = _parsed(head, loop)
     status = message.code
     # RFC 9110, section 15.2: 100 to 199 come before the answer.
@@ -113,10 +113,10 @@ def _by_parser(head: bytes, method: str, loop: asyncio.AbstractEventLoop) -> Ans
     # Whoever sends both lengths may have been led astray (RFC 9112, section 6.3).
     both = message.chunked and "Content-Length" in message.headers
     last = message.should_close or both or isinstance(body, UntilClosed)
-    return Answer(status, tuple(message.headers.items()), body, last)
+    return ParsedHead(status, tuple(message.headers.items()), body, last)
 
 
-def _body_of(message: RawResponseMessage, method: str) -> Body:
+def _body_of(message: RawResponseMessage, method: str) -> BodyFraming:
     """RFC 9112, section 6.3."""
     if method == "HEAD" or message.code in _BODILESS:
         return Counted(0)

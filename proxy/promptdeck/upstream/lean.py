@@ -17,7 +17,7 @@ import aiohappyeyeballs
 
 from promptdeck.core.interaction import Headers
 
-from .connection import Connection, Query, Receiver, receiving
+from .connection import Call, Connection, Receiver, receiving
 
 _IDLE = 15.0
 """Seconds after which an unused connection is closed: aiohttp's number, under most servers' own."""
@@ -46,12 +46,12 @@ def head_of(method: str, path: str, host: str, headers: Headers) -> bytes:
     return "\r\n".join([*lines, ""]).encode("utf-8", "surrogateescape")
 
 
-def query(method: str, head: bytes, body: bytes, read_timeout: float | None) -> Query:
+def query(method: str, head: bytes, body: bytes, read_timeout: float | None) -> Call:
     if body or method not in _SAFE_METHODS:
-        return Query(
+        return Call(
             method, b"%bContent-Length: %d\r\n\r\n%b" % (head, len(body), body), read_timeout
         )
-    return Query(method, head + b"\r\n", read_timeout)
+    return Call(method, head + b"\r\n", read_timeout)
 
 
 class Pool:
@@ -64,7 +64,7 @@ class Pool:
         self._sweeping: asyncio.TimerHandle | None = None
         self._made: partial[Connection] | None = None
 
-    async def fly(self, origin: Origin, query: Query, receiver: Receiver) -> None:
+    async def fly(self, origin: Origin, query: Call, receiver: Receiver) -> None:
         """Ask on a waiting connection, or a new one, to the answer's end. As `Ended` has it."""
         connection = self.waiting(origin) or await self._connect(origin)
         try:
@@ -75,7 +75,7 @@ class Pool:
             await self._ask(origin, await self._connect(origin), query, receiver)
 
     async def _ask(
-        self, origin: Origin, connection: Connection, query: Query, receiver: Receiver
+        self, origin: Origin, connection: Connection, query: Call, receiver: Receiver
     ) -> None:
         over: asyncio.Future[Exception | None] = asyncio.get_running_loop().create_future()
 

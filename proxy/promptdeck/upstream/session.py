@@ -14,7 +14,7 @@ from promptdeck.core.interaction import Headers
 from .connection import Receiver
 
 
-class Session:
+class LazyClient:
     """A client that is made at the first call."""
 
     def __init__(self, connect_timeout: float | None) -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from promptdeck.core.contract import answers
 from promptdeck.core.contract.request import BODY, FIELDS, body_shape, check, fields_table, in_key
-from promptdeck.core.contract.schema import Shape
+from promptdeck.core.contract.schema import JSONSchema
 from promptdeck.core.contract.tools import SETTINGS
 from promptdeck.core.contract.violations import judge
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Interaction, Request
@@ -581,7 +581,7 @@ def test_a_wrong_type_is_a_violation_at_exactly_its_place(found: Any) -> None:
     assert paths(wrong) == [place]
 
 
-SHAPES: dict[str, Shape] = {}
+SHAPES: dict[str, JSONSchema] = {}
 BODY_SHAPE = body_shape(SHAPES)
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.faults.deal import Dealer, Dealt, End, Head, Stall, Step, Wait, Write, draw
+from promptdeck.core.faults.deal import Begin, Dealer, Dealt, End, Stall, Step, Wait, Write, draw
 from promptdeck.core.faults.plan import Fault, Plan, parse_plan
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.text import sse
@@ -77,7 +77,7 @@ def test_harmless_faults_write_the_recorded_bytes(
     told = steps(response, text, factor)
     assert written(told) == response.body
     assert told[-1] is End.WHOLE
-    assert [step.status for step in told if isinstance(step, Head)] == [200]
+    assert [step.status for step in told if isinstance(step, Begin)] == [200]
 
 
 @given(responses, paces)
@@ -132,7 +132,7 @@ def test_an_answer_that_is_no_stream_is_cut_in_its_middle_and_says_its_length(
     response: Response,
 ) -> None:
     told = steps(response, "cut-after=5")
-    head = next(step for step in told if isinstance(step, Head))
+    head = next(step for step in told if isinstance(step, Begin))
     assert ("content-length", str(len(response.body))) in head.headers
     assert b"" < written(told) < response.body
 
@@ -151,7 +151,7 @@ def test_one_frame_is_malformed_and_the_others_are_whole(response: Response, num
 def test_a_malformed_answer_has_the_length_it_says(response: Response) -> None:
     told = steps(response, "malformed=1")
     assert not is_json(written(told).decode())
-    head = next(step for step in told if isinstance(step, Head))
+    head = next(step for step in told if isinstance(step, Begin))
     assert ("content-length", str(len(written(told)))) in head.headers
 
 
@@ -163,7 +163,7 @@ def test_a_reset_before_the_head_writes_nothing() -> None:
 def test_a_first_byte_is_late_and_the_head_is_not() -> None:
     response = Response(200, SSE, (Frame(0, b"data: 1\n\n"),))
     head, wait, *_ = steps(response, "first-byte=2s")
-    assert isinstance(head, Head)
+    assert isinstance(head, Begin)
     assert wait == Wait(2.0)
 
 
@@ -175,7 +175,7 @@ def test_an_empty_answer_can_be_cut() -> None:
 def test_an_error_has_the_body_of_openai_and_asks_to_wait(status: int) -> None:
     response = Response(200, SSE, (Frame(0, b"data: 1\n\n"),))
     told = steps(response, f"status={status}; retry-after=2; retry-after-ms=1500")
-    head = next(step for step in told if isinstance(step, Head))
+    head = next(step for step in told if isinstance(step, Begin))
     assert head.status == status
     assert {("retry-after", "2"), ("retry-after-ms", "1500")} <= set(head.headers)
     body = orjson.loads(written(told))

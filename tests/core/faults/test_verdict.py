@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.faults.verdict import Attempt, Limits, Name, Verdict, retry_after, rounds_of
+from promptdeck.core.faults.verdict import (
+    Attempt,
+    FindingName,
+    Limits,
+    Verdict,
+    retry_after,
+    rounds_of,
+)
 
 
 def refused(at: float, wait: float | None = None, **more: object) -> Attempt:
@@ -100,7 +107,7 @@ def test_who_is_back_before_the_server_noticed_that_it_left_has_retried() -> Non
 
 def test_what_a_server_cannot_know_is_information_and_no_fault() -> None:
     verdict = Verdict([cut(0)], 1)
-    assert [finding.name for finding in verdict.findings] == [Name.BROKEN_ANSWER_NOT_RETRIED]
+    assert [finding.name for finding in verdict.findings] == [FindingName.BROKEN_ANSWER_NOT_RETRIED]
     assert verdict.ok
     assert "can't be seen from here" in verdict.text()
 
@@ -125,7 +132,7 @@ def test_a_client_that_counts_its_retries_is_believed() -> None:
 def test_requests_are_judged_one_by_one() -> None:
     other = [refused(0, wait=2, key="other"), sound(0.1)._replace(key="other")]
     (finding,) = Verdict([refused(0, wait=2), sound(2), *other], 9).findings
-    assert (finding.name, finding.key) == (Name.RETRY_AFTER_IGNORED, "other")
+    assert (finding.name, finding.key) == (FindingName.RETRY_AFTER_IGNORED, "other")
 
 
 def test_the_text_names_what_speaks_against_the_client_first() -> None:

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from promptdeck.core.matching.rules import (
     PRESETS,
+    PathStep,
     Rules,
-    Step,
     child_path,
     parse_path,
     parse_replacement,
@@ -42,25 +42,25 @@ def places(value, keys=()):
 @pytest.mark.parametrize(
     ("text", "steps"),
     [
-        ("$.user", [Step("user")]),
-        ("$.messages[0].tool-id", [Step("messages"), Step(0), Step("tool-id")]),
-        ("$.messages[*].*", [Step("messages"), Step(None), Step(None)]),
-        ("$['a key'][10]", [Step("a key"), Step(10)]),
-        ('$["a key"]', [Step("a key")]),
-        ("$..name", [Step("name", deep=True)]),
-        ("$..['a key']", [Step("a key", deep=True)]),
-        ("$..*", [Step(None, deep=True)]),
-        ("$..[*].a..[0]", [Step(None, deep=True), Step("a"), Step(0, deep=True)]),
-        ("$.größe", [Step("größe")]),
-        ("$['']", [Step("")]),
-        (r"$['it\'s']", [Step("it's")]),
-        (r"""$["it's"]""", [Step("it's")]),
-        (r"""$['say "a"']""", [Step('say "a"')]),
-        (r"""$["say \"a\""]""", [Step('say "a"')]),
-        (r"$['\\']['\\\'']", [Step("\\"), Step("\\'")]),
-        (r"$['\b\f\n\r\t\/\u000b']", [Step("\b\f\n\r\t/\x0b")]),
-        (r"$['\u00e9\ud83d\ude00']", [Step("é😀")]),
-        ("$['a.b']['c]']['*']", [Step("a.b"), Step("c]"), Step("*")]),
+        ("$.user", [PathStep("user")]),
+        ("$.messages[0].tool-id", [PathStep("messages"), PathStep(0), PathStep("tool-id")]),
+        ("$.messages[*].*", [PathStep("messages"), PathStep(None), PathStep(None)]),
+        ("$['a key'][10]", [PathStep("a key"), PathStep(10)]),
+        ('$["a key"]', [PathStep("a key")]),
+        ("$..name", [PathStep("name", deep=True)]),
+        ("$..['a key']", [PathStep("a key", deep=True)]),
+        ("$..*", [PathStep(None, deep=True)]),
+        ("$..[*].a..[0]", [PathStep(None, deep=True), PathStep("a"), PathStep(0, deep=True)]),
+        ("$.größe", [PathStep("größe")]),
+        ("$['']", [PathStep("")]),
+        (r"$['it\'s']", [PathStep("it's")]),
+        (r"""$["it's"]""", [PathStep("it's")]),
+        (r"""$['say "a"']""", [PathStep('say "a"')]),
+        (r"""$["say \"a\""]""", [PathStep('say "a"')]),
+        (r"$['\\']['\\\'']", [PathStep("\\"), PathStep("\\'")]),
+        (r"$['\b\f\n\r\t\/\u000b']", [PathStep("\b\f\n\r\t/\x0b")]),
+        (r"$['\u00e9\ud83d\ude00']", [PathStep("é😀")]),
+        ("$['a.b']['c]']['*']", [PathStep("a.b"), PathStep("c]"), PathStep("*")]),
     ],
 )
 def test_a_path_is_read_step_by_step(text, steps):
@@ -101,7 +101,7 @@ def test_a_path_that_cannot_be_read_says_where(text, complaint):
 @given(KEYS)
 @example(["']", "\\'", '"', "\n", "é", "a-b", "", "*", "\ue000", "\x7f"])
 def test_a_place_is_read_back_from_its_path(keys):
-    assert parse_path(path_to(keys)) == tuple(map(Step, keys))
+    assert parse_path(path_to(keys)) == tuple(map(PathStep, keys))
 
 
 @given(st.lists(NAME, min_size=1))
@@ -110,7 +110,7 @@ def test_normalized_paths_are_read(names):
     short = {"\b": r"\b", "\t": r"\t", "\n": r"\n", "\f": r"\f", "\r": r"\r"}
     escapes |= str.maketrans(short | {"'": r"\'", "\\": r"\\"})
     normalized = "$" + "".join(f"['{name.translate(escapes)}']" for name in names)
-    assert parse_path(normalized) == tuple(map(Step, names))
+    assert parse_path(normalized) == tuple(map(PathStep, names))
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_names_are_quoted_only_where_they_must_be(key, path):
 @given(st.text())
 def test_any_text_is_a_path_or_a_value_error(text):
     with suppress(ValueError):
-        assert all(isinstance(step, Step) for step in parse_path(f"$.a{text}"))
+        assert all(isinstance(step, PathStep) for step in parse_path(f"$.a{text}"))
 
 
 def applied(value, *ignore):

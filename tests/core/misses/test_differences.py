@@ -8,8 +8,8 @@ from promptdeck.core.matching.rules import parse_path
 from promptdeck.core.misses.differences import (
     MOST_PLACES,
     Difference,
-    Form,
-    Kind,
+    DifferenceKind,
+    FormParts,
     between,
     differences,
     unified_diff,
@@ -86,7 +86,7 @@ def test_there_are_differences_exactly_where_canonical_texts_differ(pair):
 def test_every_path_leads_to_its_value(pair):
     asked, recorded = pair
     for item in differences(asked, recorded):
-        if item.kind is Kind.REMOVED:
+        if item.kind is DifferenceKind.REMOVED:
             assert leads_to(item.path, recorded, item.recorded)
         else:
             assert leads_to(item.path, asked, item.asked)
@@ -98,9 +98,11 @@ def test_what_one_side_adds_the_other_removes(pair):
     count = [item.kind for item in there].count
     assert bool(there) == bool(back)
     for item in there:
-        if item.kind is Kind.CHANGED:
+        if item.kind is DifferenceKind.CHANGED:
             assert canonical(item.asked) != canonical(item.recorded)
-    assert count(Kind.CHANGED) + count(Kind.ADDED) + count(Kind.REMOVED) == len(there)
+    assert count(DifferenceKind.CHANGED) + count(DifferenceKind.ADDED) + count(
+        DifferenceKind.REMOVED
+    ) == len(there)
 
 
 def test_members_come_in_the_order_of_canonical_json():
@@ -139,9 +141,9 @@ def test_a_message_taken_out_beside_a_changed_one_leaves_the_pair_together():
         user("Thank you, that was all"),
     ]
     assert [(item.path, item.kind) for item in differences(asked, recorded)] == [
-        ("$[0]", Kind.REMOVED),
-        ("$[0].content", Kind.CHANGED),
-        ("$[1].content", Kind.CHANGED),
+        ("$[0]", DifferenceKind.REMOVED),
+        ("$[0].content", DifferenceKind.CHANGED),
+        ("$[1].content", DifferenceKind.CHANGED),
     ]
 
 
@@ -172,30 +174,32 @@ def test_a_change_deep_in_a_schema_is_named_by_its_leaf():
 
 
 def test_long_values_are_cut_and_long_paths_too():
-    difference = Difference("$." + "a" * 500, Kind.ADDED, asked={"text": "long " * 500})
+    difference = Difference("$." + "a" * 500, DifferenceKind.ADDED, asked={"text": "long " * 500})
     assert len(str(difference)) < 250
     assert str(difference).endswith("long …")
 
 
 def test_details_keep_short_values_as_they_are_and_cut_long_ones():
-    assert Difference("$.n", Kind.ADDED, asked=[1, None]).details() == {
+    assert Difference("$.n", DifferenceKind.ADDED, asked=[1, None]).details() == {
         "path": "$.n",
         "kind": "added",
         "asked": [1, None],
     }
     long = "It was the best of times, it was the worst of times. " * 5
-    assert Difference("$.a", Kind.CHANGED, long.replace("worst", "best"), long).details() == {
+    assert Difference(
+        "$.a", DifferenceKind.CHANGED, long.replace("worst", "best"), long
+    ).details() == {
         "path": "$.a",
         "kind": "changed",
         "recorded": '"…times, it was the worst of times. It was…"',
         "asked": '"…times, it was the best of times. It was…"',
         "words": "worst -> best, worst -> best, worst -> best, 2 more",
     }
-    assert Difference("$.a", Kind.REMOVED, recorded="x").details()["recorded"] == "x"
+    assert Difference("$.a", DifferenceKind.REMOVED, recorded="x").details()["recorded"] == "x"
 
 
 def places(asked, recorded):
-    return [str(item) for item in between(Form.read(asked), Form.read(recorded))]
+    return [str(item) for item in between(FormParts.read(asked), FormParts.read(recorded))]
 
 
 def test_of_different_endpoints_only_that_is_said():
@@ -229,7 +233,9 @@ def test_text_is_compared_line_by_line():
 
 
 def test_bytes_are_compared_by_size_and_the_first_that_differ():
-    found = between(Form.read(form(b"\xff\x03abcdefgh")), Form.read(form(b"\xff\x07abcdefgh")))
+    found = between(
+        FormParts.read(form(b"\xff\x03abcdefgh")), FormParts.read(form(b"\xff\x07abcdefgh"))
+    )
     assert [(item.path, *item.shown()) for item in found] == [
         (
             "body",
@@ -267,7 +273,7 @@ FORM = st.builds(
 @example(b"POST /v1", b"POST /v1\n")
 @example(b"POST /v1\n[1]", b"POST /v1\n[1.0]")
 def test_any_two_requests_can_be_compared(asked, recorded):
-    ours, theirs = Form.read(asked), Form.read(recorded)
+    ours, theirs = FormParts.read(asked), FormParts.read(recorded)
     found = between(ours, theirs)
     assert bool(found) == ((ours.line, ours.body) != (theirs.line, theirs.body))
     assert all(str(item) and item.details() for item in found)
@@ -280,13 +286,13 @@ def test_a_form_that_is_no_json_has_no_value(body):
         value = parse(body)
     except Unfaithful:
         value = None
-    assert Form.read(b"POST /\n" + body) == ("POST /", body, value)
+    assert FormParts.read(b"POST /\n" + body) == ("POST /", body, value)
 
 
 def test_the_deepest_nesting_that_parses_can_be_compared():
     deep = b"[" * 200 + b"%d" + b"]" * 200
     asked, recorded = form(deep % 1), form(deep % 2)
-    assert [item.path for item in between(Form.read(asked), Form.read(recorded))] == [
+    assert [item.path for item in between(FormParts.read(asked), FormParts.read(recorded))] == [
         "$" + "[0]" * 200
     ]
     assert unified_diff(asked, recorded).startswith("--- recorded\n+++ asked\n@@ -200,5")
@@ -372,6 +378,6 @@ def test_countless_differences_stop_somewhere():
 def test_large_requests_take_no_hours(make):
     asked, recorded = form({"input": make(3)}), form({"input": make(5)})
     start = perf_counter()
-    assert between(Form.read(asked), Form.read(recorded))
+    assert between(FormParts.read(asked), FormParts.read(recorded))
     assert unified_diff(asked, recorded)
     assert perf_counter() - start < 5  # quadratic would be hours

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from promptdeck.core.text.jsontext import same
 from promptdeck.core.text.yamltext import block, flow
-from promptdeck.stores.cassettes.reader import Reader
+from promptdeck.stores.cassettes.reader import YAMLReader
 from tests.recordings import JSON, STRINGS
 
 
@@ -16,7 +16,7 @@ def written(value):
 
 
 def read(text):
-    reader = Reader(text)
+    reader = YAMLReader(text)
     values = {key: reader.value() for key, _ in reader.pairs()}
     return values["value"]
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.interaction import Headers
-from promptdeck.engine.flights.flight import WINDOW, Flight, Place
+from promptdeck.engine.flights.flight import WINDOW, Flight, Reader
 from promptdeck.errors import UpstreamError
 
 
@@ -49,7 +49,7 @@ def launch(wire: Wire, *, keep: int = 1 << 30, outlives: bool = True) -> Flight:
     return flight
 
 
-async def read_all(flight: Flight, place: Place) -> bytes:
+async def read_all(flight: Flight, place: Reader) -> bytes:
     return b"".join([data async for data in flight.read(place)])
 
 
@@ -378,7 +378,7 @@ class Crowd:
         serving = self._serve(self.clients[-1], self.flight.join(), reads=what == "reads")
         self.tasks.append(asyncio.get_running_loop().create_task(serving))
 
-    async def _serve(self, client: Client, place: Place, *, reads: bool) -> None:
+    async def _serve(self, client: Client, place: Reader, *, reads: bool) -> None:
         try:
             if reads:
                 async for data in self.flight.read(place):

@@ -6,9 +6,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.server.fast.heads import Head, Heads, Place
+from promptdeck.core.counts import Counts
+from promptdeck.server.fast.heads import Heads, KnownHead
 
-PLACE = Place("POST", "/v1/chat/completions", "application/json")
+PLACE = Counts("POST", "/v1/chat/completions", "application/json")
 LINES = st.lists(
     st.sampled_from(
         ["Host: x", "Content-Length: #", "X: Content-Length: 5", "Content-length:5", "A: #", "A: 7"]
@@ -32,9 +33,9 @@ class Text:
 TEXTS = st.builds(Text, LINES, st.sampled_from(["Content-Length", "content-length"]), LINES)
 
 
-def head(length: int) -> Head:
+def head(length: int) -> KnownHead:
     lane: Any = None  # nobody asks for it here
-    return Head(PLACE, PLACE.seed, length, b"", "", (), lane, None)
+    return KnownHead(PLACE, PLACE.seed, length, b"", "", (), lane, None)
 
 
 @given(TEXTS, LENGTHS, LENGTHS)

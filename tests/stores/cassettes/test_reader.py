@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from promptdeck.core.text.jsontext import same
 from promptdeck.stores.cassettes import reader as yamlread
-from promptdeck.stores.cassettes.reader import Reader, Unreadable
+from promptdeck.stores.cassettes.reader import BadYAML, YAMLReader
 from tests.recordings import JSON, TEXT
 
 
 def read(text):
-    reader = Reader(text)
+    reader = YAMLReader(text)
     return {key: reader.value() for key, _ in reader.pairs()}
 
 
@@ -89,7 +89,7 @@ def test_every_key_is_text(key):
     ],
 )
 def test_what_json_lacks_is_refused_with_its_line(text, line, problem):
-    with pytest.raises(Unreadable, match=re.escape(problem)) as refused:
+    with pytest.raises(BadYAML, match=re.escape(problem)) as refused:
         read(text)
     assert refused.value.line == line
 
@@ -104,7 +104,7 @@ def test_json_of_two_hundred_levels_is_read():
 
 @pytest.mark.parametrize("marker", ["<<<<<<< HEAD", "=======", ">>>>>>> theirs", "||||||| 1f2e"])
 def test_an_unresolved_merge_is_called_by_its_name(marker):
-    with pytest.raises(Unreadable, match="an unresolved git merge") as refused:
+    with pytest.raises(BadYAML, match="an unresolved git merge") as refused:
         read(f"a: 1\nb:\n  - c: |\n      x\n{marker}\n      y\n")
     assert refused.value.line == 5
 
@@ -114,7 +114,7 @@ def test_a_merge_marker_in_text_is_text():
 
 
 def test_entries_are_read_one_by_one_with_their_lines():
-    reader = Reader("# top\nfirst: 1\nlist:\n- a\n# between\n\n- b: 2\n  c: 3\n- []\nlast:\n")
+    reader = YAMLReader("# top\nfirst: 1\nlist:\n- a\n# between\n\n- b: 2\n  c: 3\n- []\nlast:\n")
     seen = []
     for key, line in reader.pairs():
         value = (
@@ -129,12 +129,12 @@ def test_entries_are_read_one_by_one_with_their_lines():
 
 
 def test_null_has_no_entries_and_text_is_no_list():
-    reader = Reader("none:\nsome: text\n")
+    reader = YAMLReader("none:\nsome: text\n")
     pairs = reader.pairs()
     assert next(pairs) == ("none", 1)
     assert list(reader.entries()) == []
     assert next(pairs) == ("some", 2)
-    with pytest.raises(Unreadable, match="anything but a list"):
+    with pytest.raises(BadYAML, match="anything but a list"):
         list(reader.entries())
 
 
@@ -159,5 +159,5 @@ def test_the_parser_without_libyaml_reads_the_same(value):
 def outcome(text):
     try:
         return read(text)
-    except Unreadable as refused:
+    except BadYAML as refused:
         return refused.line

@@ -11,7 +11,7 @@ from promptdeck.core.text import sse
 from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.file import save
 from promptdeck.stores.cassettes.revise import redact
-from promptdeck.stores.cassettes.verify import Problem, verify
+from promptdeck.stores.cassettes.verify import Flaw, verify
 from promptdeck.stores.cassettes.yaml import HEADER, dump
 from tests.chats import TEXT
 from tests.recordings import ODD, REDACTOR, chat_request, chunk, interaction, new, of, whole
@@ -116,7 +116,7 @@ def test_a_secret_is_found_by_its_kind_and_not_shown(path, place):
     holder, kind = SECRETS[place]
     text = written(path, interaction("one"), holder)
     assert verify(path, REDACTOR) == [
-        Problem(
+        Flaw(
             f"{path}:{line_of(text, holder.id)}",
             f"it holds what looks like a secret: {kind}",
             "run promptdeck cassette redact x and, if others may have seen the secret, revoke it",

@@ -11,12 +11,12 @@ from .schema import (
     SOUND,
     Absent,
     Enum,
+    JSONSchema,
     Null,
     Problem,
     Problems,
     Schema,
     Secret,
-    Shape,
     nearest,
 )
 
@@ -64,7 +64,7 @@ class ListOf(Schema):
     def hint(self, value: JSON) -> str:
         return "a list of it" if self.item.check(value) == SOUND else ""
 
-    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+    def _bare(self, shapes: dict[str, JSONSchema]) -> JSONSchema:
         return {"type": "array", "items": self.item.shape(shapes)}
 
 
@@ -104,7 +104,7 @@ class MapOf(Schema):
         longest = f"keys of at most {self.longest_key} characters" if self.longest_key else ""
         return ", ".join(filter(None, [keys, longest]))
 
-    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+    def _bare(self, shapes: dict[str, JSONSchema]) -> JSONSchema:
         return {"type": "object", "additionalProperties": self.item.shape(shapes)}
 
 
@@ -154,7 +154,7 @@ class Object(Schema):
     def advice(self) -> str:
         return f"{' and '.join(self.asked)} required" if self.asked else ""
 
-    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+    def _bare(self, shapes: dict[str, JSONSchema]) -> JSONSchema:
         properties = {key: schema.shape(shapes) for key, schema in self.fields.items()}
         return {
             "type": "object",
@@ -214,7 +214,7 @@ class Tagged(Schema):
         shown = tag if self.key in value else Absent("")
         return (Problem((self.key,), self._tag.words, shown, self._tag, not passes),)
 
-    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+    def _bare(self, shapes: dict[str, JSONSchema]) -> JSONSchema:
         branches = [branch.shape(shapes) for branch in self.branches.values()]
         if self.open:
             branches.append(self._other({"type": "string", "not": {"enum": [*self.known]}}))
@@ -222,7 +222,7 @@ class Tagged(Schema):
             branches.append(self._other({"type": "string", "enum": [*self.others]}))
         return {"anyOf": branches} if len(branches) > 1 else branches[0]
 
-    def _other(self, tag: Shape) -> Shape:
+    def _other(self, tag: JSONSchema) -> JSONSchema:
         return {"type": "object", "properties": {self.key: tag}, "required": [self.key]}
 
 
@@ -259,7 +259,7 @@ class Either(Schema):
     def hint(self, value: JSON) -> str:
         return next(filter(None, (option.hint(value) for option in self.options)), "")
 
-    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+    def _bare(self, shapes: dict[str, JSONSchema]) -> JSONSchema:
         written = [option.shape(shapes) for option in self.options]
         first = written[0]
         if self.options[1:] == (NULL,) and isinstance(first.get("type"), str):

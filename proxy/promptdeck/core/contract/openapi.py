@@ -4,7 +4,7 @@ from typing import Any
 
 from . import answers, examples
 from .request import body_shape
-from .schema import Shape
+from .schema import JSONSchema
 
 _JSON = "application/json"
 _SSE = "text/event-stream"
@@ -58,8 +58,8 @@ def page() -> str:
     return render(document(""))
 
 
-def _shapes() -> dict[str, Shape]:
-    shapes: dict[str, Shape] = {"ChatCompletionRequest": {}}
+def _shapes() -> dict[str, JSONSchema]:
+    shapes: dict[str, JSONSchema] = {"ChatCompletionRequest": {}}
     shapes["ChatCompletionRequest"] = body_shape(shapes)
     for schema in (
         answers.COMPLETION,
@@ -78,7 +78,7 @@ def _shapes() -> dict[str, Shape]:
 # What paths are made of
 
 
-def _ref(name: str) -> Shape:
+def _ref(name: str) -> JSONSchema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
@@ -86,11 +86,11 @@ def _operation(tag: str, name: str, summary: str, **more: Any) -> dict[str, Any]
     return {"tags": [tag], "operationId": name, "summary": summary, **more}
 
 
-def _json(description: str, schema: Shape, **more: Any) -> dict[str, Any]:
+def _json(description: str, schema: JSONSchema, **more: Any) -> dict[str, Any]:
     return {"description": description, "content": {_JSON: {"schema": schema, **more}}}
 
 
-def _body(schema: Shape, **more: Any) -> dict[str, Any]:
+def _body(schema: JSONSchema, **more: Any) -> dict[str, Any]:
     return {"required": True, "content": {_JSON: {"schema": schema, **more}}}
 
 

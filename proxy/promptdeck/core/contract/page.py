@@ -10,7 +10,7 @@ from promptdeck.core.text.jsontext import render as text_of
 
 from .examples import REQUESTS, error
 from .request import FIELDS, in_key
-from .schema import Shape, label
+from .schema import JSONSchema, label
 
 _BASE = "http://127.0.0.1:4141"
 
@@ -78,7 +78,7 @@ def _row(*cells: str) -> str:
     return "<tr>" + "".join(f"<td>{cell}" for cell in cells)
 
 
-def _notes(shape: Shape) -> str:
+def _notes(shape: JSONSchema) -> str:
     """What a shape says of itself, and of what it holds."""
     inner = shape.get("items") or shape.get("additionalProperties")
     below = inner.get("description", "") if isinstance(inner, dict) else ""
@@ -89,8 +89,8 @@ def _notes(shape: Shape) -> str:
 # Parts of the page
 
 
-def _fields(properties: dict[str, Shape], names: Iterable[str]) -> str:
-    def row(name: str, shape: Shape) -> str:
+def _fields(properties: dict[str, JSONSchema], names: Iterable[str]) -> str:
+    def row(name: str, shape: JSONSchema) -> str:
         shown = f"<code>{name}</code>"
         if shape.get("deprecated"):
             shown += " <small>deprecated</small>"
@@ -108,14 +108,14 @@ def _fields(properties: dict[str, Shape], names: Iterable[str]) -> str:
     return _table("field, type, what it does, in the key, from", rows)
 
 
-def _type(name: str, shape: Shape, names: Iterable[str]) -> str:
+def _type(name: str, shape: JSONSchema, names: Iterable[str]) -> str:
     # A link to what is inside opens the details; a link to the details themselves would not.
     head = f'<details><summary><b>{name}</b></summary><div id="type-{name}">'
     about = f"<p>{_inline(shape['description'])}</p>" if "description" in shape else ""
     return f"{head}{about}{_content(shape, names)}</div></details>"
 
 
-def _content(shape: Shape, names: Iterable[str]) -> str:
+def _content(shape: JSONSchema, names: Iterable[str]) -> str:
     if "anyOf" in shape:
         options = "".join(f"<li>{_option(option, names)}" for option in shape["anyOf"])
         return f"<p>One of</p><ul>{options}</ul>"
@@ -132,7 +132,7 @@ def _content(shape: Shape, names: Iterable[str]) -> str:
     return _table("key, type, notes", rows) if properties else ""
 
 
-def _option(shape: Shape, names: Iterable[str]) -> str:
+def _option(shape: JSONSchema, names: Iterable[str]) -> str:
     keys = shape.get("properties", {})
     tags = ", ".join(f"{key}: {label(item)}" for key, item in keys.items())
     shown = f"{{{tags}}}" if keys else label(shape)

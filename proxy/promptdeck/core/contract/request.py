@@ -24,10 +24,10 @@ from .schema import (
     Boolean,
     Enum,
     Integer,
+    JSONSchema,
     Number,
     Problem,
     Schema,
-    Shape,
     Text,
     label,
     nearest,
@@ -287,7 +287,7 @@ def _meant(key: str) -> str:
     return nearest(key, FIELDS)
 
 
-def body_shape(shapes: dict[str, Shape]) -> Shape:
+def body_shape(shapes: dict[str, JSONSchema]) -> JSONSchema:
     """The body as JSON Schema; what has a name goes into `shapes`."""
     properties = {name: _property(field, shapes) for name, field in FIELDS.items()}
     return {
@@ -298,7 +298,7 @@ def body_shape(shapes: dict[str, Shape]) -> Shape:
     }
 
 
-def _property(field: Field, shapes: dict[str, Shape]) -> Shape:
+def _property(field: Field, shapes: dict[str, JSONSchema]) -> JSONSchema:
     shape = field.schema.shape(shapes)
     text = f"{field.about} {shape.get('description', '')}".strip()
     return {
@@ -311,7 +311,7 @@ def _property(field: Field, shapes: dict[str, Shape]) -> Shape:
 
 def fields_table() -> str:
     """The fields of a request in Markdown: what type, whether they count in the key, whose."""
-    shapes: dict[str, Shape] = {}
+    shapes: dict[str, JSONSchema] = {}
     rows = [
         f"| `{name}`{', deprecated' * field.deprecated} "
         f"| {label(field.schema.shape(shapes))} | {in_key(name)} | {field.provider} |"

@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 
 from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse
 
-Shape = dict[str, JSON]
+JSONSchema = dict[str, JSON]
 """JSON Schema, dialect 2020-12."""
 
 MOST = 100
@@ -95,7 +95,7 @@ class Schema:
         plain = isinstance(meant, bool | int | float)
         return compact(meant).decode() if plain and self.check(meant) == SOUND else ""
 
-    def shape(self, shapes: dict[str, Shape]) -> Shape:
+    def shape(self, shapes: dict[str, JSONSchema]) -> JSONSchema:
         """As JSON Schema; what has a name is put into `shapes` and referred to."""
         if not self.name:
             return self._described(shapes)
@@ -104,12 +104,12 @@ class Schema:
             shapes[self.name] = self._described(shapes)
         return {"$ref": f"#/components/schemas/{self.name}"}
 
-    def _described(self, shapes: dict[str, Shape]) -> Shape:
+    def _described(self, shapes: dict[str, JSONSchema]) -> JSONSchema:
         bare = self._bare(shapes)
         text = f"{self.description} {bare.get('description', '')}".strip()
         return {**bare, "description": text} if text else bare
 
-    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+    def _bare(self, shapes: dict[str, JSONSchema]) -> JSONSchema:
         del shapes
         return {"type": self.json_type} if self.json_type else {}
 
@@ -215,7 +215,7 @@ class Text(_Plain):
     def hint(self, value: JSON) -> str:
         return nearest(value, self.values)
 
-    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+    def _bare(self, shapes: dict[str, JSONSchema]) -> JSONSchema:
         del shapes
         return {"type": "string", **({"examples": [*self.values]} if self.values else {})}
 
@@ -236,7 +236,7 @@ class Enum(Schema):
     def hint(self, value: JSON) -> str:
         return nearest(value, self.values)
 
-    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+    def _bare(self, shapes: dict[str, JSONSchema]) -> JSONSchema:
         del shapes
         return {"type": "string", "enum": [*self.values]}
 
@@ -274,7 +274,7 @@ class Hidden(Schema):
 
     inside = check
 
-    def _bare(self, shapes: dict[str, Shape]) -> Shape:
+    def _bare(self, shapes: dict[str, JSONSchema]) -> JSONSchema:
         return {**self.inner.shape(shapes), "writeOnly": True}
 
 
@@ -303,7 +303,7 @@ def one_of(values: Sequence[str]) -> str:
     return f"one of {', '.join(values)}" if len(values) > 1 else values[0]
 
 
-def label(shape: Shape) -> str:
+def label(shape: JSONSchema) -> str:
     """A JSON Schema in a few words, null left out: `list of Message`."""
     if "$ref" in shape:
         return str(shape["$ref"]).rpartition("/")[2]

@@ -34,7 +34,7 @@ class Stall(NamedTuple):
     seconds: float
 
 
-class Head(NamedTuple):
+class Begin(NamedTuple):
     status: int
     headers: Headers
 
@@ -50,7 +50,7 @@ class End(StrEnum):
     RESET = "reset"
 
 
-Step = Wait | Stall | Head | Write | End
+Step = Wait | Stall | Begin | Write | End
 
 
 class Dealt(NamedTuple):
@@ -111,7 +111,7 @@ class _Telling:
         if fault.reset:
             yield End.RESET
             return
-        yield Head(response.status, _headed(response, frames))
+        yield Begin(response.status, _headed(response, frames))
         yield Wait(fault.first_byte)
         yield from self._body(frames)
 

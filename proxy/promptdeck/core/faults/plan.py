@@ -65,7 +65,7 @@ class Plan(NamedTuple):
     seed: int = 0
 
 
-class _Kind(NamedTuple):
+class _FaultKind(NamedTuple):
     expects: str
     read: Callable[[str], Any]
 
@@ -93,27 +93,29 @@ def _yes(text: str) -> bool:
 
 
 _MANY = 2**31
-_DURATION = _Kind("a duration such as 200ms or 1.5s", parse_duration)
-_FRAMES = _Kind("a number of frames", _number(0, _MANY))
-_KINDS: Mapping[str, _Kind] = {
+_DURATION = _FaultKind("a duration such as 200ms or 1.5s", parse_duration)
+_FRAMES = _FaultKind("a number of frames", _number(0, _MANY))
+_KINDS: Mapping[str, _FaultKind] = {
     "latency": _DURATION,
     "jitter": _DURATION,
     "first-byte": _DURATION,
     "split": _DURATION,
     "stall-after": _FRAMES,
-    "stall-for": _Kind(
+    "stall-for": _FaultKind(
         "a duration or ever", lambda text: math.inf if text == EVER else parse_duration(text)
     ),
     "cut-after": _FRAMES,
     "reset-after": _FRAMES,
-    "reset": _Kind("no value: it comes before the head", _yes),
-    "malformed": _Kind("the number of a frame, from 1", _number(1, _MANY)),
-    "status": _Kind("an error status, 400 to 599", _number(400, 599)),
-    "retry-after": _Kind("whole seconds; retry-after-ms takes milliseconds", _number(0, _MANY)),
-    "retry-after-ms": _Kind("whole milliseconds", _number(0, _MANY)),
-    "probability": _Kind("a number from 0 to 1 or a percentage", _probability),
-    "times": _Kind("how often, from 1", _number(1, _MANY)),
-    "seed": _Kind("a whole number", _number(0, 2**53)),
+    "reset": _FaultKind("no value: it comes before the head", _yes),
+    "malformed": _FaultKind("the number of a frame, from 1", _number(1, _MANY)),
+    "status": _FaultKind("an error status, 400 to 599", _number(400, 599)),
+    "retry-after": _FaultKind(
+        "whole seconds; retry-after-ms takes milliseconds", _number(0, _MANY)
+    ),
+    "retry-after-ms": _FaultKind("whole milliseconds", _number(0, _MANY)),
+    "probability": _FaultKind("a number from 0 to 1 or a percentage", _probability),
+    "times": _FaultKind("how often, from 1", _number(1, _MANY)),
+    "seed": _FaultKind("a whole number", _number(0, 2**53)),
 }
 _NOT_FAULTS = {"probability", "times", "stall-for", "retry-after", "retry-after-ms"}
 _ENDINGS = ("cut-after", "reset-after", "reset", "status")

@@ -70,7 +70,7 @@ class Limits(NamedTuple):
 FAIR = Limits()
 
 
-class Name(StrEnum):
+class FindingName(StrEnum):
     RETRIED_TOO_OFTEN = "retried_too_often"
     RETRIED_TOO_EARLY = "retried_too_early"
     RETRY_AFTER_IGNORED = "retry_after_ignored"
@@ -82,11 +82,11 @@ class Name(StrEnum):
     @property
     def is_fault(self) -> bool:
         """Whether it speaks against the client; the others only inform."""
-        return self not in (Name.NOT_RETRIED, Name.BROKEN_ANSWER_NOT_RETRIED)
+        return self not in (FindingName.NOT_RETRIED, FindingName.BROKEN_ANSWER_NOT_RETRIED)
 
 
 class Finding(NamedTuple):
-    name: Name
+    name: FindingName
     key: str
     text: str
 
@@ -174,12 +174,12 @@ def _judged(round_: Round, now: float, limits: Limits) -> Iterable[Finding]:
     retries = len(round_) - 1
     if retries > limits.retries:
         text = f"asked again {_count(retries, 'time')}; at most {limits.retries} are fair"
-        yield Finding(Name.RETRIED_TOO_OFTEN, key, text)
+        yield Finding(FindingName.RETRIED_TOO_OFTEN, key, text)
     for before, after in pairwise(round_):
         yield from _hurried(before, after)
     if (most := _busiest_second(round_[1:])) > limits.storm:
         text = f"{most} retries within a second; more than {limits.storm} are a storm"
-        yield Finding(Name.RETRY_STORM, key, text)
+        yield Finding(FindingName.RETRY_STORM, key, text)
     yield from _hung(round_, now, limits)
     yield from _given_up(round_[-1])
 
@@ -196,9 +196,9 @@ def _hurried(before: Attempt, after: Attempt) -> Iterable[Finding]:
     waited = after.at - before.ended
     text = f"asked to wait {_seconds(asked)}, came back after {_seconds(waited)}"
     if waited < asked / 2:
-        yield Finding(Name.RETRY_AFTER_IGNORED, after.key, text)
+        yield Finding(FindingName.RETRY_AFTER_IGNORED, after.key, text)
     elif waited < asked * _GRACE:
-        yield Finding(Name.RETRIED_TOO_EARLY, after.key, text)
+        yield Finding(FindingName.RETRIED_TOO_EARLY, after.key, text)
 
 
 def _busiest_second(attempts: Sequence[Attempt]) -> int:
@@ -218,7 +218,7 @@ def _hung(round_: Round, now: float, limits: Limits) -> Iterable[Finding]:
         silence = next(end for end in ends if end is not None) - attempt.stalled
         if silence > limits.hung:
             text = f"waited {_seconds(silence)} in silence; {_seconds(limits.hung)} are enough"
-            yield Finding(Name.HUNG, attempt.key, text)
+            yield Finding(FindingName.HUNG, attempt.key, text)
 
 
 def _given_up(last: Attempt) -> Iterable[Finding]:
@@ -228,9 +228,9 @@ def _given_up(last: Attempt) -> Iterable[Finding]:
     text = f"not asked again after {last.fault or why}"
     if last.broken and not last.left:
         text += "; whether it was taken for whole can't be seen from here"
-        yield Finding(Name.BROKEN_ANSWER_NOT_RETRIED, last.key, text)
+        yield Finding(FindingName.BROKEN_ANSWER_NOT_RETRIED, last.key, text)
     else:
-        yield Finding(Name.NOT_RETRIED, last.key, text)
+        yield Finding(FindingName.NOT_RETRIED, last.key, text)
 
 
 def _told(attempt: Attempt, start: float) -> dict[str, Any]:

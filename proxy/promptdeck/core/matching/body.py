@@ -30,7 +30,7 @@ _LONGEST = 100
 EFFECTS = frozenset(["store", "deferred"])
 """Fields that have more done than a request answered."""
 
-Name = bytes
+BodyName = bytes
 """A digest, of another seed for each kind of name."""
 
 
@@ -43,7 +43,7 @@ class Body:
         self.data = data
         self._cut: Repeated | Cut | None = repeated
         self._value: list[JSON] = []
-        self._names: list[Name] = []
+        self._names: list[BodyName] = []
         self._tried = 0
 
     @property
@@ -64,7 +64,7 @@ class Body:
             self._value.append(load(self.data))
         return self._value[0]
 
-    def names(self) -> Iterator[Name]:
+    def names(self) -> Iterator[BodyName]:
         """The cheapest first."""
         yield from self._names
         for find in _KINDS[self._tried :]:
@@ -74,7 +74,7 @@ class Body:
                 yield name
 
 
-def bare(body: Body) -> Name | None:
+def bare(body: Body) -> BodyName | None:
     """The name of a body that ends in naming fields: all but their values. Others have none.
 
     In JSON, what ends in `"user":"plain"}` ends in a member of the outermost object.
@@ -94,7 +94,7 @@ def bare(body: Body) -> Name | None:
     return digest.digest()
 
 
-def deep(body: Body) -> Name | None:
+def deep(body: Body) -> BodyName | None:
     """The name of a JSON object by what it says, in whatever order and however it is written.
 
     orjson alters what it cannot hold: a number of more digits, all but the last of the

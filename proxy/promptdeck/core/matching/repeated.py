@@ -30,7 +30,7 @@ _OVERHEAD = 300
 _split = re.compile(rb"\}(,\s*+)\{").split
 _split_at_numbers = re.compile(rb"(1[0-9]{18})").split
 
-Write = Callable[[str, JSON], bytes]
+WriteItem = Callable[[str, JSON], bytes]
 """Writes an object of one of the lists, as it is to stand in the whole."""
 
 _Part = TypeVar("_Part")
@@ -38,7 +38,7 @@ _Runs = dict[int, list[_Part]]
 """By the numbers that stand in for them."""
 
 
-class _Known(NamedTuple):
+class _Heard(NamedTuple):
     place: str
     """The list in which it was found."""
     text: bytes
@@ -49,7 +49,7 @@ class Cut(NamedTuple):
     """A text without what is known of it."""
 
     rest: bytes
-    runs: "_Runs[_Known]"
+    runs: "_Runs[_Heard]"
     parts: Sequence[bytes]
     """What stands before, in and after the objects of the text, and every other time between."""
     digests: Sequence[bytes]
@@ -103,7 +103,7 @@ class Repeated:
     def __init__(self, secret: int) -> None:
         # As many digits for each number, so that none is the beginning of another one.
         self._first = 10**18 + secret % 10**18
-        self._known: OrderedDict[bytes, _Known] = OrderedDict()
+        self._known: OrderedDict[bytes, _Heard] = OrderedDict()
         self._bytes = 0
 
     def cut(self, text: bytes) -> Cut | None:
@@ -114,7 +114,7 @@ class Repeated:
         digests = [*map(xxhash.xxh3_128_digest, parts[2:-1:2])]
         return Cut(*self._without(parts, map(self._known.get, digests)), parts, digests)
 
-    def learn(self, cut: Cut, write: Write) -> None:
+    def learn(self, cut: Cut, write: WriteItem) -> None:
         """Know its objects again. All that is found out about each must hold wherever it stands."""
         inner = zip(cut.digests, cut.parts[2:-1:2], strict=True)
         objects = [self._object(digest, part) for digest, part in inner]
@@ -128,7 +128,7 @@ class Repeated:
         for place, run in _found(value, runs):
             for digest, item in run:
                 if item:
-                    self._keep(digest, _Known(place, write(place, item), name_of(item)))
+                    self._keep(digest, _Heard(place, write(place, item), name_of(item)))
 
     def _object(self, digest: bytes, part: bytes) -> tuple[bytes, JSON] | None:
         """What a part says if it is one object; nothing if that is known already."""
@@ -162,7 +162,7 @@ class Repeated:
             rest.append(part)
         return b"".join(rest), runs
 
-    def _keep(self, digest: bytes, known: _Known) -> None:
+    def _keep(self, digest: bytes, known: _Heard) -> None:
         # Twice in one text is once here.
         if digest in self._known:
             return

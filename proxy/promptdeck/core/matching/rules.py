@@ -24,17 +24,17 @@ _SEGMENT = r"""(?x)
 """Text: compiled for the first path, of which most configurations have none."""
 
 
-class Step(NamedTuple):
+class PathStep(NamedTuple):
     """One step of a path: a key, an index, or None for every child; `deep` looks at any depth."""
 
     at: str | int | None
     deep: bool = False
 
 
-Path = tuple[Step, ...]
+RulePath = tuple[PathStep, ...]
 
 
-def parse_path(text: str) -> Path:
+def parse_path(text: str) -> RulePath:
     """Read `$.messages[*].tool_call_id`, `$['a key'][0]` or `$..name` (RFC 9535, without filters).
 
     Raises ValueError that says where the text goes wrong.
@@ -42,7 +42,7 @@ def parse_path(text: str) -> Path:
     if not text.startswith("$") or text == "$":
         raise ValueError(f"a JSON path starts with $ and names something below it, not {text!r}")
     segment = re.compile(_SEGMENT)
-    steps: list[Step] = []
+    steps: list[PathStep] = []
     position = 1
     while position < len(text):
         match = segment.match(text, position)
@@ -53,13 +53,13 @@ def parse_path(text: str) -> Path:
     return tuple(steps)
 
 
-def _step(match: re.Match[str]) -> Step:
+def _step(match: re.Match[str]) -> PathStep:
     at: str | int | None = match["name"]
     if match["index"]:
         at = int(match["index"])
     elif match["quoted"]:
         at = _unquoted(match["quoted"])
-    return Step(at, deep=bool(match["deep"]))
+    return PathStep(at, deep=bool(match["deep"]))
 
 
 def _unquoted(literal: str) -> str:
@@ -118,7 +118,7 @@ def parse_replacement(entry: str | Mapping[str, str]) -> Replacement:
 class Rules:
     """The user's rules, ready to apply."""
 
-    ignore: tuple[Path, ...] = ()
+    ignore: tuple[RulePath, ...] = ()
     replace: tuple[Replacement, ...] = ()
 
     @classmethod
@@ -157,7 +157,7 @@ class Rules:
         return value
 
 
-def _without(value: JSON, path: Path, place: str, dropped: list[str]) -> JSON:
+def _without(value: JSON, path: RulePath, place: str, dropped: list[str]) -> JSON:
     """A copy of `value` less what `path` names; a list item leaves a null in its place."""
     step, rest = path[0], path[1:]
     if isinstance(value, dict):

@@ -33,7 +33,7 @@ ENDPOINT = "endpoint"
 MOST_PLACES = 1000
 
 
-class Form(NamedTuple):
+class FormParts(NamedTuple):
     """A canonical form in its parts."""
 
     line: str
@@ -42,7 +42,7 @@ class Form(NamedTuple):
     """The parsed body, or None where it is no JSON."""
 
     @classmethod
-    def read(cls, form: bytes) -> "Form":
+    def read(cls, form: bytes) -> "FormParts":
         line, _, body = form.partition(b"\n")
         try:
             value = parse(body)
@@ -66,7 +66,7 @@ class Form(NamedTuple):
             return None
 
 
-class Kind(StrEnum):
+class DifferenceKind(StrEnum):
     CHANGED = "changed"
     ADDED = "added"
     """Only the request has it."""
@@ -79,7 +79,7 @@ class Difference:
     """One place: a JSON path, or `endpoint`, `query`, `line N`, `body`."""
 
     path: str
-    kind: Kind
+    kind: DifferenceKind
     asked: JSON = None
     recorded: JSON = None
 
@@ -93,8 +93,10 @@ class Difference:
         """`recorded "…three rivers…"` and `asked "…three lakes…"`, or that there is none."""
         recorded, asked, _ = self.shown()
         return (
-            "not recorded" if self.kind is Kind.ADDED else f"{'recorded':{width}} {recorded}",
-            "not asked" if self.kind is Kind.REMOVED else f"{'asked':{width}} {asked}",
+            "not recorded"
+            if self.kind is DifferenceKind.ADDED
+            else f"{'recorded':{width}} {recorded}",
+            "not asked" if self.kind is DifferenceKind.REMOVED else f"{'asked':{width}} {asked}",
         )
 
     def shown(self) -> Contrast:
@@ -107,9 +109,9 @@ class Difference:
         """For an error body: values as they are where they are short, else as `shown` has them."""
         recorded, asked, words = self.shown()
         found: dict[str, Any] = {"path": self.path, "kind": self.kind.value}
-        if self.kind is not Kind.ADDED:
+        if self.kind is not DifferenceKind.ADDED:
             found["recorded"] = _brief(self.recorded, recorded)
-        if self.kind is not Kind.REMOVED:
+        if self.kind is not DifferenceKind.REMOVED:
             found["asked"] = _brief(self.asked, asked)
         return found | ({"words": words} if words else {})
 
@@ -126,17 +128,17 @@ def dump(value: JSON) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
 
 
-def between(asked: Form, recorded: Form) -> list[Difference]:
+def between(asked: FormParts, recorded: FormParts) -> list[Difference]:
     """What differs between two requests; of different endpoints, only that."""
     if asked.endpoint != recorded.endpoint:
-        return [Difference(ENDPOINT, Kind.CHANGED, asked.endpoint, recorded.endpoint)]
+        return [Difference(ENDPOINT, DifferenceKind.CHANGED, asked.endpoint, recorded.endpoint)]
     found = []
     if asked.query != recorded.query:
-        found.append(Difference("query", Kind.CHANGED, asked.query, recorded.query))
+        found.append(Difference("query", DifferenceKind.CHANGED, asked.query, recorded.query))
     return found + _in_body(asked, recorded)
 
 
-def _in_body(asked: Form, recorded: Form) -> list[Difference]:
+def _in_body(asked: FormParts, recorded: FormParts) -> list[Difference]:
     found: list[Difference] = []
     if asked.value is not None and recorded.value is not None:
         found = list(islice(_walk(asked.value, recorded.value, "$", "$"), MOST_PLACES))
@@ -144,11 +146,15 @@ def _in_body(asked: Form, recorded: Form) -> list[Difference]:
     return found if found or asked.body == recorded.body else _in_text(asked, recorded)
 
 
-def _in_text(asked: Form, recorded: Form) -> list[Difference]:
+def _in_text(asked: FormParts, recorded: FormParts) -> list[Difference]:
     ours, theirs = asked.text, recorded.text
     if ours is None or theirs is None:
         at = common_prefix(asked.body, recorded.body)
-        return [Difference("body", Kind.CHANGED, _hex(asked.body, at), _hex(recorded.body, at))]
+        return [
+            Difference(
+                "body", DifferenceKind.CHANGED, _hex(asked.body, at), _hex(recorded.body, at)
+            )
+        ]
     lines = differences(ours.splitlines(keepends=True), theirs.splitlines(keepends=True))
     return [
         Difference(f"line {int(item.path[2:-1]) + 1}", item.kind, item.asked, item.recorded)
@@ -178,13 +184,15 @@ def _walk(asked: JSON, recorded: JSON, here: str, there: str) -> Iterator[Differ
     elif isinstance(asked, list) and isinstance(recorded, list):
         pairs = _aligned(asked, recorded)
     else:
-        yield Difference(here, Kind.CHANGED, asked, recorded)
+        yield Difference(here, DifferenceKind.CHANGED, asked, recorded)
         return
     for key, other in pairs:
         if other is None:
-            yield Difference(child_path(here, key), Kind.ADDED, asked=asked[key])
+            yield Difference(child_path(here, key), DifferenceKind.ADDED, asked=asked[key])
         elif key is None:
-            yield Difference(child_path(there, other), Kind.REMOVED, recorded=recorded[other])
+            yield Difference(
+                child_path(there, other), DifferenceKind.REMOVED, recorded=recorded[other]
+            )
         else:
             places = child_path(here, key), child_path(there, other)
             yield from _walk(asked[key], recorded[other], *places)
@@ -260,7 +268,7 @@ _CONTEXT = 2
 
 def unified_diff(asked: bytes, recorded: bytes) -> str:
     """`--- recorded`, `+++ asked`: JSON indented, and long texts line by line."""
-    old, new, unseen = _comparable(_lines(Form.read(recorded)), _lines(Form.read(asked)))
+    old, new, unseen = _comparable(_lines(FormParts.read(recorded)), _lines(FormParts.read(asked)))
     old, new, more = _comparable(
         *([p for line in side for p in _broken(line)] for side in (old, new))
     )
@@ -282,7 +290,7 @@ def _comparable(old: list[str], new: list[str]) -> tuple[list[str], list[str], i
     return old[start:end], new[start:end], max(0, len(old) - end, len(new) - end)
 
 
-def _lines(form: Form) -> list[str]:
+def _lines(form: FormParts) -> list[str]:
     if form.value is not None:
         indented = orjson.dumps(form.value, option=orjson.OPT_SORT_KEYS | orjson.OPT_INDENT_2)
         return [form.line, *indented.decode().split("\n")]

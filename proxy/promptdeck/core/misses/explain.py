@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from promptdeck.core.text.jsontext import JSON
 from promptdeck.core.text.wording import cut, shared_text, shared_words, visible
 
-from .differences import ENDPOINT, MOST_PLACES, Difference, Form, between, dump, unified_diff
+from .differences import ENDPOINT, MOST_PLACES, Difference, FormParts, between, dump, unified_diff
 
 
 class Near(NamedTuple):
@@ -39,7 +39,7 @@ _Measure = Callable[[bytes, bytes], float]
 
 def nearest(asked: bytes, recorded: Iterable[tuple[str, bytes]], limit: int = 3) -> list[Near]:
     """The recordings most like `asked`, best first; other endpoints only if there is no other."""
-    form = Form.read(asked)
+    form = FormParts.read(asked)
     rough = (_ranked(form, asked, Near(name, 0, other), shared_words) for name, other in recorded)
     shortlist = nlargest(max(limit, _SHORTLIST), rough, key=_rank)
     fine = [_ranked(form, asked, near, shared_text) for _, near in shortlist]
@@ -51,11 +51,11 @@ def _rank(item: tuple[bool, Near]) -> tuple[bool, float]:
     return item[0], item[1].similarity
 
 
-def _ranked(form: Form, asked: bytes, near: Near, measure: _Measure) -> tuple[bool, Near]:
+def _ranked(form: FormParts, asked: bytes, near: Near, measure: _Measure) -> tuple[bool, Near]:
     """`near` with its similarity, after whether it is of the same endpoint."""
     if near.canonical == asked:
         return True, near._replace(similarity=1.0)
-    other = Form.read(near.canonical)
+    other = FormParts.read(near.canonical)
     similarity = min(_similarity(form, other, measure), 0.999)
     if form.query != other.query:
         similarity *= 0.9
@@ -64,7 +64,7 @@ def _ranked(form: Form, asked: bytes, near: Near, measure: _Measure) -> tuple[bo
     return form.endpoint == other.endpoint, near._replace(similarity=similarity)
 
 
-def _similarity(asked: Form, other: Form, measure: _Measure) -> float:
+def _similarity(asked: FormParts, other: FormParts, measure: _Measure) -> float:
     ours, theirs = asked.value, other.value
     if ours is None or theirs is None:
         return measure(asked.body, other.body)
@@ -217,7 +217,7 @@ def explain(
     found: list[Difference] = []
     diff = ""
     if near:
-        ours, theirs = Form.read(asked), Form.read(near[0].canonical)
+        ours, theirs = FormParts.read(asked), FormParts.read(near[0].canonical)
         found = between(ours, theirs)
         # Of another endpoint's body there is nothing to learn.
         if ours.endpoint == theirs.endpoint:

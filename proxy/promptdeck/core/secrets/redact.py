@@ -18,7 +18,7 @@ import xxhash
 from promptdeck.core.interaction import Frame, Headers, Response
 from promptdeck.core.text import jsontext, sse
 from promptdeck.core.text.jsontext import JSON
-from promptdeck.core.text.runs import Path, Run, alike, event_value, leaves, runs, said
+from promptdeck.core.text.runs import LeafPath, Run, alike, event_value, leaves, runs, said
 
 from . import shapes
 from .shapes import Span
@@ -40,14 +40,14 @@ _CREDENTIAL_PARAMETER = r"""(?ix) ([?&] (?:
     ) =) [^&\#]+"""
 
 
-class Shape(NamedTuple):
+class UserPattern(NamedTuple):
     """A user's kind of secret."""
 
     name: str
     pattern: re.Pattern[str]
 
     @classmethod
-    def build(cls, name: str, pattern: str) -> "Shape":
+    def build(cls, name: str, pattern: str) -> "UserPattern":
         if not re.fullmatch("[a-z0-9-]+", name):
             raise ValueError(f"a name is made of a-z, 0-9 and -, not {name!r}")
         try:
@@ -66,7 +66,7 @@ class Redactor(NamedTuple):
     shorter than 12 characters are left alone.
     """
 
-    users: tuple[Shape, ...] = ()
+    users: tuple[UserPattern, ...] = ()
 
     @classmethod
     def build(cls, patterns: Iterable[Mapping[str, str]] = ()) -> "Redactor":
@@ -74,7 +74,7 @@ class Redactor(NamedTuple):
         entries = list(patterns)
         if any(set(entry) != {"name", "pattern"} for entry in entries):
             raise ValueError("wants the two keys `name` and `pattern`")
-        return cls(tuple(Shape.build(entry["name"], entry["pattern"]) for entry in entries))
+        return cls(tuple(UserPattern.build(entry["name"], entry["pattern"]) for entry in entries))
 
     @property
     def digest(self) -> str:
@@ -138,10 +138,10 @@ class Redactor(NamedTuple):
         if not self._stream_is_suspicious(frames, extra, in_runs):
             return tuple(frames), Counter()
         values = [event_value(frame.data) for frame in frames]
-        channels: dict[Path, list[_Leaf]] = defaultdict(list)
+        channels: dict[LeafPath, list[_FrameLeaf]] = defaultdict(list)
         for number, value in enumerate(values):
             for path, holder, key in leaves(value):
-                channels[path].append(_Leaf(number, holder, key))
+                channels[path].append(_FrameLeaf(number, holder, key))
         counts: Counter[str] = Counter()
         changed: set[int] = set()
         for channel in (*channels.values(), *_counted(channels)):
@@ -264,7 +264,7 @@ class Redactor(NamedTuple):
         return value
 
     def _join(
-        self, leaves: Sequence["_Leaf"], extra: Sequence[str], counts: Counter[str]
+        self, leaves: Sequence["_FrameLeaf"], extra: Sequence[str], counts: Counter[str]
     ) -> set[int]:
         """Clear what the leaves say together; gives the numbers of the frames that changed."""
         changed: set[int] = set()
@@ -283,7 +283,7 @@ class Redactor(NamedTuple):
 _BUILT_IN = Redactor()
 
 
-def _counted(channels: Mapping[Path, list["_Leaf"]]) -> Iterator[list["_Leaf"]]:
+def _counted(channels: Mapping[LeafPath, list["_FrameLeaf"]]) -> Iterator[list["_FrameLeaf"]]:
     """What stands under an index that no other event has: a count of events, no place in a list."""
     for each in alike(channels).values():
         if len(each) > 1 and all(len(channel) == 1 for channel in each):
@@ -340,7 +340,7 @@ def _is_in(secret: str, frames: Sequence[Frame], written: bytes) -> bool:
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class _Leaf:
+class _FrameLeaf:
     """A string in the JSON of a frame."""
 
     frame: int

@@ -28,15 +28,15 @@ _SLASH = r"\\?/"
 _SLASHES = r"://|:\/\/"
 
 
-class _Kind(NamedTuple):
+class _SecretKind(NamedTuple):
     name: str
     heads: tuple[str, ...]
     """Literal. Their last character is searched for, so it should be a rare one."""
     tail: str
 
 
-def _kind(name: str, heads: str, tail: str) -> _Kind:
-    return _Kind(name, tuple(heads.split("|")), tail)
+def _kind(name: str, heads: str, tail: str) -> _SecretKind:
+    return _SecretKind(name, tuple(heads.split("|")), tail)
 
 
 _TOKENS = (
@@ -169,7 +169,7 @@ _EDGE = (
 )
 
 
-class _Way(NamedTuple):
+class _Lead(NamedTuple):
     """A kind of secret by one of its heads."""
 
     name: str
@@ -184,23 +184,23 @@ def _behind(*texts: str) -> str:
     return f"(?<={'|'.join(map(re.escape, texts))})"
 
 
-def _ways() -> Iterator[_Way]:
+def _ways() -> Iterator[_Lead]:
     for name, heads, tail in _TOKENS:
         for head in heads:
-            yield _Way(name, head, f"({tail})", before=len(head))
+            yield _Lead(name, head, f"({tail})", before=len(head))
     for name, heads, tail in _PLACES:
         for head in heads:
-            yield _Way(name, head, tail, before=0)
+            yield _Lead(name, head, tail, before=0)
 
 
-class _Search:
+class _LeadSearch:
     """All ways whose heads end in the same character; each has a group of the pattern.
 
     The expression is compiled when a text first has one of the heads: all of them would
     take the first request 25 ms, which a request without heads does not have to wait for.
     """
 
-    def __init__(self, anchor: str, ways: Iterable[_Way]) -> None:
+    def __init__(self, anchor: str, ways: Iterable[_Lead]) -> None:
         self.anchor = anchor
         # Where two of them could match, as in `gsk_`, the edge of the other fails.
         self.ways = sorted(ways, key=_tokens_by_length)
@@ -261,7 +261,7 @@ def _after(head: str) -> str:
     return _behind(head) if len(head) > 1 else ""
 
 
-def _glance(anchor: str, ways: Sequence[_Way]) -> str:
+def _glance(anchor: str, ways: Sequence[_Lead]) -> str:
     """The anchor where heads may end: the cheapest first, as it rules out most places."""
     heads = [way.head for way in ways]
     columns = [{head[at] for head in heads} for at in range(-min(3, *map(len, heads)), -1)]
@@ -283,7 +283,7 @@ def _letters(tail: str) -> str:
     return found[0] if found else ""
 
 
-def _tokens_by_length(way: _Way) -> float:
+def _tokens_by_length(way: _Lead) -> float:
     return way.before or inf
 
 
@@ -293,11 +293,11 @@ def _edged(length: int, pattern: str) -> str:
 
 
 @cache
-def _searches() -> tuple[_Search, ...]:
-    anchors: dict[str, list[_Way]] = defaultdict(list)
+def _searches() -> tuple[_LeadSearch, ...]:
+    anchors: dict[str, list[_Lead]] = defaultdict(list)
     for way in _ways():
         anchors[way.head[-1]].append(way)
-    return tuple(starmap(_Search, anchors.items()))
+    return tuple(starmap(_LeadSearch, anchors.items()))
 
 
 @cache

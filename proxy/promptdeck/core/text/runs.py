@@ -19,14 +19,14 @@ import orjson
 from . import sse
 from .jsontext import JSON, Unfaithful, parse
 
-Path = tuple[str | int, ...]
-_Item = TypeVar("_Item")
+LeafPath = tuple[str | int, ...]
+_Element = TypeVar("_Element")
 
 
 class Run(NamedTuple):
     first: bytes
     """The first frame, whose JSON is that of all others but for the texts in it."""
-    texts: dict[Path, list[str]] | None = None
+    texts: dict[LeafPath, list[str]] | None = None
     """Those at each path of `leaves`; None where there is but one frame."""
     written: bytes = b""
     """The texts that differ, as they are written, each between quotes."""
@@ -169,7 +169,7 @@ def _said(texts: list[bytes]) -> list[str]:
     return said
 
 
-def _places(mould: _Mould) -> dict[int, Path] | None:
+def _places(mould: _Mould) -> dict[int, LeafPath] | None:
     """At which path each text of a frame stands."""
     numbered = [*mould.parts]
     for at in mould.strings:
@@ -183,7 +183,7 @@ def _places(mould: _Mould) -> dict[int, Path] | None:
     return places if len(places) == len(mould.strings) else None
 
 
-Leaf = tuple[Path, Any, str | int]
+Leaf = tuple[LeafPath, Any, str | int]
 
 
 def leaves(value: JSON) -> list[Leaf]:
@@ -197,7 +197,7 @@ def leaves(value: JSON) -> list[Leaf]:
     return found
 
 
-def _gather(holder: dict[str, JSON] | list[JSON], path: Path, found: list[Leaf]) -> None:
+def _gather(holder: dict[str, JSON] | list[JSON], path: LeafPath, found: list[Leaf]) -> None:
     children: Iterable[tuple[str | int, JSON]]
     if isinstance(holder, dict):
         children = holder.items()
@@ -217,7 +217,7 @@ def _gather(holder: dict[str, JSON] | list[JSON], path: Path, found: list[Leaf])
 
 def said(in_runs: Iterable[Run]) -> list[list[str]]:
     """The texts of each path; and of those paths together that differ in their indices only."""
-    by_path: dict[Path, list[str]] = defaultdict(list)
+    by_path: dict[LeafPath, list[str]] = defaultdict(list)
     for run in in_runs:
         if run.texts is None:
             for path, holder, key in leaves(event_value(run.first)):
@@ -229,9 +229,9 @@ def said(in_runs: Iterable[Run]) -> list[list[str]]:
     return [*by_path.values(), *any_index]
 
 
-def alike(by_path: Mapping[Path, list[_Item]]) -> dict[Path, list[list[_Item]]]:
+def alike(by_path: Mapping[LeafPath, list[_Element]]) -> dict[LeafPath, list[list[_Element]]]:
     """The lists of those paths together that differ in their indices only."""
-    found: dict[Path, list[list[_Item]]] = defaultdict(list)
+    found: dict[LeafPath, list[list[_Element]]] = defaultdict(list)
     for path, items in by_path.items():
         bare = [part for part in path if not (isinstance(part, str) and "index=" in part)]
         found[tuple(bare)].append(items)

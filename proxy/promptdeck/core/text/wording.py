@@ -95,7 +95,7 @@ class Contrast(NamedTuple):
 def contrast(old: str, new: str) -> Contrast:
     """Cut both texts around their first difference: `"…three rivers in…"`, `rivers -> lakes`."""
     changes = _changes(old, new)
-    first = changes[0] if changes else _Change(0, 0, 0, 0)
+    first = changes[0] if changes else _Stretch(0, 0, 0, 0)
     if max(len(old), len(new)) > _WHOLE:
         shown = _around(old, first.start, first.end), _around(new, first.new_start, first.new_end)
     else:
@@ -107,14 +107,14 @@ def contrast(old: str, new: str) -> Contrast:
     return Contrast(quoted(shown[0]), quoted(shown[1]), words)
 
 
-class _Change(NamedTuple):
+class _Stretch(NamedTuple):
     start: int
     end: int
     new_start: int
     new_end: int
 
 
-def _changes(old: str, new: str) -> list[_Change]:
+def _changes(old: str, new: str) -> list[_Stretch]:
     """Runs of words that changed; all beyond the first `_COMPARED` words counts as one."""
     start, end = edges(old, new)
     start -= len(_SPACE.split(old[max(0, start - _WORD) : start])[-1])
@@ -124,11 +124,11 @@ def _changes(old: str, new: str) -> list[_Change]:
     ours, theirs = map(_tokens, middles)
     at, new_at = (list(accumulate(map(len, words), initial=start)) for words in (ours, theirs))
     found = [
-        _Change(at[i], at[i_end], new_at[j], new_at[j_end])
+        _Stretch(at[i], at[i_end], new_at[j], new_at[j_end])
         for tag, i, i_end, j, j_end in _matcher(ours, theirs).get_opcodes()
         if tag != "equal"
     ]
-    rest = _Change(at[-1], len(old) - end, new_at[-1], len(new) - end)
+    rest = _Stretch(at[-1], len(old) - end, new_at[-1], len(new) - end)
     if rest.start < rest.end or rest.new_start < rest.new_end:
         # A last change that reaches the cut may come from cutting.
         if found and (found[-1].end == rest.start or found[-1].new_end == rest.new_start):
@@ -148,7 +148,7 @@ def _around(text: str, start: int, end: int) -> str:
     return "…" * (left > 0) + text[left:right] + "…" * (right < len(text))
 
 
-def _named(changes: list[_Change], old: str, new: str) -> str:
+def _named(changes: list[_Stretch], old: str, new: str) -> str:
     runs = [(old[c.start : c.end], new[c.new_start : c.new_end]) for c in changes]
     names = [_name(*run) for run in runs if max(map(len, run)) <= _NAME][:_NAMED]
     if len(runs) > len(names) > 0:

@@ -66,7 +66,7 @@ _MISSES_KEPT = 1000
 _CONVERSIONS_KEPT = 256
 
 
-class Count:
+class Tally:
     """How often something was played, for who counts it and for who asks."""
 
     __slots__ = ("times",)
@@ -115,8 +115,8 @@ class Deck:
     def rewind(self) -> None:
         """Start over: sequences from their first recording, an empty report."""
         self._rewound += 1
-        self._turns: defaultdict[tuple[str, Variant], Count] = defaultdict(Count)
-        self._played: defaultdict[str, Count] = defaultdict(Count)
+        self._turns: defaultdict[tuple[str, Variant], Tally] = defaultdict(Tally)
+        self._played: defaultdict[str, Tally] = defaultdict(Tally)
         self._recorded: list[str] = []
         self._overwritten: set[tuple[str, Variant]] = set()
         self._renewed: dict[tuple[str, Variant], int] = {}
@@ -231,7 +231,7 @@ class Deck:
         turn.times += turns
         play.times += 1
 
-    def counts(self, place: tuple[str, Variant], stored: Stored) -> tuple[Count, Count]:
+    def counts(self, place: tuple[str, Variant], stored: Stored) -> tuple[Tally, Tally]:
         """The turns of a request and the times of a recording, until somebody rewinds."""
         return self._turns[place], self._played[stored.interaction.id]
 

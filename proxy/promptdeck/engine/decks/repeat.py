@@ -4,7 +4,7 @@ Whoever holds one may serve it without asking the exchange, as long as `again`
 says so: it counts and plays like any other hit.
 """
 
-from promptdeck.core.matching.body import Name
+from promptdeck.core.matching.body import BodyName
 from promptdeck.engine.asking import Asked, Known
 from promptdeck.engine.outcome import Stats
 
@@ -33,7 +33,7 @@ class Repeat:
         self._state = search.state
 
     @property
-    def names(self) -> tuple[Name, ...]:
+    def names(self) -> tuple[BodyName, ...]:
         """It answers every body of one of these names: see `core.body`."""
         return self._known.names
 

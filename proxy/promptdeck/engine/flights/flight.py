@@ -74,7 +74,7 @@ class Chunk(NamedTuple):
     data: bytes
 
 
-class Place:
+class Reader:
     """How far one reader has come."""
 
     __slots__ = ("at", "follower", "had", "news", "waiter")
@@ -114,7 +114,7 @@ class Flight:
         self._size = 0
         self._ended = False
         self._error: UpstreamError | None = None
-        self._places: set[Place] = set()
+        self._places: set[Reader] = set()
         self._readable: set[asyncio.Future[bool]] = set()
         self._writable: asyncio.Future[None] | None = None
         self.give_up: GiveUp | None = None
@@ -256,13 +256,13 @@ class Flight:
 
     # The readers' side
 
-    def join(self) -> Place:
+    def join(self) -> Reader:
         """A place at the start, only while the log is whole. `leave` it when done."""
-        place = Place()
+        place = Reader()
         self._places.add(place)
         return place
 
-    async def read(self, place: Place) -> AsyncIterator[bytes]:
+    async def read(self, place: Reader) -> AsyncIterator[bytes]:
         """All there is at each turn, in one piece. UpstreamError where upstream was cut."""
         while True:
             if data := self.take(place):
@@ -272,7 +272,7 @@ class Flight:
             else:
                 await self._news()
 
-    async def follow(self, place: Place, follower: Client, idle: float | None = None) -> None:
+    async def follow(self, place: Reader, follower: Client, idle: float | None = None) -> None:
         """Write to a reader up to the end. UpstreamError where upstream was cut.
 
         After each `idle` seconds without news it is told to keep its client company.
@@ -302,7 +302,7 @@ class Flight:
     async def _news(
         self,
         silence: "Silence | None" = None,
-        place: Place | None = None,
+        place: Reader | None = None,
         follower: Follower | None = None,
     ) -> bool:
         """Wait for a change; whether silence was all that came.
@@ -323,7 +323,7 @@ class Flight:
                 place.follower = None
             self._readable.discard(waiter)
 
-    def take(self, place: Place) -> bytes:
+    def take(self, place: Reader) -> bytes:
         """All that has come and has not been had, maybe nothing."""
         start = place.at - self._first
         pending = len(self._chunks) - start
@@ -341,7 +341,7 @@ class Flight:
         self._moved()
         return data
 
-    def leave(self, place: Place) -> None:
+    def leave(self, place: Reader) -> None:
         self._places.discard(place)
         self._moved()
         if self._places or self._ended or (self._outlives_readers and self.whole):
@@ -350,7 +350,7 @@ class Flight:
             self.give_up()
 
 
-def _stop_following(place: Place, error: Exception | None = None) -> None:
+def _stop_following(place: Reader, error: Exception | None = None) -> None:
     """Have one who no longer keeps up wait by itself."""
     place.follower = None
     if place.waiter is None or place.waiter.done():

@@ -5,50 +5,41 @@ store they wait for the recording of the one that has claimed the request.
 """
 
 import asyncio
-from typing import Protocol
 
 from promptdeck.core.interaction import Variant
 from promptdeck.engine.decks.deck import Deck
+from promptdeck.stores.base import Claims
 
 from .flight import Flight
 
-Place = tuple[Deck, str, Variant]
+Question = tuple[Deck, str, Variant]
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.01, 0.2
 """Seconds. The other's answer takes longer than that, and its end is not told."""
 
 
-class Claims(Protocol):
-    """What the processes that share a store are asking upstream."""
-
-    def take(self, name: str) -> bool:
-        """Whether no other process has it; it is this one's then."""
-
-    def drop(self, name: str) -> None: ...
-
-
 class Sharing:
     def __init__(self, claims: Claims | None) -> None:
         self._claims = claims
-        self._flights: dict[Place, tuple[Flight, bytes]] = {}
+        self._flights: dict[Question, tuple[Flight, bytes]] = {}
 
-    def flight(self, place: Place, canonical: bytes) -> Flight | None:
+    def flight(self, place: Question, canonical: bytes) -> Flight | None:
         """One that brings the answer to just this request, from its beginning."""
         flight, asked = self._flights.get(place, (None, b""))
         if flight and asked == canonical and flight.whole and not flight.failed:
             return flight
         return None
 
-    def add(self, place: Place, flight: Flight, canonical: bytes) -> None:
+    def add(self, place: Question, flight: Flight, canonical: bytes) -> None:
         self._flights[place] = flight, canonical
 
-    def landed(self, place: Place, flight: Flight) -> None:
+    def landed(self, place: Question, flight: Flight) -> None:
         """Its answer has been recorded, or will not be."""
         if self._flights.get(place, (None,))[0] is flight:
             del self._flights[place]
             self.unclaim(place)
 
-    async def claim(self, place: Place) -> bool:
+    async def claim(self, place: Question) -> bool:
         """Wait until no other process asks for this; whether one did."""
         pause = 0.0
         while not self.claim_at_once(place):
@@ -56,16 +47,16 @@ class Sharing:
             await asyncio.sleep(pause)
         return pause > 0
 
-    def claim_at_once(self, place: Place) -> bool:
+    def claim_at_once(self, place: Question) -> bool:
         """Whether no other process asks for this."""
         return self._claims is None or self._claims.take(_name(place))
 
-    def unclaim(self, place: Place) -> None:
+    def unclaim(self, place: Question) -> None:
         """Let others ask, unless a flight of this process does."""
         if self._claims and place not in self._flights:
             self._claims.drop(_name(place))
 
 
-def _name(place: Place) -> str:
+def _name(place: Question) -> str:
     _, key, variant = place
     return f"{key} {variant}"

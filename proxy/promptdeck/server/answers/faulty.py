@@ -160,10 +160,10 @@ class _Writing:
         return self._stream
 
     async def _take(self, step: "Step") -> None:
-        from promptdeck.core.faults.deal import End, Head, Stall, Wait, Write
+        from promptdeck.core.faults.deal import Begin, End, Stall, Wait, Write
 
         match step:
-            case Head(status, headers):
+            case Begin(status, headers):
                 await self._begin(status, headers)
             case Wait(seconds):
                 await asyncio.sleep(seconds)

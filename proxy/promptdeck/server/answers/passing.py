@@ -15,13 +15,13 @@ from promptdeck.errors import UpstreamError
 from promptdeck.server.fast.outlet import chunk
 from promptdeck.server.noted import REQUEST_ID
 
-from .shape import Shape, flown_headers, shape_of
+from .shape import Rendering, flown_headers, shape_of
 from .writing import is_chat
 
 log = logging.getLogger("promptdeck")
 
 
-class _Answer(web.StreamResponse):
+class _LateHead(web.StreamResponse):
     """Its head goes out together with the first bytes."""
 
     _send_headers_immediately = False
@@ -39,7 +39,7 @@ async def pass_on(
             error.cache_status = flown.error_status
             raise
         headers = CIMultiDict(flown_headers(head, flown, request[REQUEST_ID]))
-        answer = _Answer(status=head.status, headers=headers)
+        answer = _LateHead(status=head.status, headers=headers)
         writer = await answer.prepare(request)
         if writer is None:
             raise AssertionError("an answer is written once")
@@ -48,14 +48,14 @@ async def pass_on(
             has_length="Content-Length" in answer.headers,
             chat=is_chat(request.path),
         )
-        client = _Client(request, answer, writer, shape)
+        client = _WebClient(request, answer, writer, shape)
         await _copy(client, flown, keep_alive if shape.takes_comments else None)
         return answer
     finally:
         flight.leave(place)
 
 
-async def _copy(client: "_Client", flown: Flown, keep_alive: float | None) -> None:
+async def _copy(client: "_WebClient", flown: Flown, keep_alive: float | None) -> None:
     flight, place = flown.flight, flown.place
     try:
         data = flight.take(place)
@@ -69,7 +69,7 @@ async def _copy(client: "_Client", flown: Flown, keep_alive: float | None) -> No
         await client.cut(error)
 
 
-class _Client:
+class _WebClient:
     """A client, written to in the framing that its answer's head announced."""
 
     def __init__(
@@ -77,7 +77,7 @@ class _Client:
         request: web.Request,
         answer: web.StreamResponse,
         writer: AbstractStreamWriter,
-        shape: Shape,
+        shape: Rendering,
     ) -> None:
         self._protocol = request.protocol
         self._transport = request.transport

@@ -34,14 +34,14 @@ def flown_headers(head: Head, flown: Flown, request_id: str) -> list[tuple[str, 
     return headers
 
 
-def shape_of(content_type: str, *, has_length: bool, chat: bool) -> "Shape":
+def shape_of(content_type: str, *, has_length: bool, chat: bool) -> "Rendering":
     # With a length given, upstream's bytes are all that may be sent.
     if has_length or not content_type.lower().startswith("text/event-stream"):
-        return Shape()
-    return EventShape(PlainStream() if chat else None)
+        return Rendering()
+    return EventRendering(PlainStream() if chat else None)
 
 
-class Shape:
+class Rendering:
     """Bytes as they are, between which nothing may be put."""
 
     __slots__ = ()
@@ -65,7 +65,7 @@ class Shape:
         return b""
 
 
-class EventShape(Shape):
+class EventRendering(Rendering):
     """A stream: comments where upstream is silent, an error event where it is cut."""
 
     __slots__ = ("_between_frames", "_plain")

@@ -18,6 +18,7 @@ import xxhash
 from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
+from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.providers import BYOK_HEADERS
 from promptdeck.core.matching.body import Body
 from promptdeck.engine.outcome import Flown
@@ -26,7 +27,7 @@ from promptdeck.server.noted import HEAD, REPEAT
 from promptdeck.server.reading import without_length
 
 from .direct import Direct
-from .heads import Head, Lane, Place
+from .heads import KnownHead, Lane
 from .paced import Paced, Script
 from .ready import Memo, Message, Ready, new_request_id
 
@@ -61,7 +62,7 @@ def connections(
     return lambda: FastHandler(server, memo, loop)
 
 
-_NO_HEAD: tuple[bytes, Head | None] = (_END, None)
+_NO_HEAD: tuple[bytes, KnownHead | None] = (_END, None)
 
 
 async def accept(request: web.Request, lane: Lane) -> None:
@@ -103,7 +104,7 @@ class FastHandler(RequestHandler):
         self._usual = _NO_HEAD
         # Of a request that is held back until its body has come.
         self._held: list[bytes] = []
-        self._head: Head | None = None
+        self._head: KnownHead | None = None
         self._missing = 0
         self._digest = xxhash.xxh3_128()
         # Of what aiohttp was given since its parser last stood at the start of a message.
@@ -229,7 +230,7 @@ class FastHandler(RequestHandler):
         else:
             self._let_go()
 
-    def _answered(self, head: Head, digest: bytes, end: int, packets: list[bytes]) -> bool:
+    def _answered(self, head: KnownHead, digest: bytes, end: int, packets: list[bytes]) -> bool:
         """Answer the request of these packets, whose body begins at `end`, if that can be."""
         answer: Message | Flown | None = self._memo.answer(head, digest)
         if answer is None:
@@ -245,7 +246,9 @@ class FastHandler(RequestHandler):
             self._writer.begin()
         return answer is not None
 
-    def _answer_otherwise(self, head: Head, digest: bytes, data: bytes) -> Message | Flown | None:
+    def _answer_otherwise(
+        self, head: KnownHead, digest: bytes, data: bytes
+    ) -> Message | Flown | None:
         try:
             return self._memo.answer_otherwise(head, digest, Body(data, head.repeated))
         except Exception:
@@ -253,7 +256,7 @@ class FastHandler(RequestHandler):
             log.exception("%s goes the ordinary way", shown(head.place.target))
             return None
 
-    def _writer_of(self, head: Head, answer: Script | Flown) -> Direct | Paced:
+    def _writer_of(self, head: KnownHead, answer: Script | Flown) -> Direct | Paced:
         if isinstance(answer, Script):
             return Paced(self, answer, head.place, self._loop)
         request_id = head.request_id.decode() or new_request_id()
@@ -314,11 +317,11 @@ class FastHandler(RequestHandler):
         same = self._message is not None and request.headers is self._message.headers
         if not (whole and same and _is_plain(request)):
             return
-        place = Place(request.method, request.raw_path, request.headers.get("Content-Type", ""))
+        place = Counts(request.method, request.raw_path, request.headers.get("Content-Type", ""))
         asked_id = request.headers.get("X-Request-Id", "").encode("utf-8", "ignore")  # as aiohttp
         session = request.match_info.get("session", "")
         headers = without_length(request.headers)
-        request[HEAD] = Head(
+        request[HEAD] = KnownHead(
             place, place.seed, len(body), asked_id, session, headers, lane, lane.repeated(place)
         )
         self._memo.heads.accept(text, request[HEAD])

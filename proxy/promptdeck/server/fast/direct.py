@@ -11,16 +11,16 @@ from http import HTTPStatus
 
 from aiohttp.http import SERVER_SOFTWARE
 
+from promptdeck.core.counts import Counts
 from promptdeck.engine.flights.flight import Head
 from promptdeck.engine.flights.silence import Silence
 from promptdeck.engine.outcome import Flown
 from promptdeck.errors import UpstreamError
-from promptdeck.server.answers.shape import Shape, flown_headers, shape_of
+from promptdeck.server.answers.shape import Rendering, flown_headers, shape_of
 from promptdeck.server.answers.writing import is_chat
 from promptdeck.server.errors import error_response
 from promptdeck.server.logged import log_answer, log_left
 
-from .heads import Place
 from .outlet import LAST_CHUNK, Outlet, chunk
 from .ready import http_date
 
@@ -43,7 +43,7 @@ class Direct:
         self,
         outlet: Outlet,
         flown: Flown,
-        request: Place,
+        request: Counts,
         request_id: str,
         keep_alive: float | None,
     ) -> None:
@@ -59,7 +59,7 @@ class Direct:
         """What has yet to be written before the body."""
         self._status = 0
         """0 until the answer has begun."""
-        self._shape = Shape()
+        self._shape = Rendering()
         self._chunked = False
 
     def begin(self) -> None:

@@ -8,8 +8,7 @@ import re
 from collections import OrderedDict
 from typing import NamedTuple
 
-import xxhash
-
+from promptdeck.core.counts import Counts
 from promptdeck.core.interaction import Headers, Request
 from promptdeck.core.matching.body import Body
 from promptdeck.core.matching.repeated import Repeated
@@ -24,19 +23,6 @@ _MOST_HEADS = 10_000
 _MOST_BODY = 1024 * 1024
 
 
-class Place(NamedTuple):
-    """What counts of a request beside its body."""
-
-    method: str
-    target: str
-    """As it was sent, with the cassette or session in its path."""
-    content_type: str
-
-    @property
-    def seed(self) -> int:
-        return xxhash.xxh3_64_intdigest("\n".join(self).encode("utf-8", "surrogateescape"))
-
-
 class Lane(NamedTuple):
     """How requests that differ in their body alone are answered without the ordinary way."""
 
@@ -44,7 +30,7 @@ class Lane(NamedTuple):
     deck: Deck
     pace: Pace
 
-    def repeated(self, place: Place) -> Repeated | None:
+    def repeated(self, place: Counts) -> Repeated | None:
         """Where such a request's body says again what was read before: what that was."""
         return self.exchange.repeated(_request(place, b""))
 
@@ -52,7 +38,7 @@ class Lane(NamedTuple):
         """Note that it says, in other words, what another did in which nothing was odd."""
         self.exchange.said(body)
 
-    def known(self, place: Place, body: Body) -> Known | None:
+    def known(self, place: Counts, body: Body) -> Known | None:
         """What is asked for; None if that is not found at once, or is more than an answer."""
         try:
             return self.exchange.known_at_once(_request(place, body.data), body)
@@ -60,22 +46,22 @@ class Lane(NamedTuple):
             return None
 
     def answer(
-        self, place: Place, headers: Headers, body: Body, known: Known | None
+        self, place: Counts, headers: Headers, body: Body, known: Known | None
     ) -> Served | Flown | None:
         """A recorded answer that has yet to be played, or one that is coming from upstream."""
         incoming = Incoming(_request(place, body.data), headers)
         return self.exchange.at_once(incoming, self.deck, known)
 
 
-def _request(place: Place, body: bytes) -> Request:
+def _request(place: Counts, body: bytes) -> Request:
     target = place.target[place.target.index("/v1/") :]
     return Request(place.method, target, place.content_type, body)
 
 
-class Head(NamedTuple):
+class KnownHead(NamedTuple):
     """A head that aiohttp's parser has accepted, in these bytes or with another length."""
 
-    place: Place
+    place: Counts
     seed: int
     """Of the digests of bodies, one for each place."""
     length: int
@@ -95,10 +81,10 @@ class Heads:
     """Those of one server, least recently accepted first out."""
 
     def __init__(self) -> None:
-        self._by_text: OrderedDict[bytes, Head] = OrderedDict()
-        self._by_pattern: OrderedDict[bytes, Head] = OrderedDict()
+        self._by_text: OrderedDict[bytes, KnownHead] = OrderedDict()
+        self._by_pattern: OrderedDict[bytes, KnownHead] = OrderedDict()
 
-    def find(self, text: bytes) -> Head | None:
+    def find(self, text: bytes) -> KnownHead | None:
         """One that was accepted in these bytes, or with another length."""
         if known := self._by_text.get(text):
             return known
@@ -110,7 +96,7 @@ class Heads:
         self._trim()
         return head
 
-    def accept(self, text: bytes, head: Head) -> None:
+    def accept(self, text: bytes, head: KnownHead) -> None:
         """Keep one, in bytes and as it was read."""
         if head.length > _MOST_BODY:
             return

@@ -9,18 +9,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
+from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.chat.plainstream import PlainStream
 from promptdeck.core.interaction import Response
 from promptdeck.server.logged import log_left
 
-from .heads import Place
 from .outlet import LAST_CHUNK, Outlet, chunk
 
 _EARLY = 0.0005
 """Seconds that a timer may be early."""
 
 
-class Step(NamedTuple):
+class Beat(NamedTuple):
     """A piece of a body, and how many seconds after the request it is written."""
 
     after: float
@@ -31,26 +31,26 @@ class Script(NamedTuple):
     """An answer: its head, and the body in the framing that this announces."""
 
     head: bytes
-    steps: Sequence[Step]
+    steps: Sequence[Beat]
 
 
-def steps_of(response: Response, factor: float, *, chat: bool) -> Iterator[Step]:
+def steps_of(response: Response, factor: float, *, chat: bool) -> Iterator[Beat]:
     """The body of a recording, its delays divided by `factor`. The last may be empty."""
     plain = PlainStream() if chat else None
     after = 0.0
     for offset_ms, frames in groupby(response.frames, key=lambda frame: frame.offset_ms):
         after = offset_ms / 1000 / factor
         data = b"".join(frame.data for frame in frames)
-        yield Step(after, plain.feed(data) if plain else data)
-    yield Step(after, plain.rest() if plain else b"")
+        yield Beat(after, plain.feed(data) if plain else data)
+    yield Beat(after, plain.rest() if plain else b"")
 
 
-def chunked(steps: Iterable[Step]) -> list[Step]:
+def chunked(steps: Iterable[Beat]) -> list[Beat]:
     """The same in chunks, with the one that ends them; what is written at once in one piece."""
     found = []
     for after, together in groupby(steps, key=lambda step: step.after):
-        found.append(Step(after, b"".join(chunk(step.data) for step in together if step.data)))
-    return [*found[:-1], Step(found[-1].after, found[-1].data + LAST_CHUNK)]
+        found.append(Beat(after, b"".join(chunk(step.data) for step in together if step.data)))
+    return [*found[:-1], Beat(found[-1].after, found[-1].data + LAST_CHUNK)]
 
 
 class Paced:
@@ -59,7 +59,7 @@ class Paced:
     __slots__ = ("_loop", "_next", "_outlet", "_request", "_script", "_start", "_timer")
 
     def __init__(
-        self, outlet: Outlet, script: Script, request: Place, loop: asyncio.AbstractEventLoop
+        self, outlet: Outlet, script: Script, request: Counts, loop: asyncio.AbstractEventLoop
     ) -> None:
         self._outlet = outlet
         self._script = script

@@ -20,16 +20,17 @@ import xxhash
 from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
+from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.chat.plainstream import PlainStream
 from promptdeck.core.interaction import Response, Variant
-from promptdeck.core.matching.body import Body, Name
+from promptdeck.core.matching.body import Body, BodyName
 from promptdeck.engine.decks.repeat import Repeat
 from promptdeck.engine.outcome import Flown, Served
 from promptdeck.server.answers.pace import Pace
 from promptdeck.server.logged import shown
 
-from .heads import Head, Heads, Place
-from .paced import Script, Step, chunked, steps_of
+from .heads import Heads, KnownHead
+from .paced import Beat, Script, chunked, steps_of
 
 log = logging.getLogger("promptdeck")
 
@@ -98,7 +99,7 @@ class Ready:
         status: str,
         headers: Mapping[str, str],
         body: bytes,
-        steps: Sequence[Step] = (),
+        steps: Sequence[Beat] = (),
     ) -> None:
         kept = [f"{name}: {item}" for name, item in headers.items() if name.lower() not in _OWN]
         self._before = "\r\n".join([f"HTTP/1.1 {status}", *kept, ""]).encode()
@@ -136,7 +137,7 @@ class Ready:
                 return None
             headers["Content-Length"] = str(len(body))
             if steps:
-                body, steps = b"", [Step(response.took_ms / 1000 / pace.factor, body)]
+                body, steps = b"", [Beat(response.took_ms / 1000 / pace.factor, body)]
         headers.setdefault("Content-Type", "application/octet-stream")
         headers.setdefault("Server", SERVER_SOFTWARE)
         return cls(served.repeat, "200 OK", headers, body, steps)
@@ -160,13 +161,13 @@ class Ready:
         own = request_id or b"req_%032x" % next(_ids)
         return b"".join((self._head, own, self._after))
 
-    def log(self, place: Place) -> None:
+    def log(self, place: Counts) -> None:
         times = f" {self.unlogged} times" if self.unlogged > 1 else ""
         log.info("%s %s %s%s", place.method, shown(place.target), self._outcome, times)
         self.unlogged = 0
 
 
-_Seen = bytes | tuple[int, Name]
+_KnownBy = bytes | tuple[int, BodyName]
 """The digest of a body, seeded with the place; or the seed of the place, and a name."""
 
 
@@ -185,21 +186,23 @@ class Memo:
         self.heads = Heads()
         self._answers: OrderedDict[bytes, Ready] = OrderedDict()
         """By digest of the body, seeded with the place."""
-        self._names: OrderedDict[_Seen, bytes] = OrderedDict()
+        self._names: OrderedDict[_KnownBy, bytes] = OrderedDict()
         """By what else the body of a digest is known: its names, or another that said the same."""
-        self._forms: OrderedDict[tuple[Place, tuple[str, Variant]], bytes] = OrderedDict()
+        self._forms: OrderedDict[tuple[Counts, tuple[str, Variant]], bytes] = OrderedDict()
         """By its canonical form."""
         self._bytes = 0
-        self._unlogged: list[tuple[Place, Ready]] = []
+        self._unlogged: list[tuple[Counts, Ready]] = []
 
-    def answer_otherwise(self, head: Head, digest: bytes, body: Body) -> "Message | Flown | None":
+    def answer_otherwise(
+        self, head: KnownHead, digest: bytes, body: Body
+    ) -> "Message | Flown | None":
         """What answers a body that is not known in these bytes.
 
         It may say the same as one that is known, or be asked for the first time.
         """
         if head.session and not self._session_is_open(head.session):
             return None
-        missed: list[_Seen] = [digest]
+        missed: list[_KnownBy] = [digest]
         if known := self._names.get(digest):
             return self._answer_as(head, known, missed)
         lane = head.lane
@@ -221,13 +224,13 @@ class Memo:
             return self._play(head, digest, Ready.of(answer, lane.pace) if plain else None)
         return answer
 
-    def _play(self, head: Head, digest: bytes, ready: Ready | None) -> "Message | None":
+    def _play(self, head: KnownHead, digest: bytes, ready: Ready | None) -> "Message | None":
         if ready is None:
             return None
         self._keep(head, digest, ready)
         return self.answer(head, digest)
 
-    def _answer_as(self, head: Head, known: bytes, names: list[_Seen]) -> "Message | None":
+    def _answer_as(self, head: KnownHead, known: bytes, names: list[_KnownBy]) -> "Message | None":
         """The message that answers the body of a digest; these are names of it, too."""
         message = self.answer(head, known)
         if message is not None:
@@ -238,7 +241,7 @@ class Memo:
                 self._names.popitem(last=False)
         return message
 
-    def answer(self, head: Head, digest: bytes) -> "Message | None":
+    def answer(self, head: KnownHead, digest: bytes) -> "Message | None":
         """The message that answers a request of this head whose body has this digest."""
         ready = self._answers.get(digest)
         if ready is None or (head.session and not self._session_is_open(head.session)):
@@ -252,12 +255,12 @@ class Memo:
             self._log(head.place, ready)
         return Script(message, ready.steps) if ready.steps else message
 
-    def remember(self, head: Head, body: bytes, ready: Ready) -> None:
+    def remember(self, head: KnownHead, body: bytes, ready: Ready) -> None:
         """Keep an answer that was sent."""
         digest = xxhash.xxh3_128_digest(body, head.seed)
         self._keep(head, digest, ready)
 
-    def _keep(self, head: Head, digest: bytes, ready: Ready) -> None:
+    def _keep(self, head: KnownHead, digest: bytes, ready: Ready) -> None:
         if digest in self._answers:
             self._forget(digest)
         self._answers[digest] = ready
@@ -277,7 +280,7 @@ class Memo:
     def _forget(self, digest: bytes) -> None:
         self._bytes -= self._answers.pop(digest).size
 
-    def _log(self, place: Place, ready: Ready) -> None:
+    def _log(self, place: Counts, ready: Ready) -> None:
         """Note a hit; a line for each would cost more than the hits themselves."""
         if not self._unlogged:
             self._loop.call_later(_LOG_EVERY, self.write_log)

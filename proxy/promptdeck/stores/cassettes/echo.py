@@ -14,7 +14,7 @@ from promptdeck.core.interaction import Interaction, Response
 from promptdeck.core.text.jsontext import Unfaithful, compact, parse
 
 
-class Answered(NamedTuple):
+class EditedAnswer(NamedTuple):
     """One recording before and after an edit."""
 
     before: Response
@@ -26,7 +26,7 @@ class Echo(NamedTuple):
     repeated_by: Interaction
 
 
-def echoes(edits: Iterable[Answered], found: Iterable[Interaction]) -> Iterator[Echo]:
+def echoes(edits: Iterable[EditedAnswer], found: Iterable[Interaction]) -> Iterator[Echo]:
     """Each request among `found` that has a text which its answer has no more."""
     asked = list(found)
     for before, after in edits:

@@ -22,7 +22,7 @@ from promptdeck.core.text.yamltext import flow
 from promptdeck.errors import CassetteError, UsageError
 
 from .file import (
-    Step,
+    Progress,
     contents,
     decoded,
     in_recorded_order,
@@ -90,7 +90,7 @@ def _relabelled(text: str, new: Interaction) -> str:
     return text
 
 
-def pieces(data: bytes, path: Path, step: Step = silently) -> tuple[str, list[Piece]]:
+def pieces(data: bytes, path: Path, step: Progress = silently) -> tuple[str, list[Piece]]:
     """A file's header and its interactions in order. CassetteError names file and line."""
     text = decoded(data, path)
     found = entries(text, str(path), step)
@@ -107,7 +107,7 @@ def read_pieces(path: Path) -> list[Piece]:
     return pieces(contents(path), path)[1]
 
 
-Change = Callable[[list[Piece]], list[Piece]]
+Edit = Callable[[list[Piece]], list[Piece]]
 
 
 class Edited(NamedTuple):
@@ -120,7 +120,7 @@ class Edited(NamedTuple):
 
 
 def edit(
-    path: Path, change: Change, *, dry: bool = False, create: bool = False, step: Step = silently
+    path: Path, change: Edit, *, dry: bool = False, create: bool = False, step: Progress = silently
 ) -> Edited:
     """Change a file in one step, or only say how (`dry`). CassetteError leaves it as it was."""
     real = Path(os.path.realpath(path))  # a link stays one
@@ -140,7 +140,7 @@ def edit(
     return edited
 
 
-def _half(step: Step, number: int) -> Step:
+def _half(step: Progress, number: int) -> Progress:
     """Reading is one half of an edit, reading what is to be written the other."""
     return lambda share: step((number + share) / 2)
 
@@ -153,7 +153,7 @@ def _writing(path: Path) -> Iterator[None]:
         raise CassetteError(f"{path}: cannot be written: {error.strerror or error}") from None
 
 
-def _whole(path: Path, header: str, found: Sequence[Piece], step: Step) -> bytes:
+def _whole(path: Path, header: str, found: Sequence[Piece], step: Progress) -> bytes:
     text = header + "".join(piece.text for piece in found)
     written = entries(text, str(path), step)
     if [entry.interaction for entry in written] != [piece.interaction for piece in found]:
@@ -181,12 +181,12 @@ def by_id(piece: Piece) -> list[tuple[int, str]]:
 # Whole files
 
 
-Asked = Callable[[Interaction], Hashable]
+RequestName = Callable[[Interaction], Hashable]
 """Names the request that a recording answers: equal for those that replay plays in turn."""
 
 
 def dedupe(
-    path: Path, asked: Asked, *, least: int = 1, dry: bool = False, step: Step = silently
+    path: Path, asked: RequestName, *, least: int = 1, dry: bool = False, step: Progress = silently
 ) -> list[str]:
     """Take out answers that replay does without, as it repeats a request's last one.
 
@@ -197,13 +197,13 @@ def dedupe(
     return _take_out(path, lambda found: _spare(found, asked, least), dry, step)
 
 
-def dedupe_anywhere(path: Path, *, dry: bool = False, step: Step = silently) -> list[str]:
+def dedupe_anywhere(path: Path, *, dry: bool = False, step: Progress = silently) -> list[str]:
     """Take out all but the first of each content: A, B, A becomes A, B."""
     return _take_out(path, _repeated, dry, step)
 
 
 def prune(
-    path: Path, unused: Collection[str], *, dry: bool = False, step: Step = silently
+    path: Path, unused: Collection[str], *, dry: bool = False, step: Progress = silently
 ) -> list[str]:
     """Take out the recordings with these ids; gives those that were there."""
     return _take_out(
@@ -212,7 +212,7 @@ def prune(
 
 
 def _take_out(
-    path: Path, chosen: Callable[[list[Piece]], list[Piece]], dry: bool, step: Step
+    path: Path, chosen: Callable[[list[Piece]], list[Piece]], dry: bool, step: Progress
 ) -> list[str]:
     gone: list[str] = []
 
@@ -232,7 +232,7 @@ def _repeated(found: Iterable[Piece]) -> list[Piece]:
     ]
 
 
-def _spare(found: Iterable[Piece], asked: Asked, least: int) -> list[Piece]:
+def _spare(found: Iterable[Piece], asked: RequestName, least: int) -> list[Piece]:
     turns: dict[Hashable, list[Piece]] = defaultdict(list)
     for piece in in_recorded_order(found, lambda piece: piece.interaction):
         turns[asked(piece.interaction), piece.interaction.variant].append(piece)

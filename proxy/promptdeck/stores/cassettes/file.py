@@ -34,7 +34,7 @@ _START = re.compile(r"\n(?:(- )|[^\s#])")
 _FIELD = re.compile(r"\n(?:- |  )(id|key|variant): [\"']?([^\s\"']+)[\"']? *(?=\n)")
 
 One = TypeVar("One")
-Step = Callable[[float], None]
+Progress = Callable[[float], None]
 """Called with the share that is done, 0 to 1."""
 
 _BLOCK = 128 * 1024
@@ -159,7 +159,7 @@ def _signature(stat: os.stat_result) -> Signature:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
-def save(path: Path, news: Sequence[New], step: Step = silently) -> Saved:
+def save(path: Path, news: Sequence[New], step: Progress = silently) -> Saved:
     """Put recordings into a cassette file. OSError or CassetteError leave it as it was."""
     from .yaml import HEADER
 
@@ -182,7 +182,7 @@ def _without_replaced(items: Sequence[Item], news: Sequence[New]) -> tuple[list[
     return [item for item in items if (item.key, item.variant) not in replaced], gone
 
 
-def _put(items: list[Item], news: Sequence[New], step: Step) -> list[Interaction]:
+def _put(items: list[Item], news: Sequence[New], step: Progress) -> list[Interaction]:
     """Each with the next id of its stem, before the first item that sorts after it."""
     from .yaml import dump
 

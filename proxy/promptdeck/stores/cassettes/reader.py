@@ -24,7 +24,7 @@ _TOO_DEEP = f"more than {_MAX_DEPTH} levels, which cassettes do not use"
 _CONFLICT = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?: |$)", re.MULTILINE)
 
 
-class Unreadable(ValueError):
+class BadYAML(ValueError):
     """`line` counts from 1."""
 
     def __init__(self, line: int, problem: str) -> None:
@@ -32,7 +32,7 @@ class Unreadable(ValueError):
         self.line = line
 
 
-class Reader:
+class YAMLReader:
     """Goes through one text from front to back. Whatever it does may raise Unreadable.
 
     `pairs` and `entries` stop before each value, which the caller takes.
@@ -94,7 +94,7 @@ class Reader:
         if isinstance(event, yaml.ScalarEvent):
             return _scalar(event)
         if depth > _MAX_DEPTH:
-            raise Unreadable(_line(event), _TOO_DEEP)
+            raise BadYAML(_line(event), _TOO_DEEP)
         if isinstance(event, yaml.MappingStartEvent):
             mapping = {}
             for key in self._keys(event):
@@ -131,23 +131,23 @@ def _line(event: Any) -> int:
     return int(event.start_mark.line) + 1
 
 
-def _refused(event: Any, what: str) -> Unreadable:
-    return Unreadable(_line(event), f"{what}, which cassettes do not use")
+def _refused(event: Any, what: str) -> BadYAML:
+    return BadYAML(_line(event), f"{what}, which cassettes do not use")
 
 
-def _unreadable(error: yaml.YAMLError, text: str) -> Unreadable:
+def _unreadable(error: yaml.YAMLError, text: str) -> BadYAML:
     if conflict := _CONFLICT.search(text):
-        return Unreadable(_line_at(text, conflict.start()), "an unresolved git merge")
+        return BadYAML(_line_at(text, conflict.start()), "an unresolved git merge")
     if isinstance(error, yaml.reader.ReaderError):
         # libyaml gives the place in bytes.
         before = text.encode()[: error.position].decode(errors="replace")
-        return Unreadable(_line_at(before, len(before)), f"the character #x{error.character:02x}")
+        return BadYAML(_line_at(before, len(before)), f"the character #x{error.character:02x}")
     mark: Any = getattr(error, "problem_mark", None)
     problem = str(getattr(error, "problem", error))
     # libyaml looks ahead, and its newer versions stop at a depth of their own before we do.
     if "nesting depth" in problem:
         problem = _TOO_DEEP
-    return Unreadable(mark.line + 1 if mark else 1, problem)
+    return BadYAML(mark.line + 1 if mark else 1, problem)
 
 
 def _line_at(text: str, position: int) -> int:

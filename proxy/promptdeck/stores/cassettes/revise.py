@@ -21,9 +21,9 @@ from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse, render, same, style_of
 
-from .echo import Answered, echoes
-from .edit import EDITED, Piece, by_id, edit
-from .file import Numbers, Step, silently
+from .echo import EditedAnswer, echoes
+from .edit import EDITED, Edit, Piece, by_id, edit
+from .file import Numbers, Progress, silently
 
 _NO_RULES = Rules()
 
@@ -39,10 +39,7 @@ class Revised(NamedTuple):
     """What a person should look at; nothing is wrong with the file."""
 
 
-_Change = Callable[[list[Piece]], list[Piece]]
-
-
-def _revise(path: Path, change: _Change, dry: bool, step: Step) -> list[tuple[str, str]]:
+def _revise(path: Path, change: Edit, dry: bool, step: Progress) -> list[tuple[str, str]]:
     """Edit recording by recording; `change` gives as many as it was given, in their order."""
     done: list[tuple[str, str]] = []
 
@@ -70,7 +67,9 @@ def _placed(before: Sequence[Piece], after: Sequence[Piece]) -> list[Piece]:
 # Redact
 
 
-def redact(path: Path, redactor: Redactor, *, dry: bool = False, step: Step = silently) -> Revised:
+def redact(
+    path: Path, redactor: Redactor, *, dry: bool = False, step: Progress = silently
+) -> Revised:
     """Take out what is recognised as a secret today."""
     secrets: Counter[str] = Counter()
     problems: list[str] = []
@@ -149,7 +148,7 @@ def rename_model(
     redactor: Redactor,
     *,
     dry: bool = False,
-    step: Step = silently,
+    step: Progress = silently,
 ) -> Revised:
     """Another name for a model, in requests and in answers that name it so."""
 
@@ -243,7 +242,7 @@ def fix(
     before: Callable[[], Iterable[Piece]] = tuple,
     keep: Keep | None = None,
     dry: bool = False,
-    step: Step = silently,
+    step: Progress = silently,
 ) -> Revised:
     """Make keys and ids again; where `says` was edited, cut the frames anew from it.
 
@@ -276,7 +275,7 @@ def _echoes(
     """A warning for each request that repeats an answer which says something else now."""
     lines = {id(item): piece.line for piece, item in zip(found, now, strict=True)}
     edits = [
-        Answered(known.get(item.id, piece).interaction.response, item)
+        EditedAnswer(known.get(item.id, piece).interaction.response, item)
         for piece, item in zip(found, now, strict=True)
     ]
     changed_ones = [edit for edit in edits if edit.before != edit.after.response]

@@ -14,13 +14,13 @@ from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import CassetteError
 
-from .file import Step, contents, decoded, silently
+from .file import Progress, contents, decoded, silently
 from .yaml import Entry, dump, each_entry
 
 _NO_RULES = Rules()
 
 
-class Problem(NamedTuple):
+class Flaw(NamedTuple):
     place: str
     """`FILE:LINE`"""
     text: str
@@ -37,15 +37,15 @@ def verify(
     redactor: Redactor,
     name: str = "",
     unused: Collection[str] = (),
-    step: Step = silently,
-) -> list[Problem]:
+    step: Progress = silently,
+) -> list[Flaw]:
     """Every problem of a readable cassette, by lines. CassetteError for one that cannot be read.
 
     `name` is the cassette's, for the commands that mend it; `unused` are ids that should
     not be there any more.
     """
     text = decoded(contents(path), path)
-    problems: list[_Found] = []
+    problems: list[_Noticed] = []
     lines: dict[str, list[int]] = defaultdict(list)
     for entry in each_entry(text, str(path), step):
         lines[entry.interaction.id].append(entry.line)
@@ -61,12 +61,12 @@ def verify(
     if len(text) > _LARGEST:
         problems.append((1, f"it is {len(text) >> 20} MiB large", _SPLIT))
     return [
-        Problem(f"{path}:{line}", what, mend.format(name or path.stem))
+        Flaw(f"{path}:{line}", what, mend.format(name or path.stem))
         for line, what, mend in sorted(problems, key=lambda problem: problem[0])
     ]
 
 
-_Found = tuple[int, str, str]
+_Noticed = tuple[int, str, str]
 """Line, what is wrong, how it is mended."""
 
 _LARGEST = 50 * 1024 * 1024
@@ -117,11 +117,11 @@ _COMMENT = re.compile(r'(?m)^(?:[^"\n#]*[ \t])?(#[^\n]*)')
 
 
 def _in_comments(
-    text: str, redactor: Redactor, starts: Sequence[int], found: Iterable[_Found]
-) -> list[_Found]:
+    text: str, redactor: Redactor, starts: Sequence[int], found: Iterable[_Noticed]
+) -> list[_Noticed]:
     """Secrets that people wrote beside the recordings, which start at these lines."""
     known = {line for line, what, _ in found if what.startswith(_SUSPECT)}
-    told: list[_Found] = []
+    told: list[_Noticed] = []
     line, seen = 1, 0
     for comment in _COMMENT.finditer(text):
         if not redactor.suspicious(comment[1].encode()):

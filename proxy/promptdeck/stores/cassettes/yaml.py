@@ -21,8 +21,8 @@ from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse, rend
 from promptdeck.core.text.yamltext import block
 from promptdeck.errors import CassetteError
 
-from .file import Step, silently
-from .reader import Reader, Unreadable
+from .file import Progress, silently
+from .reader import BadYAML, YAMLReader
 
 VERSION = 1
 HEADER = (
@@ -34,14 +34,14 @@ _DELTA = "<delta>"
 _JSON_TYPE = "application/json"
 
 
-class _Form(NamedTuple):
+class _Richness(NamedTuple):
     """How much is kept as structure; `dump` tries the richest first."""
 
     structure: bool
     text: bool
 
 
-_FORMS = (_Form(True, True), _Form(False, True), _Form(False, False))
+_FORMS = (_Richness(True, True), _Richness(False, True), _Richness(False, False))
 
 
 def dump(interaction: Interaction) -> str:
@@ -57,7 +57,7 @@ def dump(interaction: Interaction) -> str:
     raise CassetteError(f"recording {interaction.id} cannot be written as YAML without loss")
 
 
-def _plain(interaction: Interaction, form: _Form) -> dict[str, JSON]:
+def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
     request, response = interaction.request, interaction.response
     return {
         "id": interaction.id,
@@ -82,7 +82,7 @@ def _plain(interaction: Interaction, form: _Form) -> dict[str, JSON]:
     }
 
 
-def _request_body(body: bytes, form: _Form) -> dict[str, JSON]:
+def _request_body(body: bytes, form: _Richness) -> dict[str, JSON]:
     if form.structure:
         try:
             value = parse(body)
@@ -94,7 +94,7 @@ def _request_body(body: bytes, form: _Form) -> dict[str, JSON]:
     return _verbatim(body, form) if body else {}
 
 
-def _verbatim(body: bytes, form: _Form) -> dict[str, JSON]:
+def _verbatim(body: bytes, form: _Richness) -> dict[str, JSON]:
     if form.text:
         try:
             return {"text": body.decode()}
@@ -114,12 +114,12 @@ def _as_stream(response: Response) -> bool:
     return response.is_stream or len(response.frames) != 1
 
 
-def _answer(response: Response, form: _Form) -> dict[str, JSON]:
+def _answer(response: Response, form: _Richness) -> dict[str, JSON]:
     [frame] = response.frames
     return {"took": frame.offset_ms, **_answer_body(frame.data, form)}
 
 
-def _answer_body(body: bytes, form: _Form) -> dict[str, JSON]:
+def _answer_body(body: bytes, form: _Richness) -> dict[str, JSON]:
     if form.structure:
         try:
             text, value = body.decode(), parse(body)
@@ -131,7 +131,7 @@ def _answer_body(body: bytes, form: _Form) -> dict[str, JSON]:
     return _verbatim(body, form)
 
 
-def _stream(response: Response, form: _Form) -> dict[str, JSON]:
+def _stream(response: Response, form: _Richness) -> dict[str, JSON]:
     template = _template(response.frames) if form.structure else None
     says = accumulate.says(response)
     return {
@@ -186,7 +186,7 @@ def _delta(data: bytes) -> tuple[JSON, str]:
     return (delta, text) if isinstance(delta, dict) else (None, "")
 
 
-def _frame_out(data: bytes, template: _Template | None, form: _Form) -> list[JSON]:
+def _frame_out(data: bytes, template: _Template | None, form: _Richness) -> list[JSON]:
     if template:
         delta, text = _delta(data)
         if delta is not None and data.endswith(b"\n\n") and template.fill(delta) == text:
@@ -216,24 +216,24 @@ def load(text: str, name: str = "cassette") -> list[Interaction]:
     return [entry.interaction for entry in entries(text, name)]
 
 
-def entries(text: str, name: str = "cassette", step: Step = silently) -> list[Entry]:
+def entries(text: str, name: str = "cassette", step: Progress = silently) -> list[Entry]:
     """The same with lines and readable texts."""
     return list(each_entry(text, name, step))
 
 
-def each_entry(text: str, name: str = "cassette", step: Step = silently) -> Iterator[Entry]:
+def each_entry(text: str, name: str = "cassette", step: Progress = silently) -> Iterator[Entry]:
     """The same one by one: the last may be followed by a CassetteError."""
     lines = text.count("\n") + 1
     try:
-        for entry in _entries(Reader(text)):
+        for entry in _entries(YAMLReader(text)):
             step(entry.line / lines)
             yield entry
         step(1)
-    except Unreadable as error:
+    except BadYAML as error:
         raise CassetteError(f"{name}:{error.line}: {error}") from None
 
 
-def _entries(reader: Reader) -> Iterator[Entry]:
+def _entries(reader: YAMLReader) -> Iterator[Entry]:
     version = None
     for key, line in reader.pairs():
         if key == "promptdeck":
@@ -242,20 +242,20 @@ def _entries(reader: Reader) -> Iterator[Entry]:
             for entry in reader.entries():
                 yield _entry(reader.value(), entry)
         else:
-            raise Unreadable(line, f"unknown key {key!r} beside `interactions`")
+            raise BadYAML(line, f"unknown key {key!r} beside `interactions`")
     if version is None:
-        raise Unreadable(1, f"`promptdeck: {VERSION}` is missing")
+        raise BadYAML(1, f"`promptdeck: {VERSION}` is missing")
 
 
 def _version(version: JSON, line: int) -> int:
     if type(version) is int and version > VERSION:
-        raise Unreadable(
+        raise BadYAML(
             line,
             f"format version {version} is newer than {VERSION}, the newest that this promptdeck"
             " reads; update promptdeck",
         )
     if version != VERSION or type(version) is not int:
-        raise Unreadable(line, f"no format version {version!r}; there is {VERSION}")
+        raise BadYAML(line, f"no format version {version!r}; there is {VERSION}")
     return version
 
 
@@ -263,7 +263,7 @@ def _entry(item: JSON, line: int) -> Entry:
     try:
         return Entry(line, _read(item), _text(item["response"], "says", "") or None)
     except (ValueError, TypeError, RecursionError) as error:
-        raise Unreadable(line, f"this interaction: {error}") from None
+        raise BadYAML(line, f"this interaction: {error}") from None
 
 
 _ITEM = frozenset("id key recorded upstream variant redacted request response".split())

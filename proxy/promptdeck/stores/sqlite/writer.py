@@ -50,7 +50,7 @@ _LAST = 0.05
 Job = Callable[[sqlite3.Connection], Any]
 
 
-class Change(NamedTuple):
+class Commit(NamedTuple):
     """What one commit of this process did to what can be found."""
 
     after: bytes
@@ -58,7 +58,7 @@ class Change(NamedTuple):
     """Under all others, what was found before is what is found after."""
 
 
-class _Asked(NamedTuple):
+class _Submitted(NamedTuple):
     job: Job
     done: asyncio.Future[Any]
     fresh: int
@@ -68,7 +68,7 @@ class _Asked(NamedTuple):
     """In no transaction."""
 
 
-class _Answer(NamedTuple):
+class _Outcome(NamedTuple):
     done: asyncio.Future[Any]
     result: Any
     error: Exception | None = None
@@ -88,10 +88,10 @@ class Writer:
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path = path
         self._max_bytes = max_bytes
-        self._queue: SimpleQueue[_Asked | None] = SimpleQueue()
+        self._queue: SimpleQueue[_Submitted | None] = SimpleQueue()
         self._closing = False
         self._touched: dict[int, float] = {}
-        self.changes: dict[bytes, Change] = {}
+        self.changes: dict[bytes, Commit] = {}
         """By the state before, for who reads in this process; what is not here may be anything."""
         # From here on the thread's own.
         self._pause: float | None = _QUIET
@@ -152,10 +152,10 @@ class Writer:
             raise StoreUnavailable(f"{self._path} is being closed")
         done: asyncio.Future[Any] = self._loop.create_future()
         touched, self._touched = self._touched, {}
-        self._queue.put(_Asked(job, done, fresh, keys, touched, alone))
+        self._queue.put(_Submitted(job, done, fresh, keys, touched, alone))
         return done
 
-    def _settle(self, answers: Sequence[_Answer], lost: dict[int, float]) -> None:
+    def _settle(self, answers: Sequence[_Outcome], lost: dict[int, float]) -> None:
         if lost:
             self._touched = lost | self._touched
         for answer in answers:
@@ -172,7 +172,7 @@ class Writer:
             if "_connection" in self.__dict__:
                 self._connection.close()
         finally:
-            self._loop.call_soon_threadsafe(_Answer(self._ended, None).give)
+            self._loop.call_soon_threadsafe(_Outcome(self._ended, None).give)
 
     @cached_property
     def _connection(self) -> sqlite3.Connection:
@@ -197,16 +197,16 @@ class Writer:
                 self._loop.call_soon_threadsafe(self._settle, answers, lost)
         return not queued or queued[-1] is not None
 
-    def _queued(self) -> list[_Asked | None]:
+    def _queued(self) -> list[_Submitted | None]:
         """All that is there; where nothing is, what comes first; nothing where it is quiet."""
-        queued: list[_Asked | None] = []
+        queued: list[_Submitted | None] = []
         with contextlib.suppress(Empty):
             queued.append(self._queue.get(timeout=self._pause))
             while True:
                 queued.append(self._queue.get_nowait())
         return queued
 
-    def _done(self, asked: list[_Asked]) -> tuple[list[_Answer], dict[int, float]]:
+    def _done(self, asked: list[_Submitted]) -> tuple[list[_Outcome], dict[int, float]]:
         """All in one transaction; if one fails, each in its own, so that only it does.
 
         Returns the answers, and what was touched and could not be written.
@@ -214,20 +214,20 @@ class Writer:
         touched = {n: when for one in asked for n, when in one.touched.items()}
         try:
             if asked[0].alone:
-                return [_Answer(asked[0].done, asked[0].job(self._connection))], touched
+                return [_Outcome(asked[0].done, asked[0].job(self._connection))], touched
             results = self._transaction([one.job for one in asked], touched)
         except Exception as error:  # noqa: BLE001  whatever a job raises is for who asked for it
             if len(asked) > 1 and not is_locked(error):
                 answers, lost = zip(*[self._done([one]) for one in asked], strict=True)
                 return [*chain(*answers)], dict(ChainMap(*lost))
             why = f"cannot write {self._path}: {error}"
-            return [_Answer(one.done, None, StoreUnavailable(why)) for one in asked], touched
+            return [_Outcome(one.done, None, StoreUnavailable(why)) for one in asked], touched
         keys = [one.keys for one in asked]
         if None not in keys:
             self._tell({*chain(*filter(None, keys))})
         self._pause = _QUIET
         self._fresh_bytes += sum([one.fresh for one in asked])
-        return [_Answer(one.done, result) for one, result in zip(asked, results, strict=True)], {}
+        return [_Outcome(one.done, result) for one, result in zip(asked, results, strict=True)], {}
 
     def _transaction(self, jobs: list[Job], touched: dict[int, float]) -> list[Any]:
         db = self._connection
@@ -254,7 +254,7 @@ class Writer:
         if is_next(self._before, after):
             if len(self.changes) >= _CHANGES:
                 self.changes.clear()
-            self.changes[self._before] = Change(after, keys)
+            self.changes[self._before] = Commit(after, keys)
 
     def _pack(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -13,7 +13,7 @@ from promptdeck.core.interaction import Frame, Headers, Response
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse
 
-from .deltas import Object, as_object, gathered, index_of, joined, joined_calls, objects_in
+from .deltas import JSONObject, as_object, gathered, index_of, joined, joined_calls, objects_in
 
 # Azure's first chunk has these empty: the first that says something counts.
 _NAMING = ("id", "created", "model")
@@ -21,7 +21,7 @@ _NAMING = ("id", "created", "model")
 _PADDING = ("obfuscation",)
 
 
-def fold(frames: Iterable[bytes]) -> Object:
+def fold(frames: Iterable[bytes]) -> JSONObject:
     """The chat completion that a stream adds up to; Unfaithful if a chunk's JSON is."""
     folded = {
         key: _joined_top(key, values)
@@ -31,7 +31,7 @@ def fold(frames: Iterable[bytes]) -> Object:
     return {"object": "chat.completion", "choices": []} | folded
 
 
-def _chunk(frame: bytes) -> Object:
+def _chunk(frame: bytes) -> JSONObject:
     """The object in a frame; an empty one for comments, `[DONE]` and JSON of any other kind."""
     data = (sse.parse(frame).data or "").strip()
     return {} if data in ("", sse.DONE) else as_object(parse(data))
@@ -47,14 +47,14 @@ def _joined_top(key: str, values: list[JSON]) -> JSON:
     return next((value for value in reversed(values) if value is not None), None)
 
 
-def _choices(pieces: Iterable[Object]) -> list[Object]:
-    by_index: dict[int, list[Object]] = {}
+def _choices(pieces: Iterable[JSONObject]) -> list[JSONObject]:
+    by_index: dict[int, list[JSONObject]] = {}
     for piece in pieces:
         by_index.setdefault(index_of(piece, 0), []).append(piece)
     return [_choice(index, by_index[index]) for index in sorted(by_index)]
 
 
-def _choice(index: int, pieces: list[Object]) -> Object:
+def _choice(index: int, pieces: list[JSONObject]) -> JSONObject:
     # Perplexity sends the message so far beside each delta; some servers send it instead of one.
     deltas = [as_object(piece.get("delta", piece.get("message"))) for piece in pieces]
     rest = {
@@ -65,9 +65,9 @@ def _choice(index: int, pieces: list[Object]) -> Object:
     return {"index": index, "message": _message(deltas), "finish_reason": None} | rest
 
 
-def _message(deltas: Iterable[Object]) -> Object:
+def _message(deltas: Iterable[JSONObject]) -> JSONObject:
     # The SDKs' strict mode wants content and refusal, if only as null.
-    message: Object = {"role": None, "content": None, "refusal": None}
+    message: JSONObject = {"role": None, "content": None, "refusal": None}
     for key, values in gathered(deltas).items():
         calls = key == "tool_calls" and any(isinstance(value, list) for value in values)
         message[key] = (
@@ -87,7 +87,7 @@ _CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
 _WORD = rf'\s*(?:[{_CJK}]{{1,2}}[^\w\s]*|[^\s"{_CJK}]+"?|")|\s+'
 
 
-def cut(completion: Object, include_usage: bool) -> list[bytes]:
+def cut(completion: JSONObject, include_usage: bool) -> list[bytes]:
     """The frames of a stream that folds into `completion`, `[DONE]` and all."""
     envelope = {key: completion[key] for key in _ON_EVERY_CHUNK if key in completion}
     envelope["object"] = "chat.completion.chunk"
@@ -107,8 +107,8 @@ def cut(completion: Object, include_usage: bool) -> list[bytes]:
     return [*(sse.encode(compact(chunk)) for chunk in chunks), sse.encode(sse.DONE.encode())]
 
 
-def _cut_choice(choice: Object, position: int) -> list[Object]:
-    common: Object = {"index": index_of(choice, position), "delta": {}}
+def _cut_choice(choice: JSONObject, position: int) -> list[JSONObject]:
+    common: JSONObject = {"index": index_of(choice, position), "delta": {}}
     if "logprobs" in choice:
         common["logprobs"] = None
     common["finish_reason"] = None
@@ -119,7 +119,7 @@ def _cut_choice(choice: Object, position: int) -> list[Object]:
     return [common | piece for piece in (*pieces, ending)]
 
 
-def _cut_message(message: Object, logprobs: JSON) -> Iterator[Object]:
+def _cut_message(message: JSONObject, logprobs: JSON) -> Iterator[JSONObject]:
     """What each chunk's choice has of its own, in the order in which models speak."""
     rest = {key: message[key] for key in message if key not in _OPENING or message[key] is not None}
     said = {key: rest.pop(key) for key in _SAID if isinstance(rest.get(key), str)}
@@ -139,7 +139,7 @@ def _words(text: str) -> list[str]:
     return re.findall(_WORD, text)  # compiled by the first call, not by each start
 
 
-def _cut_content(text: str, logprobs: JSON) -> Iterator[Object]:
+def _cut_content(text: str, logprobs: JSON) -> Iterator[JSONObject]:
     """Token by token where the log probabilities tell them, else word by word."""
     if tokens := _tokens(text, logprobs):
         shared = logprobs
@@ -147,7 +147,7 @@ def _cut_content(text: str, logprobs: JSON) -> Iterator[Object]:
             yield {"delta": {"content": token}, "logprobs": shared | {"content": [entry]}}
             shared = dict.fromkeys(logprobs)
         return
-    carried: Object = {} if logprobs is None else {"logprobs": logprobs}
+    carried: JSONObject = {} if logprobs is None else {"logprobs": logprobs}
     for word in _words(text):
         yield {"delta": {"content": word}} | carried
         carried = {}
@@ -163,7 +163,7 @@ def _tokens(text: str, logprobs: JSON) -> list[str]:
     return words if len(words) == len(tokens) and "".join(words) == text else []
 
 
-def _cut_calls(rest: Object) -> Iterator[Object]:
+def _cut_calls(rest: JSONObject) -> Iterator[JSONObject]:
     """Deltas of the calls, which leave `rest`."""
     calls = rest.get("tool_calls")
     if isinstance(calls, list) and calls and all(isinstance(call, dict) for call in calls):
@@ -175,7 +175,7 @@ def _cut_calls(rest: Object) -> Iterator[Object]:
         yield from _cut_arguments({"function_call": rest.pop("function_call")})
 
 
-def _cut_arguments(call: Object) -> list[Object]:
+def _cut_arguments(call: JSONObject) -> list[JSONObject]:
     """First all but the arguments, then the arguments."""
     for kind, name in _ARGUMENTS:
         body = as_object(call.get(kind))
@@ -205,7 +205,7 @@ def _is_usage_only(frame: bytes) -> bool:
     return chunk.get("choices") == [] and chunk.get("usage") is not None
 
 
-def _told(frame: bytes) -> Object:
+def _told(frame: bytes) -> JSONObject:
     try:
         return _chunk(frame)
     except Unfaithful:
@@ -263,7 +263,7 @@ def says(response: Response) -> str:
     return "\n\n".join(f"[choice {index}]\n{text}" for index, text in texts)
 
 
-def _lines(message: Object) -> Iterator[str]:
+def _lines(message: JSONObject) -> Iterator[str]:
     thoughts = message.get("reasoning_content") or message.get("reasoning")
     yield from _labelled("reasoning", thoughts)
     content = message.get("content")

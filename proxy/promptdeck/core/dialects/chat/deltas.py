@@ -10,7 +10,7 @@ from itertools import chain, groupby
 
 from promptdeck.core.text.jsontext import JSON
 
-Object = dict[str, JSON]
+JSONObject = dict[str, JSON]
 
 # Strings of a delta that a provider may repeat but never continues.
 _LABELS = frozenset(
@@ -20,24 +20,24 @@ _LABELS = frozenset(
 _IN_PARTS = ("content", "thinking")
 
 
-def as_object(value: JSON) -> Object:
+def as_object(value: JSON) -> JSONObject:
     """`value` if it is an object, else an empty one."""
     return value if isinstance(value, dict) else {}
 
 
-def objects_in(lists: Iterable[JSON]) -> list[Object]:
+def objects_in(lists: Iterable[JSON]) -> list[JSONObject]:
     """The objects in those values that are lists."""
     items = chain.from_iterable(value for value in lists if isinstance(value, list))
     return [item for item in items if isinstance(item, dict)]
 
 
-def index_of(item: Object, otherwise: int) -> int:
+def index_of(item: JSONObject, otherwise: int) -> int:
     """The item's own `index` if it has a proper one."""
     index = item.get("index")
     return index if isinstance(index, int) else otherwise
 
 
-def gathered(objects: Iterable[Object]) -> dict[str, list[JSON]]:
+def gathered(objects: Iterable[JSONObject]) -> dict[str, list[JSON]]:
     """All values of each key, in the order they came."""
     found: dict[str, list[JSON]] = {}
     for item in objects:
@@ -76,7 +76,7 @@ def _joined_text(key: str, values: Sequence[str]) -> str:
 
 def _joined_items(items: list[JSON]) -> list[JSON]:
     """Numbered items continue the one of their number; others follow one another."""
-    found: dict[tuple[int, str], list[Object]] = {}
+    found: dict[tuple[int, str], list[JSONObject]] = {}
     kinds: dict[int, JSON] = {}
     for item in items:
         if not isinstance(index := as_object(item).get("index"), int):
@@ -105,9 +105,9 @@ def _parts(values: Iterable[JSON]) -> Iterator[JSON]:
             yield {"type": "text", "text": value}
 
 
-def joined_calls(pieces: Iterable[Object]) -> list[Object]:
+def joined_calls(pieces: Iterable[JSONObject]) -> list[JSONObject]:
     """Tool calls by index, and without it. Gemini sends no index: a new id begins a new call."""
-    calls: dict[int, list[Object]] = {}
+    calls: dict[int, list[JSONObject]] = {}
     slots: dict[str, int] = {}
     slot = 0
     for piece in pieces:

@@ -13,14 +13,14 @@ from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import Unfaithful, compact, parse, render, style_of
 
 from . import accumulate
-from .deltas import Object, as_object, index_of, objects_in
+from .deltas import JSONObject, as_object, index_of, objects_in
 
 
 class Impossible(ValueError):
     """The stream cannot say that; the message says why."""
 
 
-class _Leaf(NamedTuple):
+class _TextLeaf(NamedTuple):
     """A text of an answer: which choice's, and under which name."""
 
     choice: int
@@ -46,7 +46,7 @@ def recut(response: Response, told: str) -> Response:
     )
 
 
-def _around(response: Response) -> Iterator[tuple[_Leaf, str, str]]:
+def _around(response: Response) -> Iterator[tuple[_TextLeaf, str, str]]:
     """Each text that may be edited, and what `says` has before and after it."""
     try:
         answer = accumulate.fold(frame.data for frame in response.frames)
@@ -60,10 +60,10 @@ def _around(response: Response) -> Iterator[tuple[_Leaf, str, str]]:
                 before, mark, after = _says(answer).partition(_MARK)
                 message[field] = text
                 if mark:
-                    yield _Leaf(choice["index"], field), before, after
+                    yield _TextLeaf(choice["index"], field), before, after
 
 
-def _says(answer: Object) -> str:
+def _says(answer: JSONObject) -> str:
     return accumulate.says(Response(200, (), (Frame(0, compact(answer)),)))
 
 
@@ -73,8 +73,8 @@ class _Carrier(NamedTuple):
     frame: Frame
     data: str
     style: str
-    value: Object
-    choice: Object
+    value: JSONObject
+    choice: JSONObject
     """In `value`."""
     field: str
     plain: bool
@@ -89,7 +89,7 @@ class _Carrier(NamedTuple):
         return self.frame.data.replace(self.data.encode(), written.encode(), 1)
 
 
-def _with(frames: Sequence[Frame], leaf: _Leaf, text: str) -> tuple[Frame, ...]:
+def _with(frames: Sequence[Frame], leaf: _TextLeaf, text: str) -> tuple[Frame, ...]:
     carriers = {n: found for n, frame in enumerate(frames) if (found := _carrier(frame, leaf))}
     if not carriers:
         raise Impossible("its frames hold no deltas of the text")
@@ -119,7 +119,7 @@ def _counts(carriers: Mapping[int, _Carrier], wanted: int) -> dict[int, int]:
     return counts
 
 
-def _carrier(frame: Frame, leaf: _Leaf) -> _Carrier | None:
+def _carrier(frame: Frame, leaf: _TextLeaf) -> _Carrier | None:
     data = sse.parse(frame.data).data or ""
     try:
         value = as_object(parse(data))
@@ -137,7 +137,7 @@ def _carrier(frame: Frame, leaf: _Leaf) -> _Carrier | None:
     return _Carrier(frame, data, style, value, choice, leaf.field, plain)
 
 
-def _of_leaf(choices: Sequence[Object], leaf: _Leaf) -> Iterator[Object]:
+def _of_leaf(choices: Sequence[JSONObject], leaf: _TextLeaf) -> Iterator[JSONObject]:
     for choice in choices:
         text = as_object(choice.get("delta")).get(leaf.field)
         if index_of(choice, 0) == leaf.choice and isinstance(text, str) and text:
