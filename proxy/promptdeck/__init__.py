@@ -21,7 +21,8 @@ imports upward and only `app` knows all the parts.
         rules         what the user says must not count
         normalize     a request's canonical form
         rawjson       parts of one that no parser reads
-        body, repeated   short cuts to it
+        recall        what was found out about a request, found again by what says the same
+        body, repeated   the names of a body for that, and what need not be read again
         fingerprint   its short name, and the ids of recordings
       secrets/
         shapes        what secrets look like
@@ -85,17 +86,22 @@ imports upward and only `app` knows all the parts.
     upstream/     the way to the provider: a lean client, and aiohttp's for the odd case
     server/       the aiohttp handlers
       reading       a client's request, as the engine takes it
-      errors        the one place where an error becomes JSON
+      errors, json   the one place where an error becomes JSON, and what else is said so
       stored, sessions   the paths that promptdeck answers itself
       logged, noted   log lines of requests; what is noted on one on its way
       answers/      written over aiohttp's request and response
         writing, pace   recordings: whole, or at their recorded pace
-        passing, shape   what comes from upstream, and what it looks like
+        passing       what comes from upstream
+        rendering     what that looks like to its client
         faulty        recordings written badly on purpose
       fast/         requests of a known head, without aiohttp's request
         connection    what is recognised, and what is aiohttp's
-        heads, ready  heads known again, answers ready to be sent again
-        paced, direct recordings at their pace, and what comes from upstream
+        framing       where messages begin and end in what a client sends
+        heads         heads known again, and the lanes on which they are answered
+        ready         an answer ready to be sent again
+        memo          such answers, found by the bodies that they answer
+        hitlog        their log, summed
+        paced, direct   recordings at their pace, and what comes from upstream
         outlet        a connection as those two see it
     imports/      other tools' recordings, and HAR
     relive        a recorded request asked again

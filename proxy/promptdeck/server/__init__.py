@@ -16,13 +16,14 @@ from promptdeck.errors import ClientError, HTTPError
 from promptdeck.server.answers.faulty import Faults, plan_of
 from promptdeck.server.answers.pace import Pace
 from promptdeck.server.answers.passing import pass_on
-from promptdeck.server.answers.writing import json_response, serve
+from promptdeck.server.answers.writing import serve
 from promptdeck.server.fast.connection import accept
 from promptdeck.server.fast.heads import Lane
 from promptdeck.stores.kept.completions import Completions
 from promptdeck.stores.kept.slips import Slips
 
 from . import errors, stored
+from .json import json_response
 from .reading import incoming_of
 from .sessions import OpenSessions
 from .sessions import add_routes as add_session_routes

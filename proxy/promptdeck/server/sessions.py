@@ -11,7 +11,8 @@ from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.exchange import Exchange
 from promptdeck.errors import ClientError
 from promptdeck.server.answers.faulty import Faults
-from promptdeck.server.answers.writing import json_response
+
+from .json import json_response
 
 if TYPE_CHECKING:
     from promptdeck.core.faults.plan import Plan

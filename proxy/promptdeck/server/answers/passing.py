@@ -12,10 +12,9 @@ from multidict import CIMultiDict
 
 from promptdeck.engine.outcome import Flown
 from promptdeck.errors import UpstreamError
-from promptdeck.server.fast.outlet import chunk
 from promptdeck.server.noted import REQUEST_ID
 
-from .shape import Rendering, flown_headers, shape_of
+from .rendering import Rendering, chunk, flown_headers, rendering_of
 from .writing import is_chat
 
 log = logging.getLogger("promptdeck")
@@ -43,13 +42,13 @@ async def pass_on(
         writer = await answer.prepare(request)
         if writer is None:
             raise AssertionError("an answer is written once")
-        shape = shape_of(
+        rendering = rendering_of(
             headers.get("Content-Type", ""),
             has_length="Content-Length" in answer.headers,
             chat=is_chat(request.path),
         )
-        client = _WebClient(request, answer, writer, shape)
-        await _copy(client, flown, keep_alive if shape.takes_comments else None)
+        client = _WebClient(request, answer, writer, rendering)
+        await _copy(client, flown, keep_alive if rendering.takes_comments else None)
         return answer
     finally:
         flight.leave(place)
@@ -77,22 +76,22 @@ class _WebClient:
         request: web.Request,
         answer: web.StreamResponse,
         writer: AbstractStreamWriter,
-        shape: Rendering,
+        rendering: Rendering,
     ) -> None:
         self._protocol = request.protocol
         self._transport = request.transport
         self._answer = answer
         self._writer = writer
-        self._shape = shape
+        self._rendering = rendering
         self._chunked = answer.headers.get("Transfer-Encoding") == "chunked"
 
     async def begin(self, data: bytes) -> None:
         """Write the head, and what there is of the body."""
-        await self._answer.write(self._shape.piece(data))
+        await self._answer.write(self._rendering.piece(data))
 
     def write(self, data: bytes) -> bool:
         """Write a piece; whether there is room for more. ConnectionResetError: the client left."""
-        shown = self._shape.piece(data)
+        shown = self._rendering.piece(data)
         return self._send(shown) if shown else True
 
     def _send(self, data: bytes) -> bool:
@@ -106,14 +105,14 @@ class _WebClient:
         await self._writer.drain()
 
     def company(self) -> None:
-        if comment := self._shape.company():
+        if comment := self._rendering.company():
             self._send(comment)
 
     async def end(self, data: bytes) -> None:
-        await self._answer.write_eof(self._shape.last(data))
+        await self._answer.write_eof(self._rendering.last(data))
 
     async def cut(self, error: UpstreamError) -> None:
-        if said := self._shape.cut(error):
+        if said := self._rendering.cut(error):
             await self._answer.write_eof(said)
         elif self._transport:
             # For want of a better way to say so.

@@ -1,20 +1,16 @@
 """Answers from recordings: whole, or at their recorded pace."""
 
 import asyncio
-from typing import Any
 
-import orjson
 from aiohttp import web
 from multidict import CIMultiDict
 
 from promptdeck.core.dialects.chat.plainstream import PlainStream
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Response
 from promptdeck.engine.outcome import Served
-from promptdeck.errors import HTTPError
-from promptdeck.server.fast.paced import steps_of
 from promptdeck.server.noted import REPEAT, REQUEST_ID
 
-from .pace import Pace
+from .pace import Pace, beats_of
 
 
 async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamResponse:
@@ -61,7 +57,7 @@ async def _paced(
     stream = web.StreamResponse(status=response.status, headers=headers)
     loop = asyncio.get_running_loop()
     start = loop.time()
-    for after, data in steps_of(response, factor, chat=is_chat(request.path)):
+    for after, data in beats_of(response, factor, chat=is_chat(request.path)):
         if (left := start + after - loop.time()) > 0:
             await asyncio.sleep(left)
         if not stream.prepared:
@@ -69,26 +65,3 @@ async def _paced(
         await stream.write(data)
     await stream.write_eof()
     return stream
-
-
-def error_body(error: HTTPError) -> dict[str, Any]:
-    """The error in the one form that both SDKs read: openai under `error`, dedalus at the top."""
-    fields = {
-        "message": error.message,
-        "type": error.type,
-        "param": error.param,
-        "code": error.code,
-    }
-    details = {"details": error.details} if error.details else {}
-    return {"error": {**fields, **details}, **fields, **details}
-
-
-def json_response(
-    body: Any, *, status: int = 200, headers: dict[str, str] | None = None
-) -> web.Response:
-    return web.Response(
-        status=status,
-        body=orjson.dumps(body),
-        content_type="application/json",
-        headers=headers,
-    )

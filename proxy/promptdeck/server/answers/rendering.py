@@ -10,10 +10,22 @@ from promptdeck.core.text import sse
 from promptdeck.engine.flights.flight import Head
 from promptdeck.engine.outcome import Flown
 from promptdeck.errors import UpstreamError
+from promptdeck.server.errors import error_body
 
-from .writing import error_body, warning_of
+from .writing import warning_of
 
+# A comment (WHATWG HTML, 9.2.6): what it begins with a colon, clients pass over.
 _KEEP_ALIVE = b": keep-alive\n\n"
+
+LAST_CHUNK = b"0\r\n\r\n"
+
+
+def chunk(data: bytes) -> bytes:
+    """A piece of a body in the chunked framing; not for an empty one, which would end it.
+
+    RFC 9112, section 7.1.
+    """
+    return b"%x\r\n%b\r\n" % (len(data), data)
 
 
 def flown_headers(head: Head, flown: Flown, request_id: str) -> list[tuple[str, str]]:
@@ -34,7 +46,7 @@ def flown_headers(head: Head, flown: Flown, request_id: str) -> list[tuple[str, 
     return headers
 
 
-def shape_of(content_type: str, *, has_length: bool, chat: bool) -> "Rendering":
+def rendering_of(content_type: str, *, has_length: bool, chat: bool) -> "Rendering":
     # With a length given, upstream's bytes are all that may be sent.
     if has_length or not content_type.lower().startswith("text/event-stream"):
         return Rendering()
