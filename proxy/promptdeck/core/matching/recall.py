@@ -44,14 +44,17 @@ class Recall(Generic[Value]):
         `names` may be lazy: none is asked for after the one that is known, nor, while no
         value has other names, after the first.
         """
+        values, others = self._values, self._first
         missed: list[Hashable] = []
         for name in names:
-            first = self._first.get(name, name)
-            value = self.get(first)
+            first = others.get(name, name)
+            value = values.get(first)
             if value is not None:
-                self._add(missed, first)
+                values.move_to_end(first)
+                if missed:
+                    self._add(missed, first)
                 return value
-            if not self._first:
+            if not others:
                 return None
             missed.append(name)
         return None

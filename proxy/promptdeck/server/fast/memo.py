@@ -7,7 +7,6 @@ the same, which its names tell, or in the end its canonical form.
 
 import asyncio
 from collections.abc import Callable, Hashable, Iterator
-from itertools import chain
 from operator import attrgetter
 
 import xxhash
@@ -50,7 +49,13 @@ class Memo:
         ready = self._recall.get(digest)
         if ready is None or (head.session and not self._session_is_open(head.session)):
             return None
-        return self._given(head, ready, digest)
+        # As `_given`, without its call: most hits come this way.
+        message = ready.again(head.request_id)
+        if message is None:
+            self._recall.drop(digest)
+        else:
+            self._hits.note(head.counts, ready)
+        return message
 
     def answer_otherwise(
         self, head: KnownHead, digest: bytes, body: Body
@@ -61,14 +66,14 @@ class Memo:
         """
         if head.session and not self._session_is_open(head.session):
             return None
-        if ready := self._recall.find(chain([digest], _names(head, body))):
+        if ready := self._recall.find(_names(head, digest, body)):
             if body.is_news:
                 body.learn()
             return self._given(head, ready, digest)
         lane = head.lane
         known = lane.known(head.counts, body)
         if known and (ready := self._of_form(head, known)):
-            names = chain([digest], _names(head, body) if known.names else ())
+            names = _names(head, digest, body) if known.names else (digest,)
             self._recall.name(names, _form(head, known.place))
             return self._given(head, ready, digest)
         answer = lane.answer(head.counts, head.headers, body, known)
@@ -106,10 +111,12 @@ class Memo:
         return message
 
 
-def _names(head: KnownHead, body: Body) -> Iterator[Hashable]:
-    """The names of a body, as answers are found by them: for one head, or others that count so."""
+def _names(head: KnownHead, digest: bytes, body: Body) -> Iterator[Hashable]:
+    """The names of a body, the cheapest first, each for what counts in this head."""
+    yield digest
+    seed = head.seed
     for name in body.names():
-        yield head.seed, name
+        yield seed, name
 
 
 def _form(head: KnownHead, place: tuple[str, Variant]) -> Hashable:
