@@ -48,13 +48,15 @@ class Keeps(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """What the handlers work with."""
+    """All that the handlers work with: made by `app`, one for each server."""
 
     exchange: Exchange
+    """Answers what comes by the bare base_url or names a cassette."""
     decks: Decks
     sessions: OpenSessions
     pace: Pace
     max_body: int
+    """Bytes that a request's body may have."""
     plan: "Plan | None"
     """Faults for the answers behind the bare base_url."""
     faults: Faults
@@ -68,6 +70,7 @@ class Edge(NamedTuple):
 
 
 def application(edge: Edge) -> web.Application:
+    """The routes of a server and their handlers. Whatever they raise, errors.middleware answers."""
     app = web.Application(client_max_size=edge.max_body, middlewares=[errors.middleware])
     handlers = _Handlers(edge)
     router = app.router
@@ -98,6 +101,7 @@ class _Handlers:
         self._edge = edge
 
     async def api(self, request: web.Request) -> web.StreamResponse:
+        """Answer what is below /v1/: ask its exchange with its deck, and write what that gives."""
         edge = self._edge
         if session := request.match_info.get("session", ""):
             found = edge.sessions.get(session)

@@ -59,6 +59,10 @@ def error_body(error: HTTPError) -> dict[str, Any]:
 
 
 def error_response(error: HTTPError) -> web.Response:
+    """The answer that tells of an error, with what SDKs read in its headers.
+
+    `x-should-retry` is what the OpenAI and Dedalus SDKs obey before their own rules.
+    """
     headers = {}
     if error.retry is not None:
         headers["x-should-retry"] = "true" if error.retry else "false"

@@ -26,6 +26,8 @@ _FAILURES: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 class OpenSession(Protocol):
+    """A session as its handlers see it: see `promptdeck.sessions.Session`."""
+
     id: str
     mode: Mode
     path: Any
@@ -38,6 +40,8 @@ class OpenSession(Protocol):
 
 
 class OpenSessions(Protocol):
+    """The open sessions of a server: see `promptdeck.sessions.Sessions`."""
+
     async def open(self, wants: dict[str, Any]) -> OpenSession: ...
 
     def get(self, name: str) -> OpenSession: ...

@@ -17,6 +17,7 @@ from promptdeck.stores.kept.slips import Slips
 from .errors import Handler
 from .json import json_response
 
+# Items of a page, as OpenAI documents for its lists.
 _MOST = 100
 
 

@@ -29,7 +29,10 @@ class _LateHead(web.StreamResponse):
 async def pass_on(
     request: web.Request, flown: Flown, keep_alive: float | None
 ) -> web.StreamResponse:
-    """Write what comes from upstream as it comes."""
+    """Answer with what comes from upstream, as it comes. UpstreamError if nothing does.
+
+    An answer that is cut off ends with what its rendering has for that, or is broken off.
+    """
     flight, place = flown.flight, flown.place
     try:
         try:
@@ -69,7 +72,10 @@ async def _copy(client: "_WebClient", flown: Flown, keep_alive: float | None) ->
 
 
 class _WebClient:
-    """A client, written to in the framing that its answer's head announced."""
+    """The client of an answer that is under way: its flight's follower.
+
+    Pieces are written to the transport itself, in the framing that the head announced.
+    """
 
     def __init__(
         self,

@@ -29,7 +29,11 @@ def chunk(data: bytes) -> bytes:
 
 
 def flown_headers(head: Head, flown: Flown, request_id: str) -> list[tuple[str, str]]:
-    """The headers that the client gets."""
+    """The headers that a client gets of an answer from upstream.
+
+    They are upstream's, with ours before and after: Cache-Status is ours alone, an
+    X-Request-Id of upstream's stays.
+    """
     headers = [("Cache-Status", flown.cache_status)]
     names = set()
     for name, value in head.headers:
@@ -47,6 +51,7 @@ def flown_headers(head: Head, flown: Flown, request_id: str) -> list[tuple[str, 
 
 
 def rendering_of(content_type: str, *, has_length: bool, chat: bool) -> "Rendering":
+    """The rendering of an answer, by its Content-Type and whether it has a Content-Length."""
     # With a length given, upstream's bytes are all that may be sent.
     if has_length or not content_type.lower().startswith("text/event-stream"):
         return Rendering()
@@ -54,31 +59,36 @@ def rendering_of(content_type: str, *, has_length: bool, chat: bool) -> "Renderi
 
 
 class Rendering:
-    """Bytes as they are, between which nothing may be put."""
+    """A body as its client gets it. This one: bytes as they are, between which nothing is put."""
 
     __slots__ = ()
     takes_comments = False
 
     def piece(self, data: bytes) -> bytes:
-        """What is shown of a piece."""
+        """What the client gets of a piece that came: maybe nothing yet."""
         return data
 
     def company(self) -> bytes:
-        """What tells a client in a long silence that somebody is there; maybe nothing."""
+        """What tells a client in a long silence that somebody is there; nothing where that
+        would stand within something else."""
         return b""
 
     def last(self, data: bytes) -> bytes:
-        """What is shown at the end, with the last piece."""
+        """What the client gets of the last piece, and of what was held back before it."""
         return data
 
     def cut(self, error: UpstreamError) -> bytes:
-        """What tells of an answer that was cut off; nothing where only a broken connection can."""
+        """What tells the client that its answer was cut off; nothing where only a broken
+        connection can."""
         del error
         return b""
 
 
 class EventRendering(Rendering):
-    """A stream: comments where upstream is silent, an error event where it is cut."""
+    """A stream of events: comments where upstream is silent, an error event where it is cut.
+
+    With `plain`, a chat's stream in the form that every SDK reads.
+    """
 
     __slots__ = ("_between_frames", "_plain")
     takes_comments = True

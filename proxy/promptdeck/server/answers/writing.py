@@ -1,4 +1,4 @@
-"""Answers from recordings: whole, or at their recorded pace."""
+"""Answers from recordings, over aiohttp's response: whole, or at their recorded pace."""
 
 import asyncio
 
@@ -14,7 +14,10 @@ from .pace import Pace, beats_of
 
 
 async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamResponse:
-    """Write a recorded answer."""
+    """Answer with a recording. What is returned has been written if it is a stream at a pace.
+
+    An answer that is given whole and at once is noted, so that it may be remembered.
+    """
     response = served.response
     headers = CIMultiDict(response.headers)
     headers["Cache-Status"] = served.cache_status
@@ -35,18 +38,23 @@ async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamR
 
 
 def add_common(headers: "CIMultiDict[str]", request_id: str, warning: str) -> None:
+    """Add what every answer has: a request's id, and what the contract finds odd, if anything."""
     headers.setdefault("X-Request-Id", request_id)
     if warning:
         headers["Warning"] = warning_of(warning)
 
 
 def warning_of(text: str) -> str:
-    """299, miscellaneous persistent warning; a header holds ASCII, a quoted string no quotes."""
+    """A Warning header's value: 299, miscellaneous persistent warning (RFC 7234, 5.5.7).
+
+    A header holds ASCII, and a quoted string no quotes: what they cannot hold is replaced.
+    """
     text = text.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
     return f'299 promptdeck "{text}"'
 
 
 def is_chat(target: str) -> bool:
+    """True for the path or target of chat completions, with whatever stands before /v1/."""
     return target.partition("?")[0].endswith(CHAT_COMPLETIONS)
 
 
