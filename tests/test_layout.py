@@ -4,6 +4,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -97,7 +98,7 @@ TESTED_WITH = {
 def planned() -> Iterator[str]:
     """The modules and folders that the package's docstring names, as paths below it."""
     folders: list[tuple[int, str]] = []
-    for line in (promptdeck.__doc__ or "").splitlines():
+    for line in (promptdeck.__doc__ or "").partition("A request's way")[0].splitlines():
         entry = re.match(r"( {4,})([a-z_]+/?(?:, [a-z_]+)*)(?:  |$| *$|/? +)", line)
         if entry is None:
             continue
@@ -154,3 +155,28 @@ def test_each_name_stands_for_one_thing() -> None:
         for name in named_in(path):
             where[name.lstrip("_")].append(path.relative_to(PACKAGE).as_posix())
     assert {name: places for name, places in where.items() if len(places) > 1} == {}
+
+
+def glossary() -> Iterator[tuple[str, str]]:
+    """The words that the package's docstring explains, each with the place of what it names."""
+    for line in (promptdeck.__doc__ or "").splitlines():
+        if entry := re.match(r"    ([a-z]+) +[^/]+: ([a-z_.]+(?:\.[A-Z]\w+)?(?:\.\w+)?)$", line):
+            yield entry[1], entry[2]
+
+
+@pytest.mark.parametrize(("word", "place"), [*glossary()], ids=lambda value: value)
+def test_each_word_names_what_the_glossary_says(word: str, place: str) -> None:
+    module, name = re.fullmatch(r"([a-z_.]+)\.([A-Z][\w.]*|[a-z]+)", place).groups()  # type: ignore[union-attr]
+    found = import_module(f"promptdeck.{module}")
+    for part in name.split("."):
+        found = getattr(found, part)
+    assert word in name.lower().split(".")
+
+
+def test_the_glossary_is_read() -> None:
+    assert {"deck", "flight", "counts", "session", "canonical"} <= {word for word, _ in glossary()}
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    said = {part for name in MODULES for part in name.split("/")}
+    assert not said & {"models", "types", "utils", "helpers", "common", "misc"}

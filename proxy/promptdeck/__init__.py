@@ -114,6 +114,31 @@ imports upward and only `app` knows all the parts.
 A request's way: `server` reads it, `exchange` brings it to its canonical form
 and asks the `deck`; a hit is written from the recording, a miss flies: `flight`
 passes upstream's bytes on as they come, and `recorder` keeps what was whole.
+
+One word, one thing; no two classes or aliases of the package have the same name:
+
+    interaction   a request and its response as recorded: core.interaction.Interaction
+    variant       JSON, SSE or SSE with usage: core.interaction.Variant
+    counts        what counts of a request beside its body: core.counts.Counts
+    canonical     the bytes that are compared: core.matching.normalize.Normalized.canonical
+    fingerprint   their short name, the key of recordings: core.matching.fingerprint.fingerprint
+    mode          how far upstream may be asked, and what is kept: core.policy.Mode
+    store         keeps interactions: stores.base.Store
+    stored        an interaction as a store gives it: stores.base.Stored
+    tape          an ordered collection of them in SQLite: stores.sqlite.tape.Tape
+    cassette      a file of them: stores.cassettes.store.Cassette
+    deck          what is behind one base_url, how far it is played: engine.decks.deck.Deck
+    asked         a request in canonical form: engine.asking.Asked
+    exchange      find, decide, serve or refuse or fly: engine.exchange.Exchange
+    way           what answers a request upstream: engine.flights.launch.Way
+    flight        one upstream response under way: engine.flights.flight.Flight
+    landing       what becomes of it: engine.flights.landing.Landing
+    rendering     an answer as its client reads it: server.answers.rendering.Rendering
+    lane          the exchange, deck and pace that a head leads to: server.fast.heads.Lane
+    session       a deck of one's own for a while: sessions.Session
+
+In header, log and report the words are those of RFC 9211: hit, fwd=uri-miss, stored,
+collapsed. A model is an LLM: no module is called so, nor types nor utils.
 """
 
 __version__ = "0.1.0"
