@@ -10,7 +10,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from promptdeck.core.counts import Counts
-from promptdeck.core.dialects.chat.plainstream import PlainStream
+from promptdeck.core.dialects.chat.rendering import PlainStream
 from promptdeck.core.interaction import Response
 from promptdeck.server.logged import log_left
 

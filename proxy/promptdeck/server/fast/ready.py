@@ -21,7 +21,7 @@ from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
 from promptdeck.core.counts import Counts
-from promptdeck.core.dialects.chat.plainstream import PlainStream
+from promptdeck.core.dialects.chat.rendering import PlainStream
 from promptdeck.core.interaction import Response, Variant
 from promptdeck.core.matching.body import Body, BodyName
 from promptdeck.engine.decks.repeat import Repeat

@@ -12,8 +12,10 @@ from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import Unfaithful, compact, parse, render, style_of
 
-from . import accumulate
+from .cut import words
 from .deltas import JSONObject, as_object, index_of, objects_in
+from .fold import fold
+from .saying import says
 
 
 class Impossible(ValueError):
@@ -32,13 +34,13 @@ _MARK = "\ue000\ue001text\ue001\ue000"
 
 
 def recut(response: Response, told: str) -> Response:
-    """The stream with one of its texts replaced, so that `accumulate.says` gives `told`."""
+    """The stream with one of its texts replaced, so that `says` gives `told`."""
     for leaf, before, after in _around(response):
         fits = told.startswith(before) and told.endswith(after)
         if fits and len(told) > len(before) + len(after):
             text = told[len(before) : len(told) - len(after)]
             new = Response(response.status, response.headers, _with(response.frames, leaf, text))
-            if accumulate.says(new) == told:
+            if says(new) == told:
                 return new
     raise Impossible(
         "`says` was edited in more than one text at a time, or in what is no text of the answer,"
@@ -49,7 +51,7 @@ def recut(response: Response, told: str) -> Response:
 def _around(response: Response) -> Iterator[tuple[_TextLeaf, str, str]]:
     """Each text that may be edited, and what `says` has before and after it."""
     try:
-        answer = accumulate.fold(frame.data for frame in response.frames)
+        answer = fold(frame.data for frame in response.frames)
     except Unfaithful as error:
         raise Impossible(f"its frames cannot be read: {error}") from None
     for choice in objects_in([answer.get("choices")]):
@@ -64,7 +66,7 @@ def _around(response: Response) -> Iterator[tuple[_TextLeaf, str, str]]:
 
 
 def _says(answer: JSONObject) -> str:
-    return accumulate.says(Response(200, (), (Frame(0, compact(answer)),)))
+    return says(Response(200, (), (Frame(0, compact(answer)),)))
 
 
 class _Carrier(NamedTuple):
@@ -93,11 +95,11 @@ def _with(frames: Sequence[Frame], leaf: _TextLeaf, text: str) -> tuple[Frame, .
     carriers = {n: found for n, frame in enumerate(frames) if (found := _carrier(frame, leaf))}
     if not carriers:
         raise Impossible("its frames hold no deltas of the text")
-    words = _words(text)
-    counts = _counts(carriers, max(1, len(words)))
+    spoken = words(text)
+    counts = _counts(carriers, max(1, len(spoken)))
     total = sum(counts.values())
     offsets = [carrier.frame.offset_ms for carrier in carriers.values()]
-    moments, texts = _moments(offsets[0], offsets[-1], total), _dealt(words, total)
+    moments, texts = _moments(offsets[0], offsets[-1], total), _dealt(spoken, total)
     new: list[Frame] = []
     for n, frame in enumerate(frames):
         if n in carriers:
@@ -142,14 +144,6 @@ def _of_leaf(choices: Sequence[JSONObject], leaf: _TextLeaf) -> Iterator[JSONObj
         text = as_object(choice.get("delta")).get(leaf.field)
         if index_of(choice, 0) == leaf.choice and isinstance(text, str) and text:
             yield choice
-
-
-def _words(text: str) -> list[str]:
-    """As the stream of a new answer would be cut."""
-    frames = accumulate.cut({"choices": [{"message": {"content": text}}]}, include_usage=False)
-    chunks = (parse(sse.parse(frame).data or "") for frame in frames[:-1])
-    words = (chunk["choices"][0]["delta"].get("content") for chunk in chunks)
-    return [word for word in words if word]
 
 
 def _dealt(words: Sequence[str], count: int) -> Iterator[str]:
