@@ -4,14 +4,21 @@ from functools import singledispatch
 
 from hypothesis import strategies as st
 
-from promptdeck.core.contract.compound import Either, ListOf, MapOf, Object, Tagged, nullable
+from promptdeck.core.contract.compound import (
+    Advised,
+    Either,
+    Hidden,
+    ListOf,
+    MapOf,
+    Object,
+    Tagged,
+    nullable,
+)
 from promptdeck.core.contract.request import FIELDS
 from promptdeck.core.contract.schema import (
-    Advised,
     Anything,
     Boolean,
     Enum,
-    Hidden,
     Integer,
     Null,
     Number,
