@@ -1,4 +1,4 @@
-"""Give a recorded stream another text, as if the model had said it.
+"""A recorded stream with another text, as if the model had said it.
 
 Only the frames that carry the text are cut anew, in the style of those that
 did. All others, with tool calls, finish reason, usage and end marker, stay byte
@@ -19,22 +19,29 @@ from .saying import says
 
 
 class Impossible(ValueError):
-    """The stream cannot say that; the message says why."""
+    """A stream cannot be made to say a text; the message says why."""
 
 
 class _TextLeaf(NamedTuple):
-    """A text of an answer: which choice's, and under which name."""
+    """Where a text stands in an answer: in which choice's message, and under which key."""
 
     choice: int
+    """The choice's index."""
     field: str
 
 
+# What a stream deals out in words and `says` shows; the text of a call would have to stay JSON.
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+# Stands for a text while `says` is looked at: private characters, which no model writes in a row.
 _MARK = "\ue000\ue001text\ue001\ue000"
 
 
 def recut(response: Response, told: str) -> Response:
-    """The stream with one of its texts replaced, so that `says` gives `told`."""
+    """The stream `response` with one of its texts replaced, so that `says` gives `told` for it.
+
+    Impossible if no change of a single text does, or if its frames cannot be read or deal out
+    no such text.
+    """
     for leaf, before, after in _around(response):
         fits = told.startswith(before) and told.endswith(after)
         if fits and len(told) > len(before) + len(after):
@@ -66,6 +73,7 @@ def _around(response: Response) -> Iterator[tuple[_TextLeaf, str, str]]:
 
 
 def _says(answer: JSONObject) -> str:
+    """What `says` gives for a completion."""
     return says(Response(200, (), (Frame(0, compact(answer)),)))
 
 
@@ -74,17 +82,22 @@ class _Carrier(NamedTuple):
 
     frame: Frame
     data: str
+    """The frame's data, as it is written."""
     style: str
+    """How its JSON is written."""
     value: JSONObject
+    """The chunk in `data`."""
     choice: JSONObject
-    """In `value`."""
+    """The choice in `value` that has the text."""
     field: str
+    """The key of the text in the choice's delta."""
     plain: bool
     """Whether it carries nothing else, so that there may be more or fewer of its kind."""
 
     def saying(self, text: str) -> bytes:
-        """The frame with another text; log probabilities were those of the old tokens."""
+        """The frame's bytes with `text` in place of its own. It alters `value`."""
         self.choice["delta"][self.field] = text
+        # They were those of the old tokens.
         if "logprobs" in self.choice:
             self.choice["logprobs"] = None
         written = render(self.value, self.style)
@@ -92,6 +105,7 @@ class _Carrier(NamedTuple):
 
 
 def _with(frames: Sequence[Frame], leaf: _TextLeaf, text: str) -> tuple[Frame, ...]:
+    """The frames with `text` in place of the one that they have at `leaf`; or Impossible."""
     carriers = {n: found for n, frame in enumerate(frames) if (found := _carrier(frame, leaf))}
     if not carriers:
         raise Impossible("its frames hold no deltas of the text")
@@ -110,7 +124,11 @@ def _with(frames: Sequence[Frame], leaf: _TextLeaf, text: str) -> tuple[Frame, .
 
 
 def _counts(carriers: Mapping[int, _Carrier], wanted: int) -> dict[int, int]:
-    """How many frames take each one's place: as many as words, as far as the plain ones allow."""
+    """How many frames take the place of each carrier, by its number in the stream.
+
+    All together as many as are wanted, as far as the plain ones allow: those at the end go
+    first, and the last of them is the one that is repeated.
+    """
     counts = dict.fromkeys(carriers, 1)
     plain = [n for n, carrier in carriers.items() if carrier.plain]
     surplus = len(carriers) - wanted
@@ -122,6 +140,7 @@ def _counts(carriers: Mapping[int, _Carrier], wanted: int) -> dict[int, int]:
 
 
 def _carrier(frame: Frame, leaf: _TextLeaf) -> _Carrier | None:
+    """The frame, read, if it carries some of the text at `leaf`; Impossible if it tells it all."""
     data = sse.parse(frame.data).data or ""
     try:
         value = as_object(parse(data))
@@ -133,6 +152,7 @@ def _carrier(frame: Frame, leaf: _TextLeaf) -> _Carrier | None:
         return None
     if "message" in choice:
         raise Impossible("its frames repeat the whole message so far")
+    # OpenAI pads its chunks with `obfuscation`, which may come more or fewer times.
     alone = choice["delta"].keys() <= {leaf.field, "obfuscation"} and len(choices) == 1
     plain = alone and choice.get("finish_reason") is None and value.get("usage") is None
     style = style_of(data, value) or "compact"
@@ -140,6 +160,7 @@ def _carrier(frame: Frame, leaf: _TextLeaf) -> _Carrier | None:
 
 
 def _of_leaf(choices: Sequence[JSONObject], leaf: _TextLeaf) -> Iterator[JSONObject]:
+    """Those of a chunk's choices that have some of the text at `leaf`."""
     for choice in choices:
         text = as_object(choice.get("delta")).get(leaf.field)
         if index_of(choice, 0) == leaf.choice and isinstance(text, str) and text:
@@ -147,18 +168,18 @@ def _of_leaf(choices: Sequence[JSONObject], leaf: _TextLeaf) -> Iterator[JSONObj
 
 
 def _dealt(words: Sequence[str], count: int) -> Iterator[str]:
-    """All words in `count` texts, as evenly as may be."""
+    """All the words in `count` texts, as evenly as may be; some are empty if there are fewer."""
     total = len(words)
     return ("".join(words[n * total // count : (n + 1) * total // count]) for n in range(count))
 
 
 def _moments(first: int, last: int, count: int) -> Iterator[int]:
-    """Even steps."""
+    """`count` moments from `first` to `last`, in even steps."""
     return (first + (last - first) * n // max(1, count - 1) for n in range(count))
 
 
 def _in_time(frames: Sequence[Frame]) -> Iterator[Frame]:
-    """No frame before the one it follows, where other frames stand between the new ones."""
+    """The frames, none before the one it follows: others may stand between the new ones."""
     now = 0
     for frame in frames:
         now = max(now, frame.offset_ms)
