@@ -1,4 +1,4 @@
-"""What is answered: a completion, a stream's chunks, lists, models and errors.
+"""The shapes of answers: a completion, a stream's chunks, lists, models and errors.
 
 Answers are the upstream's and pass as they are; no answer is judged by these
 shapes. They are what a client may count on, what promptdeck's own answers keep

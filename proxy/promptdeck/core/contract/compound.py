@@ -179,7 +179,7 @@ class Unknown(Schema):
     """Stands for the values of keys that a closed object does not have: none has this shape."""
 
     keys: Sequence[str]
-    """Those that the object has, for a guess at what was meant."""
+    """The keys that the object has, for a guess at what was meant."""
     words = "no such name"
 
     def check(self, value: JSON) -> Problems:
@@ -197,7 +197,7 @@ class Tagged(Schema):
     others: Sequence[str] = field(default=(), kw_only=True)
     """Tags under which any object passes, and draws advice."""
     open: bool = field(default=False, kw_only=True)
-    """Whether any object passes, with advice, under every tag that is not known."""
+    """True if any object passes, with advice, under every tag that is not known."""
     default: str = field(default="", kw_only=True)
     """The tag where there is none, or null; empty where one is required."""
     kinds = frozenset([dict])

@@ -90,7 +90,7 @@ def _ref(name: str) -> JSONSchema:
 
 
 def _operation(tag: str, name: str, summary: str, **more: Any) -> dict[str, Any]:
-    """What one method of a path does, under the name that generated clients give it."""
+    """One method of a path; `name` is that of the function in clients made of the document."""
     return {"tags": [tag], "operationId": name, "summary": summary, **more}
 
 

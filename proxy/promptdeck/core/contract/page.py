@@ -85,7 +85,7 @@ def _row(*cells: str) -> str:
 
 
 def _notes(shape: JSONSchema) -> str:
-    """What a shape says of itself, of what it holds, and its default, as HTML."""
+    """A shape's description, that of what it holds, and its default, as HTML."""
     inner = shape.get("items") or shape.get("additionalProperties")
     below = inner.get("description", "") if isinstance(inner, dict) else ""
     default = f"Default: {text_of(shape['default'], 'compact')}." if "default" in shape else ""
@@ -125,7 +125,7 @@ def _type(name: str, shape: JSONSchema, names: Iterable[str]) -> str:
 
 
 def _content(shape: JSONSchema, names: Iterable[str]) -> str:
-    """What a type is made of: a list of its options, or a table of its keys, if it has any."""
+    """A type's parts: a list of its options, or a table of its keys, if it has any."""
     if "anyOf" in shape:
         options = "".join(f"<li>{_option(option, names)}" for option in shape["anyOf"])
         return f"<p>One of</p><ul>{options}</ul>"

@@ -49,7 +49,7 @@ class Field(NamedTuple):
     provider: str
     """In whose API it is, in words for a table: a name, several, or `all`."""
     about: str
-    """What it does, in a sentence."""
+    """Its purpose, in a sentence."""
     default: JSON = None
     """The value that counts where it is absent; None where the provider alone knows one."""
     deprecated: bool = False
@@ -243,7 +243,7 @@ _FOREIGN = frozenset(
 
 
 def check(body: JSON, *, strict: bool = False) -> Checked:
-    """What is wrong with the body of a request, parsed: violations, and warnings.
+    """Find all that is wrong with the parsed body of a request: violations, and warnings.
 
     With `strict` what is only documented is a violation too, but for keys that look misspelt.
     """
@@ -327,6 +327,7 @@ def body_shape(shapes: dict[str, JSONSchema]) -> JSONSchema:
 
 
 def _property(field: Field, shapes: dict[str, JSONSchema]) -> JSONSchema:
+    """A field's JSON Schema with what the document says of it beside its type."""
     shape = field.schema.shape(shapes)
     text = f"{field.about} {shape.get('description', '')}".strip()
     return {
@@ -349,7 +350,7 @@ def fields_table() -> str:
 
 
 def in_key(name: str) -> str:
-    """Whether field `name` counts when requests are compared, and what is equal in it, in words.
+    """Say in words whether field `name` counts when requests are compared, and what is equal in it.
 
     `no: ` and the reason, `yes`, or `yes; equal: ` and what is.
     """

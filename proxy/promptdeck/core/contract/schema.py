@@ -20,7 +20,7 @@ JSONSchema = dict[str, JSON]
 """JSON Schema, dialect 2020-12, which OpenAPI 3.1 has."""
 
 MOST = 100
-"""How many problems of a kind are told, enforced or advice: nobody reads more."""
+"""The number of problems of a kind, enforced or advice, that are told: nobody reads more."""
 
 
 class Problem(NamedTuple):
@@ -31,11 +31,11 @@ class Problem(NamedTuple):
     expected: str
     """In words, as in: expected a number."""
     value: JSON
-    """What stands there instead; `Absent` or `Secret` where that cannot be shown."""
+    """The value that stands there instead; `Absent` or `Secret` where that cannot be shown."""
     schema: "Schema"
     """The shape that it broke."""
     enforced: bool = True
-    """Whether it breaks a type; else it is advice, which is told and not refused."""
+    """True if a type is broken; else it is advice, which is told and not refused."""
 
 
 Problems = tuple[Problem, ...]
@@ -70,7 +70,7 @@ class Schema:
     kinds: frozenset[type] = field(default=frozenset(), init=False)
     """The Python types of the values that it takes; a value of any other breaks it."""
     words: str = field(default="", init=False)
-    """What is expected, as in: expected a number."""
+    """The expected value in words, as in: expected a number."""
     json_type: ClassVar[str] = ""
     """The `type` that says all of it in JSON Schema; empty if `_bare` has more to say."""
 
@@ -92,17 +92,17 @@ class Schema:
 
     @property
     def advice(self) -> str:
-        """What the documentation asks for beyond the type, in words; empty if nothing."""
+        """The documentation's demands beyond the type, in words; empty if there are none."""
         return ""
 
     @property
     def description(self) -> str:
-        """What the OpenAPI document says of it: `about`, and the advice."""
+        """The shape's description in the OpenAPI document: `about`, and the advice."""
         documented = f"Documented: {self.advice}." if self.advice else ""
         return f"{self.about} {documented}".strip()
 
     def hint(self, value: JSON) -> str:
-        """What was probably meant by a value that breaks the shape; empty if nobody can tell.
+        """A guess at what was meant by a value that breaks the shape; empty if nobody can tell.
 
         Any shape knows a number or a boolean that stands in quotes; others know more.
         """

@@ -1,4 +1,4 @@
-"""What the larger fields of a request hold: tools and their choice, models, MCP servers, forms.
+"""The shapes of a request's larger fields: tools and their choice, models, MCP servers, forms.
 
 `request` says which field has which of these shapes. Where two providers write
 one thing in two ways, both pass.

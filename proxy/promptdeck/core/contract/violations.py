@@ -1,4 +1,4 @@
-"""What is wrong with a value, as people read it: made of the problems that a shape found.
+"""The problems that a shape found with a value, made into what people read.
 
 Paths are JSON paths in the form that `core/matching/rules` reads, values are
 shown short or, where they are secret, not at all.
@@ -26,7 +26,7 @@ class Violation(NamedTuple):
     found: str
     """Short JSON, `nothing`, or of a secret its type alone."""
     hint: str = ""
-    """What was probably meant: the nearest value or key; or empty."""
+    """A guess at what was meant: the nearest value or key; or empty."""
 
     def __str__(self) -> str:
         text = f"{self.path}: expected {self.expected}, found {self.found}"
@@ -34,7 +34,7 @@ class Violation(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What was found wrong with a value; of either kind the first hundred."""
+    """All that was found wrong with a value; of either kind the first hundred."""
 
     violations: tuple[Violation, ...] = ()
     warnings: tuple[Violation, ...] = ()
@@ -53,6 +53,7 @@ NOTHING_WRONG = Checked()
 
 
 def _violations(problems: Iterable[Problem]) -> tuple[Violation, ...]:
+    """The first hundred of the problems, as people read them."""
     return tuple(_violation(found) for found in [*problems][:MOST])
 
 
@@ -62,7 +63,7 @@ def _violation(problem: Problem) -> Violation:
 
 
 def _hint(problem: Problem) -> str:
-    """What was probably meant, or the empty string; nothing is guessed of a secret."""
+    """A guess at what was meant, or the empty string; nothing is guessed of a secret."""
     schema, value = problem.schema, problem.value
     if isinstance(value, Absent):
         return str(problem.path[-1]) if value.stray else ""
@@ -93,6 +94,7 @@ def _shown(value: JSON) -> str:
 
 
 def _listed(parts: list[str], count: int) -> str:
+    """The first of `count` things, in a line that is cut short."""
     # With difflib this takes 7 ms to import, and is needed only where something is wrong.
     from promptdeck.core.text.wording import cut
 

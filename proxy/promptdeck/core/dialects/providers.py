@@ -37,7 +37,7 @@ The names are those that Dedalus's documents list for `X-Provider`.
 
 
 class Route(NamedTuple):
-    """Where one request goes in place of the configured upstream."""
+    """The provider that one request goes to in place of the configured upstream."""
 
     url: str
     """The provider's base URL."""

@@ -50,7 +50,7 @@ class Write(NamedTuple):
 
 
 class End(StrEnum):
-    """How the answer ends."""
+    """The end of an answer."""
 
     WHOLE = "whole"
     """It is written to its end."""
@@ -69,10 +69,10 @@ class Dealt(NamedTuple):
 
     fault: Fault
     chance: str
-    """What this answer's draws are made of."""
+    """The text that this answer's draws are made of."""
 
     def steps(self, response: Response, factor: float = math.inf) -> Iterator[Step]:
-        """How to write `response`: what comes one after the other, `End` last.
+        """The steps of writing `response`, one after the other, `End` last.
 
         The recorded delays are divided by `factor`; at infinity there are none.
         """
@@ -85,9 +85,9 @@ class Dealer:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._asked: Counter[str] = Counter()
-        """How often each request was asked, by its key."""
+        """The number of times that each request was asked, by its key."""
         self._befell: Counter[tuple[str, int]] = Counter()
-        """How many answers each fault befell, by the request's key and the fault's number."""
+        """The number of answers that each fault befell, by request's key and fault's number."""
 
     def deal(self, key: str) -> Dealt | None:
         """The fault of the next answer to request `key`; None for a sound answer."""
@@ -109,7 +109,7 @@ def draw(chance: str, what: str) -> float:
 
 
 class _Telling:
-    """How one answer is written that one fault befalls."""
+    """The writing of one answer that one fault befalls."""
 
     def __init__(self, fault: Fault, chance: str, factor: float) -> None:
         self._fault = fault
@@ -133,7 +133,7 @@ class _Telling:
         yield from self._body(frames)
 
     def _body(self, frames: list[Frame]) -> Iterator[Step]:
-        """How the frames are written, up to the end."""
+        """The steps of writing the frames, up to the end."""
         fault = self._fault
         last = len(frames)
         ending = _first(fault.cut_after, fault.reset_after)
@@ -151,7 +151,7 @@ class _Telling:
         yield End.WHOLE
 
     def _pieces(self, data: bytes) -> Iterator[Step]:
-        """How one frame is written: at once, or in two."""
+        """The steps of writing one frame: at once, or in two."""
         if self._fault.split is None or len(data) < 2:
             yield Write(data)
             return
@@ -178,7 +178,7 @@ def _first(*values: int | None) -> int | None:
 
 
 def _beyond(after: int | None, count: int) -> bool:
-    """Whether a fault is to come only after all of `count` frames, or after more."""
+    """True if a fault is to come only after all of `count` frames, or after more."""
     return after is not None and after >= count
 
 
@@ -194,7 +194,7 @@ def _last_in_two(frames: list[Frame]) -> list[Frame]:
 
 
 def _inside_a_character(data: bytes) -> int:
-    """Where to cut data: behind the first byte of its first character that has several.
+    """The place to cut data at: behind the first byte of its first character that has several.
 
     In its middle if all are ASCII.
     """
@@ -218,7 +218,7 @@ def _malformed(frames: list[Frame], number: int, *, is_stream: bool) -> list[Fra
 
 
 def _has_object(data: bytes, is_stream: bool) -> bool:
-    """Whether a frame's data looks like a JSON object."""
+    """True if a frame's data looks like a JSON object."""
     text = (sse.parse(data).data or "") if is_stream else data.decode("utf-8", "replace")
     return text.lstrip().startswith("{") and text.rstrip().endswith("}")
 

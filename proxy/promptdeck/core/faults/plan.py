@@ -21,7 +21,7 @@ EVER = "ever"
 
 
 class Fault(NamedTuple):
-    """What befalls an answer. With all defaults it is given as it was recorded.
+    """The harm that befalls an answer. With all defaults it is given as it was recorded.
 
     Durations are seconds; `..._after` are numbers of frames, of which an answer that is no
     stream has one.
@@ -38,7 +38,7 @@ class Fault(NamedTuple):
     stall_after: int | None = None
     """Silence after so many frames."""
     stall_for: float = math.inf
-    """How long the silence lasts; infinity is until the client leaves."""
+    """The silence's length; infinity is until the client leaves."""
     cut_after: int | None = None
     """The connection is closed in good order after so many frames."""
     reset_after: int | None = None
@@ -60,13 +60,13 @@ class Fault(NamedTuple):
 
     @property
     def harms(self) -> bool:
-        """Whether no client can get the whole answer, however long it waits."""
+        """True if no client can get the whole answer, however long it waits."""
         stalls = self.stall_after is not None and self.stall_for == math.inf
         return stalls or self.breaks or self.status is not None
 
     @property
     def breaks(self) -> bool:
-        """Whether the answer begins, or ought to, and comes broken or to no end."""
+        """True if the answer begins, or ought to, and comes broken or to no end."""
         numbers = (self.cut_after, self.reset_after, self.malformed)
         return self.reset or any(number is not None for number in numbers)
 
@@ -77,11 +77,11 @@ class Plan(NamedTuple):
     faults: tuple[Fault, ...]
     """In the order of which the first whose turn it is befalls an answer."""
     seed: int = 0
-    """What all draws are made of, beside the request."""
+    """The number that all draws are made of, beside the request."""
 
 
 class _FaultKind(NamedTuple):
-    """How the value of one name of a plan is read."""
+    """The reading of the value of one of a plan's names."""
 
     expects: str
     """In words, for an error."""

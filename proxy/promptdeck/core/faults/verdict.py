@@ -36,19 +36,19 @@ class Attempt(NamedTuple):
     asks_to_wait: float | None = None
     """Seconds that the answer asked to wait before the next request."""
     broken: bool = False
-    """Whether the answer was cut, reset or malformed."""
+    """True if the answer was cut, reset or malformed."""
     stalled: float | None = None
     """When the server fell silent."""
     resumed: float | None = None
     """When it went on."""
     left: bool = False
-    """Whether the client closed the connection before the end."""
+    """True if the client closed the connection before the end."""
     retry: int | None = None
-    """How many retries the client says there were before."""
+    """The number of retries that the client says there were before; None if it does not say."""
 
     @property
     def failed(self) -> bool:
-        """Whether a client may ask again: it got no whole answer, or an error that passes.
+        """True if a client may ask again: it got no whole answer, or an error that passes.
 
         Statuses are those that the SDKs of OpenAI and Dedalus ask again after.
         """
@@ -68,21 +68,21 @@ def retry_after(headers: Headers) -> float | None:
 
 
 class Limits(NamedTuple):
-    """How much of what is no fault of itself a client may do."""
+    """The bounds of what a client may do without a fault."""
 
     retries: int = 3
-    """How often it may ask again; the SDKs do so twice."""
+    """Times that it may ask again; the SDKs do so twice."""
     hung: float = 60.0
     """Seconds for which it may wait in silence, as long as dedalus_labs 0.3.0 does."""
     storm: int = 5
-    """How many retries it may make within a second; the SDKs' first wait is half a second."""
+    """Retries that it may make within a second; the SDKs' first wait is half a second."""
 
 
 FAIR = Limits()
 
 
 class FindingName(StrEnum):
-    """What can be found, under the name that reports give it."""
+    """The kinds of findings, by the names that reports give them."""
 
     RETRIED_TOO_OFTEN = "retried_too_often"
     RETRIED_TOO_EARLY = "retried_too_early"
@@ -94,7 +94,7 @@ class FindingName(StrEnum):
 
     @property
     def is_fault(self) -> bool:
-        """Whether a finding of this name speaks against the client; others only inform."""
+        """True if a finding of this name speaks against the client; others only inform."""
         return self not in (FindingName.NOT_RETRIED, FindingName.BROKEN_ANSWER_NOT_RETRIED)
 
 
@@ -105,7 +105,7 @@ class Finding(NamedTuple):
     key: str
     """The request's."""
     text: str
-    """What happened, with figures, in words."""
+    """The event in words, with its figures."""
 
     def as_dict(self) -> dict[str, Any]:
         """The finding as a report's JSON has it, with its `level`: fault or info."""
@@ -119,7 +119,7 @@ Round = list[Attempt]
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is found in all the requests of a client and the answers that it was given."""
+    """The findings on all the requests of a client and the answers that it was given."""
 
     attempts: Sequence[Attempt]
     now: float
@@ -128,7 +128,7 @@ class Verdict:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing speaks against the client."""
+        """True if nothing speaks against the client."""
         return not any(finding.name.is_fault for finding in self.findings)
 
     @cached_property
@@ -188,7 +188,7 @@ _NOTICING = 0.05
 
 
 def _may_continue(round_: Round, attempt: Attempt) -> bool:
-    """Whether the attempt may be the next of the round: in time, and by the client's own count."""
+    """True if the attempt may be the next of the round, in time and by the client's own count."""
     last = round_[-1]
     if last.ended is None or attempt.retry not in (None, len(round_)):
         return False
@@ -216,7 +216,7 @@ _GRACE = 0.9
 
 
 def _hurried(before: Attempt, after: Attempt) -> Iterable[Finding]:
-    """What is found if `after` came sooner than the answer to `before` asked to wait.
+    """The finding if `after` came sooner than the answer to `before` asked to wait.
 
     A wait of less than half of the time is no matter of clocks or rounding: it was ignored.
     """
@@ -242,7 +242,7 @@ def _busiest_second(attempts: Sequence[Attempt]) -> int:
 
 
 def _hung(round_: Round, now: float, limits: Limits) -> Iterable[Finding]:
-    """What is found of attempts whose client waited too long in silence, or is still waiting."""
+    """The findings on attempts whose client waited too long in silence, or is still waiting."""
     for attempt in round_:
         if attempt.stalled is None:
             continue
@@ -254,7 +254,7 @@ def _hung(round_: Round, now: float, limits: Limits) -> Iterable[Finding]:
 
 
 def _given_up(last: Attempt) -> Iterable[Finding]:
-    """What is found if a round's last attempt failed: that it was not retried."""
+    """The finding, if a round's last attempt failed, that it was not retried."""
     if not last.failed or last.ended is None:
         return
     why = "it left" if last.left else f"status {last.status}"

@@ -1,4 +1,4 @@
-"""Whether an answer is whole: one that broke off or reports an error must not be kept for ever.
+"""The test of an answer for being whole: a broken one or an error must not be kept for ever.
 
 A chat answer is whole when it says so itself: every choice has a finish reason,
 and a stream ends with `[DONE]`. Of an answer of another kind less can be asked:
@@ -38,7 +38,7 @@ def problem_with(
 
 
 def _problem_with_unnamed(body: bytes) -> str | None:
-    """What is wrong with a chat answer whose content type is neither JSON nor a stream.
+    """The problem with a chat answer whose content type is neither JSON nor a stream.
 
     It may be the login page of some network, or a good answer of a sloppy server.
     """
@@ -51,7 +51,7 @@ def _problem_with_unnamed(body: bytes) -> str | None:
 
 
 def _problem_with_stream(frames: list[bytes], chat: bool) -> str | None:
-    """What is wrong with a stream, of which the first frame of each run is enough."""
+    """The problem with a stream, of which the first frame of each run is enough."""
     if not frames:
         return "the stream is empty"
     events = [sse.parse(frame) for frame in frames]
@@ -69,7 +69,7 @@ def _is_done(text: str) -> bool:
 
 
 def _is_cut_off(tail: bytes) -> bool:
-    """Whether a stream's last frame has no blank line to end it, and holds something."""
+    """True if a stream's last frame holds something and has no blank line to end it."""
     # A few servers close behind an odd blank line: that loses nothing.
     return bool(tail.strip()) and not sse.is_whole(tail)
 
@@ -83,13 +83,13 @@ def _value(text: str) -> JSON:
 
 
 def _is_error(value: JSON) -> bool:
-    """Whether an event's JSON tells of an error, as OpenAI, Anthropic or Responses have it."""
+    """True if an event's JSON tells of an error in chat's, Messages' or Responses' way."""
     item = as_object(value)
     return item.get("error") is not None or item.get("type") in ("error", "response.failed")
 
 
 def _problem_with_chunks(chunks: list[JSON], *, done: bool) -> str | None:
-    """What is wrong with a chat stream's chunks; `done` is whether `[DONE]` came too."""
+    """The problem with the chunks of a chat stream; `done` if `[DONE]` came too."""
     if not all(isinstance(chunk, dict) for chunk in chunks):
         return "a chunk of the stream is no JSON object"
     if not done:
@@ -102,12 +102,12 @@ def _problem_with_chunks(chunks: list[JSON], *, done: bool) -> str | None:
 
 
 def _problem_with_choices(unfinished: set[int]) -> str | None:
-    """What is wrong if the choices of these indices have no finish reason."""
+    """The problem that choices have no finish reason; `unfinished` are their indices, if any."""
     return f"choice {min(unfinished)} has no finish_reason" if unfinished else None
 
 
 def _problem_with_json(body: bytes, chat: bool) -> str | None:
-    """What is wrong with a body that ought to be JSON."""
+    """The problem with a body that ought to be JSON."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:

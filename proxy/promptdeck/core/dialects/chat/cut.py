@@ -67,7 +67,7 @@ def _cut_choice(choice: JSONObject, position: int) -> list[JSONObject]:
 
 
 def _cut_message(message: JSONObject, logprobs: JSON) -> Iterator[JSONObject]:
-    """What each chunk's choice has of its own, in the order in which models speak."""
+    """A message as that which each chunk's choice has of its own, in the order of speaking."""
     rest = {key: message[key] for key in message if key not in _OPENING or message[key] is not None}
     said = {key: rest.pop(key) for key in _SAID if isinstance(rest.get(key), str)}
     role, content = rest.pop("role", "assistant"), "" if "content" in said else None

@@ -42,7 +42,7 @@ def chunk(frame: bytes) -> JSONObject:
 
 
 def _joined_top(key: str, values: list[JSON]) -> JSON:
-    """What a completion has under `key`, of all that its chunks have there, in their order."""
+    """The completion's value under `key`, of the values that its chunks have there, in order."""
     if key == "object":
         return "chat.completion"
     if key == "choices":

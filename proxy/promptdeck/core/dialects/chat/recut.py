@@ -23,7 +23,7 @@ class Impossible(ValueError):
 
 
 class _TextLeaf(NamedTuple):
-    """Where a text stands in an answer: in which choice's message, and under which key."""
+    """The place of a text in an answer: a choice's message, and a key in it."""
 
     choice: int
     """The choice's index."""
@@ -73,7 +73,7 @@ def _around(response: Response) -> Iterator[tuple[_TextLeaf, str, str]]:
 
 
 def _says(answer: JSONObject) -> str:
-    """What `says` gives for a completion."""
+    """The text that `says` gives for a completion."""
     return says(Response(200, (), (Frame(0, compact(answer)),)))
 
 
@@ -84,7 +84,7 @@ class _Carrier(NamedTuple):
     data: str
     """The frame's data, as it is written."""
     style: str
-    """How its JSON is written."""
+    """The name of the style that its JSON is written in."""
     value: JSONObject
     """The chunk in `data`."""
     choice: JSONObject
@@ -92,7 +92,7 @@ class _Carrier(NamedTuple):
     field: str
     """The key of the text in the choice's delta."""
     plain: bool
-    """Whether it carries nothing else, so that there may be more or fewer of its kind."""
+    """True if it carries nothing else, so that there may be more or fewer of its kind."""
 
     def saying(self, text: str) -> bytes:
         """The frame's bytes with `text` in place of its own. It alters `value`."""
@@ -124,7 +124,7 @@ def _with(frames: Sequence[Frame], leaf: _TextLeaf, text: str) -> tuple[Frame, .
 
 
 def _counts(carriers: Mapping[int, _Carrier], wanted: int) -> dict[int, int]:
-    """How many frames take the place of each carrier, by its number in the stream.
+    """The number of frames that take each carrier's place, by the carrier's number in the stream.
 
     All together as many as are wanted, as far as the plain ones allow: those at the end go
     first, and the last of them is the one that is repeated.
@@ -160,7 +160,7 @@ def _carrier(frame: Frame, leaf: _TextLeaf) -> _Carrier | None:
 
 
 def _of_leaf(choices: Sequence[JSONObject], leaf: _TextLeaf) -> Iterator[JSONObject]:
-    """Those of a chunk's choices that have some of the text at `leaf`."""
+    """The choices of a chunk that have some of the text at `leaf`."""
     for choice in choices:
         text = as_object(choice.get("delta")).get(leaf.field)
         if index_of(choice, 0) == leaf.choice and isinstance(text, str) and text:

@@ -21,10 +21,10 @@ class PlainStream:
         self._held = b""
         """The beginning of a line that may turn out to be a name; not passed on yet."""
         self._line_start = True
-        """Whether what was passed on ends a line."""
+        """True if what was passed on ends a line."""
 
     def feed(self, data: bytes) -> bytes:
-        """What can be passed on of `data`, and of what was held before; it may be nothing.
+        """Take a piece; give the bytes of it, and of what was held, that can be passed on now.
 
         Held is no more than a last line that is, or may turn out to be, a name.
         """
@@ -44,12 +44,12 @@ class PlainStream:
         return b"".join([*(self._line(line) for line in lines), self._line(last, last=True)])
 
     def rest(self) -> bytes:
-        """What is left to pass on when the stream has ended."""
+        """The bytes that are left to pass on when the stream has ended."""
         held, self._held = self._held, b""
         return b"" if held.startswith(_NAMES) and not _is_error(held) else held
 
     def _line(self, line: bytes, *, last: bool = False) -> bytes:
-        """What is passed on of a line, or of a part of one; `last` is whether no more is known."""
+        """The bytes to pass on of a line; the `last` one of a piece may go on in the next."""
         if not (self._line_start and line.startswith(_NAMES)):
             return self._passed(line)
         # The last one may go on in the next piece, be it only with the LF of a CR LF.
@@ -71,5 +71,5 @@ class PlainStream:
 
 
 def _is_error(line: bytes) -> bool:
-    """Whether the line names an error: that one every SDK reads, and needs."""
+    """True if the line names an error: that name every SDK reads, and needs."""
     return line.partition(b":")[2].strip() == b"error" and line.startswith(b"event")

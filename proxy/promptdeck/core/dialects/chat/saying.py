@@ -1,4 +1,4 @@
-"""What a chat answer says, as a text for people: in cassettes, in lists and where two differ."""
+"""The text of a chat answer for people: in cassettes, in lists and where two differ."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from .fold import fold
 
 
 def says(response: Response) -> str:
-    """What the model said, JSON or stream alike; the empty string for what is no chat answer.
+    """The text that the model said, JSON or stream alike; empty for what is no chat answer.
 
     Content stands alone; reasoning, refusals and what was spoken have a label, calls are
     written `name(arguments)`, and several choices are numbered. Raises nothing.

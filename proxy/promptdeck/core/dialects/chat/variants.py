@@ -43,7 +43,7 @@ def to_stream(response: Response, include_usage: bool) -> Response:
 
 
 def has_usage(frames: Iterable[bytes]) -> bool:
-    """Whether any chunk of a stream tells the usage."""
+    """True if any chunk of a stream tells the usage."""
     return any(b'"usage"' in frame and _told(frame).get("usage") is not None for frame in frames)
 
 
@@ -56,6 +56,7 @@ def without_usage(frames: Iterable[Frame]) -> tuple[Frame, ...]:
 
 
 def _is_usage_only(frame: bytes) -> bool:
+    """True if a frame's chunk has a usage and an empty list of choices."""
     if not _NO_CHOICES.search(frame):
         return False
     value = _told(frame)
@@ -71,6 +72,7 @@ def _told(frame: bytes) -> JSONObject:
 
 
 def _retyped(headers: Headers, content_type: str) -> Headers:
+    """The headers with this content type in place of their own, at the front."""
     kept = (item for item in headers if item[0].lower() != "content-type")
     return (("content-type", content_type), *kept)
 
