@@ -54,6 +54,11 @@ def test_the_cuts_make_no_difference(stream: bytes, cuts: list[int]) -> None:
 
 
 @given(STREAMS)
+def test_a_stream_that_comes_byte_by_byte_is_the_same(stream: bytes) -> None:
+    assert passed(*(stream[at : at + 1] for at in range(len(stream)))) == passed(stream)
+
+
+@given(STREAMS)
 def test_only_lines_that_are_names_go(stream: bytes) -> None:
     names = (b"event:", b"id:")
     kept = [
