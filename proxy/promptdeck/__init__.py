@@ -35,9 +35,11 @@ imports upward and only `app` knows all the parts.
         providers     requests that bring their own provider
         chat/
           deltas        how the deltas of a stream add up
-          accumulate    a stream to a message and a message to a stream
+          fold, cut     a stream to a message, a message to a stream
+          variants      a recorded answer as JSON, as a stream, with its usage or without
+          saying        what an answer says, for people
           completeness  whether an answer is whole
-          plainstream   a chat stream as every SDK reads it
+          rendering     a chat stream as every SDK reads it
           recut         a stream made anew from its edited text
       misses/
         differences, explain   why a request missed

@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from promptdeck.cli.hygiene import COMMANDS
-from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.interaction import Interaction
 from promptdeck.errors import UsageError
 from promptdeck.stores.cassettes.file import names, path_of, read, save

@@ -15,7 +15,7 @@ import click
 
 from promptdeck.config import Config
 from promptdeck.config.settings import in_ci
-from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.dialects.providers import PROVIDERS
 from promptdeck.core.drift import Tier
 from promptdeck.core.interaction import Interaction, Response

@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat import accumulate
 from promptdeck.core.dialects.chat.completeness import problem_with
 from promptdeck.core.dialects.chat.deltas import as_object, objects_in
+from promptdeck.core.dialects.chat.fold import fold
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, same
 from promptdeck.core.text.wording import cut, shared_text, visible
 
@@ -165,7 +166,7 @@ def _value(data: bytes | str) -> JSON:
 def _folded(response: Response) -> list[JSON]:
     """The one answer that a chat stream adds up to, if it does."""
     try:
-        return [accumulate.fold(frame.data for frame in response.frames)]
+        return [fold(frame.data for frame in response.frames)]
     except Unfaithful:
         return []
 
@@ -268,7 +269,7 @@ def _alike(before: JSON, now: JSON) -> bool:
 
 
 def _text(response: Response, *, chat: bool) -> bytes:
-    return accumulate.says(response).encode(errors="replace") if chat else response.body
+    return says(response).encode(errors="replace") if chat else response.body
 
 
 def _other_text(before: bytes, now: bytes) -> str:

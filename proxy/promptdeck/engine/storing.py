@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import orjson
 
 from promptdeck.core import headers
-from promptdeck.core.dialects.chat.accumulate import to_json
+from promptdeck.core.dialects.chat.variants import to_json
 from promptdeck.core.interaction import Response
 from promptdeck.core.matching.normalize import is_chat
 from promptdeck.core.secrets.redact import Redactor

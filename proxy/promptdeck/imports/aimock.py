@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from promptdeck.core.dialects.chat import accumulate
+from promptdeck.core.dialects.chat.cut import cut
 from promptdeck.core.interaction import Frame, Headers
 from promptdeck.core.text.jsontext import JSON, compact
 
@@ -165,5 +165,5 @@ def _framed(
     with_usage = bool((asked.get("stream_options") or {}).get("include_usage"))
     if with_usage and "usage" not in completion:
         raise Elided("it asked for its usage, which the fixture does not have")
-    frames = accumulate.cut(completion, with_usage)
+    frames = cut(completion, with_usage)
     return (("content-type", "text/event-stream"),), tuple(Frame(0, data) for data in frames)

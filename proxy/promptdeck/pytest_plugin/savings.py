@@ -67,12 +67,12 @@ def _answer(response: "Response") -> dict[str, Any]:
     """A chat completion whole, whichever way it was sent; nothing where it has no usage."""
     import orjson
 
-    from promptdeck.core.dialects.chat import accumulate
+    from promptdeck.core.dialects.chat.variants import to_json
 
     if b'"total_tokens"' not in response.body:
         return {}
     try:
-        whole = accumulate.to_json(response) if response.is_stream else response
+        whole = to_json(response) if response.is_stream else response
         answer = orjson.loads(whole.body)
     except ValueError:
         return {}

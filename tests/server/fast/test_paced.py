@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from promptdeck.app import Serving, serving
 from promptdeck.config import load
-from promptdeck.core.dialects.chat.plainstream import PlainStream
+from promptdeck.core.dialects.chat.rendering import PlainStream
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.server.answers.pace import beats_of
 from promptdeck.server.fast import connection as fastpath

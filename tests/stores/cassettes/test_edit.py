@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptdeck.core.dialects.chat.accumulate import cut, says
+from promptdeck.core.dialects.chat.cut import cut
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.interaction import Frame, Request, Response, Variant
 from promptdeck.core.matching.fingerprint import fingerprint, order
 from promptdeck.core.matching.rules import Rules

@@ -14,7 +14,7 @@ from enum import StrEnum
 from operator import call
 from typing import Any, NamedTuple
 
-from promptdeck.core.dialects.chat import accumulate
+from promptdeck.core.dialects.chat import variants
 from promptdeck.core.interaction import Interaction, Response, Variant
 from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.policy import CacheControl, Found
@@ -287,14 +287,14 @@ class Deck:
 def _convert(response: Response, variant: Variant) -> Response | None:
     try:
         if variant is Variant.JSON:
-            return accumulate.to_json(response) if response.is_stream else response
+            return variants.to_json(response) if response.is_stream else response
         usage = variant is Variant.SSE_USAGE
-        stream = response if response.is_stream else accumulate.to_stream(response, usage)
+        stream = response if response.is_stream else variants.to_stream(response, usage)
         if usage:
             # Usage that was not recorded cannot be made up.
-            known = accumulate.has_usage(frame.data for frame in stream.frames)
+            known = variants.has_usage(frame.data for frame in stream.frames)
             return stream if known else None
-        frames = accumulate.without_usage(stream.frames)
+        frames = variants.without_usage(stream.frames)
     except ValueError:
         return None
     return Response(stream.status, stream.headers, frames)

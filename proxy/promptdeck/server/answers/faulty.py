@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, assert_never
 from aiohttp import web
 from multidict import CIMultiDict
 
-from promptdeck.core.dialects.chat.plainstream import PlainStream
+from promptdeck.core.dialects.chat.rendering import PlainStream
 from promptdeck.core.headers import FAULT
 from promptdeck.core.interaction import Frame, Headers, Response
 from promptdeck.engine.outcome import Served

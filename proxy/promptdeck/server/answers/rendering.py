@@ -5,7 +5,7 @@ Bytes in, bytes out; who writes them, and when, is another's business.
 
 import orjson
 
-from promptdeck.core.dialects.chat.plainstream import PlainStream
+from promptdeck.core.dialects.chat.rendering import PlainStream
 from promptdeck.core.text import sse
 from promptdeck.engine.flights.flight import Head
 from promptdeck.engine.outcome import Flown

@@ -5,7 +5,7 @@ import asyncio
 from aiohttp import web
 from multidict import CIMultiDict
 
-from promptdeck.core.dialects.chat.plainstream import PlainStream
+from promptdeck.core.dialects.chat.rendering import PlainStream
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Response
 from promptdeck.engine.outcome import Served
 from promptdeck.server.noted import REPEAT, REQUEST_ID

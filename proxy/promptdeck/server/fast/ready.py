@@ -13,7 +13,7 @@ from http import HTTPStatus
 from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
-from promptdeck.core.dialects.chat.plainstream import PlainStream
+from promptdeck.core.dialects.chat.rendering import PlainStream
 from promptdeck.core.interaction import Response
 from promptdeck.engine.decks.repeat import Repeat
 from promptdeck.engine.outcome import Served

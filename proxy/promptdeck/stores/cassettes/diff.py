@@ -6,7 +6,7 @@ from difflib import unified_diff
 from itertools import zip_longest
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.interaction import Interaction, Response, Variant
 
 

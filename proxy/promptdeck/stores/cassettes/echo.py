@@ -8,8 +8,8 @@ next turn, which has the old one, is not found any more.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat import accumulate
 from promptdeck.core.dialects.chat.deltas import as_object, objects_in
+from promptdeck.core.dialects.chat.fold import fold
 from promptdeck.core.interaction import Interaction, Response
 from promptdeck.core.text.jsontext import Unfaithful, compact, parse
 
@@ -52,7 +52,7 @@ def _texts(response: Response) -> Iterator[str]:
     """What an answer says, choice by choice."""
     try:
         if response.is_stream:
-            answer = accumulate.fold(frame.data for frame in response.frames)
+            answer = fold(frame.data for frame in response.frames)
         else:
             answer = as_object(parse(response.body))
     except Unfaithful:

@@ -15,7 +15,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.interaction import Interaction, Request, Variant
 from promptdeck.core.matching.fingerprint import order
 from promptdeck.core.text.yamltext import flow

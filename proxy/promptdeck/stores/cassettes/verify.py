@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat import accumulate
+from promptdeck.core.dialects.chat import saying
 from promptdeck.core.interaction import Frame, Headers, Interaction, Request, Response, Variant
 from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse, render, style_of
 from promptdeck.core.text.yamltext import block
@@ -133,7 +133,7 @@ def _answer_body(body: bytes, form: _Richness) -> dict[str, JSON]:
 
 def _stream(response: Response, form: _Richness) -> dict[str, JSON]:
     template = _template(response.frames) if form.structure else None
-    says = accumulate.says(response)
+    says = saying.says(response)
     return {
         **({"says": says} if says else {}),
         **({} if template is None or template.style == "compact" else {"style": template.style}),

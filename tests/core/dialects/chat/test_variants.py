@@ -1,4 +1,4 @@
-"""Recorded chat answers as a whole: without usage, in their other form, and as plain text."""
+"""Recorded chat answers in another variant: without usage, and in their other form."""
 
 from itertools import pairwise
 
@@ -7,25 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.dialects.chat.accumulate import (
-    cut,
-    has_usage,
-    says,
-    to_json,
-    to_stream,
-    without_usage,
-)
+from promptdeck.core.dialects.chat.cut import cut
+from promptdeck.core.dialects.chat.variants import has_usage, to_json, to_stream, without_usage
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.text.jsontext import Unfaithful, compact, same
-from tests.chats import (
-    COMPLETIONS,
-    HELLO,
-    HOSTILE_CHUNKS,
-    WEATHER,
-    frames_of,
-    hostile_frame,
-    message,
-)
+from tests.chats import COMPLETIONS, HELLO, frames_of
 
 
 def answer(completion, offset=0):
@@ -113,70 +99,3 @@ def test_a_converted_response_keeps_status_and_headers_but_for_the_type():
 def test_what_is_no_json_object_cannot_become_a_stream(body):
     with pytest.raises(Unfaithful):
         to_stream(Response(200, (), (Frame(0, body),)), include_usage=False)
-
-
-# What the model said
-
-
-@given(COMPLETIONS)
-def test_an_answer_says_the_same_in_both_forms(completion):
-    recorded = answer(completion)
-    assert says(recorded) == says(to_stream(recorded, include_usage=False))
-
-
-@pytest.mark.parametrize(
-    ("completion", "text"),
-    [
-        (HELLO, "Hello, wide world!"),
-        (WEATHER, 'weather({"city":"Paris"})\ntime({})'),
-        (message(content="a", reasoning_content="b"), "[reasoning] b\na"),
-        (message(content="a", reasoning="b", reasoning_content="b"), "[reasoning] b\na"),
-        (message(content=None, refusal="No."), "[refusal] No."),
-        (message(content=None, audio={"transcript": "Hey", "data": "AA"}), "[audio] Hey"),
-        (message(content="a", function_call={"name": "f", "arguments": "{}"}), "a\nf({})"),
-        (message(tool_calls=[{"custom": {"name": "sql", "input": "x"}}]), "sql(x)"),
-        (
-            message(
-                content=[
-                    {"type": "thinking", "thinking": [{"type": "text", "text": "b"}]},
-                    {"type": "text", "text": "a"},
-                ]
-            ),
-            "[reasoning] b\na",
-        ),
-        (message(content=""), ""),
-        (HELLO | {"choices": []}, ""),
-    ],
-)
-def test_what_was_said_can_be_read(completion, text):
-    assert says(answer(completion)) == text
-
-
-def test_several_choices_are_told_apart():
-    choices = [
-        {"index": 0, "message": {"content": "a"}},
-        {"index": 1, "message": {"content": "b"}},
-    ]
-    assert says(answer(HELLO | {"choices": choices})) == "[choice 0]\na\n\n[choice 1]\nb"
-
-
-@given(st.binary(max_size=40) | HOSTILE_CHUNKS.map(hostile_frame), st.booleans())
-def test_anything_says_something_or_nothing(data, streamed):
-    kind = "text/event-stream" if streamed else "application/json"
-    body = data if streamed else data.removeprefix(b"data: ")
-    assert isinstance(says(Response(200, (("content-type", kind),), (Frame(0, body),))), str)
-
-
-@pytest.mark.parametrize(
-    ("kind", "body"),
-    [
-        ("application/json", b'{"data":[{"embedding":[0.5]}]}'),
-        ("application/json", b'{"choices":[{"text":"legacy"}]}'),
-        ("application/json", b'["choices"]'),
-        ("audio/mpeg", b"\xff\xfb"),
-        ("text/event-stream", b'data: {"type":"response.created"}\n\n'),
-        ("text/event-stream", b"data: not JSON\n\n"),
-    ],
-)
-def test_what_is_no_chat_answer_says_nothing(kind, body):
-    assert says(Response(200, (("content-type", kind),), (Frame(0, body),))) == ""

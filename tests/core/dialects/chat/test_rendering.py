@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.dialects.chat.plainstream import PlainStream
+from promptdeck.core.dialects.chat.rendering import PlainStream
 from tests.scripted_upstream import chunks
 
 LINES = st.sampled_from(
@@ -51,6 +51,11 @@ def test_the_cuts_make_no_difference(stream: bytes, cuts: list[int]) -> None:
     places = sorted({0, len(stream), *(cut for cut in cuts if cut < len(stream))})
     pieces = [stream[a:b] for a, b in itertools.pairwise(places)]
     assert passed(*pieces) == passed(stream)
+
+
+@given(STREAMS)
+def test_a_stream_that_comes_byte_by_byte_is_the_same(stream: bytes) -> None:
+    assert passed(*(stream[at : at + 1] for at in range(len(stream)))) == passed(stream)
 
 
 @given(STREAMS)
