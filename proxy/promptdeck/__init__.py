@@ -77,7 +77,7 @@ imports upward and only `app` knows all the parts.
       flights/
         flight        one upstream response, many readers
         launch        those that are under way
-        silence       told while nothing comes
+        silence       notice of nothing coming
         landing       what becomes of them in the end
         sharing       identical requests under way, one flight
         recorder      from a landed flight to an interaction

@@ -322,8 +322,8 @@ class Exchange:
         outlives = self._settings.outlives_client and record is not None
         flight = Flight(keep_bytes=keep_bytes, outlives_readers=outlives)
         place = flight.join()
-        landed = self._landing.of(flight, incoming, record, self._flights.start)
-        self._flights.launch(incoming, flight, landed)
+        ended = self._landing.of(flight, incoming, record, self._flights.start)
+        self._flights.launch(incoming, flight, ended)
         stored = self._landing.stores(incoming)
         return Flown(flight, place, cache_status, end_counts=stored)
 
