@@ -48,6 +48,7 @@ TESTED_WITH = {
     "core/contract/violations": "core/contract/test_schema",
     "core/interaction": "engine/flights/test_recorder",
     "core/matching/rawjson": "core/matching/test_normalize",
+    "engine/decks/conversions": "engine/decks/test_deck",
     "engine/decks/repeat": "server/fast/test_connection",
     "engine/flights/landing": "engine/test_exchange",
     "engine/flights/sharing": "engine/test_exchange",

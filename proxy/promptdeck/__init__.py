@@ -73,6 +73,8 @@ imports upward and only `app` knows all the parts.
       storing, deferred   answers kept for the client, answers fetched later
       decks/
         deck          the recordings behind one base_url, how far they are played
+        playing       whose turn it is, what is too old
+        conversions   recordings in another variant
         repeat        a hit that comes out the same again
       flights/
         flight        one upstream response, many readers
