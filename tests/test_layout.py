@@ -55,6 +55,8 @@ TESTED_WITH = {
     "engine/flights/silence": "engine/flights/test_flight",
     "engine/listing": "engine/test_exchange",
     "engine/outcome": "engine/test_exchange",
+    "engine/settings": "engine/test_exchange",
+    "engine/stats": "engine/test_exchange",
     "engine/storing": "server/test_stored",
     "errors": "server/test_server",
     "imports/carry": "imports/test_imports",

@@ -67,7 +67,9 @@ imports upward and only `app` knows all the parts.
       asking        its canonical form, once for the same bytes
       checking      judged by the contract
       exchange      find, decide, serve or refuse or fly
-      outcome       what it answers and what it counts
+      outcome       what it answers
+      settings      what it is set to
+      stats         what it counts
       idempotency   the first answer again
       listing       what recordings imply
       storing, deferred   answers kept for the client, answers fetched later

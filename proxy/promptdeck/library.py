@@ -19,7 +19,7 @@ from .engine.checking import Contract
 from .engine.decks.deck import Deck
 from .engine.decks.playing import AfterLast, OnExpired, Playing
 from .engine.exchange import NO_RULES
-from .engine.outcome import Settings
+from .engine.settings import Settings
 from .errors import ClientError
 from .stores.base import Store
 from .stores.cassettes.file import path_of

@@ -28,7 +28,9 @@ from promptdeck.stores.base import Claims, Stored
 from .asking import Asked, Canonicals, Check, Incoming, Known
 from .idempotency import Idempotency
 from .listing import implied
-from .outcome import Flown, Listed, Served, Settings, Stats
+from .outcome import Flown, Listed, Served
+from .settings import Settings
+from .stats import Stats
 
 if TYPE_CHECKING:
     from promptdeck.core.misses.explain import Explanation

@@ -6,7 +6,7 @@ says so: it counts and plays like any other hit.
 
 from promptdeck.core.matching.body import BodyName
 from promptdeck.engine.asking import Asked, Known
-from promptdeck.engine.outcome import Stats
+from promptdeck.engine.stats import Stats
 
 from .deck import Deck, Search
 

@@ -14,7 +14,8 @@ from promptdeck.core.interaction import Request, Response
 from promptdeck.core.policy import Mode
 from promptdeck.engine.asking import Asked, Canonicals, Incoming
 from promptdeck.engine.decks.deck import Deck
-from promptdeck.engine.outcome import Settings, Stats
+from promptdeck.engine.settings import Settings
+from promptdeck.engine.stats import Stats
 from promptdeck.errors import StoreUnavailable, UpstreamError
 from promptdeck.stores.base import Stored
 
