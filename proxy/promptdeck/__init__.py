@@ -70,17 +70,21 @@ imports upward and only `app` knows all the parts.
       asking        its canonical form, once for the same bytes
       checking      judged by the contract
       exchange      find, decide, serve or refuse or fly
-      outcome       what it answers and what it counts
+      outcome       what it answers
+      settings      what it is set to
+      stats         what it counts
       idempotency   the first answer again
       listing       what recordings imply
       storing, deferred   answers kept for the client, answers fetched later
       decks/
         deck          the recordings behind one base_url, how far they are played
+        playing       whose turn it is, what is too old
+        conversions   recordings in another variant
         repeat        a hit that comes out the same again
       flights/
         flight        one upstream response, many readers
         launch        those that are under way
-        silence       told while nothing comes
+        silence       notice of nothing coming
         landing       what becomes of them in the end
         sharing       identical requests under way, one flight
         recorder      from a landed flight to an interaction

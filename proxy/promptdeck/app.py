@@ -23,7 +23,7 @@ from .core.dialects.providers import PROVIDERS
 from .core.policy import Mode
 from .engine.deferred import Deferred
 from .engine.exchange import Exchange
-from .engine.outcome import Stats
+from .engine.stats import Stats
 from .engine.storing import Storing
 from .errors import BindError, ClientError, StoreError
 from .library import Library, check_of, redactor_of, settings_of

@@ -16,9 +16,10 @@ from .core.policy import Mode
 from .core.secrets.redact import Redactor
 from .engine.asking import Check
 from .engine.checking import Contract
-from .engine.decks.deck import AfterLast, Deck, OnExpired
+from .engine.decks.deck import Deck
+from .engine.decks.playing import AfterLast, OnExpired, Playing
 from .engine.exchange import NO_RULES
-from .engine.outcome import Settings
+from .engine.settings import Settings
 from .errors import ClientError
 from .stores.base import Store
 from .stores.cassettes.file import path_of
@@ -89,7 +90,7 @@ class Library:
 
     async def _open(self, name: str) -> Deck:
         if self._database is None:
-            return Deck(name, ())
+            return Deck(name, (), Playing())
         stores: list[Store] = []
         tape: Cassette | LoadedCassette | Shelf | None = None
         if name:
@@ -101,15 +102,18 @@ class Library:
             stores.append(tape)
         if self._cache:
             stores.append(self._cache)
-        return Deck(
-            name,
-            stores,
-            writer=stores[-1],
+        playing = Playing(
             newest=self._cache is not None,
             draws=self._config.record.draws if self._config.mode is Mode.RECORD_MISSING else 1,
             after_last=AfterLast(self._config.replay.after_last),
             expires=_expires(self._config),
             on_expired=_on_expired(self._config),
+        )
+        return Deck(
+            name,
+            stores,
+            playing,
+            writer=stores[-1],
             exists=(lambda: tape.exists) if tape else (lambda: True),
             refresh=tape.refresh if tape else None,
         )

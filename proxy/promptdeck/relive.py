@@ -126,10 +126,10 @@ async def _fly(upstream: Upstream, incoming: Incoming, flight: Flight) -> None:
     try:
         await upstream.fly(incoming, flight)
     except UpstreamError as error:
-        flight.end(error)
+        flight.land(error)
         raise
     finally:
-        flight.end()
+        flight.land()
 
 
 async def _read(flight: Flight) -> None:

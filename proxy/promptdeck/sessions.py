@@ -17,7 +17,7 @@ from .config import SETTINGS, Config
 from .core.policy import Mode
 from .engine.decks.deck import Deck
 from .engine.exchange import Exchange
-from .engine.outcome import Stats
+from .engine.stats import Stats
 from .errors import ClientError
 from .library import DEFAULT_CASSETTE, Library
 from .server.answers.faulty import Faults

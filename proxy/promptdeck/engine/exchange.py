@@ -29,7 +29,9 @@ from promptdeck.stores.base import Claims
 from .asking import Asked, Canonicals, Check, Incoming, Known
 from .idempotency import Idempotency
 from .listing import implied
-from .outcome import Flown, Listed, Served, Settings, Stats
+from .outcome import Flown, Listed, Served
+from .settings import Settings
+from .stats import Stats
 
 if TYPE_CHECKING:
     from promptdeck.core.misses.explain import Explanation
@@ -349,8 +351,8 @@ class Exchange:
         outlives = self._settings.outlives_client and record is not None
         flight = Flight(keep_bytes=keep_bytes, outlives_readers=outlives)
         place = flight.join()
-        landed = self._landing.of(flight, incoming, record, self._flights.start)
-        self._flights.launch(incoming, flight, landed)
+        ended = self._landing.of(flight, incoming, record, self._flights.start)
+        self._flights.launch(incoming, flight, ended)
         stored = self._landing.stores(incoming)
         return Flown(flight, place, cache_status, end_counts=stored)
 

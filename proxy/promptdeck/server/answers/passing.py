@@ -61,7 +61,7 @@ async def _copy(client: "_WebClient", flown: Flown, keep_alive: float | None) ->
     flight, place = flown.flight, flown.place
     try:
         data = flight.take(place)
-        if not flight.ended_well:
+        if not flight.landed_well:
             await client.begin(data)
             data = b""
             await flight.follow(place, client, keep_alive)

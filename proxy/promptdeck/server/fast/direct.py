@@ -131,7 +131,7 @@ class Direct:
     def _go_on(self) -> None:
         """Write all there is; then follow, wait for the client, or end."""
         data = self._flight.take(self._place)
-        if self._flight.ended:
+        if self._flight.landed:
             self._finish(data)
         elif self._write(self._framed(self._rendering.piece(data))):
             self._place.follower = self
@@ -175,7 +175,7 @@ class Direct:
         self._place.news = self._place.follower = None
         self._flight.leave(self._place)
         if self._silence:
-            self._silence.end()
+            self._silence.stop()
 
     def _company(self) -> None:
         if self._place.follower:
