@@ -24,7 +24,8 @@ imports upward and only `app` knows all the parts.
         body, repeated   short cuts to it
         fingerprint   its short name, and the ids of recordings
       secrets/
-        shapes        what secrets look like
+        shapes        what secrets look like: the table
+        search        a text searched for all of them at once
         redact        secrets out of everything that is kept
       contract/
         schema, compound, violations   declared types, and what breaks them

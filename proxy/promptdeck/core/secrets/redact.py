@@ -1,6 +1,6 @@
 """Secrets are taken out of everything that is kept, logged or shown.
 
-What `shapes` knows, what a user adds and what is known literally becomes
+What `shapes` lists, what a user adds and what is known literally becomes
 `[redacted:NAME]`: in text, in JSON values, in bodies of any bytes, and in streams
 also where a secret is spread over several frames. Nothing is found twice:
 redacting what was redacted changes nothing.
@@ -20,11 +20,9 @@ from promptdeck.core.text import jsontext, sse
 from promptdeck.core.text.jsontext import JSON
 from promptdeck.core.text.runs import LeafPath, Run, alike, event_value, leaves, runs, said
 
-from . import shapes
-from .shapes import Span
-
-PATTERN_NAMES = shapes.NAMES
-"""What is recognised without any configuration."""
+from . import search
+from .search import Span
+from .shapes import DIGEST, LONGEST_HEAD
 
 _PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9-]+\]|\(redacted\)")
 _SHORTEST_CREDENTIAL = 12
@@ -80,13 +78,13 @@ class Redactor(NamedTuple):
     def digest(self) -> str:
         """Names all that is recognised: under another digest other secrets are taken out."""
         users = [(shape.name, shape.pattern.pattern) for shape in self.users]
-        return xxhash.xxh3_64_hexdigest(f"{shapes.DIGEST} {users}".encode())
+        return xxhash.xxh3_64_hexdigest(f"{DIGEST} {users}".encode())
 
     def suspicious(self, data: bytes, extra: Sequence[str] = ()) -> bool:
         """Whether there may be anything to take out; False is a promise."""
         return (
             bool(self.users)
-            or shapes.hit(data.decode("latin-1"))
+            or search.hit(data.decode("latin-1"))
             or any(known.encode("utf-8", "surrogateescape") in data for known in _literals(extra))
         )
 
@@ -201,13 +199,13 @@ class Redactor(NamedTuple):
         if self.users:
             return True
         found = in_runs or runs([frame.data for frame in frames])
-        if any(shapes.announced(lead.decode("latin-1")) for run in found for lead in run.leads):
+        if any(search.announced(lead.decode("latin-1")) for run in found for lead in run.leads):
             return True
         known = _literals(extra)
         written = b"\n\n".join([text for run in found for text in (run.first, run.written)])
-        together = _together(found, max([shapes.LONGEST_HEAD, *map(len, known)]))
+        together = _together(found, max([LONGEST_HEAD, *map(len, known)]))
         return (
-            shapes.hit(f"{written.decode('latin-1')}\n\n{together}")
+            search.hit(f"{written.decode('latin-1')}\n\n{together}")
             or any(secret in together for secret in ("redacted", *known))
             or any(_is_in(secret, frames, written) for secret in known)
         )
@@ -217,7 +215,7 @@ class Redactor(NamedTuple):
 
         Any other secret becomes `(redacted)`, which stands apart and needs no encoding.
         """
-        if not (self.users or "=" in target or "redacted" in target or shapes.hit(target)):
+        if not (self.users or "=" in target or "redacted" in target or search.hit(target)):
             return target
         target = re.sub(_CREDENTIAL_PARAMETER, r"\1redacted", target)
         while spans := self._spans(target, ()):
@@ -245,7 +243,7 @@ class Redactor(NamedTuple):
         for secret in _literals(extra):
             for match in re.compile(re.escape(secret)).finditer(text, begin, end):
                 yield Span(*match.span(), "credential")
-        yield from shapes.find(text, begin, end)
+        yield from search.find(text, begin, end)
         for shape in self.users:
             for match in shape.pattern.finditer(text, begin, end):
                 if match[0]:
@@ -323,7 +321,7 @@ def _together(in_runs: Iterable[Run], longest: int) -> str:
     for texts in said(in_runs):
         (same if texts.count(texts[0]) == len(texts) else others).append(texts)
     repeated = "\n\n".join([_few(texts, longest) for texts in same])
-    if shapes.may_hit(repeated):
+    if search.may_hit(repeated):
         others += same
     return "\n\n".join([repeated, *map("".join, others)])
 
