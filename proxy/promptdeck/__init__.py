@@ -26,7 +26,8 @@ imports upward and only `app` knows all the parts.
       secrets/
         shapes        what secrets look like: the table
         search        a text searched for all of them at once
-        redact        secrets out of everything that is kept
+        redact        secrets out of texts, values, bodies and targets
+        answers       out of streams, where one is spread over frames, and whole responses
       contract/
         schema, compound, violations   declared types, and what breaks them
         request, messages, tools, answers   the API, defined once

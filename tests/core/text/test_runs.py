@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from promptdeck.core.dialects.chat.completeness import problem_with
 from promptdeck.core.interaction import Frame, Response
+from promptdeck.core.secrets.answers import cleared_frames
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.runs import Run, leaves, runs
@@ -133,8 +134,8 @@ def test_whether_a_stream_is_whole_shows_in_the_first_of_each_run(frames):
 @given(streams(), st.sampled_from([(), (KNOWN, KNOWN_AND_ODD)]))
 def test_the_same_is_taken_out_as_from_each_frame_by_itself(frames, extra):
     stream = [Frame(number, data) for number, data in enumerate(frames)]
-    thorough, expected = THOROUGH.stream(stream, extra)
-    cleared, counts = REDACTOR.stream(stream, extra)
+    thorough, expected = cleared_frames(THOROUGH, stream, extra)
+    cleared, counts = cleared_frames(REDACTOR, stream, extra)
     assert counts == expected
     assert cleared == thorough
 
