@@ -47,6 +47,8 @@ TESTED_WITH = {
     "core/contract/tools": "core/contract/test_request",
     "core/contract/violations": "core/contract/test_schema",
     "core/interaction": "engine/flights/test_recorder",
+    "core/matching/chat": "core/matching/test_normalize",
+    "core/matching/clean": "core/matching/test_normalize",
     "core/matching/rawjson": "core/matching/test_normalize",
     "engine/decks/repeat": "server/fast/test_connection",
     "engine/flights/landing": "engine/test_exchange",

@@ -20,6 +20,8 @@ imports upward and only `app` knows all the parts.
       matching/
         rules         what the user says must not count
         normalize     a request's canonical form
+        chat          what counts of a chat completion, and what as equal
+        clean         a request without its secrets, as it is kept
         rawjson       parts of one that no parser reads
         body, repeated   short cuts to it
         fingerprint   its short name, and the ids of recordings

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Frame, Request, Response, Variant
-from promptdeck.core.matching.normalize import keepable
+from promptdeck.core.matching.clean import keepable
 from promptdeck.core.secrets.answers import cleared_frames
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import CassetteError

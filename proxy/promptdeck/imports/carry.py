@@ -11,8 +11,9 @@ from promptdeck.core.dialects.chat.completeness import problem_with
 from promptdeck.core.dialects.providers import PROVIDERS
 from promptdeck.core.headers import kept, secrets
 from promptdeck.core.interaction import Headers, Interaction, Request, Response, header
+from promptdeck.core.matching.clean import keepable
 from promptdeck.core.matching.fingerprint import fingerprint
-from promptdeck.core.matching.normalize import keepable, normalize
+from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor

@@ -17,7 +17,8 @@ from promptdeck.core.interaction import (
     frames_of,
     header,
 )
-from promptdeck.core.matching.normalize import is_chat, keepable
+from promptdeck.core.matching.chat import is_chat
+from promptdeck.core.matching.clean import keepable
 from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse

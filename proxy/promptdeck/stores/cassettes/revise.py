@@ -14,8 +14,9 @@ from typing import NamedTuple
 
 from promptdeck.core.dialects.chat.recut import Impossible, recut
 from promptdeck.core.interaction import Frame, Headers, Interaction, Request, Response
+from promptdeck.core.matching.clean import keepable
 from promptdeck.core.matching.fingerprint import fingerprint, recording_id
-from promptdeck.core.matching.normalize import keepable, normalize
+from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.answers import cleared_frames
 from promptdeck.core.secrets.redact import Redactor
