@@ -43,7 +43,8 @@ imports upward and only `app` knows all the parts.
           plainstream   a chat stream as every SDK reads it
           recut         a stream made anew from its edited text
       misses/
-        differences, explain   why a request missed
+        differences, diff   where two requests differ: places, a unified diff
+        explain       why a request missed
       faults/
         plan, deal, verdict   answers that go wrong on purpose, and how a client took it
     stores/       recordings kept

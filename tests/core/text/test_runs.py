@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from itertools import accumulate
 
 import orjson
 import pytest
@@ -152,3 +153,11 @@ def test_an_answer_is_one_run_but_for_its_ends():
 @pytest.mark.parametrize("frame", [b"", b"\n\n", b"data: ", b'data: "\n\n', b'data: {"a":"\\\n\n'])
 def test_no_frame_is_too_strange(frame):
     assert runs([frame, frame]) == [Run(frame)] * 2
+
+
+@given(streams())
+def test_runs_are_all_frames_in_their_order(frames):
+    found = runs(frames)
+    sizes = [max([1, *map(len, (run.texts or {}).values())]) for run in found]
+    assert sum(sizes) == len(frames)
+    assert [run.first for run in found] == [frames[at] for at in accumulate(sizes[:-1], initial=0)]

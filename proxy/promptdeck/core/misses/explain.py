@@ -16,7 +16,8 @@ from typing import Any, NamedTuple
 from promptdeck.core.text.jsontext import JSON
 from promptdeck.core.text.wording import cut, shared_text, shared_words, visible
 
-from .differences import ENDPOINT, MOST_PLACES, Difference, FormParts, between, dump, unified_diff
+from .diff import unified_diff
+from .differences import ENDPOINT, MOST_PLACES, Difference, FormParts, between, dump
 
 
 class Near(NamedTuple):
