@@ -14,7 +14,7 @@ import pytest
 
 from promptdeck.config.render import settings_table
 from promptdeck.core.contract.request import fields_table
-from promptdeck.core.matching.normalize import matching_table
+from promptdeck.core.matching.chat import matching_table
 from promptdeck.core.policy import modes_table
 from tests import ROOT
 from tests.command import environment

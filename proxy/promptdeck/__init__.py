@@ -20,13 +20,17 @@ imports upward and only `app` knows all the parts.
       matching/
         rules         what the user says must not count
         normalize     a request's canonical form
+        chat          what counts of a chat completion, and what as equal
+        clean         a request without its secrets, as it is kept
         rawjson       parts of one that no parser reads
         recall        what was found out about a request, found again by what says the same
         body, repeated   the names of a body for that, and what need not be read again
         fingerprint   its short name, and the ids of recordings
       secrets/
-        shapes        what secrets look like
-        redact        secrets out of everything that is kept
+        shapes        what secrets look like: the table
+        search        a text searched for all of them at once
+        redact        secrets out of texts, values, bodies and targets
+        answers       out of streams, where one is spread over frames, and whole responses
       contract/
         schema, compound, violations   declared types, and what breaks them
         request, messages, tools, answers   the API, defined once
@@ -42,7 +46,8 @@ imports upward and only `app` knows all the parts.
           rendering     a chat stream as every SDK reads it
           recut         a stream made anew from its edited text
       misses/
-        differences, explain   why a request missed
+        differences, diff   where two requests differ: places, a unified diff
+        explain       why a request missed
       faults/
         plan, deal, verdict   answers that go wrong on purpose, and how a client took it
     stores/       recordings kept

@@ -14,7 +14,8 @@ from typing import NamedTuple
 from .core.dialects.providers import Route, routed
 from .core.drift import Drift, Tier, compare
 from .core.interaction import Interaction
-from .core.matching.normalize import is_chat
+from .core.matching.chat import is_chat
+from .core.secrets.answers import cleared_response
 from .core.secrets.redact import Redactor
 from .core.text.jsontext import Unfaithful, parse
 from .core.text.wording import visible
@@ -117,7 +118,7 @@ class Asker:
         except NotKept:
             return bare
         # Notes tell what errors say, and some name the key that they do not like.
-        live, _ = self.redactor.response(live, self.secrets)
+        live, _ = cleared_response(self.redactor, live, self.secrets)
         drift = compare(old.response, live, chat=is_chat(old.request.method, old.request.target))
         return Drift(Tier.SHAPE, (reason, *drift.notes)) if drift.tier.harmless else drift
 

@@ -10,7 +10,7 @@ import click
 
 from promptdeck.config import Config
 from promptdeck.core.policy import Mode
-from promptdeck.core.secrets import shapes
+from promptdeck.core.secrets import search
 
 from . import options
 from .loop import run
@@ -111,7 +111,7 @@ def _load_ahead() -> None:
     """Load now what the first request needs: whether it comes later or waits, it loses nothing."""
     with importing():
         import promptdeck.core.contract.request  # noqa: F401
-    shapes.hit("")
+    search.hit("")
 
 
 def describe(config: Config) -> str:

@@ -19,8 +19,9 @@ from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.providers import Route
 from promptdeck.core.interaction import Headers, Request, Variant
 from promptdeck.core.matching.body import EFFECTS, Body, BodyName
+from promptdeck.core.matching.chat import is_chat, item_text
 from promptdeck.core.matching.fingerprint import fingerprint
-from promptdeck.core.matching.normalize import Normalized, examine, is_chat, item_text, normalize
+from promptdeck.core.matching.normalize import Normalized, examine, normalize
 from promptdeck.core.matching.recall import Recall
 from promptdeck.core.matching.repeated import Cut, Repeated
 from promptdeck.core.matching.rules import Rules

@@ -11,9 +11,11 @@ from promptdeck.core.dialects.chat.completeness import problem_with
 from promptdeck.core.dialects.providers import PROVIDERS
 from promptdeck.core.headers import kept, secrets
 from promptdeck.core.interaction import Headers, Interaction, Request, Response, header
+from promptdeck.core.matching.clean import keepable
 from promptdeck.core.matching.fingerprint import fingerprint
-from promptdeck.core.matching.normalize import keepable, normalize
+from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
+from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.stores.cassettes.file import New
 
@@ -40,7 +42,7 @@ def carry(
     if problem := _problem(response, chat=form.chat, errors=errors):
         return NotCarried(found.place, problem)
     request, in_request = keepable(asked, redactor)
-    response, in_response = redactor.response(response, secrets(found.request_headers))
+    response, in_response = cleared_response(redactor, response, secrets(found.request_headers))
     interaction = Interaction(
         id="",
         key=fingerprint(form.canonical),

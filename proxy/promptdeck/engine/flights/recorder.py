@@ -17,7 +17,9 @@ from promptdeck.core.interaction import (
     frames_of,
     header,
 )
-from promptdeck.core.matching.normalize import is_chat, keepable
+from promptdeck.core.matching.chat import is_chat
+from promptdeck.core.matching.clean import keepable
+from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.core.text.runs import runs
@@ -74,7 +76,7 @@ class Recorder(NamedTuple):
         if problem and not failed:
             raise NotKept(problem)
         request, in_request = keepable(take.request, self.redactor)
-        response, in_response = self.redactor.response(response, take.secrets, in_runs)
+        response, in_response = cleared_response(self.redactor, response, take.secrets, in_runs)
         return Interaction(
             id="",
             key=take.key,

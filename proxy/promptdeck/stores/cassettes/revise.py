@@ -14,9 +14,11 @@ from typing import NamedTuple
 
 from promptdeck.core.dialects.chat.recut import Impossible, recut
 from promptdeck.core.interaction import Frame, Headers, Interaction, Request, Response
+from promptdeck.core.matching.clean import keepable
 from promptdeck.core.matching.fingerprint import fingerprint, recording_id
-from promptdeck.core.matching.normalize import keepable, normalize
+from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
+from promptdeck.core.secrets.answers import cleared_frames
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse, render, same, style_of
@@ -118,7 +120,7 @@ def _redacted_frames(
     response: Response, redactor: Redactor, found: Counter[str]
 ) -> tuple[Frame, ...]:
     if response.is_stream:
-        frames, counts = redactor.stream(response.frames)
+        frames, counts = cleared_frames(redactor, response.frames)
         found.update(counts)
         return frames
     cleared = []

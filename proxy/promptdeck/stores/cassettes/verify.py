@@ -11,6 +11,7 @@ from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
+from promptdeck.core.secrets.answers import cleared_frames
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import CassetteError
 
@@ -101,7 +102,7 @@ def _secrets(entry: Entry, redactor: Redactor) -> set[str]:
     item = entry.interaction
     _, in_request = redactor.body(item.request.body)
     if item.response.is_stream:
-        _, in_response = redactor.stream(item.response.frames)
+        _, in_response = cleared_frames(redactor, item.response.frames)
     else:
         _, in_response = redactor.body(item.response.body)
     urls = (item.request.target, item.upstream)
