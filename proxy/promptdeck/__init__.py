@@ -48,7 +48,8 @@ imports upward and only `app` knows all the parts.
       held          back until they are wanted
       claims        what the processes that share a store are asking upstream
       sqlite/       the cache, and the index of cassettes
-        schema        the file's tables, and how a recording is a row
+        migrations    the file's tables, how it is opened and brought up to date
+        rows          how a recording is a row, fresh and packed
         database      point reads on the caller's thread, and the store over tapes
         writer        writes grouped behind it
         tapes         what is written into them

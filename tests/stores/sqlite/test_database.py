@@ -21,7 +21,8 @@ from promptdeck.stores.kept.completions import Completions
 from promptdeck.stores.kept.slips import Slips
 from promptdeck.stores.sqlite.admin import cached, clear, statistics
 from promptdeck.stores.sqlite.database import Database, Tape
-from promptdeck.stores.sqlite.schema import PIECE_BYTES, connect
+from promptdeck.stores.sqlite.migrations import connect
+from promptdeck.stores.sqlite.rows import PIECE_BYTES
 from tests.recordings import (
     conversation,
     interaction,

@@ -14,8 +14,9 @@ from promptdeck.core.interaction import Variant
 from promptdeck.errors import StoreUnavailable
 from promptdeck.stores.sqlite.admin import cached, clear, statistics
 from promptdeck.stores.sqlite.database import Tape
+from promptdeck.stores.sqlite.migrations import MIGRATIONS, connect
 from promptdeck.stores.sqlite.pieces import pack_oldest
-from promptdeck.stores.sqlite.schema import INSERT, MIGRATIONS, PIECE_BYTES, connect, values_of
+from promptdeck.stores.sqlite.rows import INSERT, PIECE_BYTES, fresh_row
 from promptdeck.stores.sqlite.tapes import insert
 from promptdeck.stores.sqlite.writer import CACHE
 from tests.recordings import INTERACTIONS, conversation, interaction, nameless, opened, stored
@@ -508,7 +509,7 @@ def write_as_version_2(path, recordings):
         insert = re.sub(r"VALUES \(\(.*\)\), ", "VALUES (NULL, ", INSERT)
         for one in recordings:
             key, row = stored(one)
-            db.execute(insert, values_of(1, key, row, 1.5))
+            db.execute(insert, fresh_row(1, key, row, 1.5))
 
 
 async def test_a_store_of_the_schema_before_is_packed_in_its_own_time(path):

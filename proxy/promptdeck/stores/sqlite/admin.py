@@ -8,8 +8,8 @@ from typing import Any
 
 from promptdeck.errors import StoreUnavailable
 
+from .migrations import connect, unusable
 from .pieces import Pieces, numbers_of
-from .schema import connect, unusable
 from .tapes import named
 from .writer import CACHE
 

@@ -19,8 +19,9 @@ from promptdeck.core.matching.fingerprint import recording_id
 from promptdeck.errors import StoreUnavailable
 from promptdeck.stores.base import Stored
 
+from .migrations import connect
 from .pieces import Pieces, names_of, numbers_of
-from .schema import OF_KEY, SELECT, SELECT_PACKED, Row, connect, key_of, row_of
+from .rows import OF_KEY, SELECT, SELECT_PACKED, Row, key_of, row_of
 from .tapes import drop_variant, forget, insert, last_ordinal, named, remove, size, tape_of
 from .wal import State, Watch
 from .writer import CACHE, Writer
@@ -245,7 +246,7 @@ class Tape:
         if len(self.tapes) > 1:
             rows = sorted(rows, key=lambda row: self.tapes.index(row.tape))
         if self._evictable:
-            # The end of this second, and so after all that was recorded in it: see `packed_values`.
+            # The end of this second, and so after all that was recorded in it: see `packed_row`.
             now = math.ceil(time.time())
             for row in rows:
                 self._database.touch(row.n, now)

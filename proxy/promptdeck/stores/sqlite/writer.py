@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 
 from promptdeck.errors import StoreUnavailable
 
+from .migrations import connect, is_locked
 from .pieces import Done, limit, pack_oldest, shrink
-from .schema import connect, is_locked
 from .wal import Watch, is_next
 
 log = logging.getLogger("promptdeck")
