@@ -284,6 +284,7 @@ from pathlib import Path
 from promptdeck.stores.cassettes.store import Cassette
 from promptdeck.stores.cassettes.file import save
 from promptdeck.stores.sqlite.admin import clear
+from promptdeck.stores.sqlite.tape import cache_tape
 from tests.recordings import *
 path = Path(sys.argv[1])
 """

@@ -50,7 +50,8 @@ imports upward and only `app` knows all the parts.
       sqlite/       the cache, and the index of cassettes
         migrations    the file's tables, how it is opened and brought up to date
         rows          how a recording is a row, fresh and packed
-        database      point reads on the caller's thread, and the store over tapes
+        database      one file: point reads on the caller's thread, a writer behind
+        tape          the store over some tapes of it
         writer        writes grouped behind it
         tapes         what is written into them
         admin         the file from outside: what it holds, emptied

@@ -23,7 +23,8 @@ from .errors import ClientError
 from .stores.base import Store
 from .stores.cassettes.file import path_of
 from .stores.cassettes.store import Canon, Cassette, Shelf
-from .stores.sqlite.database import Database, Tape
+from .stores.sqlite.database import Database
+from .stores.sqlite.tape import Tape
 
 if TYPE_CHECKING:
     from .stores.cassettes.loaded import LoadedCassette

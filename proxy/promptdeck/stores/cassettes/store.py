@@ -14,7 +14,8 @@ from promptdeck.core.interaction import Interaction, Request
 from promptdeck.core.matching.fingerprint import TAG, fingerprint
 from promptdeck.errors import PromptdeckError, StoreUnavailable
 from promptdeck.stores.base import Stored
-from promptdeck.stores.sqlite.database import Database, Tape
+from promptdeck.stores.sqlite.database import Database
+from promptdeck.stores.sqlite.tape import Tape
 
 from .file import (
     New,

@@ -1,30 +1,27 @@
-"""Recordings in SQLite: point reads on the caller's thread, writes grouped behind it.
+"""One SQLite file: point reads on the caller's thread, writes grouped behind it.
 
-One `Database` is one file in WAL mode with a reading connection and a `Writer`,
-which has another. (Scans are aiosqlite's.) `Tape` is the store over one or more
-tapes.
+A point read takes tens of microseconds, less than a change of threads, so that who asks
+reads on the loop; what was found lately is at hand until somebody commits. Writes
+go through a `Writer`, which has a connection and a thread of its own. Scans are
+aiosqlite's, off the loop.
 """
 
 import contextlib
-import math
 import sqlite3
-import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from promptdeck.core.interaction import Interaction
-from promptdeck.core.matching.fingerprint import recording_id
 from promptdeck.errors import StoreUnavailable
 from promptdeck.stores.base import Stored
 
 from .migrations import connect
 from .pieces import Pieces, names_of, numbers_of
 from .rows import OF_KEY, SELECT, SELECT_PACKED, Row, key_of, row_of
-from .tapes import drop_variant, forget, insert, last_ordinal, named, remove, size, tape_of
+from .tapes import forget, insert, named, remove, tape_of
 from .wal import State, Watch
-from .writer import CACHE, Writer
+from .writer import Writer
 
 _MEMORY = 64 * 1024 * 1024
 """Bytes of recently found recordings kept ready."""
@@ -190,10 +187,6 @@ class Database:
 
         await self.submit(job)
 
-    async def cache_tape(self) -> "Tape":
-        tape = await self.submit(lambda db: tape_of(db, CACHE, ""))
-        return Tape(self, (tape,), evictable=True)
-
     async def index(self, name: str, source: str, rows: Sequence[tuple[str, Stored]]) -> int:
         """Make a tape of the recordings of a cassette file, unless another process has."""
 
@@ -229,52 +222,3 @@ class Database:
 
         found: int | None = await self.submit(job)
         return found
-
-
-class Tape:
-    """The store over some tapes of a database, read in the order given, written to the first."""
-
-    def __init__(
-        self, database: Database, tapes: tuple[int, ...], *, evictable: bool = False
-    ) -> None:
-        self._database = database
-        self._evictable = evictable
-        self.tapes = tapes
-
-    def find(self, key: str) -> Sequence[Stored]:
-        rows = [row for row in self._database.find(key) if row.tape in self.tapes]
-        if len(self.tapes) > 1:
-            rows = sorted(rows, key=lambda row: self.tapes.index(row.tape))
-        if self._evictable:
-            # The end of this second, and so after all that was recorded in it: see `packed_row`.
-            now = math.ceil(time.time())
-            for row in rows:
-                self._database.touch(row.n, now)
-        return [row.stored for row in rows]
-
-    def state(self) -> Hashable:
-        return self._database.state()
-
-    async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
-        tape = self.tapes[0]
-
-        def job(db: sqlite3.Connection) -> Interaction:
-            if replace:
-                drop_variant(db, tape, key, stored.interaction.variant)
-            ordinal = 1 + last_ordinal(db, tape, key)
-            name = recording_id(stored.canonical, stored.interaction.key, ordinal)
-            kept = stored.interaction._replace(id=name)
-            insert(db, tape, [(key, stored._replace(interaction=kept))])
-            return kept
-
-        brings = size([(key, stored)])
-        result: Interaction = await self._database.submit(job, fresh=brings, keys=(key,))
-        return result
-
-    def canonicals(self) -> Iterator[tuple[str, bytes]]:
-        for tape in self.tapes:
-            yield from self._database.canonicals(tape)
-
-    def names(self) -> Iterator[str]:
-        for tape in self.tapes:
-            yield from self._database.names(tape)
