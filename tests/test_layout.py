@@ -76,6 +76,7 @@ TESTED_WITH = {
     "stores/base": "stores/test_stores",
     "stores/cassettes/diff": "cli/test_hygiene",
     "stores/cassettes/echo": "stores/cassettes/test_edit",
+    "stores/cassettes/progress": "cli/test_hygiene",
     "stores/cassettes/revise": "cli/test_hygiene",
     "stores/kept/completions": "server/test_stored",
     "stores/kept/slips": "engine/test_deferred",

@@ -58,10 +58,11 @@ imports upward and only `app` knows all the parts.
         packing, pieces, dictionaries   recordings made small, what they share kept once
         wal           whether anybody committed since
       cassettes/    files in git
-        store         one cassette, or a folder of them, as a store
+        store, shelf  one cassette, or a folder of them, as a store
         loaded        a small one in memory
-        file          read, and saved whole
-        yaml, reader  its text, written and read
+        file, save    where it lies, read and locked; recordings put into it
+        dump, load, reader   its text written, read, and the YAML that it is in
+        progress      how work on a long one tells how far it has come
         verify, diff, edit, revise, echo, merge   kept clean
       kept/         what clients asked to have stored, or deferred
         completions, slips

@@ -22,7 +22,8 @@ from .engine.outcome import Settings
 from .errors import ClientError
 from .stores.base import Store
 from .stores.cassettes.file import path_of
-from .stores.cassettes.store import Canon, Cassette, Shelf
+from .stores.cassettes.shelf import Shelf
+from .stores.cassettes.store import Canon, Cassette
 from .stores.sqlite.database import Database
 from .stores.sqlite.tape import Tape
 

@@ -20,8 +20,8 @@ from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
 from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.edit import Piece, dedupe, dedupe_anywhere, divide, pieces, prune
-from promptdeck.stores.cassettes.file import Progress
 from promptdeck.stores.cassettes.merge import merge
+from promptdeck.stores.cassettes.progress import Progress
 from promptdeck.stores.cassettes.revise import Keep, Revised, fix, redact, rename_model
 
 from . import difference, options, reports

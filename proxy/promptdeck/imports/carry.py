@@ -15,7 +15,7 @@ from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import keepable, normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
-from promptdeck.stores.cassettes.file import New
+from promptdeck.stores.cassettes.save import New
 
 from .exchange import Imported, NotCarried
 

@@ -1,0 +1,17 @@
+"""What the tests of cassettes have in common."""
+
+from promptdeck.stores.cassettes.save import save
+from tests.recordings import new, stored
+
+
+def found(store, recording, rules=None):
+    return [row.interaction for row in store.find(stored(recording, rules)[0])]
+
+
+def saved(path, *interactions):
+    return save(path, [new(one) for one in interactions]).interactions
+
+
+def said(store, recording, rules=None):
+    bodies = (one.response.body for one in found(store, recording, rules))
+    return [body.split(b'"content":"')[1].split(b'"')[0].decode() for body in bodies]

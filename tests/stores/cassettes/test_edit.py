@@ -15,6 +15,7 @@ from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import CassetteError, UsageError
 from promptdeck.stores.cassettes.diff import compare
+from promptdeck.stores.cassettes.dump import HEADER, dump
 from promptdeck.stores.cassettes.edit import (
     content,
     dedupe,
@@ -23,11 +24,11 @@ from promptdeck.stores.cassettes.edit import (
     prune,
     read_pieces,
 )
-from promptdeck.stores.cassettes.file import in_recorded_order, names, path_of, read, save
+from promptdeck.stores.cassettes.file import in_recorded_order, names, path_of, read
 from promptdeck.stores.cassettes.merge import merge
 from promptdeck.stores.cassettes.revise import Keep, fix, redact, rename_model
+from promptdeck.stores.cassettes.save import save
 from promptdeck.stores.cassettes.verify import verify
-from promptdeck.stores.cassettes.yaml import HEADER, dump
 from tests.chats import WEATHER
 from tests.recordings import (
     INTERACTIONS,

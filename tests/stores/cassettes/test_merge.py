@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 
 from promptdeck.core.matching.fingerprint import order
 from promptdeck.errors import CassetteError
+from promptdeck.stores.cassettes.dump import HEADER, dump
 from promptdeck.stores.cassettes.edit import content
-from promptdeck.stores.cassettes.file import read, save
+from promptdeck.stores.cassettes.file import read
+from promptdeck.stores.cassettes.load import load
 from promptdeck.stores.cassettes.merge import NotByRecording, merge, three_way
-from promptdeck.stores.cassettes.yaml import HEADER, dump, load
+from promptdeck.stores.cassettes.save import save
 from tests.recordings import INTERACTIONS, conversation, interaction, new, whole
 
 # Few requests and answers, so that many are alike.

@@ -21,19 +21,11 @@ from promptdeck.core.matching.fingerprint import order
 from promptdeck.core.text.yamltext import flow
 from promptdeck.errors import CassetteError, UsageError
 
-from .file import (
-    Progress,
-    contents,
-    decoded,
-    in_recorded_order,
-    locked,
-    overwrite,
-    path_of,
-    silently,
-    split,
-    with_comments,
-)
-from .yaml import HEADER, dump, entries, load
+from .dump import HEADER, dump
+from .file import contents, decoded, in_recorded_order, locked, overwrite, path_of
+from .load import entries, load
+from .progress import Progress, silently
+from .save import split, with_comments
 
 
 class Piece(NamedTuple):

@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 from promptdeck.errors import CassetteError
 
+from .dump import HEADER
 from .edit import Content, Piece, by_id, content, edit, pieces, read_pieces
-from .file import Numbers, cut_number
-from .yaml import HEADER, entries
+from .load import entries
+from .save import Numbers, cut_number
 
 
 class Merged(NamedTuple):

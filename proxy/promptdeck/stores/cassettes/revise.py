@@ -23,7 +23,8 @@ from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse, rend
 
 from .echo import EditedAnswer, echoes
 from .edit import EDITED, Edit, Piece, by_id, edit
-from .file import Numbers, Progress, silently
+from .progress import Progress, silently
+from .save import Numbers
 
 _NO_RULES = Rules()
 

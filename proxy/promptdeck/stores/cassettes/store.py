@@ -17,20 +17,8 @@ from promptdeck.stores.base import Stored
 from promptdeck.stores.sqlite.database import Database
 from promptdeck.stores.sqlite.tape import Tape
 
-from .file import (
-    New,
-    Saved,
-    Signature,
-    contents,
-    digest,
-    digest_of,
-    in_recorded_order,
-    names,
-    parsed,
-    path_of,
-    save,
-    signature,
-)
+from .file import Signature, contents, digest, digest_of, in_recorded_order, parsed, signature
+from .save import New, Saved, save
 
 _INDEX_VERSION = 1
 _EMPTY = digest(b"")
@@ -212,47 +200,3 @@ def _give_back() -> None:
 
     with contextlib.suppress(OSError, AttributeError, TypeError):  # of other C libraries
         ctypes.CDLL(None).malloc_trim(0)
-
-
-class Shelf:
-    """All cassettes below a folder, read as one store in the order of their names."""
-
-    def __init__(self, folder: Path, database: Database, canon: Canon) -> None:
-        self._folder = folder
-        self._database = database
-        self._canon = canon
-        self._cassettes: dict[str, Cassette] = {}
-        self._tape = Tape(database, ())
-
-    @property
-    def exists(self) -> bool:
-        return bool(self._cassettes)
-
-    async def refresh(self) -> bool:
-        """Follow the folder: files that came, went or changed."""
-        present = names(self._folder)
-        moved = self._cassettes.keys() != set(present)
-        self._cassettes = {name: self._cassettes.get(name) or self._new(name) for name in present}
-        for cassette in self._cassettes.values():
-            moved |= await cassette.refresh()
-        tapes = (tape for cassette in self._cassettes.values() for tape in cassette.tapes)
-        self._tape = Tape(self._database, tuple(tapes))
-        return moved
-
-    def _new(self, name: str) -> Cassette:
-        return Cassette(name, path_of(self._folder, name), self._database, self._canon)
-
-    def find(self, key: str) -> Sequence[Stored]:
-        return self._tape.find(key)
-
-    def state(self) -> Hashable:
-        return self._tape.tapes, self._database.state()
-
-    def canonicals(self) -> Iterator[tuple[str, bytes]]:
-        return self._tape.canonicals()
-
-    def names(self) -> Iterator[str]:
-        return self._tape.names()
-
-    async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
-        raise NotImplementedError("a recording goes into one cassette, not into a folder of them")

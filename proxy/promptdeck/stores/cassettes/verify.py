@@ -14,8 +14,10 @@ from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import CassetteError
 
-from .file import Progress, contents, decoded, silently
-from .yaml import Entry, dump, each_entry
+from .dump import dump
+from .file import contents, decoded
+from .load import Entry, each_entry
+from .progress import Progress, silently
 
 _NO_RULES = Rules()
 
