@@ -134,8 +134,11 @@ class Database:
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._unreadable(error) from error
 
-    async def scan(self, query: str, *parameters: object) -> AsyncIterator[sqlite3.Row]:
-        """The rows of a query that may have many, read off the loop, few at a time in memory."""
+    async def scan(self, query: str, *parameters: object) -> AsyncIterator[Sequence[Any]]:
+        """The rows of a query that may have many, read off the loop, few at a time in memory.
+
+        StoreUnavailable, perhaps after some rows.
+        """
         # Late: most never scan.
         import aiosqlite
 
