@@ -38,23 +38,30 @@ log = logging.getLogger("promptdeck")
 
 _AT_ONCE = 64
 _BYTES_AT_ONCE = 4 * 1024 * 1024
-"""Rows and bytes packed in one transaction: others wait for its end."""
+"""Recordings and bytes packed in one transaction, 25 ms of chats of 5 KB: others wait for its
+end. Few would cost a commit each; one that is larger than this is packed by itself."""
 _KEPT = 16 * 1024 * 1024
-"""Bytes of pieces kept ready by a reader."""
+"""Bytes of pieces kept ready by a reader: the conversations that are being read, mostly."""
 _PAIR = 150
-"""What the two forms of an element take in memory beside their text."""
+"""Bytes that the two forms of an element take in memory beside their text."""
 
 _LEARN_AT = 64
-"""Recordings from which a first dictionary is learnt, and another at each time `_GROWN` as many."""
+"""Recordings from which a first dictionary is learnt: a few would fill it, but say less of
+those to come."""
 _GROWN = 4
+"""Another is learnt whenever there are so many times as many recordings as at the last one.
+
+A dictionary weighs some KB and is never let go, as recordings need theirs: a million
+recordings make 7."""
 _SAMPLES = 64
+"""The last recordings, of which a dictionary is made; it has room for about so many texts."""
 
 
 # Packing
 
 
 class Done(NamedTuple):
-    """What was packed at once."""
+    """What `pack_oldest` did."""
 
     last: int | None
     """The last recording looked at; None where there was none."""
@@ -63,10 +70,10 @@ class Done(NamedTuple):
 
 
 def pack_oldest(db: sqlite3.Connection, after: int) -> Done:
-    """Pack some of the cache's fresh recordings beyond `after`.
+    """Pack the oldest of the cache's fresh recordings whose numbers are beyond `after`.
 
-    What cannot be packed stays as it is, and so does the index of a cassette: it is
-    made from the file in less time than it takes to pack.
+    At most `_AT_ONCE` of them. What cannot be packed stays as it is, and so does the index
+    of a cassette: it is made from the file in less time than it takes to pack.
     """
     last = None
     size = 0
@@ -88,11 +95,12 @@ def pack_oldest(db: sqlite3.Connection, after: int) -> Done:
 
 
 def _dictionaries(db: sqlite3.Connection) -> Dictionaries:
+    """The dictionaries of the store, as the transaction of `db` sees them."""
     return Dictionaries(lambda query, *parameters: db.execute(query, parameters).fetchall())
 
 
 def _learn(db: sqlite3.Connection, n: int) -> None:
-    """Make a dictionary of the last recordings, if there are enough since the one before."""
+    """Make a dictionary of the packed recordings up to `n`, if many have come since the last."""
     query = "SELECT coalesce(max(learnt), 0), coalesce(max(id), ?) FROM dictionary"
     [(before, number)] = db.execute(query, (shipped().number,)).fetchall()
     if n < max(_LEARN_AT, _GROWN * before):
@@ -244,15 +252,15 @@ def limit(db: sqlite3.Connection, name: str, most: int) -> bool:
 
 
 _SPARE = 4
-"""Free pages that a file keeps for the next fresh recordings."""
+"""Free pages, of 8 KB, that a file keeps for the next fresh recordings."""
 _STEP = 256
-"""Pages given back at once, 4 MB."""
+"""Pages given back at once, 2 MB: writes wait for the end of it."""
 
 
 def shrink(db: sqlite3.Connection) -> bool:
-    """Give free pages back but for a few; whether there are more.
+    """Give some free pages of the file back to the disk; whether there are more to give.
 
-    Outside a transaction.
+    To be called outside a transaction. A few pages stay free.
     """
     [(free,)] = db.execute("PRAGMA freelist_count")
     if free <= _SPARE:

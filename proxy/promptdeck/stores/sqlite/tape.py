@@ -23,11 +23,13 @@ class Tape:
     def __init__(
         self, database: Database, tapes: tuple[int, ...], *, evictable: bool = False
     ) -> None:
+        """Make it over tapes by number; there may be none, where nothing is to be found."""
         self._database = database
         self._evictable = evictable
         self.tapes = tapes
 
     def find(self, key: str) -> Sequence[Stored]:
+        """All recordings under a fingerprint, tape by tape, in each oldest first."""
         rows = [row for row in self._database.find(key) if row.tape in self.tapes]
         if len(self.tapes) > 1:
             rows = sorted(rows, key=lambda row: self.tapes.index(row.tape))
@@ -39,9 +41,11 @@ class Tape:
         return [row.stored for row in rows]
 
     def state(self) -> Hashable:
+        """Changes with each commit to the file, which may have changed what is found."""
         return self._database.state()
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
+        """Keep a recording in the first tape, under the next id of its request."""
         tape = self.tapes[0]
 
         def job(db: sqlite3.Connection) -> Interaction:
@@ -58,10 +62,12 @@ class Tape:
         return result
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        """Every recording's id and canonical form, tape by tape."""
         for tape in self.tapes:
             yield from self._database.canonicals(tape)
 
     def names(self) -> Iterator[str]:
+        """Every recording's id, in the order of `canonicals`."""
         for tape in self.tapes:
             yield from self._database.names(tape)
 
