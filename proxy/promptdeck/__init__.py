@@ -63,7 +63,10 @@ imports upward and only `app` knows all the parts.
         file, save    where it lies, read and locked; recordings put into it
         dump, load, reader   its text written, read, and the YAML that it is in
         progress      how work on a long one tells how far it has come
-        verify, diff, edit, revise, echo, merge   kept clean
+        verify, diff  whether one is what it claims to be; how two differ
+        edit          one changed in a single step, all else left as it is
+        prune, divide, merge   recordings taken out, put elsewhere, put together
+        revise, redact, rename, fix, echo   recordings written otherwise, under new ids
       kept/         what clients asked to have stored, or deferred
         completions, slips
     engine/       the way of a request

@@ -10,7 +10,7 @@ from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.dump import HEADER, dump
-from promptdeck.stores.cassettes.revise import redact
+from promptdeck.stores.cassettes.redact import redact
 from promptdeck.stores.cassettes.save import save
 from promptdeck.stores.cassettes.verify import Flaw, verify
 from tests.chats import TEXT

@@ -8,10 +8,8 @@ What was written is what was meant: the new text is read before it replaces the 
 
 import os
 import re
-from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,10 +17,10 @@ from promptdeck.core.dialects.chat.accumulate import says
 from promptdeck.core.interaction import Interaction, Request, Variant
 from promptdeck.core.matching.fingerprint import order
 from promptdeck.core.text.yamltext import flow
-from promptdeck.errors import CassetteError, UsageError
+from promptdeck.errors import CassetteError
 
 from .dump import HEADER, dump
-from .file import contents, decoded, in_recorded_order, locked, overwrite, path_of
+from .file import contents, decoded, locked, overwrite
 from .load import entries, load
 from .progress import Progress, silently
 from .save import split, with_comments
@@ -168,117 +166,3 @@ def content(item: Interaction) -> Content:
 
 def by_id(piece: Piece) -> list[tuple[int, str]]:
     return order(piece.interaction.id)
-
-
-# Whole files
-
-
-RequestName = Callable[[Interaction], Hashable]
-"""Names the request that a recording answers: equal for those that replay plays in turn."""
-
-
-def dedupe(
-    path: Path, asked: RequestName, *, least: int = 1, dry: bool = False, step: Progress = silently
-) -> list[str]:
-    """Take out answers that replay does without, as it repeats a request's last one.
-
-    Those are the later ones of equal answers at the end of what was recorded of a
-    request: A, B, B becomes A, B, while A, B, A stays. At least `least` of each request
-    stay. Gives the ids of those that went.
-    """
-    return _take_out(path, lambda found: _spare(found, asked, least), dry, step)
-
-
-def dedupe_anywhere(path: Path, *, dry: bool = False, step: Progress = silently) -> list[str]:
-    """Take out all but the first of each content: A, B, A becomes A, B."""
-    return _take_out(path, _repeated, dry, step)
-
-
-def prune(
-    path: Path, unused: Collection[str], *, dry: bool = False, step: Progress = silently
-) -> list[str]:
-    """Take out the recordings with these ids; gives those that were there."""
-    return _take_out(
-        path, lambda found: [one for one in found if one.interaction.id in unused], dry, step
-    )
-
-
-def _take_out(
-    path: Path, chosen: Callable[[list[Piece]], list[Piece]], dry: bool, step: Progress
-) -> list[str]:
-    gone: list[str] = []
-
-    def change(before: list[Piece]) -> list[Piece]:
-        going = set(map(id, chosen(before)))
-        gone.extend(piece.interaction.id for piece in before if id(piece) in going)
-        return [piece for piece in before if id(piece) not in going]
-
-    edit(path, change, dry=dry, step=step)
-    return gone
-
-
-def _repeated(found: Iterable[Piece]) -> list[Piece]:
-    first: dict[Content, Piece] = {}
-    return [
-        piece for piece in found if first.setdefault(content(piece.interaction), piece) is not piece
-    ]
-
-
-def _spare(found: Iterable[Piece], asked: RequestName, least: int) -> list[Piece]:
-    turns: dict[Hashable, list[Piece]] = defaultdict(list)
-    for piece in in_recorded_order(found, lambda piece: piece.interaction):
-        turns[asked(piece.interaction), piece.interaction.variant].append(piece)
-    return [piece for group in turns.values() for piece in _spare_turns(group, least)]
-
-
-def _spare_turns(group: Sequence[Piece], least: int) -> list[Piece]:
-    last = _answer(group[-1])
-    run = list(takewhile(lambda piece: _answer(piece) == last, reversed(group)))[::-1]
-    # A rule may make requests equal that differ: each keeps an answer for when it is gone.
-    first: dict[Request, Piece] = {}
-    spare = [one for one in run if first.setdefault(one.interaction.request, one) is not one]
-    return spare[max(0, len(spare) - (len(group) - least)) :] if len(group) > least else []
-
-
-def _answer(piece: Piece) -> tuple[object, ...]:
-    return content(piece.interaction)[2:]
-
-
-def divide(
-    folder: Path, name: str, part_of: Callable[[Interaction], str]
-) -> Mapping[str, list[str]]:
-    """Write each part of cassette `name` to `name/PART`, which must not hold anything else.
-
-    The cassette itself stays. Gives the ids in each new cassette.
-    """
-    parts: dict[str, list[Piece]] = defaultdict(list)
-    spelled: dict[str, str] = {}
-    for piece in read_pieces(path_of(folder, name)):
-        part = _fit(part_of(piece.interaction))
-        # Where case does not count in file names, two such parts would be one file.
-        parts[f"{name}/{spelled.setdefault(part.casefold(), part)}"].append(piece)
-    for part, found in parts.items():
-        path = path_of(folder, part)
-        if path.exists() and _texts(read_pieces(path)) != _texts(found):
-            raise UsageError(f"there is a cassette {part} already, and it holds something else")
-    for part, found in parts.items():
-        _create(path_of(folder, part), found)
-    return {part: [piece.interaction.id for piece in found] for part, found in parts.items()}
-
-
-def _texts(found: Iterable[Piece]) -> list[str]:
-    return [piece.text for piece in found]
-
-
-def _create(path: Path, found: list[Piece]) -> None:
-    def change(before: list[Piece]) -> list[Piece]:
-        if before and _texts(before) != _texts(found):
-            raise CassetteError("somebody else has just written it; nothing was changed there")
-        return found
-
-    edit(path, change, create=True)
-
-
-def _fit(part: str) -> str:
-    """As a part of a cassette's name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", part)[:80].strip(".-") or "other"
