@@ -15,9 +15,11 @@ from .file import path_of
 def divide(
     folder: Path, name: str, part_of: Callable[[Interaction], str]
 ) -> Mapping[str, list[str]]:
-    """Write each part of cassette `name` to `name/PART`, which must not hold anything else.
+    """Write each part of cassette `name` to a cassette `name/PART`.
 
-    The cassette itself stays. Gives the ids in each new cassette.
+    `part_of` names the part of a recording, in whatever letters. The cassette itself stays.
+    Returns the ids in each new cassette. UsageError, before anything is written, if there is
+    such a cassette that holds something else; CassetteError.
     """
     parts: dict[str, list[Piece]] = defaultdict(list)
     spelled: dict[str, str] = {}
@@ -39,6 +41,8 @@ def _texts(found: Iterable[Piece]) -> list[str]:
 
 
 def _create(path: Path, found: list[Piece]) -> None:
+    """Write a file of these pieces. CassetteError if there is another by now."""
+
     def change(before: list[Piece]) -> list[Piece]:
         if before and _texts(before) != _texts(found):
             raise CassetteError("somebody else has just written it; nothing was changed there")
@@ -48,5 +52,6 @@ def _create(path: Path, found: list[Piece]) -> None:
 
 
 def _fit(part: str) -> str:
-    """As a part of a cassette's name."""
+    """A text as a part of a cassette's name, `other` where nothing of it can be in one."""
+    # 80 characters leave room for the rest of a name, which has at most 255 bytes on most disks.
     return re.sub(r"[^A-Za-z0-9._-]+", "-", part)[:80].strip(".-") or "other"

@@ -29,29 +29,36 @@ HEADER = (
 
 
 class _Richness(NamedTuple):
-    """How much is kept as structure; `dump` tries the richest first."""
+    """How readable an interaction is written; `dump` tries the most readable first."""
 
     structure: bool
+    """JSON as YAML, frames by a template."""
     text: bool
+    """UTF-8 as text."""
 
 
 _FORMS = (_Richness(True, True), _Richness(False, True), _Richness(False, False))
 
 
 def dump(interaction: Interaction) -> str:
-    """The list item for one interaction. CassetteError if no form keeps it exactly."""
+    """The text of one interaction, an item of the file's list, ending with a line's end.
+
+    CassetteError if no form keeps it exactly.
+    """
     for form in _FORMS:
         try:
             text = "".join(f"{line}\n" for line in block([_plain(interaction, form)]))
             if load(HEADER + text) == [interaction]:
                 return text
-        # Header values can hold what is not Unicode; times before the year 1 are none.
+        # Header values can hold what is not Unicode, bodies a depth that is no YAML of ours;
+        # times before the year 1 are none.
         except (CassetteError, ValueError, TypeError, OverflowError, RecursionError):
             continue
     raise CassetteError(f"recording {interaction.id} cannot be written as YAML without loss")
 
 
 def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
+    """The item as a JSON value, its keys in the order in which they are written."""
     request, response = interaction.request, interaction.response
     return {
         "id": interaction.id,
@@ -75,6 +82,7 @@ def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
 
 
 def _request_body(body: bytes, form: _Richness) -> dict[str, JSON]:
+    """A request's body under one key; `json` where it is compact JSON. Empty for none."""
     if form.structure:
         try:
             value = parse(body)
@@ -87,6 +95,7 @@ def _request_body(body: bytes, form: _Richness) -> dict[str, JSON]:
 
 
 def _verbatim(body: bytes, form: _Richness) -> dict[str, JSON]:
+    """A body as `text` or, where that is not UTF-8 or not wanted, as `base64`."""
     if form.text:
         try:
             return {"text": body.decode()}
@@ -96,6 +105,7 @@ def _verbatim(body: bytes, form: _Richness) -> dict[str, JSON]:
 
 
 def _headers_out(headers: Headers) -> dict[str, JSON]:
+    """Headers as a mapping, or as a list of pairs where a name stands twice."""
     if not headers:
         return {}
     named = dict(headers)
@@ -103,15 +113,18 @@ def _headers_out(headers: Headers) -> dict[str, JSON]:
 
 
 def _as_stream(response: Response) -> bool:
+    """Whether a response is written frame by frame: a stream, or what is not of one frame."""
     return response.is_stream or len(response.frames) != 1
 
 
 def _answer(response: Response, form: _Richness) -> dict[str, JSON]:
+    """What a response of one frame has beside status and headers: time and body."""
     [frame] = response.frames
     return {"took": frame.offset_ms, **_answer_body(frame.data, form)}
 
 
 def _answer_body(body: bytes, form: _Richness) -> dict[str, JSON]:
+    """An answer's body under one key; `json` where a style writes it as it is, which is named."""
     if form.structure:
         try:
             text, value = body.decode(), parse(body)
@@ -124,6 +137,7 @@ def _answer_body(body: bytes, form: _Richness) -> dict[str, JSON]:
 
 
 def _stream(response: Response, form: _Richness) -> dict[str, JSON]:
+    """What a stream has beside status and headers: text for people, template, frames."""
     template = _template(response.frames) if form.structure else None
     says = accumulate.says(response)
     return {
@@ -135,7 +149,7 @@ def _stream(response: Response, form: _Richness) -> dict[str, JSON]:
 
 
 def _template(frames: Sequence[Frame]) -> Template | None:
-    """The template of the first frame that has one and shares it with another frame."""
+    """The first template that two frames have; None where no two share one."""
     seen: set[Template] = set()
     for _, data in frames:
         if template := _template_of(data):
@@ -146,6 +160,7 @@ def _template(frames: Sequence[Frame]) -> Template | None:
 
 
 def _template_of(data: bytes) -> Template | None:
+    """A frame with a place in it for its delta; None where it has none or not in plain sight."""
     delta, text = _delta(data)
     if delta is None or DELTA in text:
         return None
@@ -158,7 +173,10 @@ def _template_of(data: bytes) -> Template | None:
 
 
 def _delta(data: bytes) -> tuple[JSON, str]:
-    """The first choice's delta of a frame `data: {...}` and the frame's text, or None."""
+    """The first choice's delta of a frame `data: {...}`, and the frame's text.
+
+    None and an empty text where it is no such frame.
+    """
     try:
         text = data.decode().removesuffix("\n\n")
         value = parse(text.removeprefix("data:"))
@@ -169,6 +187,7 @@ def _delta(data: bytes) -> tuple[JSON, str]:
 
 
 def _frame_out(data: bytes, template: Template | None, form: _Richness) -> list[JSON]:
+    """What stands behind a frame's milliseconds, in the first form that gives it back."""
     if template:
         delta, text = _delta(data)
         if delta is not None and data.endswith(b"\n\n") and template.fill(delta) == text:
@@ -185,5 +204,6 @@ def _frame_out(data: bytes, template: Template | None, form: _Richness) -> list[
 
 
 def _time_text(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,4 +1,4 @@
-"""Changing cassette files that exist: split, prune, dedupe.
+"""Changing cassette files that exist, in one step each.
 
 Every edit reads a file, decides, and writes it in one step under the folder's
 lock. A recording that stays as it was keeps its text, comments and all; one
@@ -30,17 +30,22 @@ class Piece(NamedTuple):
     """An interaction and its text in a file, with the comments above it."""
 
     line: int
+    """Where the interaction begins in its file, from 1."""
     text: str
     interaction: Interaction
     says: str | None
+    """The readable text of the file, which a person may have edited; None for none."""
 
     @property
     def says_otherwise(self) -> bool:
-        """Whether the readable text is not what the frames say: one of them was edited."""
+        """Whether the readable text is not what the frames say: somebody edited one of them."""
         return self.says is not None and self.says != says(self.interaction.response)
 
     def becoming(self, new: Interaction) -> "Piece":
-        """The same place in the file with another interaction."""
+        """The piece with another interaction: other lines for id and key, or laid anew.
+
+        CassetteError where that would lose an edited text.
+        """
         old = self.interaction
         if new == old:
             return self
@@ -53,7 +58,10 @@ class Piece(NamedTuple):
         return self.laid_anew(new)
 
     def laid_anew(self, new: Interaction) -> "Piece":
-        """As promptdeck writes it, between the comments that were there."""
+        """The piece with an interaction as `dump` writes it, between the comments around it.
+
+        Comments within are lost. CassetteError where no form keeps the interaction exactly.
+        """
         begin, end = _LEAD.match(self.text), with_comments(self.text, len(self.text))
         lead, trail = begin[0] if begin else "", self.text[end:]
         text = lead + dump(new) + (trail if "#" in trail else "")
@@ -65,6 +73,7 @@ _LEAD = re.compile(r"(?:(?:#[^\n]*)?\n)*")
 
 
 def _reads_as(text: str, new: Interaction) -> bool:
+    """Whether an item's text is read as this interaction."""
     try:
         return load(HEADER + text) == [new]
     except CassetteError:  # an id of several lines
@@ -72,6 +81,7 @@ def _reads_as(text: str, new: Interaction) -> bool:
 
 
 def _relabelled(text: str, new: Interaction) -> str:
+    """An item's text with the lines of its id and key exchanged, where it has such lines."""
     for field, value in (("id", new.id), ("key", new.key)):
         line = re.compile(rf"^(?:- |  ){field}: .*$", re.MULTILINE)
         if match := line.search(text):
@@ -81,7 +91,10 @@ def _relabelled(text: str, new: Interaction) -> str:
 
 
 def pieces(data: bytes, path: Path, step: Progress = silently) -> tuple[str, list[Piece]]:
-    """A file's header and its interactions in order. CassetteError names file and line."""
+    """The header and, in order, the interactions of a file's contents.
+
+    CassetteError names `path` and line.
+    """
     text = decoded(data, path)
     found = entries(text, str(path), step)
     header, items = split(text, path)
@@ -94,13 +107,17 @@ def pieces(data: bytes, path: Path, step: Progress = silently) -> tuple[str, lis
 
 
 def read_pieces(path: Path) -> list[Piece]:
+    """The interactions of a file in order. CassetteError names file and line."""
     return pieces(contents(path), path)[1]
 
 
 Edit = Callable[[list[Piece]], list[Piece]]
+"""From the pieces of a file to those it shall have. CassetteError says why it cannot be."""
 
 
 class Edited(NamedTuple):
+    """What an edit did, or would do."""
+
     before: list[Piece]
     after: list[Piece]
 
@@ -112,7 +129,11 @@ class Edited(NamedTuple):
 def edit(
     path: Path, change: Edit, *, dry: bool = False, create: bool = False, step: Progress = silently
 ) -> Edited:
-    """Change a file in one step, or only say how (`dry`). CassetteError leaves it as it was."""
+    """Change a file in one step, or only say how (`dry`).
+
+    `create` makes the file and its folder where there is none. CassetteError leaves the
+    file as it was.
+    """
     real = Path(os.path.realpath(path))  # a link stays one
     with _writing(path):
         if create:
@@ -131,12 +152,13 @@ def edit(
 
 
 def _half(step: Progress, number: int) -> Progress:
-    """Reading is one half of an edit, reading what is to be written the other."""
+    """A `Progress` for one half of an edit: reading (0), or reading what is to be written (1)."""
     return lambda share: step((number + share) / 2)
 
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
+    """A block in which an OSError becomes a CassetteError that names `path`."""
     try:
         yield
     except OSError as error:
@@ -144,6 +166,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _whole(path: Path, header: str, found: Sequence[Piece], step: Progress) -> bytes:
+    """The file to be written. CassetteError if it does not read as what is meant."""
     text = header + "".join(piece.text for piece in found)
     written = entries(text, str(path), step)
     if [entry.interaction for entry in written] != [piece.interaction for piece in found]:
@@ -156,6 +179,7 @@ def _whole(path: Path, header: str, found: Sequence[Piece], step: Progress) -> b
 
 
 Content = tuple[Request, Variant, int, str, bytes]
+"""A request, and of its answer variant, status, content type and body."""
 
 
 def content(item: Interaction) -> Content:
@@ -165,4 +189,5 @@ def content(item: Interaction) -> Content:
 
 
 def by_id(piece: Piece) -> list[tuple[int, str]]:
+    """The key by which pieces sort in a file."""
     return order(piece.interaction.id)

@@ -15,12 +15,14 @@ from promptdeck.errors import CassetteError
 
 SUFFIX = ".yaml"
 One = TypeVar("One")
+"""Whatever has an interaction: itself, or a piece of a file."""
 
 _BLOCK = 128 * 1024
+"""Bytes read at once for a digest: what the system reads ahead by default on Linux."""
 
 
 Signature = tuple[int, ...]
-"""Changes whenever a file does."""
+"""Time, size and inode of a file: other numbers whenever it was replaced."""
 
 
 def path_of(folder: Path, name: str) -> Path:
@@ -29,7 +31,7 @@ def path_of(folder: Path, name: str) -> Path:
 
 
 def names(folder: Path) -> list[str]:
-    """All cassettes below a folder."""
+    """The names of all cassettes below a folder, sorted. Files with no name for one are none."""
     files = (path.relative_to(folder) for path in folder.rglob(f"*{SUFFIX}") if path.is_file())
     return sorted(filter(_is_name, (file.as_posix().removesuffix(SUFFIX) for file in files)))
 
@@ -42,11 +44,12 @@ def _is_name(name: str) -> bool:
 
 
 def read(path: Path) -> list[Interaction]:
-    """Every interaction of a file. CassetteError names file and line."""
+    """Every interaction of a file, in its order. CassetteError names file and line."""
     return parsed(contents(path), path)
 
 
 def contents(path: Path) -> bytes:
+    """All bytes of a file. CassetteError if it cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -58,13 +61,15 @@ def _unreadable(path: Path, error: OSError) -> CassetteError:
 
 
 def parsed(data: bytes, path: Path) -> list[Interaction]:
-    # PyYAML is needed only where a file is new or changed.
+    """Every interaction of a file's contents. CassetteError names `path` and line."""
+    # PyYAML, 30 ms, is needed only where a file is new or changed.
     from .load import load
 
     return load(decoded(data, path), str(path))
 
 
 def decoded(data: bytes, path: Path) -> str:
+    """A file's contents as text. CassetteError names `path` and the line that is not UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError as error:
@@ -73,11 +78,12 @@ def decoded(data: bytes, path: Path) -> str:
 
 
 def digest(data: bytes) -> str:
+    """A name for a file's contents. Not secret, and not against who forges: files are one's own."""
     return xxhash.xxh3_128_hexdigest(data)
 
 
 def digest_of(path: Path) -> str:
-    """`digest` of a file's contents, which need not be in memory for it. CassetteError."""
+    """`digest` of a file's contents, read in blocks. CassetteError if it cannot be read."""
     found = xxhash.xxh3_128()
     try:
         with path.open("rb", buffering=0) as file:
@@ -89,21 +95,22 @@ def digest_of(path: Path) -> str:
 
 
 def signature(path: Path) -> Signature | None:
-    """None if there is no such file."""
+    """The signature of a file as it is now; None if there is no such file."""
     try:
-        return signature_of(path.stat())
+        return _signature_of(path.stat())
     except OSError:
         return None
 
 
-def signature_of(stat: os.stat_result) -> Signature:
+def _signature_of(stat: os.stat_result) -> Signature:
     return stat.st_mtime_ns, stat.st_size, stat.st_ino
 
 
 def in_recorded_order(found: Iterable[One], of: Callable[[One], Interaction]) -> list[One]:
-    """As replay plays them: by time, where the file sorts by conversation.
+    """Interactions, or what has them, as replay plays them: by the time they were recorded.
 
-    Those of one request stay as the file has them.
+    `of` gives the interaction. A file sorts by conversation instead. Recordings of one
+    request stay in the order of the file, where a person may have put them.
     """
     latest: dict[str, float] = {}
 
@@ -117,7 +124,11 @@ def in_recorded_order(found: Iterable[One], of: Callable[[One], Interaction]) ->
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock against other processes; where there is no flock, hold nothing."""
+    """Hold a folder's lock against other processes until the block ends. OSError.
+
+    The file itself is no use for that, as it is replaced. Where the system has no flock(2),
+    nothing is held.
+    """
     try:
         import fcntl
     except ImportError:
@@ -134,7 +145,10 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def overwrite(path: Path, data: bytes) -> Signature:
-    """The new content or the old, never a part: written beside, synced, renamed."""
+    """Replace a file's content by `data`, whole or not at all, and return its signature. OSError.
+
+    Written beside it, synced and renamed; permissions stay.
+    """
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
@@ -148,4 +162,4 @@ def overwrite(path: Path, data: bytes) -> Signature:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return signature_of(written)
+    return _signature_of(written)

@@ -34,8 +34,9 @@ def fix(
     """Make keys and ids again; where `says` was edited, cut the frames anew from it.
 
     `before` gives the file as it was, if that is known: it tells which of `says` and
-    frames was edited. Otherwise it was `says`, unless `keep` decides. Warns of requests
-    that repeat an answer which was edited.
+    frames was edited. Otherwise it was `says`, unless `keep` decides. What only a person
+    can decide is a problem; requests that repeat an answer which was edited are warned of.
+    CassetteError.
     """
     problems: list[str] = []
     warnings: list[str] = []
@@ -75,7 +76,10 @@ def _echoes(
 
 
 def _mended(piece: Piece, before: Piece | None, keep: Keep | None) -> Piece:
-    """The piece with frames that say what `says` does."""
+    """A piece whose frames say what `says` does. Impossible where that is not to be had.
+
+    `before` is the recording of the same id as it was, if that is known.
+    """
     if not piece.says_otherwise:
         return piece
     item = piece.interaction
@@ -85,6 +89,7 @@ def _mended(piece: Piece, before: Piece | None, keep: Keep | None) -> Piece:
 
 
 def _edited(piece: Piece, before: Piece | None) -> Keep:
+    """Which of the two was edited. Impossible if both were."""
     if before is None or before.interaction.response.frames == piece.interaction.response.frames:
         return Keep.SAYS
     if before.says == piece.says:
@@ -96,4 +101,5 @@ def _edited(piece: Piece, before: Piece | None) -> Keep:
 
 
 def _in_milliseconds(item: Interaction) -> Interaction:
+    """An interaction whose time is as exact as a file holds it."""
     return item._replace(recorded_at=round(item.recorded_at, 3))

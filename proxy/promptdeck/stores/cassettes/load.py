@@ -30,23 +30,24 @@ class Entry(NamedTuple):
     """An interaction and what else a file says of it."""
 
     line: int
+    """Where it begins, from 1."""
     interaction: Interaction
     says: str | None
-    """For people: replay does not read it."""
+    """What the model said, for people; None where that is not written. Replay does not read it."""
 
 
 def load(text: str, name: str = "cassette") -> list[Interaction]:
-    """Every interaction of a cassette's text. CassetteError names file and line."""
+    """Every interaction of a cassette's text. CassetteError names the file, `name`, and line."""
     return [entry.interaction for entry in entries(text, name)]
 
 
 def entries(text: str, name: str = "cassette", step: Progress = silently) -> list[Entry]:
-    """The same with lines and readable texts."""
+    """Every interaction with its line and readable text. CassetteError names file and line."""
     return list(each_entry(text, name, step))
 
 
 def each_entry(text: str, name: str = "cassette", step: Progress = silently) -> Iterator[Entry]:
-    """The same one by one: the last may be followed by a CassetteError."""
+    """The `entries` one by one, as they are read; a CassetteError may come after some."""
     lines = text.count("\n") + 1
     try:
         for entry in _entries(YAMLReader(text)):
@@ -58,6 +59,7 @@ def each_entry(text: str, name: str = "cassette", step: Progress = silently) -> 
 
 
 def _entries(reader: YAMLReader) -> Iterator[Entry]:
+    """The entries of a whole file. BadYAML where it is no cassette of this version."""
     version = None
     for key, line in reader.pairs():
         if key == "promptdeck":
@@ -72,6 +74,7 @@ def _entries(reader: YAMLReader) -> Iterator[Entry]:
 
 
 def _version(version: JSON, line: int) -> int:
+    """The format version if this promptdeck reads it; else BadYAML with what to do."""
     if type(version) is int and version > VERSION:
         raise BadYAML(
             line,
@@ -84,6 +87,7 @@ def _version(version: JSON, line: int) -> int:
 
 
 def _entry(item: JSON, line: int) -> Entry:
+    """One entry of the list, which begins at `line`. BadYAML says what is wrong with it."""
     try:
         return Entry(line, _read(item), _text(item["response"], "says", "") or None)
     except (ValueError, TypeError, RecursionError) as error:
@@ -91,12 +95,14 @@ def _entry(item: JSON, line: int) -> Entry:
 
 
 class Template(NamedTuple):
-    """What most frames share: their text with `<delta>` where the delta stands."""
+    """What most frames of a stream share: their text with `DELTA` where the delta stands."""
 
     text: str
     style: str
+    """How a delta is written, as `jsontext.render` names it."""
 
     def fill(self, delta: JSON) -> str:
+        """A frame's text without the blank line that ends it."""
         return self.text.replace(DELTA, render(delta, self.style))
 
 
@@ -108,6 +114,7 @@ _STREAM = frozenset("status headers says style chunk frames".split())
 
 
 def _read(item: JSON) -> Interaction:
+    """The interaction of an entry. ValueError or TypeError says what is wrong with it."""
     _expect(item, "the entry", _ITEM)
     request, response = item.get("request"), item.get("response")
     _expect(request, "`request`", _REQUEST)
@@ -135,6 +142,10 @@ def _read(item: JSON) -> Interaction:
 
 
 def _expect(holder: JSON, what: str, known: frozenset[str]) -> None:
+    """TypeError or ValueError unless `holder`, called `what`, is a mapping with known keys alone.
+
+    A key that nobody reads is a slip of who edited the file, and would go unnoticed.
+    """
     if not isinstance(holder, dict):
         raise TypeError(f"{what} must be a mapping")
     if unknown := sorted(holder.keys() - known):
@@ -142,17 +153,19 @@ def _expect(holder: JSON, what: str, known: frozenset[str]) -> None:
 
 
 def _text(holder: dict[str, JSON], key: str, default: str | None = None) -> str:
+    """The text under a key, or the default. TypeError if it is none, or missing without one."""
     value = holder.get(key, default)
     if not isinstance(value, str):
         raise TypeError(f"`{key}` must be text" if key in holder else f"`{key}` is missing")
     return value
 
 
-# What SQLite and every reader of JSON hold exactly.
 _NUMBERS = range(2**53)
+"""Whole numbers that SQLite and every reader of JSON hold exactly (RFC 8259, section 6)."""
 
 
 def _number(holder: dict[str, JSON], key: str, allowed: range = _NUMBERS) -> int:
+    """The whole number under a key. ValueError if it is none, missing, or not allowed."""
     value = holder.get(key)
     if type(value) is not int or value not in allowed:
         raise ValueError(f"`{key}` must be a whole number, {allowed[0]} to {allowed[-1]}")
@@ -160,6 +173,7 @@ def _number(holder: dict[str, JSON], key: str, allowed: range = _NUMBERS) -> int
 
 
 def _time(text: str) -> float:
+    """Seconds since the epoch by ISO 8601. ValueError without a time zone."""
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise ValueError(f"`recorded` has no time zone: {text}")
@@ -167,6 +181,7 @@ def _time(text: str) -> float:
 
 
 def _headers_in(headers: JSON) -> Headers:
+    """Headers from a mapping, or from a list of pairs where a name stands twice."""
     pairs = headers.items() if isinstance(headers, dict) else headers
     if not all(isinstance(part, str) for pair in pairs for part in pair):
         raise TypeError("names and values of `headers` must be text; numbers want quotes")
@@ -174,7 +189,10 @@ def _headers_in(headers: JSON) -> Headers:
 
 
 def _body_in(holder: dict[str, JSON], style: str | None = None) -> bytes:
-    """A body; `json` without a style is written as requests are kept."""
+    """The body under `json`, `text` or `base64`; empty without any, ValueError with two.
+
+    `json` is written in `style`; without one compact, as requests are kept.
+    """
     forms = holder.keys() & _BODY
     if len(forms) > 1:
         raise ValueError(f"more than one of {', '.join(sorted(forms))}")
@@ -191,6 +209,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _style(response: dict[str, JSON]) -> str:
+    """The JSON style of a response. ValueError if there is none of that name."""
     style = _text(response, "style", "compact")
     try:
         render(None, style)
@@ -200,10 +219,12 @@ def _style(response: dict[str, JSON]) -> str:
 
 
 def _whole_in(response: dict[str, JSON]) -> Frame:
+    """The one frame of a response that is no stream."""
     return Frame(_number(response, "took"), _body_in(response, _style(response)))
 
 
 def _frames_in(response: dict[str, JSON]) -> Iterator[Frame]:
+    """The frames of a stream. ValueError or TypeError counts them from 1."""
     template = Template(_text(response, "chunk", ""), _style(response))
     frames = response["frames"]
     if not isinstance(frames, list):
@@ -217,6 +238,7 @@ def _frames_in(response: dict[str, JSON]) -> Iterator[Frame]:
 
 
 def _frame_in(form: list[JSON], template: Template, n: int) -> bytes:
+    """The bytes of frame `n` by what stands behind its milliseconds. ValueError for no form."""
     match form:
         case [dict(delta)] if DELTA in template.text:
             return f"{template.fill(delta)}\n\n".encode()

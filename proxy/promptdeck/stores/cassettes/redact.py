@@ -15,7 +15,10 @@ from .revise import Revised, becoming, named, revise
 def redact(
     path: Path, redactor: Redactor, *, dry: bool = False, step: Progress = silently
 ) -> Revised:
-    """Take out what is recognised as a secret today."""
+    """Take out of a file what `redactor` recognises as a secret.
+
+    Of recordings whose readable text was edited, `problems` tells. CassetteError.
+    """
     secrets: Counter[str] = Counter()
     problems: list[str] = []
 
@@ -29,13 +32,14 @@ def redact(
 
 
 def _redacted(item: Interaction, redactor: Redactor, secrets: Counter[str]) -> Interaction:
+    """An interaction without secrets, which are counted by kind in `secrets`."""
     found: Counter[str] = Counter()
     request = _redacted_request(item.request, redactor, found)
     frames = _redacted_frames(item.response, redactor, found)
     headers = _redacted_headers(item.response.headers, redactor, found)
     upstream = redactor.query(item.upstream)
     found["upstream"] += upstream != item.upstream
-    found = +found
+    found = +found  # without the kinds that were looked for and not found
     if not found:
         return item
     secrets.update(found)
@@ -48,8 +52,10 @@ def _redacted(item: Interaction, redactor: Redactor, secrets: Counter[str]) -> I
 
 
 def _redacted_request(request: Request, redactor: Redactor, found: Counter[str]) -> Request:
+    """A request as it would be kept today; what was taken out of it is counted in `found`."""
     kept, count = keepable(request, redactor)
     _, by_name = redactor.body(request.body)
+    # Where what is kept lacks more than a look at the body tells, the kinds are not known.
     by_name = by_name if by_name.total() == count else Counter(request=count)
     if kept.target != request.target:
         by_name["query"] += 1

@@ -23,7 +23,7 @@ def rename_model(
     dry: bool = False,
     step: Progress = silently,
 ) -> Revised:
-    """Another name for a model, in requests and in answers that name it so."""
+    """Call model `old` `new` in a file's requests, and in answers that name it. CassetteError."""
 
     def change(before: list[Piece]) -> list[Piece]:
         items = [_with_model(piece.interaction, old, new) for piece in before]
@@ -33,6 +33,7 @@ def rename_model(
 
 
 def _with_model(item: Interaction, old: str, new: str) -> Interaction:
+    """An interaction in which model `old` is called `new`."""
     request, response = item.request, item.response
     frames = tuple(
         Frame(
@@ -47,6 +48,7 @@ def _with_model(item: Interaction, old: str, new: str) -> Interaction:
 
 
 def _frame_with_model(frame: bytes, old: str, new: str) -> bytes:
+    """A frame of a stream with its model renamed in its data."""
     event = sse.parse(frame)
     data = (event.data or "").encode()
     written = _body(data, old, new)
@@ -57,7 +59,7 @@ def _frame_with_model(frame: bytes, old: str, new: str) -> bytes:
 
 
 def _body(body: bytes, old: str, new: str) -> bytes:
-    """JSON with another model, written as it was; anything else as it is."""
+    """JSON with its model renamed, written as it was; anything else as it is."""
     try:
         text, value = body.decode(), parse(body)
     except ValueError:
@@ -73,18 +75,19 @@ def _body(body: bytes, old: str, new: str) -> bytes:
 
 
 def _parses_to(text: str, value: JSON) -> bool:
+    """Whether a text is JSON of this value."""
     try:
         return same(parse(text), value)
     except Unfaithful:
         return False
 
 
-# Where the other dialects' streams name it: `response.created`, `message_start`.
 _HOLDERS = ("response", "message")
+"""Members in which other dialects' streams name the model: `response.created`, `message_start`."""
 
 
 def _rename(value: JSON, old: str, new: str) -> bool:
-    """In place; whether there was anything to rename."""
+    """Rename the model within a value, in place; False if it is not named there."""
     if not isinstance(value, dict):
         return False
     found = sum(_rename(value[key], old, new) for key in _HOLDERS if key in value) > 0

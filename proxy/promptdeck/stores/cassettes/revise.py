@@ -24,6 +24,8 @@ _NO_RULES = Rules()
 
 
 class Revised(NamedTuple):
+    """What a change of recordings did to a file, or would do."""
+
     changed: list[tuple[str, str]]
     """Each recording that is written otherwise now: its id before and after."""
     secrets: Counter[str]
@@ -35,7 +37,11 @@ class Revised(NamedTuple):
 
 
 def revise(path: Path, change: Edit, dry: bool, step: Progress) -> list[tuple[str, str]]:
-    """Edit recording by recording; `change` gives as many as it was given, in their order."""
+    """Change a file recording by recording, or only say how (`dry`). CassetteError.
+
+    `change` gives as many pieces as it was given, in their order; those with another id
+    move to where that sorts. Returns the ids, before and after, of those written otherwise.
+    """
     done: list[tuple[str, str]] = []
 
     def whole(before: list[Piece]) -> list[Piece]:
@@ -52,7 +58,7 @@ def revise(path: Path, change: Edit, dry: bool, step: Progress) -> list[tuple[st
 
 
 def _placed(before: Sequence[Piece], after: Sequence[Piece]) -> list[Piece]:
-    """Those that got another id go where it sorts; the others stay in their order."""
+    """The pieces `after` in the order of the file: those with another id go where it sorts."""
     pairs = list(zip(before, after, strict=True))
     stay = [new for old, new in pairs if new.interaction.id == old.interaction.id]
     move = [new for old, new in pairs if new.interaction.id != old.interaction.id]
@@ -60,13 +66,18 @@ def _placed(before: Sequence[Piece], after: Sequence[Piece]) -> list[Piece]:
 
 
 def becoming(before: Iterable[Piece], after: Iterable[Interaction]) -> list[Piece]:
+    """Pieces with other interactions, one for each. CassetteError as `Piece.becoming` has it."""
     return [piece.becoming(item) for piece, item in zip(before, after, strict=True)]
 
 
 def named(
     before: Sequence[Piece], new: Sequence[Interaction], redactor: Redactor, *, every: bool = False
 ) -> list[Interaction]:
-    """`new` with keys and ids made again, where a recording is another or for `every` one."""
+    """The interactions `new` with keys and ids made again where they differ from their pieces.
+
+    Where `every` is true, all are made again. An id that is not of the form that promptdeck
+    gives stays.
+    """
     keyed, stems = [], []
     for piece, item in zip(before, new, strict=True):
         stem = ""
@@ -85,9 +96,10 @@ _MADE = re.compile(r"[0-9a-f]{6}-[0-9]{3,}-[0-9a-f]{8}-[0-9]{1,18}")
 
 
 def _ids(items: Sequence[Interaction], stems: Sequence[str]) -> list[str]:
-    """An id on each one's stem; without a stem the id stays, unless it stood there before.
+    """An id for each interaction: its own if that is on its stem and no other's, else the next.
 
-    Where ids of a stem clash, all on it are numbered anew, in their order.
+    An interaction without a stem keeps its id, unless it stood there before. Where ids of
+    a stem clash, all on it are numbered anew, in their order.
     """
     counts = Counter(item.id for item in items)
     clashing = {stem for item, stem in zip(items, stems, strict=True) if counts[item.id] > 1}

@@ -21,7 +21,8 @@ from .file import Signature, decoded, digest, locked, overwrite
 from .progress import Progress, silently
 
 _COMMENTS = r"(?:(?:#[^\n]*)?\n)*"
-# Text: only who writes needs it compiled.
+"""Any number of lines that are comments or empty."""
+# The layout that `dump` gives. Text: only who writes needs it compiled.
 _HEADER = (
     rf"\ufeff?{_COMMENTS}promptdeck: 1 *\n{_COMMENTS}interactions: *\n(?={_COMMENTS}(?:- |\Z))"
 )
@@ -46,6 +47,7 @@ class Saved(NamedTuple):
     before: str
     """Digest of the file as it was found."""
     after: str
+    """Digest of the file as it was written."""
     gone: list[str]
     """Ids that left."""
     interactions: list[Interaction]
@@ -55,7 +57,10 @@ class Saved(NamedTuple):
 
 
 class Item(NamedTuple):
-    """One interaction's text with the comments above it, and what its first lines say."""
+    """One interaction's text with the comments above it, and what its first lines say.
+
+    An item has all of its fields; one that is empty was not found.
+    """
 
     id: str
     key: str
@@ -64,7 +69,10 @@ class Item(NamedTuple):
 
 
 def save(path: Path, news: Sequence[New], step: Progress = silently) -> Saved:
-    """Put recordings into a cassette file. OSError or CassetteError leave it as it was."""
+    """Put recordings into a cassette file, made with its folder where there is none.
+
+    OSError or CassetteError leave the file as it was.
+    """
     # PyYAML is needed only where a file is written.
     from .dump import HEADER
 
@@ -81,14 +89,17 @@ def save(path: Path, news: Sequence[New], step: Progress = silently) -> Saved:
 
 
 def _without_replaced(items: Sequence[Item], news: Sequence[New]) -> tuple[list[Item], list[str]]:
-    """What stays, and the ids of older recordings of the same requests and variants."""
+    """The items that stay, and the ids of those that a new recording replaces."""
     replaced = {(new.interaction.key, new.interaction.variant) for new in news if new.replace}
     gone = [item.id for item in items if (item.key, item.variant) in replaced]
     return [item for item in items if (item.key, item.variant) not in replaced], gone
 
 
 def _put(items: list[Item], news: Sequence[New], step: Progress) -> list[Interaction]:
-    """Each with the next id of its stem, before the first item that sorts after it."""
+    """Insert recordings into `items`, each under the next id of its stem, where that sorts.
+
+    Returns them with their ids.
+    """
     from .dump import dump
 
     numbers = Numbers(item.id for item in items)
@@ -107,7 +118,10 @@ def _put(items: list[Item], news: Sequence[New], step: Progress) -> list[Interac
 
 
 def split(text: str, path: Path) -> tuple[str, list[Item]]:
-    """Cut a file into header and items without reading YAML; another layout is laid anew."""
+    """Cut a file's text into header and items, without reading YAML where `dump` wrote it.
+
+    Another layout is laid anew, which loses its comments. CassetteError names `path` and line.
+    """
     if "\r" in text:
         text = text.replace("\r\n", "\n")
     text = text if text.endswith("\n") else text + "\n"
@@ -124,7 +138,7 @@ def split(text: str, path: Path) -> tuple[str, list[Item]]:
 
 
 def with_comments(text: str, start: int) -> int:
-    """Where the comments and blank lines above the line at `start` begin."""
+    """The place where the comments and blank lines above the line at `start` begin."""
     while start > 0:
         above = text.rfind("\n", 0, start - 1) + 1
         if text[above] not in "\n#":
@@ -134,6 +148,7 @@ def with_comments(text: str, start: int) -> int:
 
 
 def _item(text: str) -> Item:
+    """An item by its text; a field that is not found is empty."""
     # The fields stand at the top unless somebody moved them.
     head = "\n" + text.partition("\n  request:")[0] + "\n"
     fields = dict(_FIELD.findall(head))
@@ -143,7 +158,7 @@ def _item(text: str) -> Item:
 
 
 class Numbers:
-    """The last number given under each stem of an id."""
+    """Gives ids: a stem and the next number, by the last one given under each stem."""
 
     def __init__(self, ids: Iterable[str]) -> None:
         self._last: dict[str, int] = defaultdict(int)
@@ -152,7 +167,7 @@ class Numbers:
             self.take(name)
 
     def take(self, name: str) -> bool:
-        """Whether this id was free."""
+        """Note that an id is in use; False if it was already."""
         stem, number = cut_number(name)
         self._last[stem] = max(self._last[stem], number)
         free = name not in self._taken
@@ -160,6 +175,7 @@ class Numbers:
         return free
 
     def next(self, stem: str) -> str:
+        """The next id on a stem, which is in use then."""
         self._last[stem] += 1
         name = f"{stem}{self._last[stem]}"
         self._taken.add(name)
@@ -167,9 +183,10 @@ class Numbers:
 
 
 def cut_number(name: str) -> tuple[str, int]:
-    """`x-3` as `x-` and 3; what has no number begins a sequence of its own."""
+    """An id's stem and number: `x-` and 3 of `x-3`, `x-` and 0 of an `x` without a number."""
     match = _NUMBERED.fullmatch(name)
     return (match[1], int(match[2])) if match else (name + "-", 0)
 
 
+# 18 digits are a number of 64 bits; what has more is somebody's own text.
 _NUMBERED = re.compile(r"(.*-)([0-9]{1,18})", re.DOTALL)

@@ -1,4 +1,4 @@
-"""Whether a cassette file is what it claims to be, and safe to commit."""
+"""What is wrong with a cassette file: it is not what it claims to be, or not safe to commit."""
 
 import re
 from bisect import bisect_right
@@ -23,6 +23,8 @@ _NO_RULES = Rules()
 
 
 class Flaw(NamedTuple):
+    """Something wrong with a cassette, as a line for people."""
+
     place: str
     """`FILE:LINE`"""
     text: str
@@ -43,8 +45,8 @@ def verify(
 ) -> list[Flaw]:
     """Every problem of a readable cassette, by lines. CassetteError for one that cannot be read.
 
-    `name` is the cassette's, for the commands that mend it; `unused` are ids that should
-    not be there any more.
+    `redactor` knows secrets; `name` is the cassette's, for the commands that mend it;
+    `unused` are ids that should not be there any more.
     """
     text = decoded(contents(path), path)
     problems: list[_Noticed] = []
@@ -84,7 +86,7 @@ _REDACT = "run promptdeck cassette redact {} and, if others may have seen the se
 
 
 def _problems(entry: Entry, redactor: Redactor) -> Iterator[tuple[str, str]]:
-    """What is wrong, and the mend."""
+    """What is wrong with one entry, and how each thing is mended."""
     item = entry.interaction
     key = fingerprint(normalize(item.request, _NO_RULES, redactor).canonical)
     if key != item.key:
@@ -100,6 +102,7 @@ def _problems(entry: Entry, redactor: Redactor) -> Iterator[tuple[str, str]]:
 
 
 def _secrets(entry: Entry, redactor: Redactor) -> set[str]:
+    """The kinds of secrets that stand in an entry, comments aside."""
     item = entry.interaction
     _, in_request = redactor.body(item.request.body)
     if item.response.is_stream:
@@ -113,6 +116,7 @@ def _secrets(entry: Entry, redactor: Redactor) -> set[str]:
     return {*in_request, *in_response, *in_target, *in_rest}
 
 
+# What looks like a comment: a `#` at a line's start or behind a space.
 # A block of text may have such lines, too; its secrets were found before.
 # Within quotes it would be none; before them it may yet be text, which has no secrets by now.
 _COMMENT = re.compile(r'(?m)^(?:[^"\n#]*[ \t])?(#[^\n]*)')
@@ -121,7 +125,10 @@ _COMMENT = re.compile(r'(?m)^(?:[^"\n#]*[ \t])?(#[^\n]*)')
 def _in_comments(
     text: str, redactor: Redactor, starts: Sequence[int], found: Iterable[_Noticed]
 ) -> list[_Noticed]:
-    """Secrets that people wrote beside the recordings, which start at these lines."""
+    """The secrets in comments, but for those of recordings that have secrets already.
+
+    `starts` are the lines at which recordings begin; `found` is what is known of them.
+    """
     known = {line for line, what, _ in found if what.startswith(_SUSPECT)}
     told: list[_Noticed] = []
     line, seen = 1, 0
