@@ -21,6 +21,7 @@ from promptdeck.core.interaction import (
 )
 from promptdeck.stores.base import Stored
 from promptdeck.stores.sqlite.database import Database
+from promptdeck.stores.sqlite.tape import cache_tape
 
 LIMIT = 1 << 40
 """Bytes that a store may have here: nothing is evicted."""
@@ -72,7 +73,7 @@ def made(number: int, request: bytes, answer: bytes) -> Item:
 @asynccontextmanager
 async def _store(path: Path) -> AsyncIterator[Keep]:
     async with Database(path, LIMIT) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         yield lambda one: tape.put(one.key, one.stored, replace=False)
 
 

@@ -56,19 +56,25 @@ imports upward and only `app` knows all the parts.
       held          back until they are wanted
       claims        what the processes that share a store are asking upstream
       sqlite/       the cache, and the index of cassettes
-        schema        the file's tables, and how a recording is a row
-        database      point reads on the caller's thread, and the store over tapes
+        migrations    the file's tables, how it is opened and brought up to date
+        rows          how a recording is a row, fresh and packed
+        database      one file: point reads on the caller's thread, a writer behind
+        tape          the store over some tapes of it
         writer        writes grouped behind it
         tapes         what is written into them
         admin         the file from outside: what it holds, emptied
         packing, pieces, dictionaries   recordings made small, what they share kept once
         wal           whether anybody committed since
       cassettes/    files in git
-        store         one cassette, or a folder of them, as a store
+        store, shelf  one cassette, or a folder of them, as a store
         loaded        a small one in memory
-        file          read, and saved whole
-        yaml, reader  its text, written and read
-        verify, diff, edit, revise, echo, merge   kept clean
+        file, save    where it lies, read and locked; recordings put into it
+        dump, load, reader   its text written, read, and the YAML that it is in
+        progress      how work on a long one tells how far it has come
+        verify, diff  whether one is what it claims to be; how two differ
+        edit          one changed in a single step, all else left as it is
+        prune, divide, merge   recordings taken out, put elsewhere, put together
+        revise, redact, rename, fix, echo   recordings written otherwise, under new ids
       kept/         what clients asked to have stored, or deferred
         completions, slips
     engine/       the way of a request

@@ -35,6 +35,7 @@ from .sessions import Sessions
 from .stores.kept.completions import Completions
 from .stores.kept.slips import Slips
 from .stores.sqlite.database import Database
+from .stores.sqlite.tape import cache_tape
 
 if TYPE_CHECKING:
     from .stores.base import Claims
@@ -118,7 +119,7 @@ class _House:
         if self._database is None and config.mode is not Mode.PASSTHROUGH:
             raise ClientError("this server passes through and keeps nothing", param="mode")
         cached = self._database and config.mode is Mode.CACHE
-        cache = await self._database.cache_tape() if self._database and cached else None
+        cache = await cache_tape(self._database) if self._database and cached else None
         return Library(config, self._database, cache, hold=hold)
 
 

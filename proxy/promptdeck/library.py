@@ -23,8 +23,10 @@ from .engine.settings import Settings
 from .errors import ClientError
 from .stores.base import Store
 from .stores.cassettes.file import path_of
-from .stores.cassettes.store import Canon, Cassette, Shelf
-from .stores.sqlite.database import Database, Tape
+from .stores.cassettes.shelf import Shelf
+from .stores.cassettes.store import Canon, Cassette
+from .stores.sqlite.database import Database
+from .stores.sqlite.tape import Tape
 
 if TYPE_CHECKING:
     from .stores.cassettes.loaded import LoadedCassette

@@ -14,8 +14,9 @@ from promptdeck.errors import CassetteError
 from promptdeck.imports import NotCarried, carry, har, read, reel, vcr
 from promptdeck.imports.carry import split
 from promptdeck.imports.exchange import Elided, framed, moment, unbase64, unpacked, utf8
-from promptdeck.stores.cassettes.file import New
-from promptdeck.stores.cassettes.yaml import HEADER, dump, load
+from promptdeck.stores.cassettes.dump import HEADER, dump
+from promptdeck.stores.cassettes.load import load
+from promptdeck.stores.cassettes.save import New
 from tests.foreign import STREAM, answer, carried, exchange, packed, prompt
 from tests.imports import test_har, test_vcr
 from tests.imports.test_reel import line, streamed

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import promptdeck.stores.cassettes.yaml  # noqa: F401  pytester forgets what a test imports first
+import promptdeck.stores.cassettes.dump  # noqa: F401  pytester forgets what a test imports first
 from promptdeck.core.names import validate_cassette_name
 from promptdeck.pytest_plugin.naming import name_of
 from promptdeck.stores.cassettes.file import names, read

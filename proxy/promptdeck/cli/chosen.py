@@ -9,7 +9,8 @@ from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
 import click
 
 from promptdeck.errors import CassetteError, UsageError
-from promptdeck.stores.cassettes.file import SUFFIX, Progress, names, path_of
+from promptdeck.stores.cassettes.file import SUFFIX, names, path_of
+from promptdeck.stores.cassettes.progress import Progress
 
 Result = TypeVar("Result")
 

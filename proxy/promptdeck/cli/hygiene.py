@@ -19,10 +19,15 @@ from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
 from promptdeck.errors import CassetteError
-from promptdeck.stores.cassettes.edit import Piece, dedupe, dedupe_anywhere, divide, pieces, prune
-from promptdeck.stores.cassettes.file import Progress
+from promptdeck.stores.cassettes.divide import divide
+from promptdeck.stores.cassettes.edit import Piece, pieces
+from promptdeck.stores.cassettes.fix import Keep, fix
 from promptdeck.stores.cassettes.merge import merge
-from promptdeck.stores.cassettes.revise import Keep, Revised, fix, redact, rename_model
+from promptdeck.stores.cassettes.progress import Progress
+from promptdeck.stores.cassettes.prune import dedupe, dedupe_anywhere, prune
+from promptdeck.stores.cassettes.redact import redact
+from promptdeck.stores.cassettes.rename import rename_model
+from promptdeck.stores.cassettes.revise import Revised
 
 from . import difference, options, reports
 from .chosen import Worked, check_only, each, existing, leave, path_in, several, watching

@@ -16,7 +16,9 @@ from promptdeck.errors import CassetteError, UsageError
 from promptdeck.imports import FORMATS, SUFFIXES, Imported, NotCarried, carry
 from promptdeck.imports import read as read_foreign
 from promptdeck.imports.export_har import archive
-from promptdeck.stores.cassettes.file import New, Progress, read, save
+from promptdeck.stores.cassettes.file import read
+from promptdeck.stores.cassettes.progress import Progress
+from promptdeck.stores.cassettes.save import New, save
 
 from . import options
 from .chosen import existing, path_in, watching

@@ -17,7 +17,7 @@ from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
-from promptdeck.stores.cassettes.file import New
+from promptdeck.stores.cassettes.save import New
 
 from .exchange import Imported, NotCarried
 

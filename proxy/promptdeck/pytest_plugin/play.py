@@ -250,8 +250,8 @@ class Play:
         """What other tests may play stays, and a cassette of which nothing was asked."""
         if self._mark.name or not recorded:
             return
-        from promptdeck.stores.cassettes.edit import prune
         from promptdeck.stores.cassettes.file import read
+        from promptdeck.stores.cassettes.prune import prune
 
         if old := {item.id for item in read(self.cassette)}.difference(recorded):
             prune(self.cassette, old)

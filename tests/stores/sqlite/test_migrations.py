@@ -1,31 +1,17 @@
-"""The SQLite file: made, migrated, refused; and recordings as rows."""
+"""The SQLite file: made, migrated, refused."""
 
 import random
-import re
 import sqlite3
-import tracemalloc
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.errors import StoreError
-from promptdeck.stores.base import Stored
-from promptdeck.stores.sqlite.schema import (
-    INSERT,
-    MIGRATIONS,
-    SELECT,
-    connect,
-    full_id,
-    id_of,
-    key_of,
-    ordinal_of,
-    row_of,
-    values_of,
-)
-from tests.recordings import INTERACTIONS, interaction, python, start_together, stored
+from promptdeck.stores.sqlite.migrations import MIGRATIONS, connect
+from promptdeck.stores.sqlite.rows import FreshRow
+from tests.recordings import python, start_together
 
 INSTEAD = "--store"
 """How a message says that another file can be named."""
@@ -71,7 +57,7 @@ def test_a_file_that_is_up_to_date_is_not_written(path):
 
 def test_processes_that_open_a_new_file_at_once_all_can(path):
     script = """
-from promptdeck.stores.sqlite.schema import connect
+from promptdeck.stores.sqlite.migrations import connect
 ready()
 for n in range(20):
     connect(path / f"{n}.db").close()
@@ -81,9 +67,8 @@ for n in range(20):
     assert [process.communicate()[1] for process in processes] == [""] * 4
 
 
-def _insert_as_then():
-    """All in columns of 1, as versions before `packed` wrote it."""
-    return re.sub(r"VALUES \(\(.*\)\), ", "VALUES (1, ", INSERT).replace("?", "1")
+_ALL_ONES = f"INSERT INTO recording VALUES ({', '.join('1' for _ in FreshRow._fields)})"
+"""1 in each column."""
 
 
 @pytest.mark.parametrize("version", range(1, len(MIGRATIONS)))
@@ -94,7 +79,7 @@ def test_a_file_of_an_older_schema_is_brought_up_to_date_and_loses_nothing(path,
         *script,
         f"PRAGMA user_version = {version}",
         "INSERT INTO tape (id, name, source) VALUES (1, 'a', '')",
-        _insert_as_then(),
+        _ALL_ONES,
     )
     connect(path.with_name("new.db")).close()
     with closing(connect(path)) as db, closing(connect(path.with_name("new.db"))) as new:
@@ -175,59 +160,12 @@ def test_a_tape_number_is_never_used_twice(path):
 
 def test_a_tapes_recordings_go_with_it(path):
     with closing(connect(path)) as db, pytest.raises(sqlite3.IntegrityError):
-        db.execute(INSERT.replace("?", "1"))
+        db.execute(_ALL_ONES)
     with closing(connect(path)) as db:
         db.execute("INSERT INTO tape (id, name, source) VALUES (1, 'a', '')")
-        db.execute(INSERT.replace("?", "1"))
+        db.execute(_ALL_ONES)
         db.execute("DELETE FROM tape")
         assert db.execute("SELECT count(*) FROM recording").fetchone() == (0,)
-
-
-@given(INTERACTIONS, st.binary(max_size=20), st.none() | st.floats(0, 2**33))
-def test_a_row_says_all_of_a_recording(interaction, canonical, expires_at):
-    stored = Stored(interaction, canonical, expires_at)
-    with closing(connect(Path(":memory:"))) as db:
-        db.execute("INSERT INTO tape (id, name, source) VALUES (7, 'a', '')")
-        db.execute(INSERT, values_of(7, "k", stored, 1.5))
-        [values] = db.execute(SELECT)
-    row = row_of(values)
-    assert row.stored == stored
-    assert row.tape == 7
-    assert row.weight > len(interaction.request.body) + len(interaction.response.body)
-
-
-@pytest.mark.parametrize("stream", [False, True])
-def test_what_a_row_is_said_to_weigh_is_what_it_takes_in_memory(stream):
-    many = [stored(interaction(f"{n} " * 300, "word " * 100, stream=stream)) for n in range(300)]
-    with closing(connect(Path(":memory:"))) as db:
-        db.execute("INSERT INTO tape (id, name, source) VALUES (7, 'a', '')")
-        db.executemany(INSERT, [values_of(7, key, one, 1.5) for key, one in many])
-        row_of(db.execute(SELECT).fetchone())
-        tracemalloc.start()
-        rows = [row_of(values) for values in db.execute(SELECT)]
-        taken, _ = tracemalloc.get_traced_memory()
-        tracemalloc.stop()
-    assert 0.8 < sum(row.weight for row in rows) / taken < 1.25
-
-
-_HEX = st.text("0123456789abcdef", min_size=32, max_size=32)
-_KEYS = _HEX.map("p1:{}".format) | st.text(max_size=12)
-
-
-@given(_KEYS, st.none() | _KEYS, st.integers(0, 9999), st.integers(1, 10**6), st.text(max_size=9))
-def test_an_id_in_whatever_form_is_the_same(key, base, turns, ordinal, other):
-    own = key if base is None else base
-    usual = f"{'0a' * 3}-{turns:03}-{own[3:11]}-{ordinal}"
-    for name in (usual, other, f"{other}-{ordinal}"):
-        short = id_of(name, own)
-        assert full_id(short, key_of(key), None if base is None else key_of(base)) == name
-    assert ordinal_of(id_of(usual, own)) == ordinal
-
-
-def test_an_id_of_the_usual_form_is_kept_short():
-    key = f"p1:{'12345678' * 4}"
-    assert len(id_of("abcdef-002-12345678-1", key)) == 8
-    assert id_of("abcdef-002-87654321-1", key) == "abcdef-002-87654321-1"
 
 
 def test_readers_and_a_writer_do_not_wait_for_one_another(path):
