@@ -307,7 +307,7 @@ def test_the_example_file_is_the_one_made_from_the_declarations() -> None:
     if os.environ.get("REGENERATE") == "1":
         EXAMPLE.write_text(example())
     assert EXAMPLE.read_bytes() == example().encode(), (
-        "out of date; rewrite it with: REGENERATE=1 pytest tests/test_config.py"
+        "out of date; rewrite it with: REGENERATE=1 pytest tests/config/test_config.py"
     )
 
 
