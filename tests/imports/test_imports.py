@@ -13,7 +13,7 @@ from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import CassetteError
 from promptdeck.imports import NotCarried, carry, har, read, reel, vcr
 from promptdeck.imports.carry import split
-from promptdeck.imports.exchange import Elided, framed, moment, unbase64, unpacked, utf8
+from promptdeck.imports.entry import Elided, framed, moment, unbase64, unpacked, utf8
 from promptdeck.stores.cassettes.file import New
 from promptdeck.stores.cassettes.yaml import HEADER, dump, load
 from tests.foreign import STREAM, answer, carried, exchange, packed, prompt

@@ -19,9 +19,9 @@ from promptdeck.stores.cassettes.file import contents, decoded
 
 from . import aimock, har, reel, vcr
 from .carry import carry as carry
-from .exchange import Imported as Imported
-from .exchange import NotCarried as NotCarried
-from .exchange import Unreadable
+from .entry import Imported as Imported
+from .entry import NotCarried as NotCarried
+from .entry import Unreadable
 
 Reading = Iterator[Imported | NotCarried]
 

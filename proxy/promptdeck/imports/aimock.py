@@ -18,7 +18,7 @@ from promptdeck.core.dialects.chat import accumulate
 from promptdeck.core.interaction import Frame, Headers
 from promptdeck.core.text.jsontext import JSON, compact
 
-from .exchange import Elided, Imported, NotCarried, each, listed, text_of
+from .entry import Elided, Imported, NotCarried, each, listed, text_of
 
 _ANSWERS = ("content", "toolCalls", "blocks", "error", "embedding")
 

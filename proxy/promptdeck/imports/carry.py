@@ -17,7 +17,7 @@ from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.stores.cassettes.file import New
 
-from .exchange import Imported, NotCarried
+from .entry import Imported, NotCarried
 
 _NO_RULES = Rules()
 _CHAT = "/chat/completions"

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from promptdeck.core.interaction import Frame, Headers, header
 from promptdeck.core.text.jsontext import JSON
 
-from .exchange import (
+from .entry import (
     Elided,
     Imported,
     NotCarried,

@@ -15,7 +15,7 @@ from promptdeck.core.interaction import Frame, Headers, header
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse
 
-from .exchange import (
+from .entry import (
     Elided,
     Imported,
     NotCarried,

@@ -15,7 +15,7 @@ import yaml
 from promptdeck.core.interaction import Headers, header
 from promptdeck.core.text.jsontext import JSON, compact
 
-from .exchange import (
+from .entry import (
     Elided,
     Imported,
     NotCarried,

@@ -1,4 +1,9 @@
-"""A request and its answer as another tool kept them, and what all the readers need to tell it."""
+"""An entry of another tool's file: a request with its answer, or the reason why it is not carried.
+
+The readers, one for each tool, make `Imported` of what they parse; what they all need for it
+is here: text and bytes out of JSON, bodies unpacked, streams cut into frames, and the checks
+that any entry has to pass.
+"""
 
 import base64
 import binascii
@@ -16,8 +21,7 @@ from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON
 
 _MOST = 32 * 1024 * 1024
-"""Bytes that one compressed body may unfold to, as in `engine.recorder`."""
-
+"""Bytes that one compressed body may unfold to, as in `engine.flights.recorder`."""
 
 _LONGEST = 30 * 24 * 3600 * 1000
 """Milliseconds that an answer may take: what is longer is no duration."""
