@@ -15,13 +15,15 @@ _HEAD = """\
 
 
 class SettingRow(NamedTuple):
+    """A line of `config show`."""
+
     path: str
     value: str
     source: str
 
 
 def show(loaded: Loaded) -> list[SettingRow]:
-    """Every setting's value and where it comes from; of a secret only that it is set."""
+    """A row for every setting: its value and where it comes from; of a secret, if it is set."""
     return [
         SettingRow(path, _shown(setting, attrgetter(path)(loaded.config)), loaded.sources[path])
         for path, setting in SETTINGS.items()
@@ -33,7 +35,7 @@ def _shown(setting: Setting, value: object) -> str:
 
 
 def example() -> str:
-    """config.example.yaml: as it stands it changes nothing."""
+    """The text of config.example.yaml, in which every setting is a comment with its default."""
     return "\n".join([_HEAD, *_example_lines()]) + "\n"
 
 
@@ -45,15 +47,20 @@ def _example_lines() -> Iterator[str]:
             section = name
             yield from ("", f"# {SECTIONS[name].__doc__}", f"{name}:")
         entry = f"{'  ' if name else ''}# {key}: {setting.default}"
-        yield f"{entry:<36}  # {setting.why}{_in_ci(setting)}"
+        yield f"{entry:<{_ENTRY}}  # {setting.why}{_in_ci(setting)}"
+
+
+_ENTRY = 36
+"""Columns up to which nearly every entry reaches; a longer one pushes its comment on."""
 
 
 def _in_ci(setting: Setting) -> str:
+    """What is to be added to the default's explanation, if CI has another one."""
     return f"; {setting.default_in_ci} where CI=true" if setting.default_in_ci else ""
 
 
 def settings_table() -> str:
-    """README's table of settings, in Markdown."""
+    """README's table of settings, in Markdown: a line for each setting below the head."""
     head = ("Setting", "Default", "Environment", "Flag", "What for")
     rows = [head, ("---",) * len(head), *map(_cells, SETTINGS.values())]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)

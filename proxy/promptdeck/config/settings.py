@@ -3,6 +3,10 @@
 A default is text and is read like a user's own, so that documentation can show it as it is
 written. `Config()` holds the defaults as they are in an empty environment. Named tuples,
 as a frozen dataclass takes 0.7 ms to make and a start has to wait for it.
+
+To add a setting, give its section a field: `name: type = _one(kind, default, why)`. The YAML
+key, the variable, the flag, `config show`, config.example.yaml and README's table follow;
+tests compare the last two with the code (`REGENERATE=1` writes them).
 """
 
 import re
@@ -29,17 +33,23 @@ class Setting(NamedTuple):
 
     kind: Kind[Any]
     default: str
+    """As a user would write it."""
     why: str
+    """One line of documentation, after which no full stop stands."""
     flag: str = ""
+    """Such as `--log-level`; empty for none."""
     default_in_ci: str = ""
-    """Only where it differs."""
+    """The default in continuous integration, where it is another one."""
     secret: bool = False
+    """Never shown: not in an error, nor by `config show`, nor in a repr."""
     many: bool = False
     """Its value is a list, of which `kind` is one item."""
     path: str = ""
+    """Such as `log.level`: section and key."""
 
     @property
     def variable(self) -> str:
+        """The environment's variable: `PROMPTDECK_LOG_LEVEL`."""
         return "PROMPTDECK_" + self.path.upper().replace(".", "_")
 
     @property
@@ -48,7 +58,7 @@ class Setting(NamedTuple):
         return self.flag.removeprefix("--").replace("-", "_")
 
     def read(self, raw: object, place: str) -> Any:
-        """The typed value; ValueError begins with `place`."""
+        """The typed value of what a file or a variable says; ValueError begins with `place`."""
         if not self.many:
             return self.kind.take(raw, place)
         if isinstance(raw, list):
@@ -56,13 +66,13 @@ class Setting(NamedTuple):
         raise ValueError(f"{place}: expected a list, found {found(raw)}")
 
     def write(self, value: Any) -> str:
-        """`value` as it would stand in the file."""
+        """A typed value as text, as it would stand in the file."""
         if self.many:
             return render([self.kind.write(item) for item in value], "spaced")
         return str(self.kind.write(value))
 
     def default_in(self, environ: Mapping[str, str]) -> tuple[Any, str]:
-        """The default's value and what to call its source."""
+        """The default's typed value in an environment, and what to call its source."""
         text, source = self.default, "default"
         if self.default_in_ci and in_ci(environ):
             text, source = self.default_in_ci, "default under CI"
@@ -70,15 +80,20 @@ class Setting(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What a source says of a setting: text, or a list of texts and flat mappings."""
+    """What a file, a variable or a flag says of a setting, not yet read."""
 
     setting: Setting
     raw: Any
+    """Text; or a list of texts and of flat mappings."""
     source: str
+    """`promptdeck.yaml:3`, `PROMPTDECK_MODE` or `--mode`."""
 
 
 def in_ci(environ: Mapping[str, str]) -> bool:
-    """Whether this runs in continuous integration, where nothing is ever recorded."""
+    """Whether this runs in continuous integration, where nothing is recorded unasked.
+
+    GitHub, GitLab and CircleCI set CI to `true`, others to `1`.
+    """
     return environ.get("CI", "").lower() in ("true", "1")
 
 
@@ -86,7 +101,10 @@ _PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?:(?P<name>[A-Za-z_]\w*)(?::-(?P<default
 
 
 def fill(text: str, environ: Mapping[str, str]) -> str:
-    """Replace `${NAME}` and `${NAME:-default}` as a shell does; `$${` stands for a plain `${`."""
+    """Replace `${NAME}` and `${NAME:-default}` as a shell does; `$${` stands for a plain `${`.
+
+    ValueError for a name that is not set and has no default, and for `${` that is neither form.
+    """
 
     def value(match: re.Match[str]) -> str:
         name, default = match["name"], match["default"]
@@ -95,6 +113,7 @@ def fill(text: str, environ: Mapping[str, str]) -> str:
         if name is None:
             raise ValueError("write ${NAME} or ${NAME:-default}, or $${ for a plain ${")
         if default is not None:
+            # Also for an empty variable, which is what `:-` means to a shell.
             return environ.get(name) or str(default)
         if name not in environ:
             raise ValueError(f"{name} is not in the environment; set it or write ${{{name}:-}}")
@@ -103,6 +122,8 @@ def fill(text: str, environ: Mapping[str, str]) -> str:
     return _PLACEHOLDER.sub(value, text)
 
 
+# Both say to mypy that a declaration is a value, so that each field has its true type;
+# `_declares` puts the value there.
 def _one(
     kind: Kind[T],
     default: str,
@@ -112,15 +133,20 @@ def _one(
     default_in_ci: str = "",
     secret: bool = False,
 ) -> T:
+    """Declare a setting with one value."""
     return cast("T", Setting(kind, default, why, flag, default_in_ci, secret))
 
 
 def _many(kind: Kind[T], why: str) -> tuple[T, ...]:
+    """Declare a setting that is a list, empty by default."""
     return cast("tuple[T, ...]", Setting(kind, "[]", why, many=True))
 
 
 def _declares(declaring: type[T]) -> type[T]:
-    """Put defaults in the place of the declarations, and keep secrets out of the repr."""
+    """Of a section of declarations make one whose defaults are values; `_field_defaults` stays.
+
+    Secrets are kept out of the repr.
+    """
     made = cast("Any", declaring)
     declared = made._field_defaults
     made.__new__.__defaults__ = tuple(map(_default, declared.values()))
@@ -135,7 +161,7 @@ def _declares(declaring: type[T]) -> type[T]:
 
 
 def _default(declared: Any) -> Any:
-    """In an empty environment."""
+    """A declaration's default in an empty environment; what is a section already, as it is."""
     return declared.default_in({})[0] if isinstance(declared, Setting) else declared
 
 
@@ -144,11 +170,15 @@ class ServerSection(NamedTuple):
     """Where promptdeck listens."""
 
     host: str = _one(kinds.HOST, "127.0.0.1", "address to listen on", flag="--host")
+    # None of those that development servers take by themselves (3000, 5000, 8000, 8080).
     port: int = _one(kinds.PORT, "4141", "port to listen on; 0 takes a free one", flag="--port")
+    # OpenAI takes 50 MB of images in one request.
     max_body: int = _one(kinds.SIZE, "64 MiB", "largest request that is accepted")
+    # As long as `docker stop` waits before it kills.
     shutdown_timeout: float = _one(
         kinds.DURATION, "10s", "how long a shutdown waits for recordings under way"
     )
+    # What WHATWG's HTML (9.2.7) advises against proxies that drop silent connections.
     keep_alive: float | None = _one(
         kinds.LIMIT, "15s", "after so much silence of upstream a stream gets a comment"
     )
@@ -170,7 +200,9 @@ class UpstreamSection(NamedTuple):
         "sent where a client brings no key of its own; best written ${OPENAI_API_KEY:-}",
         secret=True,
     )
+    # Linux sends a SYN that is lost again after 1, 3 and 7 seconds.
     connect_timeout: float | None = _one(kinds.LIMIT, "10s", "longest wait for a connection")
+    # The openai SDK's own limit: whoever waits longer has given up.
     read_timeout: float | None = _one(kinds.LIMIT, "10m", "longest silence between two bytes")
     providers: tuple[Provider, ...] = _many(
         kinds.PROVIDER,
@@ -208,6 +240,7 @@ class StoreSection(NamedTuple):
         flag="--store",
     )
     ttl: float | None = _one(kinds.LIMIT, "none", "how long the cache may serve an answer")
+    # Some 700,000 chats of 5 KB with their answers, which take 1.4 KB each when packed.
     max_bytes: int = _one(kinds.SIZE, "1 GiB", "largest size that the cache may grow to")
 
 
@@ -251,6 +284,7 @@ class RecordSection(NamedTuple):
         "how many answers of one request record-missing records before it repeats them",
         flag="--draws",
     )
+    # An answer is held in memory until it is recorded.
     max_bytes: int = _one(kinds.SIZE, "32 MiB", "larger answers pass through and are not kept")
     finish_after_disconnect: bool = _one(
         kinds.TRUTH, "true", "whether a recording goes on when its client leaves"
@@ -271,6 +305,7 @@ class MatchSection(NamedTuple):
 
     @property
     def rules(self) -> Rules:
+        """What both settings say, compiled."""
         return Rules.build(self.ignore, self.replace)
 
 
@@ -297,6 +332,8 @@ class LogSection(NamedTuple):
 
 @_declares
 class Config(NamedTuple):
+    """All settings of one server or session, in sections."""
+
     mode: Mode = _one(
         choice(*Mode),
         "cache",
@@ -338,7 +375,7 @@ SETTINGS: Mapping[str, Setting] = {item.path: item for item in _settings()}
 
 
 def assemble(values: Mapping[str, Any]) -> Config:
-    """The tree, from a value for every path."""
+    """The `Config` that has, for the path of every setting, the value in `values`."""
     top = {path: value for path, value in values.items() if "." not in path}
     for name, section in SECTIONS.items():
         top[name] = section(*(values[f"{name}.{item}"] for item in section._fields))
@@ -346,7 +383,10 @@ def assemble(values: Mapping[str, Any]) -> Config:
 
 
 def nearest(path: str, sections: Iterable[str] = ()) -> str:
-    """The setting, or one of `sections`, that `path` probably means; or the empty string."""
+    """The path of the setting, or the section, that a misspelt `path` probably means.
+
+    The empty string if nothing is near. `sections` are names that may be meant, too.
+    """
     import difflib  # 10 ms, and only where something is misspelt
 
     names = {item.parameter: item.path for item in SETTINGS.values() if item.flag}
@@ -358,5 +398,6 @@ def nearest(path: str, sections: Iterable[str] = ()) -> str:
 
 
 def unknown(name: str, meant: str) -> str:
+    """The problem with `name`, as a line of ConfigError; `meant` is what may be meant, or empty."""
     hint = f"did you mean {meant}?" if meant else "`promptdeck config show` lists them all"
     return f"{name} is not a setting; {hint}"
