@@ -17,8 +17,7 @@ import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from .config import Config
-from .config.settings import in_ci
+from .config import Config, in_ci
 from .core.interaction import Request
 from .core.matching.normalize import normalize
 from .core.policy import Mode

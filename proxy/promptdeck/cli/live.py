@@ -13,8 +13,7 @@ from typing import Any
 
 import click
 
-from promptdeck.config import Config
-from promptdeck.config.settings import in_ci
+from promptdeck.config import Config, in_ci
 from promptdeck.core.dialects.chat.accumulate import says
 from promptdeck.core.dialects.providers import PROVIDERS
 from promptdeck.core.drift import Tier

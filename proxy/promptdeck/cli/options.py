@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from promptdeck.config import SETTINGS, Loaded, load
-from promptdeck.config.settings import Setting
+from promptdeck.config import SETTINGS, Loaded, Setting, load
 
 Command = Callable[..., Any]
 

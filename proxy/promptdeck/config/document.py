@@ -8,8 +8,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .declaring import Given, Setting
 from .kinds import NOTHING, found
-from .settings import SECTIONS, SETTINGS, Given, Setting, nearest, unknown
+from .settings import SECTIONS, SETTINGS, nearest, unknown
 
 
 class Document:

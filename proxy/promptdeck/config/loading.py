@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 
 from promptdeck.errors import ConfigError
 
-from .settings import SETTINGS, Config, Given, assemble, fill, nearest, unknown
+from .declaring import Given, fill
+from .settings import SETTINGS, Config, assemble, nearest, unknown
 
 FILE = "promptdeck.yaml"
 """Read from the working directory if it is there and no other file is named."""

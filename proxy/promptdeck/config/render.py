@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import NamedTuple
 
+from .declaring import Setting
 from .loading import Loaded
-from .settings import SECTIONS, SETTINGS, Setting
+from .settings import SECTIONS, SETTINGS
 
 _HEAD = """\
 # promptdeck.yaml: every setting with its default. Remove the # before what you change.
