@@ -52,8 +52,6 @@ TESTED_WITH = {
     "engine/outcome": "engine/test_exchange",
     "engine/storing": "server/test_stored",
     "errors": "server/test_server",
-    "imports/carry": "imports/test_imports",
-    "imports/entry": "imports/test_imports",
     "imports/export_har": "imports/test_har",
     "library": "engine/test_exchange",
     "pytest_plugin/background": "pytest_plugin/test_pytest_plugin",
