@@ -20,7 +20,6 @@ MODULES = sorted(
 # Tested where they are used: a protocol by what keeps it, a part by the whole.
 TESTED_WITH = {
     "app": "engine/test_exchange",
-    "cli/chosen": "cli/test_serve",
     "cli/completion": "cli/test_cli",
     "cli/config": "cli/test_cli",
     "cli/difference": "cli/test_cassette",

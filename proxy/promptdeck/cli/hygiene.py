@@ -1,4 +1,7 @@
-"""`promptdeck cassette`, the commands that keep cassettes clean: `COMMANDS` has them all."""
+"""`promptdeck cassette`, the commands that keep cassettes clean.
+
+Each reads its arguments, has the work done by `stores.cassettes`, and prints what came of it.
+"""
 
 import subprocess
 import sys
@@ -25,13 +28,14 @@ from promptdeck.stores.cassettes.merge import merge
 from promptdeck.stores.cassettes.revise import Keep, Revised, fix, redact, rename_model
 
 from . import difference, options, reports
-from .chosen import Worked, check_only, each, existing, leave, path_in, several, watching
+from .chosen import Worked, check_only, each, existing, exit_after, path_in, several, watching
 from .output import counted, print_json
 
 _NO_RULES = Rules()
 
 
 def _redactor(config: Config) -> Redactor:
+    """What takes secrets out, as `library.redactor_of` has it."""
     from promptdeck.library import redactor_of  # the engine, which half of the commands do without
 
     return redactor_of(config)
@@ -101,6 +105,8 @@ def split(*, name: str, by: str, as_json: bool, **flags: Any) -> None:
 
 
 def _conversation(redactor: Redactor) -> Callable[[Interaction], str]:
+    """What gives a recording its part: the start of its id, which a conversation shares."""
+
     def part(item: Interaction) -> str:
         canonical = normalize(item.request, _NO_RULES, redactor).canonical
         return recording_id(canonical, item.key, 0).partition("-")[0]
@@ -109,6 +115,7 @@ def _conversation(redactor: Redactor) -> Callable[[Interaction], str]:
 
 
 def _model(item: Interaction) -> str:
+    """The model that a request names, several joined by hyphens; empty if it names none."""
     try:
         model = parse(item.request.body)["model"]
     except (Unfaithful, LookupError, TypeError):
@@ -160,6 +167,7 @@ def prune_(
 
 
 def _print_gone(gone: Mapping[str, Sequence[str]], what: str, *, dry: bool) -> None:
+    """Print the ids that are gone from each cassette, and their number; `what` names one."""
     for name, ids in gone.items():
         for recording in ids:
             click.echo(f"{name}: {visible(recording)}")
@@ -209,11 +217,11 @@ def dedupe_(
         print_json([{"cassette": name, "removed": ids} for name, ids in worked.done.items()])
     else:
         _print_gone(worked.done, "duplicate", dry=check)
-    leave(worked, found=check and any(worked.done.values()))
+    exit_after(worked, found=check and any(worked.done.values()))
 
 
 def _canonical(config: Config) -> Callable[[Interaction], bytes]:
-    """The form by which a recording is found, under this configuration's rules."""
+    """What gives the form by which a recording is found, under this configuration's rules."""
     from promptdeck.library import canon_of
 
     canon = canon_of(config)
@@ -247,7 +255,7 @@ def rename_model_(
         "renaming",
         lambda path, step: rename_model(path, old, new, redactor, dry=check, step=step),
     )
-    _finish(done, check=check, as_json=as_json)
+    _print_and_exit(done, check=check, as_json=as_json)
 
 
 @click.command("redact")
@@ -272,7 +280,7 @@ def redact_(*, chosen: Sequence[str], check: bool, as_json: bool, **flags: Any) 
         "redacting",
         lambda path, step: redact(path, redactor, dry=check, step=step),
     )
-    _finish(done, check=check, as_json=as_json)
+    _print_and_exit(done, check=check, as_json=as_json)
 
 
 @click.command("fix")
@@ -306,11 +314,12 @@ def fix_(
     changed = _changed(folder)
 
     def work(path: Path, step: Progress) -> Revised:
+        # Of files elsewhere, `_changed` was not asked.
         elsewhere = folder not in path.parents
         before = partial(_committed, path) if elsewhere or path in changed else tuple
         return fix(path, redactor, before=before, keep=keep, dry=check, step=step)
 
-    _finish(each(folder, chosen, "fixing", work), check=check, as_json=as_json)
+    _print_and_exit(each(folder, chosen, "fixing", work), check=check, as_json=as_json)
 
 
 def _changed(folder: Path) -> set[Path]:
@@ -328,7 +337,7 @@ def _committed(path: Path) -> Iterable[Piece]:
 
 
 def _git(folder: Path, *argv: str) -> bytes:
-    """What git says; nothing where it knows nothing."""
+    """What git prints on stdout; nothing where it fails, or is not there."""
     command = ["git", "-C", str(folder), *argv]
     try:
         return subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603  our own words
@@ -336,18 +345,19 @@ def _git(folder: Path, *argv: str) -> bytes:
         return b""
 
 
-def _finish(worked: Worked[Revised], *, check: bool, as_json: bool) -> NoReturn:
-    """Print what was done, and exit."""
+def _print_and_exit(worked: Worked[Revised], *, check: bool, as_json: bool) -> NoReturn:
+    """Print what was revised, and end the process: with 1 for problems, or changes to `check`."""
     if as_json:
         print_json([_revised(name, result) for name, result in worked.done.items()])
     else:
         _print_revised(worked.done, check=check)
     problems = any(result.problems for result in worked.done.values())
     changed = any(result.changed for result in worked.done.values())
-    leave(worked, found=problems or (check and changed))
+    exit_after(worked, found=problems or (check and changed))
 
 
 def _revised(name: str, result: Revised) -> dict[str, Any]:
+    """What was revised in one cassette, as JSON."""
     return {
         "cassette": name,
         "changed": [{"from": old, "to": new} for old, new in result.changed],
@@ -358,6 +368,7 @@ def _revised(name: str, result: Revised) -> dict[str, Any]:
 
 
 def _print_revised(done: Mapping[str, Revised], *, check: bool) -> None:
+    """Print what was revised in each cassette, in lines for people."""
     for name, result in done.items():
         for old, new in result.changed:
             click.echo(f"{name}: {visible(old)}" + (f" -> {visible(new)}" if new != old else ""))
@@ -371,3 +382,4 @@ def _print_revised(done: Mapping[str, Revised], *, check: bool) -> None:
 
 
 COMMANDS = (difference.command, merge_, split, prune_, dedupe_, rename_model_, redact_, fix_)
+"""All of these, and `diff`, as a group of commands takes them."""
