@@ -56,7 +56,7 @@ log = logging.getLogger("promptdeck")
 
 
 class Totals(NamedTuple):
-    """What a server has done so far: the bare base_url and all sessions, open and closed."""
+    """Counts of a server so far: the bare base_url and all sessions, open and closed."""
 
     hits: int
     misses: int
@@ -141,7 +141,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
 
 
 class _Shared(NamedTuple):
-    """What the bare base_url and every session of a server have in common.
+    """The parts that the bare base_url and every session of a server have in common.
 
     A session's configuration is the server's with some changes; `exchange` and `library` make
     what each has of its own. Only what its mode makes use of is there.
@@ -223,7 +223,7 @@ def _upstream(config: Config) -> "Upstream | None":
 def _keeps(
     config: Config, database: Database, tasks: asyncio.TaskGroup, ends: AsyncExitStack
 ) -> Keeps:
-    """What is kept beside recordings: completions that a client had stored or deferred."""
+    """The keepers of completions that a client had stored or deferred."""
     slips, redactor = Slips(database), redactor_of(config)
     deferred = Deferred(slips, tasks, redactor, settings_of(config).secrets)
     completions = Completions(database, lasting=config.mode is not Mode.REPLAY, redactor=redactor)
@@ -233,7 +233,7 @@ def _keeps(
 
 
 def _claims(config: Config, ends: AsyncExitStack) -> "Claims | None":
-    """What keeps the processes that share a cache from asking the same at once.
+    """The locks by which processes that share a cache do not ask the same at once.
 
     None in other modes, and with a warning where the file for it cannot be had.
     """

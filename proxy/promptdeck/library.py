@@ -42,7 +42,7 @@ DEFAULT_CASSETTE = "default"
 
 
 def redactor_of(config: Config) -> Redactor:
-    """What takes secrets out, by the known shapes and the configuration's own patterns."""
+    """A `Redactor` of the known shapes of secrets and the configuration's own patterns."""
     return Redactor(config.redact.patterns)
 
 
@@ -66,7 +66,7 @@ def check_of(config: Config) -> Check | None:
 
 
 def settings_of(config: Config) -> Settings:
-    """What the engine needs to know of a configuration."""
+    """The part of a configuration that the engine works by."""
     return Settings(
         mode=config.mode,
         rules=config.match.rules,
@@ -130,6 +130,7 @@ class Library:
         return DEFAULT_CASSETTE if recording else ""
 
     async def _open(self, name: str) -> Deck:
+        """Make the deck of this name: its stores by the table above, its play by the settings."""
         if self._database is None:
             return Deck(name, ())
         # Looked through in this order; the last one is written to.
@@ -194,7 +195,7 @@ def _expires(config: Config) -> float | None:
 
 
 def _on_expired(config: Config) -> OnExpired:
-    """What is done about a recording that is too old.
+    """The way to treat a recording that is too old.
 
     Where the mode cannot do what the configuration wants, it is a warning: only replay fails,
     and only record-missing records again, though never in CI.

@@ -29,7 +29,7 @@ _REDACTED = b"[redacted:"
 
 
 class Anew(NamedTuple):
-    """What came when a recorded request was asked again."""
+    """The result of asking a recorded request again."""
 
     drift: Drift
     interaction: Interaction | None = None

@@ -47,7 +47,7 @@ def all_or(folder: Path, chosen: Sequence[str]) -> Mapping[str, Path]:
 
 
 class Worked(NamedTuple, Generic[Result]):
-    """What came of work on several cassettes."""
+    """The results of work on several cassettes."""
 
     done: dict[str, Result]
     """By the cassettes' names."""

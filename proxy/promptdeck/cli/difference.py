@@ -75,6 +75,8 @@ def _asked(item: Interaction) -> str:
 
 
 _DIFF_HEAD = 2
+"""Lines with which a unified diff begins, to name two files."""
+
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
@@ -91,7 +93,6 @@ def _print_comparison(found: Comparison, ours: str, theirs: str) -> None:
         ids = visible(f"{ours}: {one.ours.id}, {theirs}: {one.theirs.id}")
         click.secho(ids, bold=True, nl=False)
         click.echo(f"  {visible(_asked(one.ours))}")
-        # Without the two lines of a unified diff that name files.
         for line in one.diff.split("\n")[_DIFF_HEAD:]:
             click.secho(f"  {visible(line)}", fg=_COLOURS.get(line[:1]))
     parts = [

@@ -64,7 +64,7 @@ class _Lookup:
     miss: Explanation | None
 
     def as_dict(self) -> dict[str, Any]:
-        """What --json prints."""
+        """The lookup as --json prints it."""
         return {
             "key": self.key,
             "canonical": self.form.canonical.decode("utf-8", "replace"),
@@ -75,7 +75,7 @@ class _Lookup:
         }
 
     def echo(self) -> None:
-        """Print it for people, a label at the start of each line."""
+        """Print the lookup for people, a label at the start of each line."""
         click.echo(f"key        {self.key}")
         click.echo(f"variant    {self.form.variant}")
         click.echo(f"canonical  {self.form.canonical.decode('utf-8', 'replace')}")

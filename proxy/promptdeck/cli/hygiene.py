@@ -35,7 +35,7 @@ _NO_RULES = Rules()
 
 
 def _redactor(config: Config) -> Redactor:
-    """What takes secrets out, as `library.redactor_of` has it."""
+    """`library.redactor_of`, imported when it is called."""
     from promptdeck.library import redactor_of  # the engine, which half of the commands do without
 
     return redactor_of(config)
@@ -105,7 +105,7 @@ def split(*, name: str, by: str, as_json: bool, **flags: Any) -> None:
 
 
 def _conversation(redactor: Redactor) -> Callable[[Interaction], str]:
-    """What gives a recording its part: the start of its id, which a conversation shares."""
+    """A function from a recording to the start of its id, which a conversation shares."""
 
     def part(item: Interaction) -> str:
         canonical = normalize(item.request, _NO_RULES, redactor).canonical
@@ -221,7 +221,7 @@ def dedupe_(
 
 
 def _canonical(config: Config) -> Callable[[Interaction], bytes]:
-    """What gives the form by which a recording is found, under this configuration's rules."""
+    """A function from a recording to the form by which it is found, under `config`'s rules."""
     from promptdeck.library import canon_of
 
     canon = canon_of(config)
@@ -337,7 +337,7 @@ def _committed(path: Path) -> Iterable[Piece]:
 
 
 def _git(folder: Path, *argv: str) -> bytes:
-    """What git prints on stdout; nothing where it fails, or is not there."""
+    """The stdout of a git command in `folder`; empty if it fails, or git is not there."""
     command = ["git", "-C", str(folder), *argv]
     try:
         return subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603  our own words
@@ -357,7 +357,7 @@ def _print_and_exit(worked: Worked[Revised], *, check: bool, as_json: bool) -> N
 
 
 def _revised(name: str, result: Revised) -> dict[str, Any]:
-    """What was revised in one cassette, as JSON."""
+    """The changes and problems of one cassette, as JSON."""
     return {
         "cassette": name,
         "changed": [{"from": old, "to": new} for old, new in result.changed],

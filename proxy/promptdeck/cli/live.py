@@ -68,7 +68,7 @@ def check(*, chosen: Sequence[str], live: bool, as_json: bool, **flags: Any) -> 
 
 @asynccontextmanager
 async def _asking(config: Config, *, redirected: bool) -> AsyncIterator[Asker]:
-    """What asks again, with the configuration's upstream and key, until the block ends."""
+    """An `Asker` with the configuration's upstream and key, until the block ends."""
     settings = config.upstream
     key = settings.api_key or os.environ.get("OPENAI_API_KEY") or None
     # That of `promptdeck run`, which is none.
@@ -186,7 +186,7 @@ class _Review:
 
 
 def _choice() -> str:
-    """What the person says: y, n, or q for quit."""
+    """Ask the person whether to take an answer: y, n, or q for quit."""
     choices = click.Choice(["y", "n", "q"])
     return str(click.prompt("take the new answer?", type=choices, default="n"))
 

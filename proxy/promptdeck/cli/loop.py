@@ -21,7 +21,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
-    """What makes uvloop's event loop; None, which means asyncio's, where it is not installed."""
+    """uvloop's factory of event loops; None, which means asyncio's own, if it is not installed."""
     try:
         with importing():
             import uvloop  # the `speed` extra

@@ -46,7 +46,7 @@ def command(*, base: Path, ours: Path, theirs: Path, name: str) -> None:
 
 
 def _told(merged: ThreeWay, path: Path) -> str:
-    """What is left for a person, in a line."""
+    """A line about the conflicts that are left for a person."""
     ids = ", ".join(merged.conflicts)
     both = counted(len(merged.conflicts), "recording")
     return f"{path}: both sides changed {both} ({ids}); keep one between each pair of marks"

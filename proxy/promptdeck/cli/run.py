@@ -70,7 +70,7 @@ def command(argv: Sequence[str], fail_on: str, **flags: Any) -> None:
 
 
 def _failures(text: str) -> set[str]:
-    """What --fail-on names. click.BadParameter for anything but `miss` and `unused`."""
+    """The names that --fail-on has. click.BadParameter for anything but `miss` and `unused`."""
     names = {name for name in text.split(",") if name}
     if unknown := names - {"miss", "unused"}:
         raise click.BadParameter(f"knows miss and unused, not {', '.join(unknown)}")

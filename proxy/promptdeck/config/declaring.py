@@ -67,7 +67,7 @@ class Setting(NamedTuple):
 
 
 class Given(NamedTuple):
-    """What a file, a variable or a flag says of a setting, not yet read."""
+    """A setting as a file, a variable or a flag gives it, not yet read."""
 
     setting: Setting
     raw: Any

@@ -41,7 +41,7 @@ class Document:
                 yield from self._setting(path, key, node)
 
     def value(self, text: str, setting: Setting) -> Iterator[Given]:
-        """What `text` says of `setting`, of which it holds the value and nothing else."""
+        """The value of `setting`, where `text` is that value and nothing else."""
         root = self._compose(text)
         if root is not None:
             yield from self._given(setting, root, self._name)
@@ -72,13 +72,14 @@ class Document:
             self._note(node, f"{path}: expected settings below it ({keys}), found {_found(node)}")
 
     def _setting(self, path: str, key: Any, node: Any) -> Iterator[Given]:
-        """What is said of the setting at `path`; a path that is none is a problem at `key`."""
+        """The value of the setting at `path`; a path that is no setting is a problem at `key`."""
         if setting := SETTINGS.get(path):
             yield from self._given(setting, node, self._at(key))
         else:
             self._note(key, unknown(path, nearest(path, SECTIONS)))
 
     def _given(self, setting: Setting, node: Any, source: str) -> Iterator[Given]:
+        """A node's value for `setting`, or nothing and a problem; `source` is its place."""
         try:
             raw = self._raw(node, setting.path)
         except ValueError as error:
@@ -93,6 +94,7 @@ class Document:
         return self._item(node, path)
 
     def _item(self, node: Any, path: str) -> str | dict[str, str]:
+        """A text, or a mapping of texts, which is all that lists have in them. ValueError."""
         if node.id == "mapping":
             pairs = self._pairs(node, path)
             return {key.value: self._text(value, inner) for inner, key, value in pairs}
@@ -122,6 +124,7 @@ class Document:
             yield inner, key, value
 
     def _is_nothing(self, node: Any) -> bool:
+        # A section whose settings are all commented out.
         return node.id == "scalar" and node.value in NOTHING
 
     def _at(self, node: Any) -> str:

@@ -180,6 +180,7 @@ class Provider(NamedTuple):
 
 
 def _provider(entry: dict[str, str]) -> Provider:
+    # A header has to hold the name, and a model's name begins with it: NAME/MODEL.
     if set(entry) != {"name", "url"}:
         raise ValueError("wants the two keys `name` and `url`")
     if not re.fullmatch(r"[a-z0-9_-]+", entry["name"]):

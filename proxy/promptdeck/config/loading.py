@@ -67,7 +67,7 @@ def load(
 def _from_file(
     file: Path | None, environ: Mapping[str, str], cwd: Path, problems: list[str]
 ) -> Iterator[Given]:
-    """What the configuration file says; what is wrong with it is added to `problems`."""
+    """The settings of the configuration file; what is wrong with it is added to `problems`."""
     named = str(file or environ.get(FILE_VARIABLE, ""))
     name = named or FILE
     try:
@@ -85,7 +85,7 @@ def _from_file(
 
 
 def _from_environment(environ: Mapping[str, str], problems: list[str]) -> Iterator[Given]:
-    """What PROMPTDECK_ variables say; names that are no settings are added to `problems`.
+    """The settings of PROMPTDECK_ variables; names that are no settings are added to `problems`.
 
     An empty variable counts as one that is not set, as CI systems leave them.
     """
@@ -106,7 +106,7 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> Iterat
 
 
 def _from_flags(flags: Mapping[str, object]) -> Iterator[Given]:
-    """What the command line says; `flags` may hold others, too."""
+    """The settings of the command line; `flags` may hold other arguments, too."""
     for setting in SETTINGS.values():
         value = flags.get(setting.parameter) if setting.flag else None
         if value is not None:

@@ -41,6 +41,7 @@ def example() -> str:
 
 
 def _example_lines() -> Iterator[str]:
+    """A line for each section and each setting."""
     section = ""
     for path, setting in SETTINGS.items():
         name, _, key = path.rpartition(".")
@@ -56,7 +57,7 @@ _ENTRY = 36
 
 
 def _in_ci(setting: Setting) -> str:
-    """What is to be added to the default's explanation, if CI has another one."""
+    """A remark on the default in CI, to follow a setting's line; empty if it is the same there."""
     return f"; {setting.default_in_ci} where CI=true" if setting.default_in_ci else ""
 
 
@@ -68,6 +69,7 @@ def settings_table() -> str:
 
 
 def _cells(setting: Setting) -> tuple[str, ...]:
+    """A setting's row in README's table."""
     flag = f"`{setting.flag}`" if setting.flag else ""
     why = (setting.why + _in_ci(setting)).replace("|", "\\|")
     return f"`{setting.path}`", f"`{setting.default}`", f"`{setting.variable}`", flag, why

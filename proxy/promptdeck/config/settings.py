@@ -164,7 +164,7 @@ class MatchSection(NamedTuple):
 
     @property
     def rules(self) -> Rules:
-        """What both settings say, compiled."""
+        """Both settings compiled, as matching applies them."""
         return Rules.build(self.ignore, self.replace)
 
 
@@ -221,6 +221,7 @@ SECTIONS: Mapping[str, Any] = {
 
 
 def _settings() -> Iterator[Setting]:
+    """Every declaration in `Config`, with its path."""
     for outer, declared in Config._field_defaults.items():
         if isinstance(declared, Setting):
             yield declared._replace(path=outer)

@@ -57,6 +57,7 @@ _OWN = ("_endpointType", "_context", "_videoProvider")
 
 
 def _imported(place: str, entry: JSON) -> Imported:
+    """One entry of the file. Elided, or the errors of an unexpected layout."""
     path, response = text_of(entry.get("path"), "path"), entry["response"]
     asked, answer = _asked(path, entry["body"]), _answer(response)
     completion = _completion(entry, asked, answer)

@@ -88,9 +88,10 @@ def listed(text: str, *keys: str) -> list[tuple[str, JSON]]:
 def each(
     entries: Iterable[tuple[str, JSON]], imported: Callable[[str, JSON], Imported]
 ) -> Iterator[Imported | NotCarried]:
-    """What `imported` makes of each entry and its place, or the reason why it is not carried.
+    """Each entry as `imported` reads it, or with the reason why it is not carried.
 
-    `imported` raises Elided where it knows one; other errors of a wrong layout are reasons, too.
+    `imported` gets place and entry, and raises Elided where it knows a reason; the errors of
+    an unexpected layout (LookupError, TypeError and the like) are reasons, too.
     """
     for place, entry in entries:
         try:

@@ -38,6 +38,7 @@ def read(text: str) -> Iterator[Imported | NotCarried]:
 
 
 def _imported(place: str, entry: JSON) -> Imported:
+    """One entry of the file. Elided, or the errors of an unexpected layout."""
     request, response = entry["request"], entry["response"]
     if "_webSocketMessages" in entry:
         raise Elided("it is a WebSocket, not one request and one answer")

@@ -54,6 +54,7 @@ def _entries(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _imported(place: str, line: str) -> Imported:
+    """One entry of the file. Elided, or the errors of an unexpected layout."""
     try:
         entry = parse(line)
     except Unfaithful as error:

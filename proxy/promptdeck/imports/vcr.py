@@ -115,7 +115,7 @@ def _lines_of(key: str, named: dict[str, Any]) -> list[str]:
 
 
 def _told(error: Exception) -> str:
-    """What is wrong with a file, for people, with the line where it is known."""
+    """An error of the YAML reader in a line for people, with the place where it is known."""
     mark = getattr(error, "problem_mark", None)
     line = f"line {mark.line + 1}: " if mark else ""
     problem = str(getattr(error, "problem", None) or error)
@@ -125,6 +125,7 @@ def _told(error: Exception) -> str:
 
 
 def _imported(place: str, entry: JSON) -> Imported:
+    """One entry of the file. Elided, or the errors of an unexpected layout."""
     request, response = entry["request"], entry["response"]
     sent, came = _headers(request.get("headers")), _headers(response.get("headers"))
     body = unpacked(_answer(response), header(came, "content-encoding"))

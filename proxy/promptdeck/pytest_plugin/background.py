@@ -44,6 +44,7 @@ class Server:
             waiting.set_exception(error)
 
     async def _serve(self, config: Config) -> None:
+        """Serve until `close` sets `_stop`, which is of this loop, as are the sessions."""
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         async with serving(config) as server:
             self._started.set_result((server.root, server.sessions))
@@ -89,10 +90,11 @@ class RemoteSession:
 
     @property
     def base_url(self) -> str:
+        """Its URL with /v1."""
         return f"{self.root}/v1"
 
     def report(self) -> dict[str, Any]:
-        """What was played, left unplayed, missed and recorded so far."""
+        """The session's report so far: `played`, `unplayed`, `missed`, `recorded_ids`, counts."""
         return self._server.report(self._name)
 
     def close(self, *, keep: bool) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _KINDS = {"name": str, "match": dict, "repeat": bool, "draws": int, "allow_unuse
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """What `@pytest.mark.cassette` says of a test, by its keywords."""
+    """The keywords of `@pytest.mark.cassette` on a test."""
 
     name: str = ""
     """Below the folder of cassettes, without suffix, such as `shared/weather`."""
@@ -61,7 +61,7 @@ class Mark:
 
 
 class CassettePlace(NamedTuple):
-    """Where a test's cassette lies: `cassette.dir` of its server, and the name in it."""
+    """The place of a test's cassette: a folder, `cassette.dir` of its server, and a name in it."""
 
     folder: Path
     name: str
@@ -73,7 +73,7 @@ class CassettePlace(NamedTuple):
 
 
 class Folders:
-    """Where cassettes lie: beside each test file, or all in one folder that was asked for."""
+    """The folders of cassettes: one beside each test file, or a single one that was asked for."""
 
     def __init__(self, config: pytest.Config) -> None:
         option, ini = config.getoption("cassette_dir"), config.getini("cassette_dir")

@@ -29,7 +29,7 @@ _SHORT = 80
 
 @dataclass
 class Collected:
-    """What this process saw of the collection."""
+    """The tests and files that this process saw collected."""
 
     items: list[pytest.Item] = field(default_factory=list)
     """All tests, also those that are deselected later."""
@@ -75,7 +75,7 @@ def _modules(config: pytest.Config, collected: Collected) -> set[Path]:
 
 
 def _named(item: pytest.Item) -> str:
-    """What the test's marks call its cassette, however wrong they are otherwise."""
+    """The name that a test's marks give its cassette, however wrong they are otherwise, or none."""
     names = (mark.kwargs.get("name") for mark in item.iter_markers("cassette"))
     return next((name for name in names if isinstance(name, str) and name), "")
 
@@ -90,7 +90,7 @@ def _is_ours(path: Path) -> bool:
 
 
 class _Judging:
-    """What decides which files may be orphans.
+    """Finds the files that may be orphans.
 
     `modules` are the test files that were collected to their end, `claimed` the cassettes that
     tests have now.

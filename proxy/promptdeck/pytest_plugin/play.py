@@ -37,7 +37,7 @@ class UnusedRecordingWarning(pytest.PytestWarning):
 
 @dataclass
 class Suite:
-    """What holds for all tests of this process, and the servers they share."""
+    """The settings for all tests of this process, and the servers that they share."""
 
     mode: str
     """One of our modes; or `once`: record-missing for a test without a cassette, else replay;
@@ -108,7 +108,7 @@ class Suite:
 
 
 def _wants(name: str, mode: str, mark: Mark) -> dict[str, Any]:
-    """What `Sessions.open` is asked for, for a test with this mark."""
+    """The JSON object by which `Sessions.open` makes the session of a test with this mark."""
     # Someone may sit in a debugger for as long as they like.
     wants: dict[str, Any] = {"cassette": name, "mode": mode, "hold": True, "expires": "none"}
     wants["match"] = mark.match
@@ -154,7 +154,7 @@ class Play:
         """How many misses the test has been told of: each is told once."""
 
     def report(self) -> dict[str, Any]:
-        """What was `played` so far, what is `unplayed`, what `missed`, what was `recorded_ids`."""
+        """The session so far: `played`, `unplayed`, `missed`, `recorded_ids`, and counts."""
         return self._session.report()
 
     def explain(self, error: BaseException) -> None:
@@ -287,7 +287,7 @@ class Play:
             prune(self.cassette, old)
 
     def _result(self, report: dict[str, Any], *, keep: bool) -> dict[str, Any]:
-        """What --cassette-report says of a test."""
+        """A test's JSON object for --cassette-report."""
         base = os.environ.get("GITHUB_WORKSPACE") or self._item.config.rootpath
         counts = {name: report[name] for name in ("hits", "misses", "upstream_calls")}
         return {

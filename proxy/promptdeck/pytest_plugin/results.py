@@ -12,7 +12,7 @@ _COUNTS = ("hits", "misses", "recorded", "upstream_calls")
 
 @dataclass
 class Results:
-    """What tests did, as `Play` notes it: those of this process, or of its workers, too."""
+    """The tests of this process, and of its workers, as `Play` notes what each did."""
 
     tests: list[dict[str, Any]] = field(default_factory=list)
     """A JSON object for each test that had a session."""
@@ -64,7 +64,7 @@ class Results:
         )
 
     def _dollars(self, unpriced: int) -> str:
-        """What the summary says of money: empty where no price is known."""
+        """The part of the summary about money; empty where no price is known."""
         known = [dollars for test in self.tests if (dollars := test["dollars_saved"]) is not None]
         if not known:
             return ""

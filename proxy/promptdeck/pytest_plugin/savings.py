@@ -20,7 +20,7 @@ _LOCAL = ("localhost", "127.0.0.1", "::1")
 
 
 class Worth(NamedTuple):
-    """What one recorded answer had cost."""
+    """The cost of one recorded answer when it was recorded."""
 
     tokens: int = 0
     """As its usage says: the total of prompt and answer."""
@@ -30,7 +30,7 @@ class Worth(NamedTuple):
 
 
 def saved(test: dict[str, Any]) -> dict[str, Any]:
-    """What the replayed answers of a test had cost, to be added to its JSON object.
+    """The cost of the replayed answers of a test, to be added to its JSON object.
 
     `test` has the `cassette`'s path and, under `played`, how often each recording was played.
     `dollars_saved` is None if no price is known; `unpriced` counts answers without one.
@@ -91,7 +91,7 @@ def _answer(response: "Response") -> dict[str, Any]:
 
 
 def _price(answer: dict[str, Any], upstream: str, recorded_at: float) -> Decimal | None:
-    """What genai-prices says that an answer had cost; None if it is not there or knows none."""
+    """The price of an answer by genai-prices; None if that is not installed or knows none."""
     if urlsplit(upstream).hostname in _LOCAL:
         return None
     try:
