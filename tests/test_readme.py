@@ -131,7 +131,7 @@ def contributing() -> str:
 
 def test_every_place_that_a_newcomer_is_sent_to_is_there() -> None:
     section = contributing()
-    places = re.findall(r"`([a-z_/]+\.py)`", section)
+    places = re.findall(r"`([a-z_/]+(?:\.py|/))`", section)
     assert len(places) > 10
     assert [
         place

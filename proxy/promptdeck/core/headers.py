@@ -22,7 +22,7 @@ DRAWS = "X-Promptdeck-Draws"
 """How many answers of a request are to be recorded, as the request says."""
 
 FAULT = "X-Promptdeck-Fault"
-"""How the recorded answer is to go wrong: see `faults.plan`."""
+"""How the recorded answer is to go wrong: see `faultplan`."""
 
 # The body is read whole and unpacked before it is sent on: nothing to wait for, nothing to unpack.
 _NOT_SENT_UPSTREAM = frozenset(

@@ -2,8 +2,7 @@
 
 PyYAML's writer turns any text with an emoji or a trailing space into one long
 escaped line; prompts are full of both. This one keeps such text readable and
-leaves escapes to what YAML cannot hold otherwise. Reading is
-`stores/cassettes/reader.py`'s.
+leaves escapes to what YAML cannot hold otherwise. Reading is `stores/yamlread.py`'s.
 """
 
 import re
