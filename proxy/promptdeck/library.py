@@ -133,7 +133,6 @@ class Library:
         """Make the deck of this name: its stores by the table above, its play by the settings."""
         if self._database is None:
             return Deck(name, ())
-        # Looked through in this order; the last one is written to.
         stores: list[Store] = []
         tape: Cassette | LoadedCassette | Shelf | None = None
         if name:
@@ -143,6 +142,7 @@ class Library:
             tape = Shelf(self._config.cassette.dir, self._database, self._canon)
             await tape.refresh()
             stores.append(tape)
+        # They are looked through in this order, and the last one is written to.
         if self._cache:
             stores.append(self._cache)
         return Deck(
