@@ -132,7 +132,7 @@ class Asker:
             live = response_of(head, flight.chunks)
         except NotKept:
             return bare
-        # Notes quote what errors say, and some of those quote the key that they refuse.
+        # Notes tell what errors say, and some name the key that they do not like.
         live, _ = self.redactor.response(live, self.secrets)
         drift = compare(old.response, live, chat=is_chat(old.request.method, old.request.target))
         return Drift(Tier.SHAPE, (reason, *drift.notes)) if drift.tier.harmless else drift
