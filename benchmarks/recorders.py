@@ -38,11 +38,14 @@ _PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
 
 @dataclass(frozen=True)
 class Item:
+    """An interaction to be kept, under its key."""
+
     key: str
     stored: Stored
 
     @property
     def row(self) -> tuple[bytes, bytes, bytes]:
+        """Key, request and answer, for who keeps nothing else."""
         interaction = self.stored.interaction
         return self.key.encode(), interaction.request.body, interaction.response.body
 
@@ -57,6 +60,7 @@ def item(number: int) -> Item:
 
 
 def made(number: int, request: bytes, answer: bytes) -> Item:
+    """An item with a key of its own for each number."""
     key = f"p1:{number:032x}"
     interaction = Interaction(
         id=f"{number:06x}-002-{number:08x}-1",

@@ -1,4 +1,4 @@
-"""core/schema and what is made of it: every node, its JSON Schema, and the words for a mistake."""
+"""schema and what is made of it: every node, its JSON Schema, and the words for a mistake."""
 
 from typing import Any
 

@@ -1,4 +1,9 @@
-"""A request and its answer as another tool kept them, and what all the readers need to tell it."""
+"""An entry of another tool's file: a request with its answer, or the reason why it is not carried.
+
+The readers, one for each tool, make `Imported` of what they parse; what they all need for it
+is here: text and bytes out of JSON, bodies unpacked, streams cut into frames, and the checks
+that any entry has to pass.
+"""
 
 import base64
 import binascii
@@ -16,11 +21,14 @@ from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON
 
 _MOST = 32 * 1024 * 1024
-"""Bytes that one compressed body may unfold to, as in `engine.recorder`."""
-
+"""Bytes that one compressed body may unfold to, as in `engine.flights.recorder`."""
 
 _LONGEST = 30 * 24 * 3600 * 1000
-"""Milliseconds that an answer may take: what is longer is no duration."""
+"""Milliseconds that an answer may take, a month: what is longer is no duration but a time of
+day in the place of one, as edited files have it."""
+
+GZIP_BITS = 31
+"""zlib's `wbits` for gzip; 15 is its own wrapper, -15 is none (zlib's manual, inflateInit2)."""
 
 
 class NotCarried(NamedTuple):
@@ -32,7 +40,10 @@ class NotCarried(NamedTuple):
 
 
 class Imported(NamedTuple):
+    """A request and its answer, as a tool's file tells them, with their bodies unpacked."""
+
     place: str
+    """A line number, or a JSON path."""
     method: str
     url: str
     request_headers: Headers
@@ -42,6 +53,7 @@ class Imported(NamedTuple):
     frames: tuple[Frame, ...]
     """Those of a stream, or else the whole body as one."""
     recorded_at: float | None = None
+    """Seconds since the epoch; None where the file does not say."""
     target: str = ""
     """What of the URL's end is the target, where the file says so."""
 
@@ -55,7 +67,10 @@ class Unreadable(ValueError):
 
 
 def listed(text: str, *keys: str) -> list[tuple[str, JSON]]:
-    """The list at `keys` of a JSON file, each entry with its place. Unreadable."""
+    """The list at `keys` of a JSON text, each entry with its place: `$.log.entries[0]`.
+
+    Unreadable if the text is not JSON or has no list there.
+    """
     place = ".".join(("$", *keys))
     try:
         value = orjson.loads(text)
@@ -73,7 +88,11 @@ def listed(text: str, *keys: str) -> list[tuple[str, JSON]]:
 def each(
     entries: Iterable[tuple[str, JSON]], imported: Callable[[str, JSON], Imported]
 ) -> Iterator[Imported | NotCarried]:
-    """Every entry by its place: imported, or the reason why it is not."""
+    """Each entry as `imported` reads it, or with the reason why it is not carried.
+
+    `imported` gets place and entry, and raises Elided where it knows a reason; the errors of
+    an unexpected layout (LookupError, TypeError and the like) are reasons, too.
+    """
     for place, entry in entries:
         try:
             yield _checked(imported(place, entry))
@@ -84,6 +103,7 @@ def each(
 
 
 def _checked(found: Imported) -> Imported:
+    """An entry as it came, if it is one request and one answer over HTTP. Elided."""
     for text in (found.target, *chain(*found.request_headers, *found.headers)):
         if not isinstance(text, str):
             raise Elided(f"a header or target that is no text but {type(text).__name__}")
@@ -105,6 +125,7 @@ def _checked(found: Imported) -> Imported:
 
 
 def utf8(text: str) -> bytes:
+    """The bytes of a text. Elided if it holds half a surrogate pair."""
     try:
         return text.encode()
     except UnicodeEncodeError:
@@ -112,6 +133,7 @@ def utf8(text: str) -> bytes:
 
 
 def unbase64(text: str) -> bytes:
+    """The bytes that base64 stands for, whatever white space is in it. Elided if it is broken."""
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError):
@@ -119,7 +141,7 @@ def unbase64(text: str) -> bytes:
 
 
 def moment(text: str) -> float | None:
-    """Seconds since the epoch of an ISO 8601 time; what has no zone is UTC."""
+    """Seconds since the epoch of an ISO 8601 time; None for what is none. No zone means UTC."""
     try:
         at = datetime.fromisoformat(text)
     except ValueError:
@@ -128,18 +150,19 @@ def moment(text: str) -> float | None:
 
 
 def unpacked(body: bytes, encoding: str) -> bytes:
-    """A body without its `Content-Encoding`.
+    """A body without its `Content-Encoding`, which is `encoding`. Elided if it cannot be undone.
 
     Tools that keep it unpacked often leave the header as it was, so a body that
     does not look packed is taken as it is.
     """
     encoding = encoding.strip().lower()
     if encoding in ("gzip", "x-gzip") and body.startswith(b"\x1f\x8b"):
-        return _inflated(body, 31)
+        return _inflated(body, GZIP_BITS)
     if encoding in ("gzip", "x-gzip") and body.startswith(b"\x1f"):
         raise Elided("its compressed body was kept as text, which lost bytes")
     if encoding == "deflate" and not _is_text(body):
-        # RFC 9110, 8.4.1.2: some servers leave the zlib wrapper out.
+        # RFC 9110, 8.4.1.2: some servers leave the zlib wrapper out. RFC 1950, 2.2: with it,
+        # the first byte ends in 8, and both together are a multiple of 31.
         wrapped = body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
         return _inflated(body, 15 if wrapped else -15)
     if encoding not in ("", "identity", "gzip", "x-gzip", "deflate") and not _is_text(body):
@@ -148,6 +171,7 @@ def unpacked(body: bytes, encoding: str) -> bytes:
 
 
 def _inflated(body: bytes, wbits: int) -> bytes:
+    """A body decompressed. Elided for what is broken, cut off or too large."""
     inflate = zlib.decompressobj(wbits)
     try:
         data = inflate.decompress(body, _MOST)
@@ -167,7 +191,10 @@ def _is_text(body: bytes) -> bool:
 
 
 def framed(headers: Headers, body: bytes, first_ms: int = 0, last_ms: int = 0) -> tuple[Frame, ...]:
-    """A body in frames; those of a stream without times of its own are spread evenly."""
+    """A body in frames: those of a stream, or the whole as one at `last_ms`.
+
+    A stream has no times of its own here: they are spread evenly from `first_ms` to `last_ms`.
+    """
     if not is_stream(headers):
         return (Frame(last_ms, body),)
     data = sse.frames(body)
@@ -176,11 +203,12 @@ def framed(headers: Headers, body: bytes, first_ms: int = 0, last_ms: int = 0) -
 
 
 def is_stream(headers: Headers) -> bool:
+    """Whether an answer's headers say that it is a stream of server-sent events."""
     return header(headers, "content-type").lower().startswith("text/event-stream")
 
 
 def text_of(value: Any, what: str) -> str:
-    """A value that has to be text."""
+    """`value`, which has to be text. Elided if it is not; `what` is what to call it."""
     if not isinstance(value, str):
         raise Elided(f"it has no {what}")
     return value
