@@ -50,6 +50,7 @@ TESTED_WITH = {
     "core/matching/rawjson": "core/matching/test_normalize",
     "engine/decks/conversions": "engine/decks/test_deck",
     "engine/decks/repeat": "server/fast/test_connection",
+    "engine/flights/sides": "engine/flights/test_flight",
     "engine/listing": "engine/test_exchange",
     "engine/outcome": "engine/test_exchange",
     "engine/settings": "engine/test_exchange",
