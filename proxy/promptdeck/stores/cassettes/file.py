@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeVar
 
 import xxhash
 
-from promptdeck.core.interaction import Interaction
+from promptdeck.core.interaction import Interaction, Variant
 from promptdeck.core.matching.fingerprint import order, recording_id
 from promptdeck.core.names import validate_cassette_name
 from promptdeck.errors import CassetteError
@@ -270,16 +270,19 @@ _NUMBERED = re.compile(r"(.*-)([0-9]{1,18})", re.DOTALL)
 
 
 def in_recorded_order(found: Iterable[One], of: Callable[[One], Interaction]) -> list[One]:
-    """As replay plays them: by time, where the file sorts by conversation.
+    """The interactions of a file (each `of` one of `found`) in the order in which replay plays.
 
-    Those of one request stay as the file has them.
+    That is by time, where the file sorts by conversation; those of one request and variant
+    stay as the file has them, whatever their times.
     """
-    latest: dict[str, float] = {}
+    # By variant too: a recording that goes must not move those that other requests play.
+    latest: dict[tuple[str, Variant], float] = {}
 
     def moment(one: One) -> float:
         item = of(one)
-        latest[item.key] = max(item.recorded_at, latest.get(item.key, item.recorded_at))
-        return latest[item.key]
+        place = item.key, item.variant
+        latest[place] = max(item.recorded_at, latest.get(place, item.recorded_at))
+        return latest[place]
 
     return sorted(found, key=moment)
 
