@@ -4,8 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODEL_VENV := .model
+SEEDS ?= 10
 
-.PHONY: help demo test check conformance format bench bench-peers cassettes clean
+.PHONY: help demo test seeds check conformance format bench bench-peers cassettes clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -25,13 +26,20 @@ demo: $(READY)  ## see it work, offline, in under a minute
 test: $(READY)  ## run the tests
 	$(BIN)/python -m pytest -n auto
 
+seeds: $(READY)  ## run the property tests with other examples: SEEDS=10 times
+	for seed in $$(seq $(SEEDS)); do \
+	  $(BIN)/python -m pytest -n auto -q -m hypothesis \
+	    --hypothesis-profile=seeds --hypothesis-seed=$$seed || exit 1; \
+	done
+
 check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-conformance: $(READY)  ## the SDKs' own test suites against promptdeck (a few minutes)
+conformance: $(READY)  ## the SDKs' own test suites against promptdeck, and proxy-py beside it (a few minutes)
+	$(BIN)/python -m pytest -q tests/conformance/proxy_py.py
 	$(BIN)/python tests/conformance/run.py
 
 format: $(READY)  ## format and mend what can be mended

@@ -1,3 +1,5 @@
+"""Every setting, from file, environment and flags: which one wins, and how it is shown."""
+
 import math
 import os
 import re

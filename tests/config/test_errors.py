@@ -1,3 +1,5 @@
+"""Mistakes in settings: each is told in one line with its place, and no secret is shown."""
+
 # ruff: noqa: E501  a table of mistakes reads best with one to the line
 import re
 from pathlib import Path

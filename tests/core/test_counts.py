@@ -5,8 +5,10 @@ from hypothesis import strategies as st
 
 from promptdeck.core.counts import Counts
 
-# A path may hold any byte: those that are not UTF-8 come as surrogates.
-ANY = st.text(st.characters(exclude_categories=()), max_size=5)
+# A head may hold any byte: those that are not UTF-8 are read as surrogates, and no others come.
+ANY = st.text(max_size=5) | st.binary(max_size=5).map(
+    lambda data: data.decode("utf-8", "surrogateescape")
+)
 COUNTS = st.builds(Counts, st.sampled_from(["GET", "POST"]), ANY, ANY)
 
 

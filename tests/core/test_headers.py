@@ -1,3 +1,5 @@
+"""Which headers travel, which are kept, which are secret, and what Cache-Status says."""
+
 import re
 
 import pytest

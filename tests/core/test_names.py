@@ -1,3 +1,5 @@
+"""Names of cassettes: the plain are accepted, and none leads out of its folder."""
+
 import ntpath
 import posixpath
 import string

@@ -1,3 +1,5 @@
+"""The table of modes: what is done with whatever is found, and what a request may ask for."""
+
 from itertools import product
 
 import pytest

@@ -1,3 +1,5 @@
+"""Durations, sizes and paces: read, refused, and written so that they are read the same."""
+
 import math
 from collections.abc import Callable
 from typing import Any

@@ -239,7 +239,7 @@ async def test_without_that_setting_the_upstream_call_ends_with_its_client(start
     while not deck.upstream.seen:
         await asyncio.sleep(0.005)
     gone.cancel()
-    await asyncio.sleep(0.05)
+    await deck.idle()
     gate.set()
     assert (await deck.chat(stream=True)).body == b"".join(chunks("new"))
 
@@ -537,6 +537,8 @@ async def test_recorded_pace_keeps_the_recorded_times(start: Start) -> None:
     gate = asyncio.Event()
     recording.upstream.answers = [stream(chunks("in its own time"), gate=gate)]
     call = asyncio.get_running_loop().create_task(recording.chat(stream=True))
+    while not recording.upstream.seen:
+        await asyncio.sleep(0.005)
     await asyncio.sleep(0.3)
     gate.set()
     await call

@@ -1,3 +1,5 @@
+"""The tests of a small project that uses promptdeck's pytest plugin, as its owner writes them."""
+
 import asyncio
 
 import pytest

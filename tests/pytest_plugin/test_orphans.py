@@ -118,6 +118,17 @@ async def test_a_file_that_was_not_collected_to_its_end_is_not_judged(project: P
     assert listed(broken) == ["cassettes/test_other/test_gone.yaml"]
 
 
+async def test_a_folder_of_tests_may_have_no_cassettes(project: Project) -> None:
+    lay(project, "test_it/test_gone")
+    for name in ("test_it", "elsewhere/test_other"):
+        path = project.path / f"{name}.py"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("def test_x(): pass\n")
+    result = await project.run()
+    result.assert_outcomes(passed=2)
+    assert (result.ret, listed(result)) == (0, ["cassettes/test_it/test_gone.yaml"])
+
+
 async def test_one_folder_for_all_cassettes_is_judged_by_the_places_of_its_tests(
     project: Project,
 ) -> None:

@@ -21,6 +21,7 @@ from promptdeck.engine.flights.sides import Full
 from promptdeck.errors import UpstreamError
 from promptdeck.upstream import Upstream
 from promptdeck.upstream.lean import head_of
+from tests.clock import Clock, settle
 from tests.wire import Reply, Wired, ending, in_pieces, resetting, wired
 
 BOTH = pytest.mark.parametrize("lean", [True, False], ids=["lean", "session"])
@@ -213,13 +214,20 @@ async def test_switching_protocols_unasked_is_502() -> None:
 
 @BOTH
 async def test_silence_before_and_within_an_answer_is_504(lean: bool) -> None:
+    clock = Clock()
     async with (
         wired(b"", CHUNKED + b"3\r\nhel\r\n") as server,
-        calling(server.url, lean=lean, timeout=0.1) as upstream,
+        calling(server.url, lean=lean, timeout=60) as upstream,
     ):
-        for why in ("did not answer in time", "fell silent in mid-answer"):
+        for number, why in enumerate(("did not answer in time", "fell silent in mid-answer"), 1):
+            got = Got()
+            flying = asyncio.get_running_loop().create_task(upstream.fly(asking(), got))
+            while len(server.requests) < number or len(got.body) < len(b"hel") * (number - 1):
+                await asyncio.sleep(0)
+            await settle()
+            clock.ahead(61)
             with pytest.raises(UpstreamError, match=why) as told:
-                await ask(upstream)
+                await flying
             assert (told.value.status, told.value.code) == (504, "upstream_timeout")
 
 
@@ -245,26 +253,30 @@ async def test_only_what_may_be_repeated_is_sent_again_when_the_peer_had_hung_up
 async def test_a_pooled_connection_that_the_peer_closed_is_not_used() -> None:
     async def parting(writer: asyncio.StreamWriter) -> None:
         writer.write(LENGTH)
-        await asyncio.sleep(0.01)
+        await answered.wait()
         writer.close()
 
     async with wired(parting) as server, calling(server.url, lean=True) as upstream:
         for _ in range(2):
+            answered = asyncio.Event()
             await ask(upstream)
-            await asyncio.sleep(0.1)
+            answered.set()
+            await settle()
     assert server.connections == 2
 
 
 async def test_what_comes_unasked_is_no_answer_to_the_next_request() -> None:
     async def chatty(writer: asyncio.StreamWriter) -> None:
         writer.write(LENGTH)
-        await asyncio.sleep(0.01)
+        await answered.wait()
         writer.write(LENGTH.replace(b"hello", b"wrong"))
 
     async with wired(chatty) as server, calling(server.url, lean=True) as upstream:
         for _ in range(2):
+            answered = asyncio.Event()
             assert (await ask(upstream))[2] == b"hello"
-            await asyncio.sleep(0.1)
+            answered.set()
+            await settle()
     assert server.connections == 2
 
 
@@ -301,7 +313,7 @@ async def test_a_reader_that_is_full_stops_upstream_and_then_gets_the_rest(lean:
     async with wired(push) as server, calling(server.url, lean=lean) as upstream:
         flying = asyncio.get_running_loop().create_task(upstream.fly(asking(), got))
         before = -1
-        while before != sent:
+        while not sent or before != sent:
             before = sent
             await asyncio.sleep(0.1)
         assert 0 < len(got.body) <= 1024 * 1024

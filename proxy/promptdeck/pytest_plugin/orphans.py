@@ -170,8 +170,11 @@ class _Judging:
 
     def _gone(self, folder: Path) -> Iterator[Path]:
         """The folders of cassettes whose test files are no longer in `folder`."""
+        cassettes = self._folders.of_module(folder / "any.py").parent
+        if not cassettes.is_dir():
+            return  # another folder's tests have some, these have none
         here = {self._folders.of_module(path) for path in folder.glob("*.py")}
-        for path in self._folders.of_module(folder / "any.py").parent.iterdir():
+        for path in cassettes.iterdir():
             if path.is_dir() and path not in here and self._is_file(f"{path.name}.py"):
                 yield path
 

@@ -1,3 +1,5 @@
+"""Keys and ids of recordings: as they always were, unlike for the unlike, in a total order."""
+
 from itertools import pairwise
 from typing import Any
 

@@ -1,3 +1,5 @@
+"""The canonical form of a request: what counts makes another key, what does not makes the same."""
+
 import json  # noqa: TID251  bodies as clients write them: spaced, in ASCII, of odd numbers
 import random
 import re

@@ -1,3 +1,5 @@
+"""The user's rules: paths that are left out, texts that are replaced, and their digest."""
+
 from contextlib import suppress
 
 import pytest

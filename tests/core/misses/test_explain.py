@@ -1,3 +1,5 @@
+"""Why a request missed: the nearest recording and what differs, told to people and programs."""
+
 import orjson
 import pytest
 from hypothesis import example, given

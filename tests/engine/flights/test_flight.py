@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from promptdeck.core.interaction import Headers
 from promptdeck.engine.flights.flight import WINDOW, Flight, Reader
 from promptdeck.errors import UpstreamError
+from tests.clock import Clock
 
 
 class Wire:
@@ -295,15 +296,19 @@ async def test_a_follower_is_told_of_a_cut_after_the_bytes_before_it() -> None:
 
 
 async def test_a_follower_keeps_its_client_company_in_silence_only() -> None:
-    wire, client = Wire(), Client()
+    clock, wire, client = Clock(), Wire(), Client()
     flight = launch(wire)
-    following = follow(flight, client, idle=0.05)
+    following = follow(flight, client, idle=60)
     for _ in range(10):
         wire.send(b"a")
-        await asyncio.sleep(0.01)
+        await settle()
+        clock.ahead(40)
+        await settle()
     assert client.got == [b"a"] * 10
-    while client.got.count(b"") < 2:
-        await asyncio.sleep(0.01)
+    for _ in range(2):
+        clock.ahead(60)
+        await settle()
+    assert client.got == [b"a"] * 10 + [b""] * 2
     wire.send(b"b", None)
     await following
     assert b"".join(client.got) == b"a" * 10 + b"b"

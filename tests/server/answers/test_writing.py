@@ -37,11 +37,14 @@ async def test_a_silent_upstream_is_bridged_with_comments_that_are_not_recorded(
     gate = asyncio.Event()
     frames = chunks("after a while")
     deck.upstream.answers = [stream(frames, gate=gate, before_gate=2)]
-    asking = asyncio.get_running_loop().create_task(deck.chat(stream=True))
-    await asyncio.sleep(0.2)
-    gate.set()
-    got = (await asking).body
-    assert got.startswith(b"".join(frames[:2]) + b": keep-alive\n\n: keep-alive\n\n")
+    url, got = f"{deck.server.base_url}/chat/completions", b""
+    body = {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": True}
+    async with deck.session.post(url, json=body) as response:
+        while not got.endswith(b": keep-alive\n\n: keep-alive\n\n"):
+            got += await response.content.readany()
+        gate.set()
+        got += await response.content.read()
+    await deck.idle()
     assert got.replace(b": keep-alive\n\n", b"") == b"".join(frames)
     assert (await deck.chat(stream=True)).body == b"".join(frames)
 

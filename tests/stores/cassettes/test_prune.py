@@ -1,6 +1,6 @@
 """Recordings taken out: those that were chosen, and nothing that replay needs."""
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.chat.saying import says
@@ -78,8 +78,22 @@ def test_deduping_leaves_the_first_of_each_content_in_order(tmp_path_factory, in
     assert dedupe_anywhere(path) == []
 
 
+EARLY, LATE = 1_700_000_000.0, 1_700_000_001.0
+
+
 @settings(deadline=None, max_examples=60)
 @given(ANY_ORDER, st.booleans(), st.integers(1, 3))
+# The stream that goes was the latest of its request, whose other variant stays.
+@example(
+    interactions=[
+        interaction("a", "1", at=EARLY, stream=True, seed=2),
+        interaction("a", "1", at=LATE, stream=True, seed=2),
+        interaction("a", "2", at=LATE, stream=False, seed=1),
+        interaction("a", "1", at=EARLY, stream=False, seed=2),
+    ],
+    ignoring=True,
+    least=1,
+)
 def test_after_deduping_the_same_answers_come_in_the_same_order(
     tmp_path_factory, interactions, ignoring, least
 ):

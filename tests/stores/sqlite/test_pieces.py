@@ -246,9 +246,7 @@ async def test_packing_happens_by_itself_when_it_is_quiet(path):
     async with opened(path) as database:
         tape = await cache_tape(database)
         await put(tape, interaction())
-        for _ in range(100):
-            if rows(database, "packed"):
-                break
+        while not rows(database, "packed"):
             await asyncio.sleep(0.05)
         assert rows(database, "packed") == 1
         assert rows(database, "recording") == 0

@@ -139,7 +139,7 @@ async def test_who_writes_when_the_group_is_being_cancelled_is_served(path):
                 await asyncio.sleep(10)
             finally:
                 # As what is closed before the store does, when the server ends with an error.
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(30):
                     kept = await asyncio.gather(*(put(tape, conversation(n)) for n in range(3)))
     assert count(path) == len(kept) == 3
 

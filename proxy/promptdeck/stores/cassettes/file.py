@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import xxhash
 
-from promptdeck.core.interaction import Interaction
+from promptdeck.core.interaction import Interaction, Variant
 from promptdeck.core.names import validate_cassette_name
 from promptdeck.errors import CassetteError
 
@@ -107,17 +107,19 @@ def _signature_of(stat: os.stat_result) -> Signature:
 
 
 def in_recorded_order(found: Iterable[One], of: Callable[[One], Interaction]) -> list[One]:
-    """Interactions, or what has them, as replay plays them: by the time they were recorded.
+    """The interactions of a file (each `of` one of `found`) in the order in which replay plays.
 
-    `of` gives the interaction. A file sorts by conversation instead. Recordings of one
-    request stay in the order of the file, where a person may have put them.
+    That is by time, where the file sorts by conversation; those of one request and variant
+    stay as the file has them, whatever their times.
     """
-    latest: dict[str, float] = {}
+    # By variant too: a recording that goes must not move those that other requests play.
+    latest: dict[tuple[str, Variant], float] = {}
 
     def moment(one: One) -> float:
         item = of(one)
-        latest[item.key] = max(item.recorded_at, latest.get(item.key, item.recorded_at))
-        return latest[item.key]
+        place = item.key, item.variant
+        latest[place] = max(item.recorded_at, latest.get(place, item.recorded_at))
+        return latest[place]
 
     return sorted(found, key=moment)
 
