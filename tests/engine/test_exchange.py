@@ -7,6 +7,13 @@ import time
 import orjson
 import pytest
 
+from promptdeck.core.interaction import Request
+from promptdeck.core.matching.fingerprint import fingerprint
+from promptdeck.core.matching.normalize import normalize
+from promptdeck.core.matching.rules import Rules
+from promptdeck.core.secrets.redact import Redactor
+from promptdeck.stores.cassettes.file import read
+from promptdeck.stores.cassettes.save import New, save
 from tests.conftest import Start
 from tests.scripted_upstream import DONE, chunk, chunks, completion, plain, raw, stream
 
@@ -571,3 +578,27 @@ async def test_a_secret_in_a_target_is_in_no_log_and_no_report(
     told = "\n".join(caplog.messages) + report.body.decode()
     assert secret not in told
     assert key not in told
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_what_is_recorded_is_reachable_whatever_the_contract_thinks_of_its_request(
+    start: Start, fast: bool
+) -> None:
+    odd = {"model": "m", "messages": [], "thinking": {"clear_thinking": True}}
+    data = orjson.dumps(odd)
+    recorder = await start(mode="record", cassette="odd", environ={})
+    refused = await recorder.request("POST", "/v1/chat/completions", data)
+    assert refused.status == 400  # nothing is recorded yet
+    # As an import or an older promptdeck brings it.
+    plain = await recorder.chat("hi")
+    path = start.folder / "cassettes" / "odd.yaml"
+    asked = Request("POST", "/v1/chat/completions", "application/json", data)
+    [recorded] = read(path)
+    form = normalize(asked, Rules(), Redactor())
+    path.unlink()
+    brought = recorded._replace(request=asked, key=fingerprint(form.canonical))
+    save(path, [New(brought, form.canonical, replace=True)])
+    replay = await start(mode="replay", cassette="odd", fast=fast)
+    for _ in range(3):
+        got = await replay.request("POST", "/v1/chat/completions", data)
+        assert (got.status, got.body) == (200, plain.body)

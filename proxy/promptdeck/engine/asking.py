@@ -74,6 +74,8 @@ class Known(NamedTuple):
     """What the contract finds odd about the request, in one line; or nothing."""
     wants_more: bool
     """True where the request may ask for more than an answer, such as to have it stored."""
+    refused: ClientError | None
+    """Why the contract forbids it. A recording answers it all the same: a provider has judged."""
     names: tuple[BodyName, ...]
     """Names of the body: all of this holds for other bodies of these names (`matching.body`).
 
@@ -115,8 +117,8 @@ class Asked(NamedTuple):
 class Canonicals:
     """Gives requests their canonical forms: found out once, and recalled for what says the same.
 
-    `check` judges what is a chat completion; where it raises, so do the methods that find
-    out a form (ClientError). What is odd about a request is logged when it is found out.
+    `check` judges what is a chat completion. What is odd about a request is logged when it
+    is found out.
     """
 
     def __init__(self, rules: Rules, redactor: Redactor, check: Check | None) -> None:
@@ -129,7 +131,7 @@ class Canonicals:
         )
 
     async def asked(self, incoming: Incoming) -> Asked:
-        """Bring a request into canonical form. ClientError where the contract forbids it.
+        """Bring a request into canonical form.
 
         A large body is parsed in a thread, so that others are served meanwhile.
         """
@@ -146,7 +148,7 @@ class Canonicals:
     def at_once(self, request: Request, body: Body) -> Known | None:
         """Bring a request into canonical form without waiting; None for a large body of news.
 
-        `body` is the request's, made by its `reader`. ClientError as `asked`.
+        `body` is the request's, made by its `reader`.
         """
         counts = _counts(request)
         known = self._recall.find(self._names(counts, body))
@@ -191,7 +193,8 @@ class Canonicals:
             known, plain = self._examined(request, body.value, self._judged)
             if known.warning:
                 log.warning("odd request: %s", known.warning)
-            if not plain or known.warning or not self._goes_by_name(_counts(request)):
+            odd = known.warning or known.refused
+            if odd or not plain or not self._goes_by_name(_counts(request)):
                 return known
         body.learn()
         return known._replace(names=tuple(body.names()))
@@ -205,9 +208,9 @@ class Canonicals:
             known, plain = self._examined(
                 rest, None, lambda value: self._judged(cut.read(value)), cut.whole
             )
-        except (ClientError, Unfaithful):
+        except Unfaithful:
             return None
-        return known if plain and not known.warning else None
+        return known if plain and not (known.warning or known.refused) else None
 
     def _judged(self, value: JSON) -> str:
         return self._check(value) if self._check else ""
@@ -224,17 +227,20 @@ class Canonicals:
         `value` gives the body where it has been parsed; `whole` makes the canonical form of
         all of it from that of what was read.
         """
-        odd, wants_more = "", False
+        odd, wants_more, refused = "", False, None
 
         def inspect(found: JSON) -> None:
-            nonlocal odd, wants_more
-            odd = check(found)
+            nonlocal odd, wants_more, refused
+            try:
+                odd = check(found)
+            except ClientError as error:
+                refused = error
             wants_more = isinstance(found, dict) and not EFFECTS.isdisjoint(found)
 
         form, plain = examine(request, self._rules, self._redactor, inspect=inspect, value=value)
         form = form._replace(canonical=whole(form.canonical))
         key = fingerprint(form.canonical, self._rules.digest)
-        return Known(form, key, odd, wants_more, names=()), plain
+        return Known(form, key, odd, wants_more, refused, names=()), plain
 
 
 def _counts(request: Request) -> Counts:

@@ -88,7 +88,7 @@ class Exchange:
         """Find a request's canonical form without waiting.
 
         None where that has no say, takes too long, or the request asks for more than an
-        answer. ClientError where the contract forbids it.
+        answer.
         """
         if self._settings.mode in (Mode.PASSTHROUGH, Mode.RECORD):
             return None
@@ -110,6 +110,8 @@ class Exchange:
         try:
             action, search = self._plan(asked, deck)
         except StoreUnavailable:
+            return None
+        if known.refused and action is not Action.SERVE:
             return None
         if action is Action.SERVE and search.until and not self._draws(asked):
             return self._hit(asked, deck, search)
@@ -170,6 +172,9 @@ class Exchange:
     async def _new_answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
         asked = await self._canonicals.asked(incoming)
         action, search = await self._plan_afresh(asked, deck)
+        if asked.known.refused and action is not Action.SERVE:
+            # The contract speaks where nothing is recorded.
+            raise asked.known.refused.with_traceback(None)
         match action:
             case Action.SERVE:
                 return await self._serve(asked, deck, search)

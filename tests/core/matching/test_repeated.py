@@ -16,7 +16,6 @@ from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful
 from promptdeck.engine.asking import Canonicals, Incoming
 from promptdeck.engine.checking import Contract
-from promptdeck.errors import ClientError
 from tests.secret_samples import HEX
 
 SECRET = "sk-" + HEX[:32]
@@ -115,10 +114,10 @@ def conversations(draw):
 
 async def outcome(canonicals, body):
     request = Request("POST", CHAT_COMPLETIONS, "application/json", body)
-    try:
-        return (await canonicals.asked(Incoming(request, ()))).known._replace(names=())
-    except ClientError as error:
-        return str(error), error.details
+    known = (await canonicals.asked(Incoming(request, ()))).known
+    refused = known.refused
+    said = (str(refused), refused.details) if refused else None
+    return known._replace(names=(), refused=None), said
 
 
 @settings(max_examples=300)

@@ -18,7 +18,6 @@ from promptdeck.engine.asking import Incoming, Known
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.exchange import Exchange
 from promptdeck.engine.outcome import Flown, Served
-from promptdeck.errors import HTTPError
 from promptdeck.server.answers.pace import Pace
 
 # A client has a handful of heads, one for each length of a body; 10,000 of 1 KB take 10 MB.
@@ -42,10 +41,7 @@ class Lane(NamedTuple):
 
     def known(self, counts: Counts, body: Body) -> Known | None:
         """Find out what is asked for; None if that takes waiting, or is more than an answer."""
-        try:
-            return self.exchange.known_at_once(_request(counts, body.data), body)
-        except HTTPError:
-            return None
+        return self.exchange.known_at_once(_request(counts, body.data), body)
 
     def answer(
         self, counts: Counts, headers: Headers, body: Body, known: Known | None

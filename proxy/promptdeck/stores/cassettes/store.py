@@ -20,7 +20,7 @@ from promptdeck.stores.sqlite.tape import Tape
 from .file import Signature, contents, digest, digest_of, in_recorded_order, parsed, signature
 from .save import New, Saved, save
 
-_INDEX_VERSION = 1
+_INDEX_VERSION = 2
 """To be raised when an index of the same file by the same laws would hold something else."""
 _EMPTY = digest(b"")
 """The state of a file that is not there, which is as good as an empty one."""
