@@ -905,3 +905,44 @@ def multipart(boundary: str, text: str = "hi", *, quoted: bool = False) -> bytes
 def test_the_random_boundary_of_a_form_does_not_count() -> None:
     assert multipart("abc") == multipart("0f-1e'()+_,./:=?", quoted=True)
     assert multipart("abc") != multipart("abc", "ho")
+
+
+FORM = (
+    b'--x\r\nContent-Disposition: form-data; name="file"; filename="tmp%b.wav"\r\n\r\n'
+    b"\xff\x00\xfe%b\r\n--x\r\n"
+    b'Content-Disposition: form-data; name="prompt"\r\n\r\nin tmp%b\r\n--x--\r\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "make"),
+    [
+        ("multipart/form-data; boundary=x", lambda name: FORM % (name, b"", name)),
+        ("text/plain", lambda name: b"see tmp" + name),
+        ("application/x-www-form-urlencoded", lambda name: b"file=tmp" + name),
+        (JSON_TYPE, lambda name: b'{"a": "tmp%b", "n": 1e999}' % name),
+    ],
+)
+def test_replacing_reaches_every_body(kind: str, make: Callable[[bytes], bytes]) -> None:
+    rules = Rules.build(replace=[{"pattern": "tmp[a-z0-9]+", "with": "TMP"}])
+
+    def form(name: bytes, rules: Rules) -> bytes:
+        request = Request("POST", "/v1/audio/transcriptions", kind, make(name))
+        return normalize(request, rules, REDACTOR).canonical
+
+    assert form(b"ab12", rules) == form(b"zz99", rules)
+    assert form(b"ab12", Rules()) != form(b"zz99", Rules())
+
+
+def test_what_is_no_text_counts_byte_for_byte_beside_what_is_replaced() -> None:
+    rules = Rules.build(replace=[{"pattern": "tmp[a-z0-9]+", "with": "TMP"}])
+    kind = "multipart/form-data; boundary=x"
+    one, other = (
+        normalize(
+            Request("POST", "/v1/audio/transcriptions", kind, FORM % (b"a", sound, b"a")),
+            rules,
+            REDACTOR,
+        ).canonical
+        for sound in (b"\xe9", b"\xe8")
+    )
+    assert one != other

@@ -78,7 +78,7 @@ def examine(
     # Of the body without secrets, but with all that does not count: `stream` does not.
     variant, stateful = dialect.variant(body), dialect.is_stateful(body)
     if isinstance(body, bytes):
-        body = _without_boundary(body, request.content_type)
+        body = rules.replace_bytes(_without_boundary(body, request.content_type))
     else:
         if isinstance(body, dict):
             body = dialect.counting(body, dropped)

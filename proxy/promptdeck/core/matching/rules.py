@@ -163,6 +163,17 @@ class Rules:
             text = item.pattern.sub(item.placeholder, text)
         return text
 
+    def replace_bytes(self, data: bytes) -> bytes:
+        """Any bytes with `match.replace` applied to what is text in them.
+
+        So the rules reach forms, the header lines of their parts, and JSON that no parser
+        reads; bytes that are not UTF-8 match nothing but themselves.
+        """
+        if not self.replace:
+            return data
+        text = data.decode("utf-8", "surrogateescape")
+        return self.replace_text(text).encode("utf-8", "surrogateescape")
+
     def _replaced(self, value: JSON) -> JSON:
         """A copy of a value with text replaced in all its strings."""
         if isinstance(value, str):
