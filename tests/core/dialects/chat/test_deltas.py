@@ -213,3 +213,25 @@ def test_helpers_take_json_of_any_shape():
     assert index_of({"index": 2}, 0) == 2
     assert index_of({"index": "2"}, 7) == index_of({}, 7) == 7
     assert gathered([{"a": 1, "b": 2}, {"a": None}]) == {"a": [1, None], "b": [2]}
+
+
+def call(name, arguments, index=0, called="search"):
+    function = {"name": called, "arguments": arguments} if called else {"arguments": arguments}
+    return {"index": index, "id": name, "type": "function", "function": function}
+
+
+def told(*pieces):
+    return [(one["id"], one["function"]["arguments"]) for one in joined_calls(pieces)]
+
+
+def test_calls_that_all_have_the_same_index_are_told_apart_by_where_they_begin():
+    assert told(call("a", "1"), call("b", "2")) == [("a", "1"), ("b", "2")]
+    # What follows without an id belongs to the latest call of its index, with one to its own.
+    more = {"index": 0, "function": {"arguments": "+"}}
+    assert told(call("a", "1"), call("b", "2"), more) == [("a", "1"), ("b", "2+")]
+    again = call("a", "+", called=None)
+    assert told(call("a", "1"), call("b", "2"), again) == [("a", "1+"), ("b", "2")]
+    # An id alone begins none: some servers draw a new one for each piece.
+    assert [arguments for _, arguments in told(call("a", "1"), call("b", "2", called=None))] == [
+        "12"
+    ]

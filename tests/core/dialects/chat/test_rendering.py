@@ -11,7 +11,14 @@ from tests.scripted_upstream import chunks
 
 LINES = st.sampled_from(
     [
-        *(b"data: {}", b"data: id: event:", b"event: message", b"event:error", b"event: error"),
+        *(
+            b"data: {}",
+            b"data: id: event:",
+            b'data: {"choices":1}',
+            b"event: message",
+            b"event:error",
+            b"event: error",
+        ),
         *(b"id: 7", b"id", b": ping", b"", b"eventual: x", b"idea: y", b"retry: 1"),
     ]
 )
@@ -30,9 +37,22 @@ def test_an_ordinary_chat_stream_passes_byte_for_byte() -> None:
     assert passed(stream) == stream
 
 
-def test_names_and_ids_go_and_errors_stay() -> None:
-    stream = b"event: chunk\nid: 1\ndata: {}\n\nid: 2\n: hm\n\nevent: error\ndata: {}\n\n"
-    assert passed(stream) == b"data: {}\n\n: hm\n\nevent: error\ndata: {}\n\n"
+CHUNK = b'data: {"choices": []}\n'
+
+
+def test_names_of_chunks_and_ids_go_and_errors_stay() -> None:
+    stream = b"event: chunk\nid: 1\n%b\nid: 2\n: hm\n\nevent: error\ndata: {}\n\n" % CHUNK
+    assert passed(stream) == CHUNK + b"\n: hm\n\nevent: error\ndata: {}\n\n"
+    assert passed(b"event: end\ndata: [DONE]\n\n") == b"data: [DONE]\n\n"
+
+
+def test_an_event_that_is_no_chunk_keeps_its_name() -> None:
+    progress = b'event: hermes.tool.progress\ndata: {"tool":"terminal","status":"running"}\n\n'
+    assert passed(progress, b"event: x\n" + CHUNK + b"\n") == progress + CHUNK + b"\n"
+
+
+def test_a_name_without_data_is_no_event() -> None:
+    assert passed(b"event: ping\n\n", CHUNK) == b"\n" + CHUNK
 
 
 @pytest.mark.parametrize("tail", [b"event: x", b"id: 1", b"eve", b"event: error", b"data"])
@@ -60,10 +80,19 @@ def test_a_stream_that_comes_byte_by_byte_is_the_same(stream: bytes) -> None:
 
 @given(STREAMS)
 def test_only_lines_that_are_names_go(stream: bytes) -> None:
-    names = (b"event:", b"id:")
-    kept = [
-        line
-        for line in stream.splitlines(keepends=True)
-        if not line.startswith(names) or line.split() in ([b"event:error"], [b"event:", b"error"])
-    ]
+    kept, name = [], b""
+    for line in stream.splitlines(keepends=True):
+        if line.startswith(b"id:"):
+            continue
+        if line.startswith(b"event:"):
+            error = line.split() in ([b"event:error"], [b"event:", b"error"])
+            kept += [line] if error else []
+            name = b"" if error else line
+            continue
+        if line.startswith(b"data:"):
+            kept += [name] if b"choices" not in line else []
+            name = b""
+        elif not line.strip(b"\r\n"):
+            name = b""
+        kept.append(line)
     assert passed(stream) == b"".join(kept)

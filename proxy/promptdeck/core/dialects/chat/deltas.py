@@ -115,16 +115,36 @@ def joined_calls(pieces: Iterable[JSONObject]) -> list[JSONObject]:
     """The tool calls that pieces of them add up to, in the order of their index, without it.
 
     A piece without an index belongs to the call of its id, or else to the last call. So does
-    Gemini send them, whose every call has an id of its own.
+    Gemini send them, whose every call has an id of its own. One that begins another call, by
+    an id and a name of its own, is one though its index is taken: some servers number none.
     """
     calls: dict[int, list[JSONObject]] = {}
-    slots: dict[str, int] = {}
-    slot = 0
+    # In which place a call is: by index and id as they came, and the latest of an index.
+    places: dict[tuple[int | None, str], int] = {}
+    latest: dict[int, int] = {}
+    place = 0
     for piece in pieces:
-        name = piece.get("id")
-        if isinstance(name, str) and name:
-            slot = slots.setdefault(name, index_of(piece, max(calls, default=-1) + 1))
-        slot = index_of(piece, slot)
+        name, number = piece.get("id"), piece.get("index")
+        index = number if isinstance(number, int) else None
+        named = name if isinstance(name, str) else ""
+        if named and (index, named) in places:
+            place = places[index, named]
+        elif index is None:
+            if named:
+                place = max(calls, default=-1) + 1
+        elif named and index in latest and _begins_call(piece):
+            place = max(calls) + 1
+        else:
+            place = latest.get(index, index)
+        if named:
+            places[index, named] = place
+        if index is not None:
+            latest[index] = place
         unnumbered = {key: value for key, value in piece.items() if key != "index"}
-        calls.setdefault(slot, []).append(unnumbered)
-    return [joined("", calls[slot], grows=True) for slot in sorted(calls)]
+        calls.setdefault(place, []).append(unnumbered)
+    return [joined("", calls[place], grows=True) for place in sorted(calls)]
+
+
+def _begins_call(piece: JSONObject) -> bool:
+    """True for a piece that names what is called, as the first of a call does."""
+    return bool(as_object(piece.get("function", piece.get("custom"))).get("name"))
