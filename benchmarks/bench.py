@@ -52,6 +52,7 @@ WITH_PEERS = {
 
 
 def main() -> None:
+    """Measure the cases that are asked for, and print each as soon as it is done."""
     options = _options()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
@@ -98,6 +99,7 @@ def _options() -> argparse.Namespace:
 
 
 def _bench(options: argparse.Namespace, workshop: Workshop) -> Bench:
+    """What the options say of how much is measured, and beside whom."""
     (workshop.folder / "cassettes").mkdir()
     size = QUICK if options.quick else FULL
     if options.entries:
@@ -107,6 +109,7 @@ def _bench(options: argparse.Namespace, workshop: Workshop) -> Bench:
 
 
 def _measured(bench: Bench, options: argparse.Namespace) -> Generator[Case]:
+    """The cases that the options name, or else all there are for this kind of run."""
     every = CASES | WITH_PEERS
     names = options.only or (every if options.peers else CASES)
     for name in names:

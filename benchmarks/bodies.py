@@ -62,6 +62,7 @@ def text(size: int, seed: int) -> str:
 
 
 def marker(number: int) -> str:
+    """The word by which a request differs from others: all are equally long."""
     return f"number-{number:08}"
 
 
@@ -76,7 +77,7 @@ def chat(number: int, *, stream: bool = False, frames: int = FRAMES) -> bytes:
 
 
 def frames_of(body: bytes) -> int:
-    """Of how many frames the stream is that a chat asks for."""
+    """The number of frames in the stream that a chat asks for."""
     found = _FRAMES.search(body)
     return int(found[1]) if found else FRAMES
 

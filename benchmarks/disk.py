@@ -21,6 +21,7 @@ _PATIENCE = 60
 
 
 def cases(bench: Bench) -> Iterator[Case]:
+    """The files of two kinds of traffic: unlike chats, and growing prompts."""
     chats = [bodies.conversation(number) for number in range(bench.size.kept)]
     yield _case(bench, "chats", chats, f"{len(chats)} chats of 5 KB with their answers", 1 / 3.5)
     turns = [body for n in range(_SESSIONS) for body in bodies.session(n, _TURNS)]

@@ -33,6 +33,7 @@ Servers = Mapping[str, Server]
 
 
 def cases(bench: Bench) -> Iterator[Case]:
+    """Hits of JSON, of bytes never seen, and of streams."""
     with ExitStack() as stack:
         hits = _Hits(bench, stack)
         yield from hits.of_json()

@@ -22,6 +22,7 @@ _SAMPLES = {_VCRPY: 5, DECK: 100, _FLOOR: 100}
 
 
 def cases(bench: Bench) -> Iterator[Case]:
+    """vcrpy, promptdeck and fixed bytes, each with two sizes of cassette; nothing without vcrpy."""
     if not is_ready(_VCRPY):
         bench.left_out[_VCRPY] = why_missing().get(_VCRPY, "not installed: make bench-peers")
         return

@@ -23,6 +23,8 @@ _SILENCE = 30
 
 
 class Run(NamedTuple):
+    """What one round of load came to."""
+
     requests: int
     seconds: float
     latencies: list[int]
@@ -36,11 +38,12 @@ class Run(NamedTuple):
         return self.requests / self.seconds
 
     def percentile(self, part: float) -> float:
-        """In microseconds."""
+        """The latency, in microseconds, that `part` of all requests stay below: 0.99 for p99."""
         return self.latencies[min(len(self.latencies) - 1, int(len(self.latencies) * part))] / 1000
 
 
 def connect(port: int) -> socket.socket:
+    """A socket to a server on this machine; its reads and writes fail after `_SILENCE`."""
     sock = socket.socket()
     # Room for a whole request, so that no send waits for the server.
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 256 * 1024)
@@ -178,6 +181,8 @@ def ask(port: int, body: bytes, path: str = bodies.PATH) -> tuple[int, bytes]:
 
 
 class Streamed(NamedTuple):
+    """When the frames of one stream came."""
+
     first_byte: int
     """Nanoseconds from the request to the first frame."""
     delays: list[int]
@@ -223,7 +228,7 @@ class Streams:
             self._poll.register(stream.socket, select.EPOLLIN)
 
     def read(self, enough: Callable[[], bool] = bool) -> list[Streamed]:
-        """Until all have ended, or it is enough."""
+        """Read until all streams have ended, or `enough` says so. TimeoutError after `_SILENCE`."""
         while self._under_way and not enough():
             ready = self._poll.poll(_SILENCE)
             if not ready:

@@ -10,6 +10,8 @@ Row = tuple[float, ...]
 
 
 class Figure(NamedTuple):
+    """A column of a case's table: something that is measured of every side in every round."""
+
     name: str
     digits: int = 0
     against: str = ""
@@ -19,6 +21,8 @@ class Figure(NamedTuple):
 
 
 class Summary(NamedTuple):
+    """A figure of one side over all rounds; `value` is their median."""
+
     value: float
     least: float
     most: float
@@ -42,14 +46,21 @@ class Target(NamedTuple):
 
     @property
     def bound(self) -> str:
+        """The bound in writing: `>= 4`."""
         return f">= {self.least:g}" if self.most is None else f"<= {self.most:g}"
 
     def met(self, value: float) -> bool:
+        """Whether a measured value is within the bound."""
         return value >= (self.least or 0) if self.most is None else value <= self.most
 
 
 @dataclass(frozen=True)
 class Case:
+    """What was measured of several sides, and the targets that are judged by it.
+
+    The others are compared with the first side.
+    """
+
     name: str
     figures: tuple[Figure, ...]
     sides: dict[str, list[Row]]
@@ -58,6 +69,7 @@ class Case:
     notes: tuple[str, ...] = ()
 
     def summary(self, side: str, column: int) -> Summary:
+        """The figure of a column for one side."""
         values = [row[column] for row in self.sides[side]]
         base = [row[column] for row in next(iter(self.sides.values()))]
         against = self.figures[column].against
@@ -131,7 +143,11 @@ QUICK = Size(
 
 
 def alternate(rounds: int, sides: Mapping[str, Callable[[], Row]]) -> dict[str, list[Row]]:
-    """Every other round goes through the sides backwards."""
+    """Measure all sides in turn, `rounds` times; each is called for its row.
+
+    Every other round goes through them backwards, so that a machine that gets slower does not
+    harm the last one.
+    """
     rows: dict[str, list[Row]] = {name: [] for name in sides}
     for number in range(rounds):
         for name in list(sides)[:: -1 if number % 2 else 1]:

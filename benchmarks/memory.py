@@ -16,6 +16,7 @@ _GAP = "0.05"
 
 
 def cases(bench: Bench) -> Iterator[Case]:
+    """The memory of a promptdeck that does ever more."""
     recordings, streams = 2 * bench.size.recordings, 2 * bench.size.many
     bench.seeds.save(bench.workshop, "ten-thousand", {"chat": range(recordings)})
     request = _record_paced(bench)

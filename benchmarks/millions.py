@@ -13,6 +13,7 @@ _FIGURES = (
 
 
 def cases(bench: Bench) -> Iterator[Case]:
+    """Opening and look-ups in a small store and a large one."""
     folder = bench.workshop.folder
     names = {count: f"{count:,} interactions" for count in bench.size.entries}
     small, large = names.values()

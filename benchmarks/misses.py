@@ -26,6 +26,7 @@ _AT_ONCE, _FRAMES, _GAP = 50, 100, "0.01"
 
 
 def cases(bench: Bench) -> Iterator[Case]:
+    """JSON passed on and recorded, the first byte of a stream, and 50 streams at once."""
     with ExitStack() as stack:
         sides = _servers(bench, stack)
         yield _json(bench, sides)

@@ -49,6 +49,8 @@ def _stub(server: Server, asked: Sequence[bytes]) -> None:
 
 @dataclass(frozen=True)
 class Peer:
+    """Another program that answers model calls again: how it is started, taught and checked."""
+
     name: str
     version: Callable[[], str]
     does: str
@@ -64,6 +66,7 @@ class Peer:
         _check(server, asked)
 
     def in_words(self) -> str:
+        """Its name and version, and what it does for a hit."""
         return f"{self.name} {self.version()}: for each hit it {self.does}"
 
 

@@ -37,6 +37,8 @@ _LOOK, _IDLE = 0.2, 0.05
 
 @dataclass(frozen=True)
 class Server:
+    """A server that runs, watched from outside."""
+
     port: int
     pid: int
     path: str = PATH

@@ -21,6 +21,7 @@ from promptdeck.core.interaction import (
 )
 from promptdeck.stores.base import Stored
 from promptdeck.stores.sqlite.database import Database
+from promptdeck.stores.sqlite.tape import cache_tape
 
 LIMIT = 1 << 40
 """Bytes that a store may have here: nothing is evicted."""
@@ -37,11 +38,14 @@ _PRAGMAS = ("PRAGMA journal_mode = WAL", "PRAGMA synchronous = NORMAL")
 
 @dataclass(frozen=True)
 class Item:
+    """An interaction to be kept, under its key."""
+
     key: str
     stored: Stored
 
     @property
     def row(self) -> tuple[bytes, bytes, bytes]:
+        """Key, request and answer, for who keeps nothing else."""
         interaction = self.stored.interaction
         return self.key.encode(), interaction.request.body, interaction.response.body
 
@@ -56,6 +60,7 @@ def item(number: int) -> Item:
 
 
 def made(number: int, request: bytes, answer: bytes) -> Item:
+    """An item with a key of its own for each number."""
     key = f"p1:{number:032x}"
     interaction = Interaction(
         id=f"{number:06x}-002-{number:08x}-1",
@@ -72,7 +77,7 @@ def made(number: int, request: bytes, answer: bytes) -> Item:
 @asynccontextmanager
 async def _store(path: Path) -> AsyncIterator[Keep]:
     async with Database(path, LIMIT) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         yield lambda one: tape.put(one.key, one.stored, replace=False)
 
 

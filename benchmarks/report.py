@@ -52,11 +52,13 @@ def described(machine: Mapping[str, Any]) -> Iterator[str]:
 
 
 def ended(machine: Mapping[str, Any]) -> str:
+    """How long a run took and how busy the machine was with others, in a line."""
     others, seconds = machine["others"], machine["seconds"]
     return f"other processes used {others:.0%} of the machine; the run took {seconds:.0f} s"
 
 
 def table(case: Case) -> Iterator[str]:
+    """The lines of a case's table, with its notes and targets below."""
     yield ""
     yield case.name
     yield " " * _SIDE + "".join(_heads(case))

@@ -32,6 +32,7 @@ Start = Callable[[ExitStack, int], Server]
 
 
 def cases(bench: Bench) -> Iterator[Case]:
+    """The memory of slow streams, and of a client that stops reading."""
     many = bench.size.many
     with bench.upstream(_GAP) as upstream:
         sides = {

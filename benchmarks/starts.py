@@ -24,6 +24,7 @@ Start = Callable[[], AbstractContextManager[Server]]
 
 
 def cases(bench: Bench) -> Iterator[Case]:
+    """Starts to the first answer, of promptdeck with a large cassette and of others."""
     count, workshop = bench.size.recordings, bench.workshop
     bench.seeds.save(workshop, "many", {"chat": range(count)})
     body = bodies.chat(count - 1)

@@ -18,6 +18,8 @@ DECK = "promptdeck"
 
 @dataclass(frozen=True)
 class Bench:
+    """What one run of benchmarks works with."""
+
     workshop: Workshop
     size: Size
     peers: Sequence[Peer] = ()
@@ -27,9 +29,11 @@ class Bench:
 
     @cached_property
     def seeds(self) -> Seeds:
+        """Recordings to make cassettes of, recorded by promptdeck when first asked for."""
         return record_seeds(self.workshop)
 
     def peer(self, name: str) -> Peer | None:
+        """The peer of this name, if it is measured."""
         return next((peer for peer in self.peers if peer.name == name), None)
 
     @cached_property
@@ -39,6 +43,7 @@ class Bench:
 
     @contextmanager
     def upstream(self, *options: str) -> Iterator[Server]:
+        """A provider on the load's core, until the block ends; see `servers.Upstream`."""
         with self.workshop.other("upstream", b"", *options, core=LOAD_CORE) as server:
             yield server
 

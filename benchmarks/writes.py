@@ -33,6 +33,7 @@ Side = Callable[[], Row]
 
 
 def cases(bench: Bench) -> Iterator[Case]:
+    """Recordings a second, and what a loop and its hits feel of them."""
     with worker("store_worker.py", folder=bench.workshop.folder) as ask:
 
         def asked(verb: str, count: int, *kinds: str) -> dict[str, list[Row]]:

@@ -21,6 +21,7 @@ BOLD, DIM, OFF = ("\033[1m", "\033[2m", "\033[0m") if sys.stdout.isatty() else (
 
 
 def main() -> None:
+    """Ask the three questions of a promptdeck of our own."""
     with promptdeck() as root:
         base_url = f"{root}/cassette/streamed-chat/v1"
         # Nothing below knows of promptdeck but this one base_url.
@@ -32,11 +33,15 @@ def main() -> None:
 
 
 def step(number: int, title: str) -> None:
+    """Print the head of a step."""
     print(f"\n{BOLD}{number}. {title}{OFF}", flush=True)
 
 
 def outcome(headers: Any, started: float, first: float | None = None) -> None:
-    """What tells a recorded answer from a live one, and how long it took."""
+    """Print what tells a recorded answer from a live one, and how long it took.
+
+    `started` and `first` are readings of `time.perf_counter`.
+    """
     took = f"{(time.perf_counter() - started) * 1000:.0f} ms"
     if first is not None:
         took += f", the first word after {(first - started) * 1000:.0f} ms"
@@ -44,6 +49,7 @@ def outcome(headers: Any, started: float, first: float | None = None) -> None:
 
 
 def streamed(client: openai.OpenAI) -> None:
+    """Ask for a stream and print it as it comes."""
     step(1, "A question, streamed at the pace at which the model answered when it was recorded")
     print(f"   > {STREAMED}\n   ", end="", flush=True)
     started, first = time.perf_counter(), None
@@ -58,6 +64,7 @@ def streamed(client: openai.OpenAI) -> None:
 
 
 def whole(client: openai.OpenAI) -> None:
+    """Ask the same for a whole answer, which was never recorded as one."""
     step(2, "The same question, not streamed: converted from the recorded stream")
     started = time.perf_counter()
     raw = client.chat.completions.with_raw_response
@@ -68,6 +75,7 @@ def whole(client: openai.OpenAI) -> None:
 
 
 def changed(client: openai.OpenAI) -> None:
+    """Ask with one word changed, and print how the miss tells it; SystemExit if it is a hit."""
     question = STREAMED.replace("blue", "red")
     step(3, "One word changed: nothing was recorded for it, and the error says what differs")
     print(f"   > {question}")
@@ -85,7 +93,7 @@ def changed(client: openai.OpenAI) -> None:
 
 @contextmanager
 def promptdeck() -> Iterator[str]:
-    """promptdeck replaying the cassettes beside this file; yields its root."""
+    """promptdeck replaying the cassettes beside this file; its URL without /v1."""
     port = free_port()
     with tempfile.TemporaryDirectory() as scratch:
         serve = ("serve", "--mode", "replay", "--log-level=error")

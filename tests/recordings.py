@@ -24,7 +24,7 @@ from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.stores.base import Stored
-from promptdeck.stores.cassettes.file import New
+from promptdeck.stores.cassettes.save import New
 from promptdeck.stores.cassettes.store import Canon
 from promptdeck.stores.sqlite.database import Database
 from tests import ROOT
@@ -282,8 +282,9 @@ _PRELUDE = """
 import asyncio, os, resource, sys
 from pathlib import Path
 from promptdeck.stores.cassettes.store import Cassette
-from promptdeck.stores.cassettes.file import save
+from promptdeck.stores.cassettes.save import save
 from promptdeck.stores.sqlite.admin import clear
+from promptdeck.stores.sqlite.tape import cache_tape
 from tests.recordings import *
 path = Path(sys.argv[1])
 """

@@ -7,6 +7,8 @@ import base64
 
 from hypothesis import strategies as st
 
+from promptdeck.core.secrets import search
+
 A1 = "A1b2" * 20
 HEX = "0123456789abcdef" * 4
 BASE64 = base64.b64encode(bytes(range(96))).decode()
@@ -154,3 +156,13 @@ VALUES = st.recursive(
 
 def placeholder(name: str) -> str:
     return f"[redacted:{name}]"
+
+
+def redacted(text: str) -> str:
+    """`text` with each secret's name in its place."""
+    at, parts = 0, []
+    for start, end, name in sorted(search.find(text, 0, len(text))):
+        if start >= at:
+            parts += [text[at:start], placeholder(name)]
+            at = end
+    return "".join(parts) + text[at:]

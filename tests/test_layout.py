@@ -4,6 +4,7 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,6 @@ MODULES = sorted(
 # Tested where they are used: a protocol by what keeps it, a part by the whole.
 TESTED_WITH = {
     "app": "engine/test_exchange",
-    "cli/chosen": "cli/test_serve",
     "cli/completion": "cli/test_cli",
     "cli/config": "cli/test_cli",
     "cli/difference": "cli/test_cassette",
@@ -30,14 +30,10 @@ TESTED_WITH = {
     "cli/loop": "cli/test_serve",
     "cli/mergedriver": "stores/cassettes/test_merge",
     "cli/options": "cli/test_cli",
-    "cli/output": "cli/test_cli",
-    "cli/reports": "cli/test_run",
     "cli/store": "cli/test_cli",
     "cli/workers": "cli/test_serve",
     "config/document": "config/test_config",
-    "config/kinds": "config/test_errors",
     "config/loading": "config/test_config",
-    "config/render": "config/test_config",
     "config/settings": "config/test_config",
     "core/contract/answers": "core/contract/test_request",
     "core/contract/compound": "core/contract/test_schema",
@@ -46,44 +42,38 @@ TESTED_WITH = {
     "core/contract/page": "core/contract/test_openapi",
     "core/contract/tools": "core/contract/test_request",
     "core/contract/violations": "core/contract/test_schema",
-    "core/interaction": "engine/flights/test_recorder",
-    "core/matching/rawjson": "core/matching/test_normalize",
+    "engine/decks/conversions": "engine/decks/test_deck",
+    "core/matching/chat": "core/matching/test_normalize",
+    "core/matching/clean": "core/matching/test_normalize",
     "engine/decks/repeat": "server/fast/test_connection",
-    "engine/flights/landing": "engine/test_exchange",
-    "engine/flights/sharing": "engine/test_exchange",
-    "engine/flights/silence": "engine/flights/test_flight",
     "engine/listing": "engine/test_exchange",
     "engine/outcome": "engine/test_exchange",
+    "engine/settings": "engine/test_exchange",
+    "engine/stats": "engine/test_exchange",
     "engine/storing": "server/test_stored",
     "errors": "server/test_server",
-    "imports/carry": "imports/test_imports",
-    "imports/exchange": "imports/test_imports",
     "imports/export_har": "imports/test_har",
     "library": "engine/test_exchange",
     "pytest_plugin/background": "pytest_plugin/test_pytest_plugin",
-    "pytest_plugin/naming": "pytest_plugin/test_pytest_plugin",
     "pytest_plugin/play": "pytest_plugin/test_verdicts",
-    "pytest_plugin/results": "pytest_plugin/test_verdicts",
     "server/answers/pace": "server/fast/test_paced",
-    "server/answers/shape": "server/answers/test_passing",
+    "server/answers/rendering": "server/answers/test_passing",
     "server/errors": "server/test_server",
+    "server/fast/framing": "server/fast/test_connection",
+    "server/fast/hitlog": "server/fast/test_connection",
+    "server/fast/memo": "server/fast/test_connection",
     "server/fast/outlet": "server/fast/test_direct",
+    "server/json": "server/test_server",
     "server/fast/ready": "server/fast/test_connection",
     "server/logged": "server/test_server",
     "server/noted": "server/test_server",
     "server/reading": "server/test_server",
     "sessions": "server/test_sessions",
     "stores/base": "stores/test_stores",
-    "stores/cassettes/diff": "cli/test_hygiene",
-    "stores/cassettes/echo": "stores/cassettes/test_edit",
-    "stores/cassettes/revise": "cli/test_hygiene",
-    "stores/kept/completions": "server/test_stored",
-    "stores/kept/slips": "engine/test_deferred",
+    "stores/cassettes/progress": "stores/cassettes/test_verify",
+    "stores/cassettes/revise": "stores/cassettes/test_fix",
     "stores/memory": "stores/test_stores",
-    "stores/sqlite/admin": "stores/sqlite/test_database",
     "stores/sqlite/dictionaries": "stores/sqlite/test_packing",
-    "stores/sqlite/tapes": "stores/sqlite/test_database",
-    "stores/sqlite/writer": "stores/sqlite/test_database",
     "upstream/connection": "upstream/test_upstream_wire",
     "upstream/lean": "upstream/test_upstream_wire",
     "upstream/session": "upstream/test_upstream",
@@ -93,7 +83,7 @@ TESTED_WITH = {
 def planned() -> Iterator[str]:
     """The modules and folders that the package's docstring names, as paths below it."""
     folders: list[tuple[int, str]] = []
-    for line in (promptdeck.__doc__ or "").splitlines():
+    for line in (promptdeck.__doc__ or "").partition("A request's way")[0].splitlines():
         entry = re.match(r"( {4,})([a-z_]+/?(?:, [a-z_]+)*)(?:  |$| *$|/? +)", line)
         if entry is None:
             continue
@@ -150,3 +140,28 @@ def test_each_name_stands_for_one_thing() -> None:
         for name in named_in(path):
             where[name.lstrip("_")].append(path.relative_to(PACKAGE).as_posix())
     assert {name: places for name, places in where.items() if len(places) > 1} == {}
+
+
+def glossary() -> Iterator[tuple[str, str]]:
+    """The words that the package's docstring explains, each with the place of what it names."""
+    for line in (promptdeck.__doc__ or "").splitlines():
+        if entry := re.match(r"    ([a-z]+) +[^/]+: ([a-z_.]+(?:\.[A-Z]\w+)?(?:\.\w+)?)$", line):
+            yield entry[1], entry[2]
+
+
+@pytest.mark.parametrize(("word", "place"), [*glossary()], ids=lambda value: value)
+def test_each_word_names_what_the_glossary_says(word: str, place: str) -> None:
+    module, name = re.fullmatch(r"([a-z_.]+)\.([A-Z][\w.]*|[a-z]+)", place).groups()  # type: ignore[union-attr]
+    found = import_module(f"promptdeck.{module}")
+    for part in name.split("."):
+        found = getattr(found, part)
+    assert word in name.lower().split(".")
+
+
+def test_the_glossary_is_read() -> None:
+    assert {"deck", "flight", "counts", "session", "canonical"} <= {word for word, _ in glossary()}
+
+
+def test_no_module_has_a_name_that_says_nothing() -> None:
+    said = {part for name in MODULES for part in name.split("/")}
+    assert not said & {"models", "types", "utils", "helpers", "common", "misc"}

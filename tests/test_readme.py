@@ -14,7 +14,7 @@ import pytest
 
 from promptdeck.config.render import settings_table
 from promptdeck.core.contract.request import fields_table
-from promptdeck.core.matching.normalize import matching_table
+from promptdeck.core.matching.chat import matching_table
 from promptdeck.core.policy import modes_table
 from tests import ROOT
 from tests.command import environment
@@ -123,6 +123,35 @@ def test_every_make_target_that_is_named_exists() -> None:
     ):
         for target in " ".join(targets).split():
             assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+def contributing() -> str:
+    return README.read_text().partition("\n## Contributing\n")[2].partition("\nMIT licence")[0]
+
+
+def test_every_place_that_a_newcomer_is_sent_to_is_there() -> None:
+    section = contributing()
+    places = re.findall(r"`([a-z_/]+(?:\.py|/))`", section)
+    assert len(places) > 10
+    assert [
+        place
+        for place in (*places, *re.findall(r"\]\(([^)]+)\)", section))
+        if not any((folder / place).exists() for folder in (ROOT, ROOT / "proxy" / "promptdeck"))
+    ] == []
+    assert section.count("\n") <= 30
+
+
+def test_what_a_newcomer_is_told_to_test_can_be_collected() -> None:
+    told = re.findall(r"^.*\.venv/bin/pytest (.*?)(?: +#|$)", contributing(), re.MULTILINE)
+    assert told
+    ran = subprocess.run(
+        [sys.executable, "-m", "pytest", "--collect-only", "-qq", *" ".join(told).split()],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
 def test_the_demo_shows_a_stream_a_conversion_and_a_miss() -> None:

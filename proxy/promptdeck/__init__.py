@@ -20,12 +20,17 @@ imports upward and only `app` knows all the parts.
       matching/
         rules         what the user says must not count
         normalize     a request's canonical form
+        chat          what counts of a chat completion, and what as equal
+        clean         a request without its secrets, as it is kept
         rawjson       parts of one that no parser reads
-        body, repeated   short cuts to it
+        recall        what was found out about a request, found again by what says the same
+        body, repeated   the names of a body for that, and what need not be read again
         fingerprint   its short name, and the ids of recordings
       secrets/
-        shapes        what secrets look like
-        redact        secrets out of everything that is kept
+        shapes        what secrets look like: the table
+        search        a text searched for all of them at once
+        redact        secrets out of texts, values, bodies and targets
+        answers       out of streams, where one is spread over frames, and whole responses
       contract/
         schema, compound, violations   declared types, and what breaks them
         request, messages, tools, answers   the API, defined once
@@ -34,12 +39,15 @@ imports upward and only `app` knows all the parts.
         providers     requests that bring their own provider
         chat/
           deltas        how the deltas of a stream add up
-          accumulate    a stream to a message and a message to a stream
+          fold, cut     a stream to a message, a message to a stream
+          variants      a recorded answer as JSON, as a stream, with its usage or without
+          saying        what an answer says, for people
           completeness  whether an answer is whole
-          plainstream   a chat stream as every SDK reads it
+          rendering     a chat stream as every SDK reads it
           recut         a stream made anew from its edited text
       misses/
-        differences, explain   why a request missed
+        differences, diff   where two requests differ: places, a unified diff
+        explain       why a request missed
       faults/
         plan, deal, verdict   answers that go wrong on purpose, and how a client took it
     stores/       recordings kept
@@ -48,36 +56,46 @@ imports upward and only `app` knows all the parts.
       held          back until they are wanted
       claims        what the processes that share a store are asking upstream
       sqlite/       the cache, and the index of cassettes
-        schema        the file's tables, and how a recording is a row
-        database      point reads on the caller's thread, and the store over tapes
+        migrations    the file's tables, how it is opened and brought up to date
+        rows          how a recording is a row, fresh and packed
+        database      one file: point reads on the caller's thread, a writer behind
+        tape          the store over some tapes of it
         writer        writes grouped behind it
         tapes         what is written into them
         admin         the file from outside: what it holds, emptied
         packing, pieces, dictionaries   recordings made small, what they share kept once
         wal           whether anybody committed since
       cassettes/    files in git
-        store         one cassette, or a folder of them, as a store
+        store, shelf  one cassette, or a folder of them, as a store
         loaded        a small one in memory
-        file          read, and saved whole
-        yaml, reader  its text, written and read
-        verify, diff, edit, revise, echo, merge   kept clean
+        file, save    where it lies, read and locked; recordings put into it
+        dump, load, reader   its text written, read, and the YAML that it is in
+        progress      how work on a long one tells how far it has come
+        verify, diff  whether one is what it claims to be; how two differ
+        edit          one changed in a single step, all else left as it is
+        prune, divide, merge   recordings taken out, put elsewhere, put together
+        revise, redact, rename, fix, echo   recordings written otherwise, under new ids
       kept/         what clients asked to have stored, or deferred
         completions, slips
     engine/       the way of a request
       asking        its canonical form, once for the same bytes
       checking      judged by the contract
       exchange      find, decide, serve or refuse or fly
-      outcome       what it answers and what it counts
+      outcome       what it answers
+      settings      what it is set to
+      stats         what it counts
       idempotency   the first answer again
       listing       what recordings imply
       storing, deferred   answers kept for the client, answers fetched later
       decks/
         deck          the recordings behind one base_url, how far they are played
+        playing       whose turn it is, what is too old
+        conversions   recordings in another variant
         repeat        a hit that comes out the same again
       flights/
         flight        one upstream response, many readers
         launch        those that are under way
-        silence       told while nothing comes
+        silence       notice of nothing coming
         landing       what becomes of them in the end
         sharing       identical requests under way, one flight
         recorder      from a landed flight to an interaction
@@ -85,17 +103,22 @@ imports upward and only `app` knows all the parts.
     upstream/     the way to the provider: a lean client, and aiohttp's for the odd case
     server/       the aiohttp handlers
       reading       a client's request, as the engine takes it
-      errors        the one place where an error becomes JSON
+      errors, json   the one place where an error becomes JSON, and what else is said so
       stored, sessions   the paths that promptdeck answers itself
       logged, noted   log lines of requests; what is noted on one on its way
       answers/      written over aiohttp's request and response
         writing, pace   recordings: whole, or at their recorded pace
-        passing, shape   what comes from upstream, and what it looks like
+        passing       what comes from upstream
+        rendering     what that looks like to its client
         faulty        recordings written badly on purpose
       fast/         requests of a known head, without aiohttp's request
         connection    what is recognised, and what is aiohttp's
-        heads, ready  heads known again, answers ready to be sent again
-        paced, direct recordings at their pace, and what comes from upstream
+        framing       where messages begin and end in what a client sends
+        heads         heads known again, and the lanes on which they are answered
+        ready         an answer ready to be sent again
+        memo          such answers, found by the bodies that they answer
+        hitlog        their log, summed
+        paced, direct   recordings at their pace, and what comes from upstream
         outlet        a connection as those two see it
     imports/      other tools' recordings, and HAR
     relive        a recorded request asked again
@@ -108,6 +131,31 @@ imports upward and only `app` knows all the parts.
 A request's way: `server` reads it, `exchange` brings it to its canonical form
 and asks the `deck`; a hit is written from the recording, a miss flies: `flight`
 passes upstream's bytes on as they come, and `recorder` keeps what was whole.
+
+One word, one thing; no two classes or aliases of the package have the same name:
+
+    interaction   a request and its response as recorded: core.interaction.Interaction
+    variant       JSON, SSE or SSE with usage: core.interaction.Variant
+    counts        what counts of a request beside its body: core.counts.Counts
+    canonical     the bytes that are compared: core.matching.normalize.Normalized.canonical
+    fingerprint   their short name, the key of recordings: core.matching.fingerprint.fingerprint
+    mode          how far upstream may be asked, and what is kept: core.policy.Mode
+    store         keeps interactions: stores.base.Store
+    stored        an interaction as a store gives it: stores.base.Stored
+    tape          an ordered collection of them in SQLite: stores.sqlite.tape.Tape
+    cassette      a file of them: stores.cassettes.store.Cassette
+    deck          what is behind one base_url, how far it is played: engine.decks.deck.Deck
+    asked         a request in canonical form: engine.asking.Asked
+    exchange      find, decide, serve or refuse or fly: engine.exchange.Exchange
+    way           what answers a request upstream: engine.flights.launch.Way
+    flight        one upstream response under way: engine.flights.flight.Flight
+    landing       what becomes of it: engine.flights.landing.Landing
+    rendering     an answer as its client reads it: server.answers.rendering.Rendering
+    lane          the exchange, deck and pace that a head leads to: server.fast.heads.Lane
+    session       a deck of one's own for a while: sessions.Session
+
+In header, log and report the words are those of RFC 9211: hit, fwd=uri-miss, stored,
+collapsed. A model is an LLM: no module is called so, nor types nor utils.
 """
 
 __version__ = "0.1.0"

@@ -1,8 +1,20 @@
-"""The composition root: the only place that knows all the parts, and the order of their ends.
+"""The composition root: the one module that knows all the parts, and the order of their ends.
 
-`serving` starts a server and yields what there is to know of it. At the end
-it stops listening, lets answers and recordings under way finish within
-`server.shutdown_timeout`, and closes store and upstream.
+`serving` starts what is used before its users, and ends it after them:
+
+    starts, downwards                            ends, upwards
+      task group   work that outlives a request    waits for what is still running
+      database     the store's file                writes what was put, closes the file
+      upstream     the way to the provider         closes its connections
+      keeps        answers stored or deferred      has the deferred ones written down
+      claims       locks between processes         lets go of them
+      exchange     behind the bare base_url        lets recordings under way finish
+      sessions     those that clients open         let recordings under way finish
+      listener     the port                        takes nobody new, lets answers finish
+
+So an answer that is under way still finds upstream, and its recording the store. Each of the
+last three waits for `server.shutdown_timeout` at most. An error while starting ends what has
+been started, in the same order.
 """
 
 import asyncio
@@ -23,7 +35,7 @@ from .core.dialects.providers import PROVIDERS
 from .core.policy import Mode
 from .engine.deferred import Deferred
 from .engine.exchange import Exchange
-from .engine.outcome import Stats
+from .engine.stats import Stats
 from .engine.storing import Storing
 from .errors import BindError, ClientError, StoreError
 from .library import Library, check_of, redactor_of, settings_of
@@ -35,6 +47,7 @@ from .sessions import Sessions
 from .stores.kept.completions import Completions
 from .stores.kept.slips import Slips
 from .stores.sqlite.database import Database
+from .stores.sqlite.tape import cache_tape
 
 if TYPE_CHECKING:
     from .stores.base import Claims
@@ -44,7 +57,7 @@ log = logging.getLogger("promptdeck")
 
 
 class Totals(NamedTuple):
-    """What a server has done so far."""
+    """Counts of a server so far: the bare base_url and all sessions, open and closed."""
 
     hits: int
     misses: int
@@ -57,6 +70,7 @@ class Totals(NamedTuple):
 
     @classmethod
     def of(cls, *stats: Stats, under_way: int) -> "Totals":
+        """The sum of at least one `Stats`."""
         names = asdict(stats[0])
         return cls(
             **{name: sum(getattr(one, name) for one in stats) for name in names},
@@ -65,84 +79,45 @@ class Totals(NamedTuple):
 
 
 class Serving(NamedTuple):
-    """A running server."""
+    """A running server, as `serving` yields it."""
 
     host: str
     port: int
+    """The one it listens on, also where the configuration says 0."""
     counts: Callable[[], Totals]
+    """May be called after the server's end, too."""
     report: Callable[[], dict[str, Any]]
-    """What was played and what was missed behind the bare base_url."""
+    """What was played, left unplayed, missed and recorded behind the bare base_url."""
     sessions: Sessions
 
     @property
     def root(self) -> str:
+        """`http://127.0.0.1:4141`: what the Dedalus SDK takes for a base_url."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return f"http://{host}:{self.port}"
 
     @property
     def base_url(self) -> str:
+        """`http://127.0.0.1:4141/v1`: what the openai SDK takes for one."""
         return f"{self.root}/v1"
-
-
-class _House:
-    """What the default deck and every session are made with."""
-
-    def __init__(
-        self,
-        database: Database | None,
-        upstream: "Upstream | None",
-        completions: Completions | None,
-        claims: "Claims | None",
-        tasks: asyncio.TaskGroup,
-    ) -> None:
-        self._claims = claims
-        self._database = database
-        self._upstream = upstream
-        self._completions = completions
-        self._tasks = tasks
-
-    def exchange(self, config: Config) -> Exchange:
-        # In replay there is no way upstream: nothing could take it by mistake.
-        way = self._upstream if config.mode is not Mode.REPLAY else None
-        kept = self._completions
-        return Exchange(
-            settings_of(config),
-            way,
-            self._tasks,
-            check=check_of(config),
-            answered=_storing(config, kept).keep if kept else None,
-            claims=self._claims if config.mode is Mode.CACHE else None,
-        )
-
-    async def library(self, config: Config, hold: bool = False) -> Library:
-        if self._database is None and config.mode is not Mode.PASSTHROUGH:
-            raise ClientError("this server passes through and keeps nothing", param="mode")
-        cached = self._database and config.mode is Mode.CACHE
-        cache = await self._database.cache_tape() if self._database and cached else None
-        return Library(config, self._database, cache, hold=hold)
 
 
 @asynccontextmanager
 async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> AsyncIterator[Serving]:
-    """Serve until the block ends. UsageError if it cannot start.
+    """Serve until the block ends. UsageError, of a kind that says why, if it cannot start.
 
     Without `fast` each request takes the ordinary way: what the fast path is tested against.
-    With `workers`, others serve on the same port.
+    `workers` is how many processes serve on the same port, this one included.
     """
-    async with _task_group() as tasks, AsyncExitStack() as parts:
-        database = await _open_database(config, parts)
-        upstream = _upstream(config)
-        if upstream:
-            parts.push_async_callback(upstream.close)
-        keeps = _keeps(config, database, tasks, parts) if database else None
-        claims = _claims(config, parts)
-        house = _House(database, upstream, keeps.completions if keeps else None, claims, tasks)
-        exchange, library = house.exchange(config), await house.library(config)
+    async with _task_group() as tasks, AsyncExitStack() as ends:
+        shared = await _shared(config, tasks, ends)
+        exchange, library = shared.exchange(config), await shared.library(config)
+        # Now and not at the first request: a cassette that cannot be read stops the start.
         deck = await library.deck("")
-        sessions = Sessions(config, house.exchange, house.library)
+        sessions = Sessions(config, shared.exchange, shared.library)
         timeout = config.server.shutdown_timeout
-        parts.push_async_callback(exchange.finish, timeout)
-        parts.push_async_callback(sessions.finish, timeout)
+        ends.push_async_callback(exchange.finish, timeout)
+        ends.push_async_callback(sessions.finish, timeout)
 
         def counts() -> Totals:
             under_way = exchange.under_way + sessions.under_way
@@ -158,44 +133,82 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             plan=config.replay.faults,
             faults=Faults(),
             providers={**PROVIDERS, **{item.name: item.url for item in config.upstream.providers}},
-            keeps=keeps,
+            keeps=shared.keeps,
             describe=lambda: {"mode": str(config.mode), **counts()._asdict(), **worker},
             alone=workers == 1,
         )
-        port = await _listen(edge, config, parts, fast=fast)
+        port = await _listen(edge, config, ends, fast=fast)
         yield Serving(config.server.host, port, counts, deck.report, sessions)
 
 
-def _keeps(
-    config: Config, database: Database, tasks: asyncio.TaskGroup, parts: AsyncExitStack
-) -> Keeps:
-    slips, redactor = Slips(database), redactor_of(config)
-    deferred = Deferred(slips, tasks, redactor, settings_of(config).secrets)
-    kept = Completions(database, lasting=config.mode is not Mode.REPLAY, redactor=redactor)
-    parts.push_async_callback(kept.close)
-    parts.push_async_callback(deferred.finish)
-    return Keeps(kept, slips, deferred)
+class _Shared(NamedTuple):
+    """The parts that the bare base_url and every session of a server have in common.
+
+    A session's configuration is the server's with some changes; `exchange` and `library` make
+    what each has of its own. Only what its mode makes use of is there.
+    """
+
+    tasks: asyncio.TaskGroup
+    database: Database | None
+    upstream: "Upstream | None"
+    keeps: Keeps | None
+    claims: "Claims | None"
+
+    def exchange(self, config: Config) -> Exchange:
+        """The way of requests under `config`, with counts of its own."""
+        # A session may replay on a server that has a way upstream: it must not take it.
+        upstream = self.upstream if config.mode is not Mode.REPLAY else None
+        storing = self.keeps and Storing(
+            self.keeps.completions, redactor_of(config), settings_of(config).secrets
+        )
+        return Exchange(
+            settings_of(config),
+            upstream,
+            self.tasks,
+            check=check_of(config),
+            answered=storing.keep if storing else None,
+            # Only there does another process find what was asked meanwhile.
+            claims=self.claims if config.mode is Mode.CACHE else None,
+        )
+
+    async def library(self, config: Config, hold: bool = False) -> Library:
+        """The recordings that `config` plays; with `hold`, new ones are kept back until asked for.
+
+        ClientError if they are to be kept and this server keeps nothing.
+        """
+        if self.database is None and config.mode is not Mode.PASSTHROUGH:
+            raise ClientError("this server passes through and keeps nothing", param="mode")
+        cached = self.database and config.mode is Mode.CACHE
+        cache = await cache_tape(self.database) if self.database and cached else None
+        return Library(config, self.database, cache, hold=hold)
 
 
-def _claims(config: Config, parts: AsyncExitStack) -> "Claims | None":
-    """What keeps the processes that share a cache from asking the same at once."""
-    if config.mode is not Mode.CACHE:
+async def _shared(config: Config, tasks: asyncio.TaskGroup, ends: AsyncExitStack) -> _Shared:
+    """Open what `config` makes use of, and leave with `ends` how it is closed."""
+    database = await _open_database(config, ends)
+    upstream = _upstream(config)
+    if upstream:
+        ends.push_async_callback(upstream.close)
+    keeps = _keeps(config, database, tasks, ends) if database else None
+    return _Shared(tasks, database, upstream, keeps, _claims(config, ends))
+
+
+async def _open_database(config: Config, ends: AsyncExitStack) -> Database | None:
+    """The store's file; none in passthrough mode, which keeps nothing. StoreError.
+
+    Outside cache mode it only indexes cassettes: if it cannot be used, a temporary one will do.
+    """
+    if config.mode is Mode.PASSTHROUGH:
         return None
-    from .stores.claims import FileClaims
-
-    path = config.store.path.with_name(f"{config.store.path.name}-claims")
     try:
-        claims = FileClaims(path)
-    except OSError as error:
-        why = error.strerror or error
-        log.warning("cannot use %s: %s; other processes may ask the same at once", path, why)
-        return None
-    parts.callback(claims.close)
-    return claims
-
-
-def _storing(config: Config, completions: Completions) -> Storing:
-    return Storing(completions, redactor_of(config), settings_of(config).secrets)
+        return await ends.enter_async_context(Database(config.store.path, config.store.max_bytes))
+    except StoreError as error:
+        if config.mode is Mode.CACHE:
+            raise
+        log.warning("%s; the index of cassettes is made anew for this run", error)
+    folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="promptdeck-"))
+    path = Path(folder) / "index.db"
+    return await ends.enter_async_context(Database(path, config.store.max_bytes))
 
 
 def _upstream(config: Config) -> "Upstream | None":
@@ -208,35 +221,40 @@ def _upstream(config: Config) -> "Upstream | None":
     return Upstream(settings.url, settings.api_key, settings.connect_timeout, settings.read_timeout)
 
 
-@asynccontextmanager
-async def _task_group() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group whose block's own error comes out as itself."""
-    try:
-        async with asyncio.TaskGroup() as tasks:
-            yield tasks
-    except BaseExceptionGroup as group:
-        if len(group.exceptions) == 1:
-            raise group.exceptions[0] from None
-        raise
+def _keeps(
+    config: Config, database: Database, tasks: asyncio.TaskGroup, ends: AsyncExitStack
+) -> Keeps:
+    """The keepers of completions that a client had stored or deferred."""
+    slips, redactor = Slips(database), redactor_of(config)
+    deferred = Deferred(slips, tasks, redactor, settings_of(config).secrets)
+    completions = Completions(database, lasting=config.mode is not Mode.REPLAY, redactor=redactor)
+    ends.push_async_callback(completions.close)
+    ends.push_async_callback(deferred.finish)
+    return Keeps(completions, slips, deferred)
 
 
-async def _open_database(config: Config, parts: AsyncExitStack) -> Database | None:
-    """The store's file. Where it only indexes cassettes, a temporary one will do."""
-    if config.mode is Mode.PASSTHROUGH:
+def _claims(config: Config, ends: AsyncExitStack) -> "Claims | None":
+    """The locks by which processes that share a cache do not ask the same at once.
+
+    None in other modes, and with a warning where the file for it cannot be had.
+    """
+    if config.mode is not Mode.CACHE:
         return None
+    from .stores.claims import FileClaims
+
+    path = config.store.path.with_name(f"{config.store.path.name}-claims")
     try:
-        return await parts.enter_async_context(Database(config.store.path, config.store.max_bytes))
-    except StoreError as error:
-        if config.mode is Mode.CACHE:
-            raise
-        log.warning("%s; the index of cassettes is made anew for this run", error)
-    folder = parts.enter_context(tempfile.TemporaryDirectory(prefix="promptdeck-"))
-    path = Path(folder) / "index.db"
-    return await parts.enter_async_context(Database(path, config.store.max_bytes))
+        claims = FileClaims(path)
+    except OSError as error:
+        why = error.strerror or error
+        log.warning("cannot use %s: %s; other processes may ask the same at once", path, why)
+        return None
+    ends.callback(claims.close)
+    return claims
 
 
-async def _listen(edge: Edge, config: Config, parts: AsyncExitStack, *, fast: bool) -> int:
-    """Listen until `parts` are closed; the port. BindError."""
+async def _listen(edge: Edge, config: Config, ends: AsyncExitStack, *, fast: bool) -> int:
+    """Listen until `ends` is closed; the port. BindError if that cannot be."""
     host, port = config.server.host, config.server.port
     runner = web.AppRunner(
         application(edge),
@@ -245,7 +263,7 @@ async def _listen(edge: Edge, config: Config, parts: AsyncExitStack, *, fast: bo
         shutdown_timeout=config.server.shutdown_timeout,
     )
     await runner.setup()
-    parts.push_async_callback(runner.cleanup)
+    ends.push_async_callback(runner.cleanup)
     if runner.server is None:
         raise AssertionError("a runner that is set up has a server")
     loop = asyncio.get_running_loop()
@@ -253,9 +271,23 @@ async def _listen(edge: Edge, config: Config, parts: AsyncExitStack, *, fast: bo
     try:
         # Not to be shared is the default on some systems and not to be had on others.
         shared = None if edge.alone else True
+        # Of 1,000 connections opened at once, with aiohttp's backlog of 128 some 300 were not
+        # accepted 20 s later; with this one, all in 0.1 s.
         server = await loop.create_server(connect, host, port, backlog=1024, reuse_port=shared)
     except OSError as error:
         why = "the port is taken" if error.errno == errno.EADDRINUSE else (error.strerror or error)
         raise BindError(f"cannot listen on {host}:{port}: {why}; choose another --port") from None
-    parts.callback(server.close)
+    ends.callback(server.close)
     return int(server.sockets[0].getsockname()[1])
+
+
+@asynccontextmanager
+async def _task_group() -> AsyncIterator[asyncio.TaskGroup]:
+    """A task group whose block's own error comes out as itself, not in a group of one."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            yield tasks
+    except BaseExceptionGroup as group:
+        if len(group.exceptions) == 1:
+            raise group.exceptions[0] from None
+        raise

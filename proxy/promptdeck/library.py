@@ -1,29 +1,40 @@
-"""From a configuration to what plays it: canonical forms, settings of the engine, decks.
+"""From a configuration to what plays it: the engine's settings, and a `Library` of decks.
 
-The decks of one server are made when first asked for. A session has a library
-of its own, made from the configuration with the session's changes.
+A server has one library, and each of its sessions has one of its own, made from the server's
+configuration with the session's changes. By the configuration's mode, the deck of a library
+finds recordings, and puts them, here:
+
+    mode                      with a cassette named      with none
+    cache                     cassette, then the cache   the cache
+    record, record-missing    the cassette               the cassette `default`
+    replay                    the cassette               all cassettes of the folder
+
+Where there are two, the cache is written to. Whether anything is looked up or written is
+decided by `core.policy`, not here: in mode passthrough nothing is, in replay nothing written.
 """
 
 import asyncio
 import os
 from typing import TYPE_CHECKING
 
-from .config import Config
-from .config.settings import in_ci
+from .config import Config, in_ci
 from .core.interaction import Request
 from .core.matching.normalize import normalize
 from .core.policy import Mode
 from .core.secrets.redact import Redactor
 from .engine.asking import Check
 from .engine.checking import Contract
-from .engine.decks.deck import AfterLast, Deck, OnExpired
+from .engine.decks.deck import Deck
+from .engine.decks.playing import AfterLast, OnExpired, Playing
 from .engine.exchange import NO_RULES
-from .engine.outcome import Settings
+from .engine.settings import Settings
 from .errors import ClientError
 from .stores.base import Store
 from .stores.cassettes.file import path_of
-from .stores.cassettes.store import Canon, Cassette, Shelf
-from .stores.sqlite.database import Database, Tape
+from .stores.cassettes.shelf import Shelf
+from .stores.cassettes.store import Canon, Cassette
+from .stores.sqlite.database import Database
+from .stores.sqlite.tape import Tape
 
 if TYPE_CHECKING:
     from .stores.cassettes.loaded import LoadedCassette
@@ -34,11 +45,12 @@ DEFAULT_CASSETTE = "default"
 
 
 def redactor_of(config: Config) -> Redactor:
+    """A `Redactor` of the known shapes of secrets and the configuration's own patterns."""
     return Redactor(config.redact.patterns)
 
 
 def canon_of(config: Config) -> Canon:
-    """How this configuration brings a recorded request to its canonical form."""
+    """How recorded requests get their canonical form, with the user's rules and without."""
     rules, redactor = config.match.rules, redactor_of(config)
 
     def canonical(request: Request) -> bytes:
@@ -50,8 +62,35 @@ def canon_of(config: Config) -> Canon:
     return Canon(canonical, base, rules.digest, f"{rules.digest}|{redactor.digest}")
 
 
+def check_of(config: Config) -> Check | None:
+    """How the contract judges requests; None in passthrough mode, where upstream judges."""
+    passing = config.mode is Mode.PASSTHROUGH
+    return None if passing else Contract(strict=config.contract.strict).check
+
+
+def settings_of(config: Config) -> Settings:
+    """The part of a configuration that the engine works by."""
+    return Settings(
+        mode=config.mode,
+        rules=config.match.rules,
+        redactor=redactor_of(config),
+        upstream=config.upstream.url,
+        secrets=tuple(filter(None, [config.upstream.api_key])),
+        keep_bytes=config.record.max_bytes,
+        # A cache that kept an error would go on to answer with it.
+        keep_errors=config.record.errors and config.mode in (Mode.RECORD, Mode.RECORD_MISSING),
+        outlives_client=config.record.finish_after_disconnect,
+        ttl=config.store.ttl,
+    )
+
+
 class Library:
-    """The decks of one server, made when first asked for."""
+    """The decks of a server, or of a session, each made when it is first asked for.
+
+    `database` indexes cassettes, `cache` is its part that the mode cache reads and writes; a
+    server that passes through has neither. With `hold`, as sessions may ask for, what is put
+    into a cassette is kept back in `held` until somebody releases it.
+    """
 
     def __init__(
         self,
@@ -67,12 +106,17 @@ class Library:
         self._canon = canon_of(config)
         self._hold = hold
         self._decks: dict[str, Deck] = {}
+        # Two requests at once must not make two decks of one name: each would count for itself.
         self._opening = asyncio.Lock()
         self.held: list[Held] = []
-        """The stores of this library that hold recordings back."""
+        """A store for each cassette whose new recordings are kept back."""
 
     async def deck(self, name: str) -> Deck:
-        """The deck of a cassette, or with an empty name what a bare base_url plays."""
+        """The deck of a cassette, or with an empty name that of a bare base_url.
+
+        ClientError for a name that no cassette can have, CassetteError for one whose file
+        cannot be read.
+        """
         name = name or self._config.cassette.name or self._default_name
         deck = self._decks.get(name)
         if deck is None:
@@ -84,12 +128,14 @@ class Library:
 
     @property
     def _default_name(self) -> str:
+        """The cassette of a bare base_url that names none: empty where none is written."""
         recording = self._config.mode in (Mode.RECORD, Mode.RECORD_MISSING)
         return DEFAULT_CASSETTE if recording else ""
 
     async def _open(self, name: str) -> Deck:
+        """Make the deck of this name: its stores by the table above, its play by the settings."""
         if self._database is None:
-            return Deck(name, ())
+            return Deck(name, (), Playing())
         stores: list[Store] = []
         tape: Cassette | LoadedCassette | Shelf | None = None
         if name:
@@ -99,22 +145,27 @@ class Library:
             tape = Shelf(self._config.cassette.dir, self._database, self._canon)
             await tape.refresh()
             stores.append(tape)
+        # They are looked through in this order, and the last one is written to.
         if self._cache:
             stores.append(self._cache)
-        return Deck(
-            name,
-            stores,
-            writer=stores[-1],
+        playing = Playing(
             newest=self._cache is not None,
             draws=self._config.record.draws if self._config.mode is Mode.RECORD_MISSING else 1,
             after_last=AfterLast(self._config.replay.after_last),
             expires=_expires(self._config),
             on_expired=_on_expired(self._config),
+        )
+        return Deck(
+            name,
+            stores,
+            playing,
+            writer=stores[-1],
             exists=(lambda: tape.exists) if tape else (lambda: True),
             refresh=tape.refresh if tape else None,
         )
 
     def _holding(self, tape: Cassette) -> Store:
+        """The cassette, or with `hold` a store before it that keeps back what is put."""
         if not self._hold:
             return tape
         from .stores.held import Held
@@ -123,11 +174,13 @@ class Library:
         return self.held[-1]
 
     async def _cassette(self, name: str, database: Database) -> "Cassette | LoadedCassette":
+        """A cassette behind its index in the database, or a small one read into memory."""
         try:
             path = path_of(self._config.cassette.dir, name)
         except ValueError as error:
             raise ClientError(f"no cassette can have this name: {error}", code="bad_name") from None
-        # Who holds back is a test; what a test replays, it replays once.
+        # Who holds back is a test, and what a test replays it replays once: to index the file
+        # takes longer than to read it.
         if self._hold and self._config.mode is Mode.REPLAY:
             from .stores.cassettes.loaded import LoadedCassette
 
@@ -139,34 +192,21 @@ class Library:
 
 
 def _expires(config: Config) -> float | None:
-    """The cache has its own `store.ttl`; the record modes ask anyway."""
+    """Seconds after which a cassette's recording is too old; None for never.
+
+    The cache has its own `store.ttl`; mode record asks anew whatever there is.
+    """
     plays = config.mode in (Mode.REPLAY, Mode.RECORD_MISSING)
     return config.replay.expires if plays else None
 
 
 def _on_expired(config: Config) -> OnExpired:
-    """What the mode can do of it: only replay refuses, only record-missing records, not in CI."""
+    """The way to treat a recording that is too old.
+
+    Where the mode cannot do what the configuration wants, it is a warning: only replay fails,
+    and only record-missing records again, though never in CI.
+    """
     wanted = OnExpired(config.replay.on_expired)
     recording = config.mode is Mode.RECORD_MISSING and not in_ci(os.environ)
     able = {OnExpired.FAIL: config.mode is Mode.REPLAY, OnExpired.RECORD: recording}
     return wanted if able.get(wanted) else OnExpired.WARN
-
-
-def check_of(config: Config) -> Check | None:
-    """The contract's judgement. In passthrough mode upstream judges, and we say nothing."""
-    passing = config.mode is Mode.PASSTHROUGH
-    return None if passing else Contract(strict=config.contract.strict).check
-
-
-def settings_of(config: Config) -> Settings:
-    return Settings(
-        mode=config.mode,
-        rules=config.match.rules,
-        redactor=redactor_of(config),
-        upstream=config.upstream.url,
-        secrets=tuple(filter(None, [config.upstream.api_key])),
-        keep_bytes=config.record.max_bytes,
-        keep_errors=config.record.errors and config.mode in (Mode.RECORD, Mode.RECORD_MISSING),
-        outlives_client=config.record.finish_after_disconnect,
-        ttl=config.store.ttl,
-    )

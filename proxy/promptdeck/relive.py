@@ -14,7 +14,8 @@ from typing import NamedTuple
 from .core.dialects.providers import Route, routed
 from .core.drift import Drift, Tier, compare
 from .core.interaction import Interaction
-from .core.matching.normalize import is_chat
+from .core.matching.chat import is_chat
+from .core.secrets.answers import cleared_response
 from .core.secrets.redact import Redactor
 from .core.text.jsontext import Unfaithful, parse
 from .core.text.wording import visible
@@ -25,41 +26,48 @@ from .errors import UpstreamError
 from .upstream import Upstream
 
 _REDACTED = b"[redacted:"
+"""How every placeholder begins that stands in a recorded request for a secret."""
 
 
 class Anew(NamedTuple):
-    """What came when a recorded request was asked again."""
+    """The result of asking a recorded request again."""
 
     drift: Drift
     interaction: Interaction | None = None
     """What may take the recording's place: under its id, whole and no error."""
     problem: str = ""
-    """Why there is none."""
+    """Why there is no interaction; empty where there is one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asker:
-    """`ask` goes to the upstream that a recording came from; `redirected` sends all to ours.
+    """Asks recorded requests again, each of the upstream that it was recorded from.
 
-    Our key goes nowhere but to our own upstream: a cassette is a file that others write, too.
+    With `redirected`, all of them go to `upstream`. The key of `upstream` goes nowhere else: a
+    cassette is a file that others write, too, and could name a host of theirs.
     """
 
     upstream: Upstream
     redactor: Redactor
     secrets: tuple[str, ...]
+    """Taken out of answers besides what the redactor knows: the key."""
     keep_bytes: int
+    """Largest answer that is compared and may be kept."""
     providers: Mapping[str, str]
-    """Base URLs by name."""
+    """Base URLs by the names that `X-Provider` takes."""
     redirected: bool = False
 
     async def ask(self, old: Interaction) -> Anew:
-        """Ask again. Whatever comes of it is an answer; nothing is raised."""
+        """Send the request of `old` once more, and compare the answers.
+
+        An upstream that fails or cannot be reached is a result too, of its own tier.
+        """
         flight = Flight(keep_bytes=self.keep_bytes, outlives_readers=True)
         started = time.time()
         incoming = self._incoming(old)
         try:
             await asyncio.gather(_fly(self.upstream, incoming, flight), _read(flight))
-        # A URL in a cassette can be anything.
+        # ValueError, since a URL in a cassette can be anything.
         except (UpstreamError, ValueError) as error:
             tier = Tier.ERROR if flight.size else Tier.UNREACHABLE
             said = visible(str(error))
@@ -76,13 +84,18 @@ class Asker:
         return anew._replace(drift=_with_notes(anew.drift, old, incoming))
 
     def _incoming(self, old: Interaction) -> Incoming:
+        """The request as a client would send it, without a key, with the way that it takes."""
         headers = (("Content-Type", old.request.content_type),) if old.request.body else ()
         if self.redirected or old.upstream in ("", self.upstream.url):
             return Incoming(old.request, headers)
         return Incoming(old.request, headers, Route(old.upstream, "", self._body(old)))
 
     def _body(self, old: Interaction) -> bytes:
-        """With the model as the provider knows it: `X-Provider` wrote its name before it."""
+        """The request's body with the model as the provider knows it.
+
+        A request with `X-Provider: NAME` is recorded with the model `NAME/MODEL`, so that the
+        provider counts in matching; upstream gets `MODEL`.
+        """
         name = next((name for name, url in self.providers.items() if url == old.upstream), "")
         with suppress(Unfaithful):
             body = parse(old.request.body)
@@ -93,6 +106,7 @@ class Asker:
         return old.request.body
 
     def _judged(self, old: Interaction, head: Head, flight: Flight, take: Take) -> Anew:
+        """Judge a flight that has ended: its drift, and what may replace `old` if anything may."""
         chat = is_chat(old.request.method, old.request.target)
         try:
             new = Recorder(self.redactor, errors=True).interaction(head, flight, take)
@@ -108,7 +122,10 @@ class Asker:
         )
 
     def _incomplete(self, old: Interaction, head: Head, flight: Flight, reason: str) -> Drift:
-        """Shape drift at least: a program that reads the answer to its end comes to grief."""
+        """The drift of an answer that is not kept, for `reason`.
+
+        It is shape drift at least: a program that reads the answer to its end comes to grief.
+        """
         bare = Drift(Tier.SHAPE, (reason,))
         if not flight.whole:
             return bare
@@ -117,23 +134,24 @@ class Asker:
         except NotKept:
             return bare
         # Notes tell what errors say, and some name the key that they do not like.
-        live, _ = self.redactor.response(live, self.secrets)
+        live, _ = cleared_response(self.redactor, live, self.secrets)
         drift = compare(old.response, live, chat=is_chat(old.request.method, old.request.target))
         return Drift(Tier.SHAPE, (reason, *drift.notes)) if drift.tier.harmless else drift
 
 
 async def _fly(upstream: Upstream, incoming: Incoming, flight: Flight) -> None:
+    """Fill `flight` from upstream, and end it whatever happens. UpstreamError."""
     try:
         await upstream.fly(incoming, flight)
     except UpstreamError as error:
-        flight.end(error)
+        flight.land(error)
         raise
     finally:
-        flight.end()
+        flight.land()
 
 
 async def _read(flight: Flight) -> None:
-    """To the end, so that nothing waits for a reader. UpstreamError where it was cut."""
+    """Read a flight to its end, as upstream waits for a reader. UpstreamError if it was cut."""
     place = flight.join()
     try:
         async for _ in flight.read(place):
@@ -143,6 +161,7 @@ async def _read(flight: Flight) -> None:
 
 
 def _with_notes(drift: Drift, old: Interaction, incoming: Incoming) -> Drift:
+    """`drift` with notes on what the way of asking may have to do with it."""
     notes = list(drift.notes)
     if drift.tier is Tier.ERROR and incoming.route:
         notes.append("it was asked without a key: yours goes to upstream.url only")

@@ -1,8 +1,8 @@
 """Sessions: a cassette, a mode and rules of one's own behind a base_url of one's own.
 
 Many run side by side on one server, each with its own counters; one that is
-idle too long is dropped. A server in replay mode has no way upstream, and so
-neither has a session on it.
+idle too long is dropped when the next one is opened. A server in replay mode has
+no way upstream, and so neither has a session on it.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from .config import SETTINGS, Config
 from .core.policy import Mode
 from .engine.decks.deck import Deck
 from .engine.exchange import Exchange
-from .engine.outcome import Stats
+from .engine.stats import Stats
 from .errors import ClientError
 from .library import DEFAULT_CASSETTE, Library
 from .server.answers.faulty import Faults
@@ -34,28 +34,42 @@ _FIELDS = {
     "ignore": "match.ignore",
     "replace": "match.replace",
 }
-"""What a session may say, and the setting that it stands for."""
+"""What a session may say, and the setting whose place it takes, or which it adds to."""
 
 # `expires` is a duration or none, which is how this setting reads.
 _LIFETIME = SETTINGS["store.ttl"]
 
+_DEFAULT_LIFETIME = "1h"
+"""Longer than any test waits between two requests; who sits in a debugger says none."""
+
+_ID_DIGITS = 12
+"""48 bits: short enough to be read in a log, and not to be guessed by another test."""
+
 
 @dataclass(slots=True, eq=False, repr=False)
 class Session:
+    """An open session: what `POST /_deck/sessions` made, and what its requests go through."""
+
     id: str
     mode: Mode
     path: Path
+    """The cassette's file, whether it is there yet or not."""
     deck: Deck
     exchange: Exchange
     library: Library
     plan: "Plan | None"
+    """How its answers are to go wrong."""
     faults: Faults
+    """What has come of that plan so far."""
     lifetime: float | None
     """Seconds without a request after which it is dropped."""
     used_at: float
+    """By the monotonic clock."""
 
     def report(self) -> dict[str, Any]:
+        """The JSON object that `GET /_deck/sessions/ID` gives: counts, recordings, verdict."""
         told = self.deck.report()
+        # The deck's `recorded` is a list of ids, that of the counts below a number.
         told["recorded_ids"] = told.pop("recorded")
         return {
             "session": self.id,
@@ -77,26 +91,35 @@ MakeLibrary = Callable[[Config, bool], Awaitable[Library]]
 
 
 class Sessions:
-    """`open`, `get` and `close` sessions. `closed` keeps count of those that are gone."""
+    """The sessions of one server: `open`, `get` and `close` them.
+
+    `exchange` and `library` make those of a session from its configuration.
+    """
 
     def __init__(self, config: Config, exchange: MakeExchange, library: MakeLibrary) -> None:
         self._config = config
         self._make_exchange = exchange
         self._make_library = library
         self._open: dict[str, Session] = {}
-        self.closed = Stats()
+        self._closed = Stats()
+        """The counts of sessions that are gone."""
 
     async def open(self, wants: Mapping[str, Any]) -> Session:
-        """A new session. ClientError names what is wrong with `wants`."""
+        """A new session, as the JSON object `wants` describes it.
+
+        `wants` may have the keys of `_FIELDS`, and `match` with some of them inside; `hold`:
+        true keeps recordings back until the session is closed; `expires`: how long it may be
+        idle; `faults`. ClientError names what is wrong with it.
+        """
         wants = dict(wants)
         hold = _taken(wants, "hold", bool, default=False)
-        lifetime = _LIFETIME.read(str(wants.pop("expires", "1h")), "expires")
+        lifetime = _LIFETIME.read(str(wants.pop("expires", _DEFAULT_LIFETIME)), "expires")
         plan = _plan(wants.pop("faults", None))
         config = self._configured(wants)
         await self._drop_idle()
         library = await self._make_library(config, hold)
         session = Session(
-            id=uuid4().hex[:12],
+            id=uuid4().hex[:_ID_DIGITS],
             mode=config.mode,
             path=path_of(config.cassette.dir, config.cassette.name or DEFAULT_CASSETTE),
             deck=await library.deck(""),
@@ -111,7 +134,10 @@ class Sessions:
         return session
 
     def _configured(self, wants: dict[str, Any]) -> Config:
-        """The server's configuration with a session's changes."""
+        """The server's configuration with a session's changes.
+
+        Rules of matching are added to the server's, all else takes its place. ClientError.
+        """
         match = _taken(wants, "match", dict, default={})
         given = {**wants, **match}
         if unknown := [name for name in given if name not in _FIELDS]:
@@ -139,13 +165,13 @@ class Sessions:
         )
 
     def get(self, name: str) -> Session:
-        """An open session, now in use. ClientError 404."""
+        """The open session of this id, from now on in use. ClientError 404 if there is none."""
         if not self.is_open(name):
             raise _no_session(name)
         return self._open[name]
 
     def is_open(self, name: str) -> bool:
-        """Whether there is such a session; it is then in use."""
+        """Whether there is an open session of this id; if so, it is in use from now on."""
         session = self._open.get(name)
         if session is None or _is_idle(session):
             return False
@@ -153,9 +179,14 @@ class Sessions:
         return True
 
     async def close(self, name: str, *, keep: bool) -> dict[str, Any]:
-        """End a session when its answers have come; what it held back is kept or not."""
+        """End a session when its answers have come, and give its last report.
+
+        What it held back is saved with `keep`, else dropped. ClientError 404 if there is no such
+        session; if saving fails, that error, and the session stays open.
+        """
         session = self.get(name)
         await session.exchange.finish(self._config.server.shutdown_timeout)
+        # Somebody else may have closed it while this one waited.
         if self._open.pop(name, None) is None:
             raise _no_session(name)
         report = session.report()
@@ -167,23 +198,25 @@ class Sessions:
                 self._open[name] = session
                 raise
             report["recorded_ids"] = kept or report["recorded_ids"]
-        _add(self.closed, session.exchange.stats)
+        _add(self._closed, session.exchange.stats)
         return report
 
     async def _drop_idle(self) -> None:
+        """Forget sessions that nobody uses any more; what they held back is not saved."""
         for session in [one for one in self._open.values() if _is_idle(one)]:
             self._open.pop(session.id, None)
-            _add(self.closed, session.exchange.stats)
+            _add(self._closed, session.exchange.stats)
 
     def stats(self) -> Stats:
-        """All sessions together, open and closed."""
-        total = replace(self.closed)
+        """The counts of all sessions together, open and closed."""
+        total = replace(self._closed)
         for session in self._open.values():
             _add(total, session.exchange.stats)
         return total
 
     @property
     def under_way(self) -> int:
+        """How many answers are still coming, or being recorded, in all sessions."""
         return sum(session.exchange.under_way for session in self._open.values())
 
     async def finish(self, timeout: float) -> None:
@@ -198,12 +231,14 @@ def _no_session(name: str) -> ClientError:
 
 
 def _is_idle(session: Session) -> bool:
+    """Whether a session was unused for longer than it may be; an answer under way is use."""
     if session.lifetime is None or session.exchange.under_way:
         return False
     return time.monotonic() - session.used_at > session.lifetime
 
 
 def _taken(wants: dict[str, Any], name: str, kind: type, default: Any) -> Any:
+    """Remove `name` from `wants` and return its value, a `kind`. ClientError if it is another."""
     value = wants.pop(name, default)
     if not isinstance(value, kind):
         expected = {bool: "true or false", dict: "an object"}[kind]
@@ -212,6 +247,7 @@ def _taken(wants: dict[str, Any], name: str, kind: type, default: Any) -> Any:
 
 
 def _plan(value: Any) -> "Plan | None":
+    """How answers are to go wrong, read from JSON. ClientError names what is wrong with it."""
     if value is None:
         return None
     from .core.faults.plan import read_plan
@@ -223,12 +259,15 @@ def _plan(value: Any) -> "Plan | None":
 
 
 def _read(name: str, value: Any) -> Any:
+    """The typed value of a key of `_FIELDS`, read like its setting. ClientError."""
     try:
+        # A setting reads text, as a file has it; JSON has `draws` as a number.
         return SETTINGS[_FIELDS[name]].read(str(value) if type(value) is int else value, name)
     except ValueError as error:
         raise ClientError(str(error), param=name) from None
 
 
 def _add(total: Stats, more: Stats) -> None:
+    """Add each count of `more` to that of `total`."""
     for name, value in asdict(more).items():
         setattr(total, name, getattr(total, name) + value)

@@ -10,10 +10,11 @@ import yaml
 from click.testing import CliRunner, Result
 
 from promptdeck.cli.hygiene import COMMANDS
-from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.interaction import Interaction
 from promptdeck.errors import UsageError
-from promptdeck.stores.cassettes.file import names, path_of, read, save
+from promptdeck.stores.cassettes.file import names, path_of, read
+from promptdeck.stores.cassettes.save import save
 from tests import ROOT
 from tests.recordings import interaction, new
 

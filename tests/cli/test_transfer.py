@@ -10,7 +10,8 @@ from click.testing import CliRunner
 from promptdeck.cli.transfer import export_command, import_command
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import UsageError
-from promptdeck.stores.cassettes.file import path_of, read, save
+from promptdeck.stores.cassettes.file import path_of, read
+from promptdeck.stores.cassettes.save import save
 from promptdeck.stores.cassettes.verify import verify
 from tests.foreign import URL, answer, prompt
 from tests.recordings import interaction, new

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from promptdeck.cli.transfer import import_command
-from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.interaction import Variant
 from promptdeck.imports import NotCarried
 from tests.conftest import Start

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from promptdeck.errors import ClientError, UpstreamError
-from promptdeck.server.answers.writing import error_body
+from promptdeck.server.errors import error_body
 from tests.conftest import Start
 from tests.scripted_upstream import chunks, raw, stream
 

@@ -9,7 +9,7 @@ from promptdeck.core.interaction import Variant
 from promptdeck.stores.cassettes.store import Cassette
 from promptdeck.stores.held import Held
 from promptdeck.stores.memory import MemoryStore
-from promptdeck.stores.sqlite.database import Tape
+from promptdeck.stores.sqlite.tape import Tape, cache_tape
 from tests.recordings import ODD, canon, conversation, interaction, nameless, opened, stored
 
 
@@ -21,7 +21,7 @@ async def memory(folder):
 @asynccontextmanager
 async def tape(folder):
     async with opened(folder / "store.db") as database:
-        yield await database.cache_tape()
+        yield await cache_tape(database)
 
 
 @asynccontextmanager
@@ -41,13 +41,13 @@ async def packed(folder):
             return kept
 
     async with opened(folder / "store.db") as database:
-        yield Packing(database, (await database.cache_tape()).tapes)
+        yield Packing(database, (await cache_tape(database)).tapes)
 
 
 @asynccontextmanager
 async def held(folder):
     async with opened(folder / "store.db") as database:
-        yield Held(await database.cache_tape())
+        yield Held(await cache_tape(database))
 
 
 @pytest.fixture(params=[memory, tape, packed, cassette, held], ids=lambda kind: kind.__name__)

@@ -1,5 +1,16 @@
 """The command line. Each command's module is imported when that command is called.
 
+    serve, run, explain, config, store, completion   the command of that name
+    cassette      its group, and the commands list, show, verify
+    hygiene       fix, merge, split, prune, dedupe, rename-model, redact
+    difference, mergedriver, transfer, live   diff; merge-driver; import, export; check, refresh
+    options       flags that commands share, from the settings
+    chosen        the cassettes that a command works on
+    output        rows, sizes and counts, for people and as JSON
+    reports       what a run left unused
+    lazy, quick   commands and modules imported late, and fast
+    loop, workers   the event loop; processes on one port
+
 Exit codes: 0 done; 1 a check found something; 2 wrong usage; 3 configuration;
 4 a cassette is corrupt; 5 cannot listen; 6 `run`: replay had misses or leftovers
 although the command succeeded; 7 the store is unusable; otherwise `run` exits as its
@@ -15,6 +26,7 @@ from promptdeck.errors import UsageError
 
 from .lazy import LazyGroup
 
+# A command's place below this package, and its line of help: what --help needs, without imports.
 _COMMANDS = {
     "serve": ("serve:command", "Serve a base_url that records, caches and replays."),
     "run": ("run:command", "Run a command against a server of its own."),

@@ -1,4 +1,4 @@
-"""`promptdeck cassette`: what is recorded, and whether it is safe to commit."""
+"""`promptdeck cassette`: its group, and the commands that look at cassettes and change nothing."""
 
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,7 +10,7 @@ import click
 import orjson
 
 from promptdeck.config import Config
-from promptdeck.core.dialects.chat import accumulate
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
@@ -19,7 +19,7 @@ from promptdeck.stores.cassettes.file import read
 from promptdeck.stores.cassettes.verify import Flaw, verify
 
 from . import options, reports
-from .chosen import all_or, each, existing, leave, watching
+from .chosen import all_or, each, existing, exit_after, watching
 from .lazy import LazyGroup
 from .output import counted, print_json, print_rows, size
 
@@ -75,10 +75,11 @@ def list_(*, as_json: bool, **flags: Any) -> None:
     if not (rows or worked.failed or as_json):
         click.echo(f"no cassettes in {folder}", err=True)
     print_rows(rows, as_json=as_json)
-    leave(worked, found=False)
+    exit_after(worked, found=False)
 
 
 def _summary(path: Path) -> dict[str, Any]:
+    """A row of `cassette list` but for the name. CassetteError."""
     found = read(path)
     times = [item.recorded_at for item in found]
     return {
@@ -91,6 +92,7 @@ def _summary(path: Path) -> dict[str, Any]:
 
 
 def _date(seconds: float) -> str:
+    """The day of a time (seconds since the epoch), in UTC: 2026-11-23."""
     return datetime.fromtimestamp(seconds, UTC).date().isoformat()
 
 
@@ -123,10 +125,12 @@ def show(*, name: str, recording: str | None, as_json: bool, **flags: Any) -> No
 
 
 def _read(config: Config, name: str) -> list[Interaction]:
+    """The recordings of a cassette that is there. UsageError if it is not, CassetteError."""
     return read(existing(config.cassette.dir, name))
 
 
 def _told(item: Interaction) -> dict[str, Any]:
+    """A recording as `cassette show --json` prints it."""
     body = _value(item)
     return {
         "id": item.id,
@@ -139,12 +143,13 @@ def _told(item: Interaction) -> dict[str, Any]:
         "frames": len(item.response.frames),
         "took_ms": item.response.took_ms,
         "messages": body.get("messages") if isinstance(body, dict) else None,
-        "says": accumulate.says(item.response),
+        "says": says(item.response),
         "redacted": item.redacted,
     }
 
 
 def _value(item: Interaction) -> Any:
+    """A request's body as JSON; None if it is none."""
     try:
         return parse(item.request.body)
     except Unfaithful:
@@ -152,6 +157,7 @@ def _value(item: Interaction) -> Any:
 
 
 def _model(item: Interaction) -> str:
+    """The model that a request names, alone or in a list of one; else empty."""
     body = _value(item)
     model = body.get("model") if isinstance(body, dict) else None
     if isinstance(model, list) and len(model) == 1:
@@ -160,6 +166,7 @@ def _model(item: Interaction) -> str:
 
 
 def _print_conversation(told: Mapping[str, Any]) -> None:
+    """Print a recording as people read it: a head line, and a line or more for each turn."""
     click.secho(visible(told["id"]), bold=True, nl=False)
     secrets = f", {counted(told['redacted'], 'secret')} redacted" if told["redacted"] else ""
     click.echo(
@@ -174,6 +181,7 @@ def _print_conversation(told: Mapping[str, Any]) -> None:
 
 
 def _turns(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Who says what: the request's messages, and the answer."""
     messages = told["messages"] if isinstance(told["messages"], list) else []
     for message in messages:
         content = message.get("content") if isinstance(message, dict) else message
@@ -230,6 +238,7 @@ def verify_(*, chosen: Sequence[str], report: Path | None, as_json: bool, **flag
 
 
 def _unused(report: Any, paths: Mapping[str, Path]) -> dict[str, set[str]]:
+    """The ids that a report calls unused, by cassette. UsageError if it is of none of them."""
     found = {
         name: reports.unused(report, name, path)
         for name, path in paths.items()
@@ -241,6 +250,7 @@ def _unused(report: Any, paths: Mapping[str, Path]) -> dict[str, set[str]]:
 
 
 def _print_verdict(problems: Sequence[Flaw], count: int, *, as_json: bool) -> None:
+    """Print every problem that `count` cassettes have, and how many there are."""
     if as_json:
         print_json({"cassettes": count, "problems": [problem._asdict() for problem in problems]})
         return

@@ -9,10 +9,12 @@ from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
 import click
 
 from promptdeck.errors import CassetteError, UsageError
-from promptdeck.stores.cassettes.file import SUFFIX, Progress, names, path_of
+from promptdeck.stores.cassettes.file import SUFFIX, names, path_of
+from promptdeck.stores.cassettes.progress import Progress
 
 Result = TypeVar("Result")
 
+# Parts that commands share, for `def command(*, chosen, check, ...)`.
 several = click.argument("chosen", nargs=-1, metavar="[NAME ...]")
 check_only = click.option(
     "--check", is_flag=True, help="Change nothing; exit with 1 if there is something to change."
@@ -20,7 +22,10 @@ check_only = click.option(
 
 
 def existing(folder: Path, name: str) -> Path:
-    """The file of a cassette that must be there; a name that ends in .yaml is a file's path."""
+    """The file of a cassette that is there, by its name in `folder` or by its own path.
+
+    A name that ends in .yaml may be a path. UsageError if there is no such cassette.
+    """
     if name.endswith(SUFFIX) and Path(name).is_file():
         return Path(name)
     path = path_in(folder, name)
@@ -30,6 +35,7 @@ def existing(folder: Path, name: str) -> Path:
 
 
 def path_in(folder: Path, name: str) -> Path:
+    """The file of a cassette, there or not. UsageError for a name that none can have."""
     try:
         return path_of(folder, name)
     except ValueError as error:
@@ -37,11 +43,13 @@ def path_in(folder: Path, name: str) -> Path:
 
 
 def all_or(folder: Path, chosen: Sequence[str]) -> Mapping[str, Path]:
-    """The cassettes named, or all of the folder, by their names."""
+    """The files of the cassettes named, or else of all in the folder, by name. UsageError."""
     return {name: existing(folder, name) for name in chosen or names(folder)}
 
 
 class Worked(NamedTuple, Generic[Result]):
+    """The results of work on several cassettes."""
+
     done: dict[str, Result]
     """By the cassettes' names."""
     failed: list[str]
@@ -51,7 +59,11 @@ class Worked(NamedTuple, Generic[Result]):
 def each(
     folder: Path, chosen: Sequence[str], label: str, work: Callable[[Path, Progress], Result]
 ) -> Worked[Result]:
-    """`work` done on each cassette named, or on all. One that fails does not stop the others."""
+    """Do `work` on each cassette named, or else on all, with a progress bar called `label`.
+
+    `work` gets the file, and a function to tell how far it is. A CassetteError of one does not
+    stop the others. UsageError for a name that is no cassette's.
+    """
     paths = all_or(folder, chosen)
     worked: Worked[Result] = Worked({}, [])
     with watching(label, paths.values()) as step_of:
@@ -63,8 +75,11 @@ def each(
     return worked
 
 
-def leave(worked: Worked[Any], *, found: bool) -> NoReturn:
-    """Exit with 4 for a cassette that cannot be read or written, else with 1 for a find."""
+def exit_after(worked: Worked[Any], *, found: bool) -> NoReturn:
+    """Say what failed on stderr, and end the process.
+
+    The exit code is 4 if a cassette could not be read or written, else 1 if `found`, else 0.
+    """
     for reason in worked.failed:
         click.echo(f"promptdeck: {reason}", err=True)
     sys.exit(CassetteError.exit_code if worked.failed else int(found))
@@ -72,7 +87,11 @@ def leave(worked: Worked[Any], *, found: bool) -> NoReturn:
 
 @contextmanager
 def watching(label: str, paths: Iterable[Path]) -> Iterator[Callable[[Path], Progress]]:
-    """A progress bar on a terminal, which goes by bytes: one huge file is seen to move, too."""
+    """Show a progress bar for work on these files, if stderr is a terminal, until the block ends.
+
+    Gives a function that makes, for a file, the one by which its work tells how far it is, from
+    0 to 1. The bar goes by bytes: one huge file is seen to move, too.
+    """
     sizes = {path: path.stat().st_size if path.exists() else 0 for path in paths}
     hidden = not sys.stderr.isatty()
     with click.progressbar(

@@ -41,6 +41,7 @@ def command(*, ours: str, theirs: str, as_json: bool, **flags: Any) -> None:
 
 
 def _compared(found: Comparison) -> dict[str, Any]:
+    """A comparison as `cassette diff --json` prints it."""
     return {
         "only_a": [_named(item) for item in found.only_ours],
         "only_b": [_named(item) for item in found.only_theirs],
@@ -53,14 +54,16 @@ def _compared(found: Comparison) -> dict[str, Any]:
 
 
 def _named(item: Interaction) -> dict[str, Any]:
+    """By what a recording is known in JSON."""
     return {"id": item.id, "key": item.key, "variant": str(item.variant), "asked": _asked(item)}
 
 
 _WIDE = 60
+"""Characters of a prompt on a line that begins with an id of about 30, to fit 100 columns."""
 
 
 def _asked(item: Interaction) -> str:
-    """The last words of a request, or its method and target."""
+    """The last message of a request, cut short, or its method and target."""
     try:
         content = parse(item.request.body)["messages"][-1]["content"]
     except (Unfaithful, LookupError, TypeError):
@@ -71,10 +74,14 @@ def _asked(item: Interaction) -> str:
     return text if len(text) <= _WIDE else text[: _WIDE - 1] + "…"
 
 
+_DIFF_HEAD = 2
+"""Lines with which a unified diff begins, to name two files."""
+
 _COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 
 
 def _print_comparison(found: Comparison, ours: str, theirs: str) -> None:
+    """Print a comparison of two cassettes of these names, for people."""
     for name, items, colour in (
         (ours, found.only_ours, "red"),
         (theirs, found.only_theirs, "green"),
@@ -86,7 +93,7 @@ def _print_comparison(found: Comparison, ours: str, theirs: str) -> None:
         ids = visible(f"{ours}: {one.ours.id}, {theirs}: {one.theirs.id}")
         click.secho(ids, bold=True, nl=False)
         click.echo(f"  {visible(_asked(one.ours))}")
-        for line in one.diff.split("\n")[2:]:
+        for line in one.diff.split("\n")[_DIFF_HEAD:]:
             click.secho(f"  {visible(line)}", fg=_COLOURS.get(line[:1]))
     parts = [
         f"{found.same} the same",

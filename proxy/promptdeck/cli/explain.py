@@ -55,12 +55,16 @@ def command(*, request_file: str, target: str, as_json: bool, **flags: Any) -> N
 
 @dataclass(frozen=True, slots=True)
 class _Lookup:
+    """How a request is matched, and what it matches."""
+
     form: Normalized
     key: str
     hits: list[str]
+    """Names of recordings with its canonical form, each after its cassette's."""
     miss: Explanation | None
 
     def as_dict(self) -> dict[str, Any]:
+        """The lookup as --json prints it."""
         return {
             "key": self.key,
             "canonical": self.form.canonical.decode("utf-8", "replace"),
@@ -71,6 +75,7 @@ class _Lookup:
         }
 
     def echo(self) -> None:
+        """Print the lookup for people, a label at the start of each line."""
         click.echo(f"key        {self.key}")
         click.echo(f"variant    {self.form.variant}")
         click.echo(f"canonical  {self.form.canonical.decode('utf-8', 'replace')}")
@@ -83,6 +88,7 @@ class _Lookup:
 
 
 def _find(config: Config, request: Request) -> _Lookup:
+    """Look a request up in the cassette named, or else in all and in the cache."""
     rules = config.match.rules
     form = normalize(request, rules, redactor_of(config), explain=True)
     recorded = list(_recorded(config))
@@ -96,6 +102,7 @@ def _find(config: Config, request: Request) -> _Lookup:
 
 
 def _recorded(config: Config) -> Iterator[tuple[str, bytes]]:
+    """The name and the canonical form of every recording that is searched. CassetteError."""
     canon = canon_of(config)
     named = config.cassette.name
     for name in [named] if named else names(config.cassette.dir):

@@ -1,4 +1,7 @@
-"""`promptdeck cassette`, the commands that keep cassettes clean: `COMMANDS` has them all."""
+"""`promptdeck cassette`, the commands that keep cassettes clean.
+
+Each reads its arguments, has the work done by `stores.cassettes`, and prints what came of it.
+"""
 
 import subprocess
 import sys
@@ -19,19 +22,25 @@ from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
 from promptdeck.errors import CassetteError
-from promptdeck.stores.cassettes.edit import Piece, dedupe, dedupe_anywhere, divide, pieces, prune
-from promptdeck.stores.cassettes.file import Progress
+from promptdeck.stores.cassettes.divide import divide
+from promptdeck.stores.cassettes.edit import Piece, pieces
+from promptdeck.stores.cassettes.fix import Keep, fix
 from promptdeck.stores.cassettes.merge import merge
-from promptdeck.stores.cassettes.revise import Keep, Revised, fix, redact, rename_model
+from promptdeck.stores.cassettes.progress import Progress
+from promptdeck.stores.cassettes.prune import dedupe, dedupe_anywhere, prune
+from promptdeck.stores.cassettes.redact import redact
+from promptdeck.stores.cassettes.rename import rename_model
+from promptdeck.stores.cassettes.revise import Revised
 
 from . import difference, options, reports
-from .chosen import Worked, check_only, each, existing, leave, path_in, several, watching
+from .chosen import Worked, check_only, each, existing, exit_after, path_in, several, watching
 from .output import counted, print_json
 
 _NO_RULES = Rules()
 
 
 def _redactor(config: Config) -> Redactor:
+    """`library.redactor_of`, imported when it is called."""
     from promptdeck.library import redactor_of  # the engine, which half of the commands do without
 
     return redactor_of(config)
@@ -101,6 +110,8 @@ def split(*, name: str, by: str, as_json: bool, **flags: Any) -> None:
 
 
 def _conversation(redactor: Redactor) -> Callable[[Interaction], str]:
+    """A function from a recording to the start of its id, which a conversation shares."""
+
     def part(item: Interaction) -> str:
         canonical = normalize(item.request, _NO_RULES, redactor).canonical
         return recording_id(canonical, item.key, 0).partition("-")[0]
@@ -109,6 +120,7 @@ def _conversation(redactor: Redactor) -> Callable[[Interaction], str]:
 
 
 def _model(item: Interaction) -> str:
+    """The model that a request names, several joined by hyphens; empty if it names none."""
     try:
         model = parse(item.request.body)["model"]
     except (Unfaithful, LookupError, TypeError):
@@ -160,6 +172,7 @@ def prune_(
 
 
 def _print_gone(gone: Mapping[str, Sequence[str]], what: str, *, dry: bool) -> None:
+    """Print the ids that are gone from each cassette, and their number; `what` names one."""
     for name, ids in gone.items():
         for recording in ids:
             click.echo(f"{name}: {visible(recording)}")
@@ -209,11 +222,11 @@ def dedupe_(
         print_json([{"cassette": name, "removed": ids} for name, ids in worked.done.items()])
     else:
         _print_gone(worked.done, "duplicate", dry=check)
-    leave(worked, found=check and any(worked.done.values()))
+    exit_after(worked, found=check and any(worked.done.values()))
 
 
 def _canonical(config: Config) -> Callable[[Interaction], bytes]:
-    """The form by which a recording is found, under this configuration's rules."""
+    """A function from a recording to the form by which it is found, under `config`'s rules."""
     from promptdeck.library import canon_of
 
     canon = canon_of(config)
@@ -247,7 +260,7 @@ def rename_model_(
         "renaming",
         lambda path, step: rename_model(path, old, new, redactor, dry=check, step=step),
     )
-    _finish(done, check=check, as_json=as_json)
+    _print_and_exit(done, check=check, as_json=as_json)
 
 
 @click.command("redact")
@@ -272,7 +285,7 @@ def redact_(*, chosen: Sequence[str], check: bool, as_json: bool, **flags: Any) 
         "redacting",
         lambda path, step: redact(path, redactor, dry=check, step=step),
     )
-    _finish(done, check=check, as_json=as_json)
+    _print_and_exit(done, check=check, as_json=as_json)
 
 
 @click.command("fix")
@@ -306,11 +319,12 @@ def fix_(
     changed = _changed(folder)
 
     def work(path: Path, step: Progress) -> Revised:
+        # Of files elsewhere, `_changed` was not asked.
         elsewhere = folder not in path.parents
         before = partial(_committed, path) if elsewhere or path in changed else tuple
         return fix(path, redactor, before=before, keep=keep, dry=check, step=step)
 
-    _finish(each(folder, chosen, "fixing", work), check=check, as_json=as_json)
+    _print_and_exit(each(folder, chosen, "fixing", work), check=check, as_json=as_json)
 
 
 def _changed(folder: Path) -> set[Path]:
@@ -328,7 +342,7 @@ def _committed(path: Path) -> Iterable[Piece]:
 
 
 def _git(folder: Path, *argv: str) -> bytes:
-    """What git says; nothing where it knows nothing."""
+    """The stdout of a git command in `folder`; empty if it fails, or git is not there."""
     command = ["git", "-C", str(folder), *argv]
     try:
         return subprocess.run(command, capture_output=True, check=True).stdout  # noqa: S603  our own words
@@ -336,18 +350,19 @@ def _git(folder: Path, *argv: str) -> bytes:
         return b""
 
 
-def _finish(worked: Worked[Revised], *, check: bool, as_json: bool) -> NoReturn:
-    """Print what was done, and exit."""
+def _print_and_exit(worked: Worked[Revised], *, check: bool, as_json: bool) -> NoReturn:
+    """Print what was revised, and end the process: with 1 for problems, or changes to `check`."""
     if as_json:
         print_json([_revised(name, result) for name, result in worked.done.items()])
     else:
         _print_revised(worked.done, check=check)
     problems = any(result.problems for result in worked.done.values())
     changed = any(result.changed for result in worked.done.values())
-    leave(worked, found=problems or (check and changed))
+    exit_after(worked, found=problems or (check and changed))
 
 
 def _revised(name: str, result: Revised) -> dict[str, Any]:
+    """The changes and problems of one cassette, as JSON."""
     return {
         "cassette": name,
         "changed": [{"from": old, "to": new} for old, new in result.changed],
@@ -358,6 +373,7 @@ def _revised(name: str, result: Revised) -> dict[str, Any]:
 
 
 def _print_revised(done: Mapping[str, Revised], *, check: bool) -> None:
+    """Print what was revised in each cassette, in lines for people."""
     for name, result in done.items():
         for old, new in result.changed:
             click.echo(f"{name}: {visible(old)}" + (f" -> {visible(new)}" if new != old else ""))
@@ -371,3 +387,4 @@ def _print_revised(done: Mapping[str, Revised], *, check: bool) -> None:
 
 
 COMMANDS = (difference.command, merge_, split, prune_, dedupe_, rename_model_, redact_, fix_)
+"""All of these, and `diff`, as a group of commands takes them."""

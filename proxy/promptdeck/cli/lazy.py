@@ -10,7 +10,10 @@ from .quick import importing
 
 
 class LazyGroup(click.Group):
-    """`lazy` maps a command's name to `module:attribute` below `promptdeck.cli`, and its help."""
+    """A group that imports the module of a command when it is called, and not for its own help.
+
+    `lazy` maps a command's name to `module:attribute` below `promptdeck.cli`, and its help.
+    """
 
     def __init__(self, *args: Any, lazy: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -25,6 +28,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self._lazy:
             return None
         module, _, attribute = self._lazy[cmd_name][0].partition(":")
+        # Only a process that runs commands comes here: it may do what `importing` does to it.
         with importing():
             command: click.Command = getattr(import_module(f"promptdeck.cli.{module}"), attribute)
         return command

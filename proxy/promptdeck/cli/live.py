@@ -13,9 +13,8 @@ from typing import Any
 
 import click
 
-from promptdeck.config import Config
-from promptdeck.config.settings import in_ci
-from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.config import Config, in_ci
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.dialects.providers import PROVIDERS
 from promptdeck.core.drift import Tier
 from promptdeck.core.interaction import Interaction, Response
@@ -69,8 +68,10 @@ def check(*, chosen: Sequence[str], live: bool, as_json: bool, **flags: Any) -> 
 
 @asynccontextmanager
 async def _asking(config: Config, *, redirected: bool) -> AsyncIterator[Asker]:
+    """An `Asker` with the configuration's upstream and key, until the block ends."""
     settings = config.upstream
     key = settings.api_key or os.environ.get("OPENAI_API_KEY") or None
+    # That of `promptdeck run`, which is none.
     if key == PLACEHOLDER_KEY:
         key = None
     upstream = Upstream(settings.url, key, settings.connect_timeout, settings.read_timeout)
@@ -90,6 +91,7 @@ async def _asking(config: Config, *, redirected: bool) -> AsyncIterator[Asker]:
 async def _checked(
     config: Config, found: Sequence[tuple[str, Interaction]], *, redirected: bool
 ) -> list[dict[str, Any]]:
+    """Ask the recordings, each with its cassette's name, one after the other: a row for each."""
     rows = []
     hidden = not sys.stderr.isatty()
     async with _asking(config, redirected=redirected) as asker:
@@ -102,6 +104,7 @@ async def _checked(
 
 
 def _print_checked(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
+    """Print the rows, and how many recordings there are of each tier."""
     tiers = [row["tier"] for row in rows]
     if as_json:
         print_json({"tiers": {tier: tiers.count(tier) for tier in Tier}, "recordings": rows})
@@ -143,15 +146,18 @@ def refresh(*, name: str, yes: bool, **flags: Any) -> None:
 
 @dataclass(slots=True)
 class _Review:
-    """Old and new answers of one cassette, side by side; what is taken is written at once."""
+    """Shows old and new answers of one cassette, and writes at once each that is taken."""
 
     path: Path
     all_of_them: bool
+    """Whether every new answer is taken without a question."""
     seen: int = 0
     taken: int = 0
     refused: int = 0
+    """Errors and incomplete answers, which nobody is asked about."""
 
     async def go(self, config: Config, *, redirected: bool) -> None:
+        """Ask each recording again and review it, until the person quits."""
         found = read(self.path)
         async with _asking(config, redirected=redirected) as asker:
             for number, old in enumerate(found, 1):
@@ -162,7 +168,10 @@ class _Review:
                     return
 
     def _reviewed(self, old: Interaction, anew: Anew) -> bool:
-        """Whether to go on."""
+        """Show one answer beside the old one and take it if the person says so.
+
+        False if the person quits.
+        """
         click.echo("; ".join([str(anew.drift.tier), *anew.drift.notes]))
         if anew.interaction is None:
             self.refused += 1
@@ -177,12 +186,13 @@ class _Review:
 
 
 def _choice() -> str:
+    """Ask the person whether to take an answer: y, n, or q for quit."""
     choices = click.Choice(["y", "n", "q"])
     return str(click.prompt("take the new answer?", type=choices, default="n"))
 
 
 def _put(path: Path, old: Interaction, new: Interaction) -> None:
-    """Write `new` where `old` stands, unless somebody changed it meanwhile."""
+    """Write `new` where `old` stands. CassetteError if somebody changed that meanwhile."""
 
     def change(found: list[Piece]) -> list[Piece]:
         if old not in (piece.interaction for piece in found):
@@ -193,26 +203,33 @@ def _put(path: Path, old: Interaction, new: Interaction) -> None:
 
 
 def _text(response: Response) -> list[str]:
+    """The lines that an answer says, or of its body if it is no chat answer."""
     text = says(response) or response.body.decode(errors="replace")
     return [visible(line) for line in text.splitlines()]
 
 
 def _show(old: Sequence[str], new: Sequence[str]) -> None:
-    """Side by side on a terminal, one above the other in a pipe."""
+    """Print two texts: side by side on a terminal, one above the other in a pipe."""
     if not sys.stdout.isatty():
         for label, lines in (("old", old), ("new", new)):
             for line in lines:
                 click.echo(f"{label}: {line}")
         return
-    width = (shutil.get_terminal_size().columns - 3) // 2
+    width = (shutil.get_terminal_size().columns - len(_BETWEEN)) // 2
     columns = [_wrapped(lines, width) for lines in (["OLD", *old], ["NEW", *new])]
     for left, right in zip_longest(*columns, fillvalue=""):
-        click.echo(f"{left:{width}} | {right}".rstrip())
+        click.echo(f"{left:{width}}{_BETWEEN}{right}".rstrip())
+
+
+_BETWEEN = " | "
+_NARROWEST = 20
+"""Columns below which words would be cut up; a narrower terminal gets longer lines instead."""
 
 
 def _wrapped(lines: Sequence[str], width: int) -> list[str]:
-    return [piece for line in lines for piece in wrap(line, max(20, width)) or [""]]
+    """`lines` wrapped to `width` columns; an empty one stays."""
+    return [piece for line in lines for piece in wrap(line, max(_NARROWEST, width)) or [""]]
 
 
 COMMANDS = (check, refresh)
-"""What hangs below `promptdeck cassette`."""
+"""Both, as a group of commands takes them."""

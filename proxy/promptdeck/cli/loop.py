@@ -12,6 +12,7 @@ T = TypeVar("T")
 
 
 def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine to its end on a loop of its own; what it returns or raises."""
     with importing():
         import asyncio  # 40 ms, which `--help` does not have to wait for
 
@@ -20,6 +21,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
 
 
 def _loop_factory() -> "Callable[[], asyncio.AbstractEventLoop] | None":
+    """uvloop's factory of event loops; None, which means asyncio's own, if it is not installed."""
     try:
         with importing():
             import uvloop  # the `speed` extra

@@ -46,12 +46,14 @@ def command(*, base: Path, ours: Path, theirs: Path, name: str) -> None:
 
 
 def _told(merged: ThreeWay, path: Path) -> str:
+    """A line about the conflicts that are left for a person."""
     ids = ", ".join(merged.conflicts)
     both = counted(len(merged.conflicts), "recording")
     return f"{path}: both sides changed {both} ({ids}); keep one between each pair of marks"
 
 
 def _as_text(base: Path, ours: Path, theirs: Path) -> int:
+    """Merge three files as git merges texts, into `ours`; 0 if nothing is left for a person."""
     labels = ("-L", "ours", "-L", "base", "-L", "theirs")
     argv = ["git", "merge-file", *labels, *map(str, (ours, base, theirs))]
     ran = subprocess.run(argv, check=False)  # noqa: S603  files that git named

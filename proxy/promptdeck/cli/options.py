@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from promptdeck.config import SETTINGS, Loaded, load
-from promptdeck.config.settings import Setting
+from promptdeck.config import SETTINGS, Loaded, Setting, load
 
 Command = Callable[..., Any]
 
@@ -25,7 +24,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
 def settings(*paths: str) -> Callable[[Command], Command]:
-    """`--config`, and the flags of the settings named, or of all that have one."""
+    """Add --config to a command, and the flags of the settings at `paths`, or of all.
+
+    `loaded` makes the configuration of what they are given.
+    """
     chosen = [item for item in SETTINGS.values() if item.flag and (not paths or item.path in paths)]
 
     def decorate(command: Command) -> Command:
@@ -37,6 +39,7 @@ def settings(*paths: str) -> Callable[[Command], Command]:
 
 
 def _option(setting: Setting) -> Callable[[Command], Command]:
+    """The flag of a setting, made from its declaration."""
     name = setting.path.rpartition(".")[2].upper()
     return click.option(
         setting.flag, setting.parameter, metavar=name, help=setting.why[0].upper() + setting.why[1:]
@@ -44,16 +47,21 @@ def _option(setting: Setting) -> Callable[[Command], Command]:
 
 
 def loaded(flags: dict[str, Any]) -> Loaded:
-    """The configuration, from the flags of a command. ConfigError."""
+    """The configuration, from a command's flags, the environment and the file. ConfigError.
+
+    `flags` are all arguments that `settings` added; `file` is taken out of them.
+    """
     file = flags.pop("file", None)
     return load(flags, os.environ, file, Path.cwd())
 
 
 def log_to_stderr(level: str) -> None:
+    """Print the log on stderr from `level` on, such as `info`, each line with its time."""
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("promptdeck")
     logger.addHandler(handler)
     logger.setLevel(level.upper())
-    # Of a malformed request it would print a traceback; its sender gets a 400, and ours are logged.
+    # Of a malformed request it would log a traceback, though its sender gets a 400. What goes
+    # wrong in our own handlers, `server.errors` logs.
     logging.getLogger("aiohttp").setLevel(logging.CRITICAL)

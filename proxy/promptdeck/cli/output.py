@@ -11,7 +11,10 @@ from promptdeck.core.text.wording import visible
 
 
 def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
-    """Print mappings that share their keys."""
+    """Print mappings that share their keys, which are the heads of the columns.
+
+    A table on a terminal, lines of tabs in a pipe, a list of objects as JSON.
+    """
     if as_json:
         print_json(rows)
     elif rows:
@@ -25,6 +28,7 @@ def print_rows(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
 
 
 def print_json(value: Any) -> None:
+    """Print a value as indented JSON."""
     options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
     click.echo(orjson.dumps(value, option=options).decode())
 
@@ -41,13 +45,14 @@ def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
 
 
 def _text(value: Any) -> str:
+    """A value in one line without control characters: what stands in a cassette is anybody's."""
     if isinstance(value, list | tuple):
         return ", ".join(map(_text, value))
     return "" if value is None else visible(" ".join(str(value).split()))
 
 
 def size(count: int) -> str:
-    """Bytes for people: `1.5 MiB`."""
+    """A number of bytes for people: `1.5 MiB`."""
     amount, unit = float(count), "B"
     for unit in ("B", "KiB", "MiB", "GiB"):
         if amount < 1024 or unit == "GiB":
@@ -57,5 +62,5 @@ def size(count: int) -> str:
 
 
 def counted(count: int, one: str, many: str = "") -> str:
-    """`1 hit`, `2 hits`."""
+    """A number with its noun: `1 hit`, `2 hits`; `many` where the plural is another."""
     return f"{count} {one if count == 1 else many or one + 's'}"

@@ -17,13 +17,17 @@ _CERTIFICATES = "SSL_CERT_FILE"
 
 @contextmanager
 def importing() -> Iterator[None]:
-    """Around imports, in a process of our own only: aiohttp's defaults will trust nobody."""
+    """Make imports inside the block quick.
+
+    In a process of our own only: aiohttp's default TLS contexts, made meanwhile, trust nobody.
+    """
     told = os.environ.get(_CERTIFICATES)
     os.environ[_CERTIFICATES] = os.devnull
     gc.disable()
     try:
         yield
     finally:
+        # What is there now will not be looked at in any later collection.
         gc.freeze()
         gc.enable()
         if told is None:

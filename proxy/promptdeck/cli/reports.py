@@ -1,4 +1,8 @@
-"""What a run had no use for, by its report: a deck's, a session's, or pytest's."""
+"""What a run had no use for, by its report: a deck's, a session's, or pytest's.
+
+A report is a JSON object with the `cassette` that it is of (a name, or a file's path), the ids
+`unplayed`, and what was `played` and `recorded`.
+"""
 
 import sys
 from collections.abc import Iterator, Mapping
@@ -11,6 +15,7 @@ import orjson
 
 from promptdeck.errors import UsageError
 
+# A file that is read, or - for standard input.
 path_type = click.Path(path_type=Path, allow_dash=True, dir_okay=False)
 
 
@@ -30,7 +35,11 @@ def load(path: Path) -> Any:
 
 
 def unused(report: Any, name: str, path: Path) -> set[str]:
-    """Ids of a cassette that its reports agree on as neither played nor made. UsageError."""
+    """The ids of a cassette that its reports agree on as neither played nor recorded.
+
+    `report` is what `load` gives: a report, a list of ids, or anything that holds reports.
+    `name` and `path` are the cassette's. UsageError if it is of other cassettes, or no report.
+    """
     if _is_ids(report):
         return set(report)
     found = list(_reports(report))
@@ -48,16 +57,17 @@ def unused(report: Any, name: str, path: Path) -> set[str]:
 
 
 def mentions(report: Any, name: str, path: Path) -> bool:
-    """Whether it says anything of this cassette."""
+    """Whether `report` says anything of this cassette."""
     return _is_ids(report) or any(_is_of(item, name, path) for item in _reports(report))
 
 
 def _is_ids(report: Any) -> bool:
+    """Whether this is no report but a plain list of ids, of whichever cassette."""
     return isinstance(report, list) and all(isinstance(item, str) for item in report)
 
 
 def _reports(value: Any) -> Iterator[Mapping[str, Any]]:
-    """Everything in it that is a report, however a run wraps it."""
+    """Everything in a JSON value that is a report, however a run wraps it."""
     if isinstance(value, dict) and isinstance(value.get("unplayed"), list):
         yield value
     elif isinstance(value, dict | list):
@@ -66,7 +76,10 @@ def _reports(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _is_of(report: Mapping[str, Any], name: str, path: Path) -> bool:
-    """By name or, in pytest's, by the file, which may have lain elsewhere where the tests ran."""
+    """Whether a report is of the cassette `name`, whose file is `path`.
+
+    pytest's has the path, which may have been another one where the tests ran.
+    """
     told = report.get("cassette")
     if told in (name, "", None):
         return True
@@ -75,6 +88,7 @@ def _is_of(report: Mapping[str, Any], name: str, path: Path) -> bool:
 
 
 def _unused_in(report: Mapping[str, Any]) -> set[str]:
+    """The ids that one report has as unplayed and not as recorded."""
     # What the run itself recorded was asked for, though never played. pytest's has its number.
     recorded = report.get("recorded")
     used = {*(report.get("played") or ()), *(recorded if isinstance(recorded, list) else ())}

@@ -1,4 +1,8 @@
-"""`promptdeck run`: a command, and a server of its own for as long as it runs."""
+"""`promptdeck run`: a command, and a server of its own for as long as it runs.
+
+The command finds the server by the environment (`variables`), on a free port unless one is
+named, so that many can run at once.
+"""
 
 import os
 import signal
@@ -25,6 +29,11 @@ FAILED = 6
 """Exit code where replay had misses or leftovers although the command succeeded."""
 
 _KEYS = ("OPENAI_API_KEY", "DEDALUS_API_KEY")
+"""Variables without which the SDKs refuse to make a client."""
+
+_NOT_EXECUTABLE, _NOT_FOUND, _KILLED = 126, 127, 128
+"""Exit codes of a shell for a command that cannot be run; the last plus the signal's number for
+one that was killed (POSIX, Shell Command Language, 2.8.2)."""
 
 
 @click.command("run", context_settings={"allow_interspersed_args": False})
@@ -61,6 +70,7 @@ def command(argv: Sequence[str], fail_on: str, **flags: Any) -> None:
 
 
 def _failures(text: str) -> set[str]:
+    """The names that --fail-on has. click.BadParameter for anything but `miss` and `unused`."""
     names = {name for name in text.split(",") if name}
     if unknown := names - {"miss", "unused"}:
         raise click.BadParameter(f"knows miss and unused, not {', '.join(unknown)}")
@@ -68,6 +78,7 @@ def _failures(text: str) -> set[str]:
 
 
 async def _run(argv: Sequence[str], config: Config, fail_on: set[str]) -> int:
+    """Serve, run the command, and say on stderr what came of it; promptdeck's exit code."""
     with importing():
         from promptdeck.app import serving
 
@@ -77,6 +88,7 @@ async def _run(argv: Sequence[str], config: Config, fail_on: set[str]) -> int:
     counts = server.counts()
     click.echo(f"promptdeck: {summary(counts)}", err=True)
     if config.mode is Mode.REPLAY:
+        # It is what replay promises above all, so that a fault of ours must not go unseen.
         if counts.upstream_calls:
             raise AssertionError(f"replay made {counts.upstream_calls} upstream calls")
         if unused:
@@ -87,6 +99,7 @@ async def _run(argv: Sequence[str], config: Config, fail_on: set[str]) -> int:
 
 
 def summary(counts: "Totals") -> str:
+    """A server's counts in words: `2 hits, 0 misses, 0 recorded, 0 upstream calls`."""
     told = [
         counted(counts.hits, "hit"),
         counted(counts.misses, "miss", "misses"),
@@ -99,7 +112,10 @@ def summary(counts: "Totals") -> str:
 
 
 def variables(outer: Mapping[str, str], root: str) -> dict[str, str]:
-    """What a program needs to find the server at `root`, and a key where it has none."""
+    """Variables by which a program finds the server at `root`, to be added to `outer`.
+
+    A key where `outer` has none, and loopback for what goes through no proxy.
+    """
     from promptdeck.upstream import PLACEHOLDER_KEY
 
     loopback = "127.0.0.1,localhost,::1"
@@ -118,23 +134,24 @@ def variables(outer: Mapping[str, str], root: str) -> dict[str, str]:
 
 
 async def _command(argv: Sequence[str], env: Mapping[str, str]) -> int:
-    """Run it to its end, signals passed on; its exit code, 128 + n for signal n."""
+    """Run a command to its end, signals passed on to it; its exit code, as a shell has it."""
     import asyncio
 
     try:
         process = await asyncio.create_subprocess_exec(*argv, env=env)
     except OSError as error:
         click.echo(f"promptdeck: cannot run {argv[0]}: {error.strerror}", err=True)
-        return 127 if isinstance(error, FileNotFoundError) else 126
+        return _NOT_FOUND if isinstance(error, FileNotFoundError) else _NOT_EXECUTABLE
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # A terminal sends Ctrl-C to the command itself, which shares our process group.
         from_terminal = number == signal.SIGINT and sys.stdin.isatty()
         loop.add_signal_handler(number, _pass_on, process, None if from_terminal else number)
     code = await process.wait()
-    return code if code >= 0 else 128 - code
+    return code if code >= 0 else _KILLED - code
 
 
 def _pass_on(process: "Process", number: int | None) -> None:
+    """Send a signal to the command if it still runs; None is one that it has got already."""
     if number is not None and process.returncode is None:
         process.send_signal(number)

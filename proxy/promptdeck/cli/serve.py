@@ -1,4 +1,4 @@
-"""`promptdeck serve`."""
+"""`promptdeck serve`: a server until Ctrl-C, in one process or several."""
 
 import contextlib
 import os
@@ -10,7 +10,7 @@ import click
 
 from promptdeck.config import Config
 from promptdeck.core.policy import Mode
-from promptdeck.core.secrets import shapes
+from promptdeck.core.secrets import search
 
 from . import options
 from .loop import run
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     import asyncio
 
 _LOOK_EVERY = 1.0
-"""Seconds between a worker's looks whether its parent lives."""
+"""Seconds between a worker's looks whether its parent lives: soon enough to free the port for
+who starts it again, at no cost that shows."""
 
 
 @click.command("serve")
@@ -68,6 +69,10 @@ def command(workers: int, **flags: Any) -> None:
 async def _serve(
     config: Config, *, workers: int = 1, parent: int = 0, announcing: bool = True
 ) -> None:
+    """Serve until SIGINT or SIGTERM, or until the process `parent`, if any, is gone.
+
+    Says where on stdout if it is `announcing`. `workers` is how many serve on this port.
+    """
     _load(config)
     import asyncio
 
@@ -89,7 +94,10 @@ async def _serve(
 
 
 async def _stopped_or_orphaned(stop: "asyncio.Event", parent: int) -> None:
-    """Wait for the word to stop; without the process that would give it there is no going on."""
+    """Wait until `stop` is set, or until `parent` is no longer the process above this one.
+
+    A worker whose supervisor was killed would never be told to stop.
+    """
     import asyncio
 
     while os.getppid() == parent:
@@ -99,7 +107,7 @@ async def _stopped_or_orphaned(stop: "asyncio.Event", parent: int) -> None:
 
 
 def _load(config: Config) -> None:
-    """Import what this server takes. Who only asks for help does not wait for it."""
+    """Import what this server is made of, which --help does not wait for."""
     with importing():
         import promptdeck.app
 
@@ -108,20 +116,24 @@ def _load(config: Config) -> None:
 
 
 def _load_ahead() -> None:
-    """Load now what the first request needs: whether it comes later or waits, it loses nothing."""
+    """Load what the first request needs, now that the server listens.
+
+    A request that comes meanwhile would have had to wait for the same.
+    """
     with importing():
         import promptdeck.core.contract.request  # noqa: F401
-    shapes.hit("")
+    search.hit("")
 
 
 def describe(config: Config) -> str:
-    """Mode, upstream, store and cassette in one line."""
+    """Mode, upstream, store and cassette in one line, as it stands below the base_url."""
     upstream = "none" if config.mode is Mode.REPLAY else config.upstream.url
     store = config.store.path if config.mode is Mode.CACHE else "none"
     return f"mode {config.mode}, upstream {upstream}, store {store}, cassette {_cassette(config)}"
 
 
 def _cassette(config: Config) -> str:
+    """The cassette that a bare base_url plays or records, in words."""
     from promptdeck.library import DEFAULT_CASSETTE
 
     folder = config.cassette.dir

@@ -16,7 +16,9 @@ from promptdeck.errors import CassetteError, UsageError
 from promptdeck.imports import FORMATS, SUFFIXES, Imported, NotCarried, carry
 from promptdeck.imports import read as read_foreign
 from promptdeck.imports.export_har import archive
-from promptdeck.stores.cassettes.file import New, Progress, read, save
+from promptdeck.stores.cassettes.file import read
+from promptdeck.stores.cassettes.progress import Progress
+from promptdeck.stores.cassettes.save import New, save
 
 from . import options
 from .chosen import existing, path_in, watching
@@ -77,20 +79,28 @@ def import_command(
 
 @dataclass
 class _Importing:
-    """One run: how files are read, and what has come of it so far."""
+    """One run of `cassette import`: how files are read, and what has come of it so far."""
 
     form: str
+    """A key of `imports.FORMATS`, or `auto`."""
     redactor: Redactor
     errors: bool
+    """Whether error answers are carried, too."""
     carried: int = 0
     replaced: int = 0
     cassettes: set[Path] = field(default_factory=set)
     left: list[tuple[Path, NotCarried]] = field(default_factory=list)
+    """Entries that are not carried, with their files."""
     unreadable: list[str] = field(default_factory=list)
+    """Why, for each file that could not be read."""
     _seen: set[tuple[Path, str, str]] = field(default_factory=set)
+    """Requests of which this run has saved recordings."""
 
     def file(self, path: Path, cassette: Path, step: Progress) -> None:
-        """Import one file: all of it that a cassette can hold, or nothing."""
+        """Import one file into a cassette: all that can be carried, or nothing if that fails.
+
+        `step` is told how far it is, from 0 to 1.
+        """
         if path.absolute() == cassette.absolute():
             problem = "it would be its own cassette; name another folder with --cassettes"
             self.unreadable.append(f"{path}: {problem}")
@@ -113,7 +123,10 @@ class _Importing:
             self._seen |= {_request(cassette, new) for new in news}
 
     def _recordings(self, path: Path, step: Progress) -> Iterator[New | NotCarried]:
-        """Reading is one half, saving the other; how far it is, the size of what came tells."""
+        """Every entry of a file, carried or with the reason why not. CassetteError.
+
+        Reading is the first half of the work; how far it is, the size of what came tells.
+        """
         whole, done = max(1, path.stat().st_size if path.exists() else 0), 0
         for item in read_foreign(path, self.form):
             if isinstance(item, Imported):
@@ -122,6 +135,7 @@ class _Importing:
             yield item if isinstance(item, NotCarried) else self._carried(path, item)
 
     def _carried(self, path: Path, item: Imported) -> New | NotCarried:
+        """An entry as a recording; where nothing says when, it was made when its file was."""
         written = path.stat().st_mtime
         try:
             return carry(item, self.redactor, otherwise=written, errors=self.errors)
@@ -130,14 +144,20 @@ class _Importing:
             return NotCarried(item.place, f"it cannot be kept: {error}")
 
     def _news(self, cassette: Path, news: Sequence[New]) -> list[New]:
-        """What an earlier file of this run brought is not replaced but followed."""
+        """Recordings as they are to be saved.
+
+        They replace older ones of their requests, but follow what an earlier file of this run
+        brought.
+        """
         return [new._replace(replace=_request(cassette, new) not in self._seen) for new in news]
 
     @property
     def exit_code(self) -> int:
+        """4 if a file could not be read, 1 if an entry was not carried, else 0."""
         return CassetteError.exit_code if self.unreadable else int(bool(self.left))
 
     def print_verdict(self, files: int, *, as_json: bool) -> None:
+        """Print what was not carried, and the totals over this number of files."""
         if as_json:
             print_json(self._told(files))
             return
@@ -154,6 +174,7 @@ class _Importing:
         click.echo(said, err=bool(self.exit_code))
 
     def _told(self, files: int) -> dict[str, Any]:
+        """The verdict as JSON."""
         return {
             "files": files,
             "carried": self.carried,
@@ -168,6 +189,7 @@ class _Importing:
 
 
 def _request(cassette: Path, new: New) -> tuple[Path, str, str]:
+    """By what recordings of the same request in the same cassette are known."""
     return cassette, new.interaction.key, new.interaction.variant
 
 
@@ -180,7 +202,10 @@ def _named(arguments: Sequence[Path]) -> Iterator[tuple[Path, str]]:
 
 
 def _warn_of_shared(sources: Sequence[tuple[Path, Path]]) -> None:
-    """A cassette's name has fewer letters than a file's."""
+    """Say on stderr which files go into one cassette, without --to having asked for it.
+
+    Their names differ in characters that a cassette's cannot have.
+    """
     first: dict[Path, Path] = {}
     for path, cassette in sources:
         if first.setdefault(cassette, path) is not path:
@@ -189,11 +214,12 @@ def _warn_of_shared(sources: Sequence[tuple[Path, Path]]) -> None:
 
 
 def _folder(path: Path) -> Path:
+    """An argument that is a folder, or the folder that it is in."""
     return path.absolute() if path.is_dir() else path.absolute().parent
 
 
 def _files(path: Path) -> list[Path]:
-    """A file, or those of a folder that look as if they may be meant."""
+    """A file itself, or the files of a folder, at any depth, with a suffix of the tools'."""
     if not path.is_dir():
         return [path]
     return sorted(
@@ -202,7 +228,7 @@ def _files(path: Path) -> list[Path]:
 
 
 def _bare(path: Path) -> Path:
-    """Without `.yaml`, or `.yaml.gz`."""
+    """A path without its suffix, `.yaml` or `.yaml.gz`."""
     return (path.with_suffix("") if path.suffix == ".gz" else path).with_suffix("")
 
 

@@ -19,10 +19,11 @@ from promptdeck.core.policy import Mode
 from promptdeck.errors import BindError, UsageError
 
 _ABLE = (Mode.CACHE, Mode.PASSTHROUGH)
+"""Modes in which no process needs to know what another has played."""
 
 
 def check(config: Config) -> None:
-    """click.UsageError where several processes would not do what one does."""
+    """Check that several processes can do what one would. click.UsageError if they cannot."""
     if config.mode not in _ABLE:
         raise click.UsageError(
             f"--workers: mode {config.mode} keeps the order of recordings and a report, which one"
@@ -33,7 +34,7 @@ def check(config: Config) -> None:
 
 
 Work = Callable[[Config, bool], None]
-"""Serves until it is told to stop; the flag says whether it is to announce where."""
+"""Serves with a configuration until SIGTERM; the flag is whether it is to announce where."""
 
 
 def supervise(config: Config, count: int, work: Work) -> int:
@@ -52,6 +53,7 @@ def supervise(config: Config, count: int, work: Work) -> int:
             stopping.append(number)
             _end(workers)
 
+        # After the workers were forked, which set handlers of their own.
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
         failed = 0
@@ -63,20 +65,26 @@ def supervise(config: Config, count: int, work: Work) -> int:
                 click.echo(f"worker {pid} ended by itself ({_told(code)}); stopping", err=True)
                 stopping.append(0)
                 _end(workers)
+                # One that stopped without an error has failed, too: nobody had asked it to.
                 failed = code if code > 0 else 1
         return failed
 
 
 def _told(code: int) -> str:
+    """An exit code as `os.waitstatus_to_exitcode` gives it, in words."""
     return f"exit code {code}" if code >= 0 else signal.Signals(-code).name
 
 
 def _reserved(host: str, port: int) -> socket.socket:
-    """A socket that holds the port without listening. BindError if somebody else listens there."""
+    """A socket that holds the port without listening, until it is closed.
+
+    For port 0 it takes a free one. BindError if somebody else listens there.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
+        # Without SO_REUSEPORT, which would let us share the port with another program's.
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
@@ -91,6 +99,8 @@ def _reserved(host: str, port: int) -> socket.socket:
 
 
 def _fork(work: Work, config: Config, *, announcing: bool) -> int:
+    """Run `work` in a process of its own; its id. In that process this never returns."""
+    # What is in the buffers would be printed by both.
     sys.stdout.flush()
     sys.stderr.flush()
     if pid := os.fork():
@@ -112,6 +122,7 @@ def _fork(work: Work, config: Config, *, announcing: bool) -> int:
 
 
 def _end(workers: set[int]) -> None:
+    """Tell workers to stop, by their process ids."""
     for pid in workers:
         # A signal may come between a worker's end and its being struck off.
         with contextlib.suppress(ProcessLookupError):

@@ -1,7 +1,9 @@
 """Settings: declared once, read from YAML, environment and flags into one frozen Config.
 
     kinds      what a value may be: text in, typed value out, and back
-    settings   the declarations: type, default, one line of why; the tree `Config`
+    declaring  what a declaration is: kind, default, one line of why, names
+    settings   the declarations, and the tree `Config` that they make
+    document   the file's YAML, with the line of each setting
     loading    file, PROMPTDECK_* variables and flags, each over the one before it
     render     `config show`, config.example.yaml, README's table
 
@@ -11,9 +13,10 @@ and `1:30` are what they look like. Whatever cannot be read makes one line of a
 ConfigError: source, path, what was expected and what was found.
 """
 
+from .declaring import Setting, in_ci
 from .kinds import Provider
 from .loading import Loaded, load
-from .settings import SETTINGS, Config, Setting
+from .settings import SETTINGS, Config
 
 __all__ = [
     "SETTINGS",
@@ -21,5 +24,6 @@ __all__ = [
     "Loaded",
     "Provider",
     "Setting",
+    "in_ci",
     "load",
 ]

@@ -8,12 +8,17 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from .declaring import Given, Setting
 from .kinds import NOTHING, found
-from .settings import SECTIONS, SETTINGS, Given, Setting, nearest, unknown
+from .settings import SECTIONS, SETTINGS, nearest, unknown
 
 
 class Document:
-    """A YAML text called `name`. What is wrong becomes a line in `problems`; reading goes on."""
+    """A YAML text called `name`, in a file or in a variable.
+
+    `fill` is applied to every text in it, and may raise ValueError. Whatever is wrong is added
+    to `problems` as a line that begins with `name` and the number of the line; reading goes on.
+    """
 
     def __init__(self, name: str, problems: list[str], fill: Callable[[str], str] = str) -> None:
         self._name = name
@@ -22,7 +27,7 @@ class Document:
         self._seen: set[str] = set()
 
     def settings(self, data: bytes) -> Iterator[Given]:
-        """Every setting in a whole file."""
+        """Every setting that a whole file says, in its order."""
         root = self._compose(data)
         if root is None or self._is_nothing(root):
             return
@@ -36,12 +41,13 @@ class Document:
                 yield from self._setting(path, key, node)
 
     def value(self, text: str, setting: Setting) -> Iterator[Given]:
-        """`setting` where `text` is no more than its value."""
+        """The value of `setting`, where `text` is that value and nothing else."""
         root = self._compose(text)
         if root is not None:
             yield from self._given(setting, root, self._name)
 
     def _compose(self, data: bytes | str) -> Any:
+        """The root node; None for no text, and with a problem for what is not YAML."""
         import yaml  # 30 ms, and only where there is YAML to read
 
         try:
@@ -57,6 +63,7 @@ class Document:
         return None
 
     def _section(self, path: str, node: Any) -> Iterator[Given]:
+        """The settings below a section's key."""
         if node.id == "mapping":
             for inner, key, value in self._pairs(node, path):
                 yield from self._setting(inner, key, value)
@@ -65,12 +72,14 @@ class Document:
             self._note(node, f"{path}: expected settings below it ({keys}), found {_found(node)}")
 
     def _setting(self, path: str, key: Any, node: Any) -> Iterator[Given]:
+        """The value of the setting at `path`; a path that is no setting is a problem at `key`."""
         if setting := SETTINGS.get(path):
             yield from self._given(setting, node, self._at(key))
         else:
             self._note(key, unknown(path, nearest(path, SECTIONS)))
 
     def _given(self, setting: Setting, node: Any, source: str) -> Iterator[Given]:
+        """A node's value for `setting`, or nothing and a problem; `source` is its place."""
         try:
             raw = self._raw(node, setting.path)
         except ValueError as error:
@@ -79,17 +88,20 @@ class Document:
             yield Given(setting, raw, source)
 
     def _raw(self, node: Any, path: str) -> Any:
+        """A node's value as `Given.raw` has it. ValueError that begins with its path."""
         if node.id == "sequence":
             return [self._item(child, f"{path}[{i}]") for i, child in enumerate(node.value)]
         return self._item(node, path)
 
     def _item(self, node: Any, path: str) -> str | dict[str, str]:
+        """A text, or a mapping of texts, which is all that lists have in them. ValueError."""
         if node.id == "mapping":
             pairs = self._pairs(node, path)
             return {key.value: self._text(value, inner) for inner, key, value in pairs}
         return self._text(node, path)
 
     def _text(self, node: Any, path: str) -> str:
+        # Not what YAML 1.1 makes of it: `no` would be false, and 1:30 would be ninety.
         if node.id != "scalar":
             raise ValueError(f"{path}: expected text, found {_found(node)}")
         try:
@@ -112,6 +124,7 @@ class Document:
             yield inner, key, value
 
     def _is_nothing(self, node: Any) -> bool:
+        # A section whose settings are all commented out.
         return node.id == "scalar" and node.value in NOTHING
 
     def _at(self, node: Any) -> str:
@@ -122,4 +135,5 @@ class Document:
 
 
 def _found(node: Any) -> str:
+    """How a problem shows a node: its text, or its kind."""
     return found(node.value if node.id == "scalar" else [] if node.id == "sequence" else {})

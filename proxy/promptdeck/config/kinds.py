@@ -1,6 +1,8 @@
 """What a value may be: read from the text that a user wrote, and written back as such.
 
-Knows one value at a time; where it came from and what it is for is known elsewhere.
+Knows one value at a time; where it came from and what it is for, `settings` and `loading`
+know. The kinds stand at the end; above them are their readers, each of which raises
+ValueError, without words where `Kind.expects` says it as well.
 """
 
 import os
@@ -22,16 +24,19 @@ Option = TypeVar("Option", bound=str)
 
 
 class Kind(NamedTuple, Generic[T]):
-    """`read` raises ValueError: with words where it knows better than `expects`, else without."""
+    """A kind of value, with text on one side and a `T` on the other."""
 
     expects: str
+    """In words, after "expected"."""
     read: Callable[[Any], T]
+    """From one of the types in `accepts`. ValueError: with words where it knows better than
+    `expects` what is wrong, else without."""
     write: Callable[[T], Any] = str
-    """To a JSON value."""
+    """Back to a JSON value that `read` takes."""
     accepts: tuple[type, ...] = (str,)
 
     def take(self, raw: object, place: str) -> T:
-        """The typed value, or ValueError that begins with `place`."""
+        """The typed value of `raw`; ValueError that begins with `place` if there is none."""
         reason = ""
         if isinstance(raw, self.accepts):
             try:
@@ -43,17 +48,21 @@ class Kind(NamedTuple, Generic[T]):
 
 
 def found(raw: object) -> str:
-    """How an error shows what stands in place of a value."""
+    """How an error shows what stands in place of a value: quoted and cut short, or its kind."""
     if isinstance(raw, str):
-        return repr(raw if len(raw) <= 60 else raw[:59] + "…") if raw else "nothing"
+        return repr(raw if len(raw) <= _SHOWN else raw[: _SHOWN - 1] + "…") if raw else "nothing"
     return "a list" if isinstance(raw, list) else "a mapping"
 
+
+_SHOWN = 60
+"""Characters of a value in an error, so that its line with path and reason fits a terminal."""
 
 NOTHING = ("none", "null", "~", "")
 """The ways to write that there is no value."""
 
 
 def optional(kind: Kind[T]) -> Kind[T | None]:
+    """`kind`, or None for any of the ways to write that there is no value."""
     return Kind(
         f"{kind.expects} (or none)",
         lambda text: None if text in NOTHING else kind.read(text),
@@ -63,6 +72,7 @@ def optional(kind: Kind[T]) -> Kind[T | None]:
 
 
 def choice(*options: Option) -> Kind[Option]:
+    """One of at least two texts, as the very object given here: a member of an enum, perhaps."""
     by_text = {str(option): option for option in options}
     *most, last = by_text
 
@@ -80,8 +90,12 @@ def _host(text: str) -> str:
     return text
 
 
+_LAST_PORT = 65535
+"""The largest that TCP's 16 bits hold (RFC 9293, 3.1)."""
+
+
 def _port(text: str) -> int:
-    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > 65535:
+    if not re.fullmatch(r"[0-9]{1,5}", text) or int(text) > _LAST_PORT:
         raise ValueError
     return int(text)
 
@@ -93,17 +107,21 @@ _URL = re.compile(
 
 
 def _url(text: str) -> str:
+    """A base URL without its last slash; one without a path gets /v1, as OpenAI's have it."""
     match = _URL.fullmatch(text)
     if match is None and re.search(r"[@?#]", text):
         # Not shown: what stands there is often a secret.
         raise ValueError("expected a URL without user, password and query (the key has a setting)")
-    if match is None or not (text.isascii() and text.isprintable()) or int(match[1] or 0) > 65535:
+    if match is None or not (text.isascii() and text.isprintable()):
+        raise ValueError
+    if int(match[1] or 0) > _LAST_PORT:
         raise ValueError
     path = (match[2] or "").rstrip("/")
     return text.rstrip("/") + ("" if path else "/v1")
 
 
 def _secret(text: str) -> str:
+    # What is printable ASCII can be sent in a header as it is.
     if not re.fullmatch(r"[!-~]+", text):
         raise ValueError("expected printable ASCII without spaces (what was found is not shown)")
     return text
@@ -112,7 +130,7 @@ def _secret(text: str) -> str:
 def _path(text: str) -> Path:
     if not text or "\0" in text:
         raise ValueError
-    # Path.expanduser raises for ~nobody.
+    # Path.expanduser raises for ~nobody, which may well be a file's name.
     return Path(os.path.expanduser(text))  # noqa: PTH111
 
 
@@ -127,6 +145,8 @@ def _truth(text: str) -> bool:
 
 
 def _above_zero(parse: Callable[[str], T]) -> Callable[[str], T]:
+    """`parse`, but ValueError for what comes to zero."""
+
     def read(text: str) -> T:
         number = parse(text)
         if not number:
@@ -153,13 +173,14 @@ def _secret_shape(entry: dict[str, str]) -> UserPattern:
 
 
 class Provider(NamedTuple):
-    """A provider that a request may choose for itself."""
+    """A provider that a request may choose for itself, by the header X-Provider: NAME."""
 
     name: str
     url: str
 
 
 def _provider(entry: dict[str, str]) -> Provider:
+    # A header has to hold the name, and a model's name begins with it: NAME/MODEL.
     if set(entry) != {"name", "url"}:
         raise ValueError("wants the two keys `name` and `url`")
     if not re.fullmatch(r"[a-z0-9_-]+", entry["name"]):
@@ -171,6 +192,7 @@ def _provider(entry: dict[str, str]) -> Provider:
 
 
 def _count(text: str) -> int:
+    # Four digits are more answers of one request than anybody records, and catch a slip.
     if not re.fullmatch(r"[1-9][0-9]{0,3}", text):
         raise ValueError
     return int(text)

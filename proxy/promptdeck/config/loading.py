@@ -12,19 +12,25 @@ from typing import Any, NamedTuple
 
 from promptdeck.errors import ConfigError
 
-from .settings import SETTINGS, Config, Given, assemble, fill, nearest, unknown
+from .declaring import Given, fill
+from .settings import SETTINGS, Config, assemble, nearest, unknown
 
 FILE = "promptdeck.yaml"
+"""Read from the working directory if it is there and no other file is named."""
+
 FILE_VARIABLE = "PROMPTDECK_CONFIG"
+"""Names another file, as the flag --config does."""
 
 # What Kubernetes sets in every pod beside a service that is itself named promptdeck.
 _SERVICE_LINK = r"PROMPTDECK_(SERVICE_(HOST|PORT\w*)|PORT_[0-9]+_\w+)=|PROMPTDECK_PORT=\w+://"
 
 
 class Loaded(NamedTuple):
+    """A configuration, and where each of its values comes from."""
+
     config: Config
     sources: Mapping[str, str]
-    """Where the value of each path stands: `promptdeck.yaml:3`, `PROMPTDECK_MODE`, `--mode`."""
+    """By path: `promptdeck.yaml:3`, `PROMPTDECK_MODE`, `--mode`, or `default`."""
 
 
 def load(
@@ -36,6 +42,7 @@ def load(
     """Read every setting; ConfigError has one line for each thing that is wrong.
 
     `flags` are named as click names them (`log_level`); None is a flag that was not given.
+    `file` must be there if it is named; `cwd` is the directory that it is looked for in.
     """
     problems: list[str] = []
     values: dict[str, Any] = {}
@@ -60,6 +67,7 @@ def load(
 def _from_file(
     file: Path | None, environ: Mapping[str, str], cwd: Path, problems: list[str]
 ) -> Iterator[Given]:
+    """The settings of the configuration file; what is wrong with it is added to `problems`."""
     named = str(file or environ.get(FILE_VARIABLE, ""))
     name = named or FILE
     try:
@@ -77,7 +85,10 @@ def _from_file(
 
 
 def _from_environment(environ: Mapping[str, str], problems: list[str]) -> Iterator[Given]:
-    """An empty variable counts as one that is not set, as CI systems leave them."""
+    """The settings of PROMPTDECK_ variables; names that are no settings are added to `problems`.
+
+    An empty variable counts as one that is not set, as CI systems leave them.
+    """
     by_variable = {setting.variable: setting for setting in SETTINGS.values()}
     for name, text in environ.items():
         if not text or not name.startswith("PROMPTDECK_") or name == FILE_VARIABLE:
@@ -95,6 +106,7 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> Iterat
 
 
 def _from_flags(flags: Mapping[str, object]) -> Iterator[Given]:
+    """The settings of the command line; `flags` may hold other arguments, too."""
     for setting in SETTINGS.values():
         value = flags.get(setting.parameter) if setting.flag else None
         if value is not None:

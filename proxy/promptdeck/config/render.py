@@ -4,8 +4,9 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import NamedTuple
 
+from .declaring import Setting
 from .loading import Loaded
-from .settings import SECTIONS, SETTINGS, Setting
+from .settings import SECTIONS, SETTINGS
 
 _HEAD = """\
 # promptdeck.yaml: every setting with its default. Remove the # before what you change.
@@ -15,13 +16,15 @@ _HEAD = """\
 
 
 class SettingRow(NamedTuple):
+    """A line of `config show`."""
+
     path: str
     value: str
     source: str
 
 
 def show(loaded: Loaded) -> list[SettingRow]:
-    """Every setting's value and where it comes from; of a secret only that it is set."""
+    """A row for every setting: its value and where it comes from; of a secret, if it is set."""
     return [
         SettingRow(path, _shown(setting, attrgetter(path)(loaded.config)), loaded.sources[path])
         for path, setting in SETTINGS.items()
@@ -33,11 +36,12 @@ def _shown(setting: Setting, value: object) -> str:
 
 
 def example() -> str:
-    """config.example.yaml: as it stands it changes nothing."""
+    """The text of config.example.yaml, in which every setting is a comment with its default."""
     return "\n".join([_HEAD, *_example_lines()]) + "\n"
 
 
 def _example_lines() -> Iterator[str]:
+    """A line for each section and each setting."""
     section = ""
     for path, setting in SETTINGS.items():
         name, _, key = path.rpartition(".")
@@ -45,21 +49,27 @@ def _example_lines() -> Iterator[str]:
             section = name
             yield from ("", f"# {SECTIONS[name].__doc__}", f"{name}:")
         entry = f"{'  ' if name else ''}# {key}: {setting.default}"
-        yield f"{entry:<36}  # {setting.why}{_in_ci(setting)}"
+        yield f"{entry:<{_ENTRY}}  # {setting.why}{_in_ci(setting)}"
+
+
+_ENTRY = 36
+"""Columns up to which nearly every entry reaches; a longer one pushes its comment on."""
 
 
 def _in_ci(setting: Setting) -> str:
+    """A remark on the default in CI, to follow a setting's line; empty if it is the same there."""
     return f"; {setting.default_in_ci} where CI=true" if setting.default_in_ci else ""
 
 
 def settings_table() -> str:
-    """README's table of settings, in Markdown."""
+    """README's table of settings, in Markdown: a line for each setting below the head."""
     head = ("Setting", "Default", "Environment", "Flag", "What for")
     rows = [head, ("---",) * len(head), *map(_cells, SETTINGS.values())]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
 def _cells(setting: Setting) -> tuple[str, ...]:
+    """A setting's row in README's table."""
     flag = f"`{setting.flag}`" if setting.flag else ""
     why = (setting.why + _in_ci(setting)).replace("|", "\\|")
     return f"`{setting.path}`", f"`{setting.default}`", f"`{setting.variable}`", flag, why

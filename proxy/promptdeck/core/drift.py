@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat import accumulate
 from promptdeck.core.dialects.chat.completeness import problem_with
 from promptdeck.core.dialects.chat.deltas import as_object, objects_in
+from promptdeck.core.dialects.chat.fold import fold
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, same
 from promptdeck.core.text.wording import cut, shared_text, visible
 
@@ -24,23 +25,36 @@ class Tier(StrEnum):
     """How grave a drift is, gravest first."""
 
     UNREACHABLE = "unreachable"
+    """There was no live answer."""
     ERROR = "error"
+    """One of the two reports an error and the other none, or another one."""
     SHAPE = "shape"
+    """A field, a type or the protocol of a stream has changed: programs may break."""
     CONTENT = "content"
+    """Other words or values in the same shape."""
     SAME = "same"
 
     @property
     def harmless(self) -> bool:
+        """Whether programs that took the recorded answer will take the live one."""
         return self in (Tier.CONTENT, Tier.SAME)
 
 
 class Drift(NamedTuple):
+    """How a live answer departs from the recorded one."""
+
     tier: Tier
+    """The gravest that was found."""
     notes: tuple[str, ...]
+    """What was found, each in a few words for people."""
 
 
 def compare(recorded: Response, live: Response, *, chat: bool) -> Drift:
-    """The gravest drift with all its notes, and notes of what is new but breaks nothing."""
+    """How the live answer departs from the recorded one: the gravest drift with all its notes.
+
+    Notes of what is new but breaks nothing follow. `chat` says that both answer a chat
+    completion. Any two responses can be compared.
+    """
     if errors := _errors(recorded, live):
         return Drift(Tier.ERROR, (errors,))
     shape, news = _shapes(recorded, live, chat=chat)
@@ -54,6 +68,7 @@ def compare(recorded: Response, live: Response, *, chat: bool) -> Drift:
 
 
 def _errors(recorded: Response, live: Response) -> str:
+    """A note that one of two answers reports an error; empty if they agree in that."""
     before, now = _error_of(recorded), _error_of(live)
     if live.status != recorded.status and (before or now):
         told = f"status {live.status}, recorded {recorded.status}"
@@ -79,16 +94,21 @@ def _error_of(response: Response) -> str:
 
 
 class _Findings(NamedTuple):
+    """Notes on the shape, gathered on the way through two answers."""
+
     broken: list[str]
+    """What programs may break by."""
     new: list[str]
 
     def names(self, recorded: Iterable[str], live: Iterable[str], what: str) -> None:
+        """Note which names of a kind of thing, `what`, have gone or come."""
         before, now = set(recorded), set(live)
         self.broken.extend(f"{what} {name} is gone" for name in sorted(before - now))
         self.new.extend(f"{what} {name} is new" for name in sorted(now - before))
 
 
 def _shapes(recorded: Response, live: Response, *, chat: bool) -> _Findings:
+    """Compare status, form, content type and all that is in two answers but their words."""
     found = _Findings([], [])
     if live.status != recorded.status:
         found.broken.append(f"status {live.status}, recorded {recorded.status}")
@@ -100,6 +120,7 @@ def _shapes(recorded: Response, live: Response, *, chat: bool) -> _Findings:
         if (before := _media(recorded)) != (now := _media(live)):
             found.broken.append(f"the content type is {now or 'not given'}, was {before or 'none'}")
         _values([_body(recorded)], [_body(live)], "$", found)
+    # The last resort: what is no whole answer has mostly been found to lack a field before.
     problem = problem_with(live, chat)
     if problem and not found.broken and not problem_with(recorded, chat):
         found.broken.append(problem)
@@ -107,15 +128,17 @@ def _shapes(recorded: Response, live: Response, *, chat: bool) -> _Findings:
 
 
 def _form(response: Response) -> str:
+    """Whether a response is a stream, in words."""
     return "stream" if response.is_stream else "whole answer"
 
 
 def _media(response: Response) -> str:
+    """A response's media type in lower case, without parameters."""
     return visible(response.content_type.partition(";")[0].strip().lower())
 
 
 def _streams(recorded: Response, live: Response, found: _Findings, *, chat: bool) -> None:
-    """Names of events, end marker, what each chunk has, and what they add up to."""
+    """Compare two streams: names of events, end marker, what chunks have and add up to."""
     before, now = _chunks(recorded), _chunks(live)
     found.names(map(_named, before), map(_named, now), "event")
     ends = [any(value == sse.DONE for _, value in _events(one)) for one in (recorded, live)]
@@ -129,6 +152,7 @@ def _streams(recorded: Response, live: Response, found: _Findings, *, chat: bool
 
 
 def _named(event: str) -> str:
+    """An event's name as a note has it."""
     return visible(event) or "without a name"
 
 
@@ -150,11 +174,12 @@ def _events(response: Response) -> list[tuple[str, JSON]]:
 
 
 def _body(response: Response) -> JSON:
+    """The value of a whole answer: its JSON, or else its text."""
     return _value(response.body)
 
 
 def _value(data: bytes | str) -> JSON:
-    """The JSON, or else the text."""
+    """The value of JSON text, or else the text itself without white space around it."""
     try:
         return parse(data)
     except Unfaithful:
@@ -163,9 +188,9 @@ def _value(data: bytes | str) -> JSON:
 
 
 def _folded(response: Response) -> list[JSON]:
-    """The one answer that a chat stream adds up to, if it does."""
+    """The one answer that a chat stream adds up to, in a list; empty if it adds up to none."""
     try:
-        return [accumulate.fold(frame.data for frame in response.frames)]
+        return [fold(frame.data for frame in response.frames)]
     except Unfaithful:
         return []
 
@@ -175,7 +200,11 @@ _PADDING = "obfuscation"
 
 
 def _values(before: list[JSON], now: list[JSON], path: str, found: _Findings) -> None:
-    """Compare all values at one place, recorded and live; where there are none nothing is known."""
+    """Compare all values at a place, recorded and live, and all below them; adds to `found`.
+
+    A list's items are all at one place (`$.choices[]`), as are those of a stream's chunks.
+    Where one side has no value nothing is known.
+    """
     if not (before and now):
         return
     if changed := _types_changed(before, now, path):
@@ -186,7 +215,10 @@ def _values(before: list[JSON], now: list[JSON], path: str, found: _Findings) ->
 
 
 def _types_changed(before: list[JSON], now: list[JSON], path: str) -> str:
-    """Null becoming something is an option taken; something becoming null breaks its readers."""
+    """A note that values at a place are of new types; empty if they are not.
+
+    Null becoming something is an option taken; something becoming null breaks its readers.
+    """
     old, new = set(map(_type, before)), set(map(_type, now))
     if new <= old or old == {"null"}:
         return ""
@@ -194,6 +226,7 @@ def _types_changed(before: list[JSON], now: list[JSON], path: str) -> str:
 
 
 def _type(value: JSON) -> str:
+    """A value's type by JSON's count, where integers are no type of their own."""
     match value:
         case None:
             return "null"
@@ -214,11 +247,15 @@ def _is_object(value: JSON) -> bool:
 
 
 def _items(values: Iterable[JSON]) -> list[JSON]:
+    """All items of those values that are lists."""
     return [item for value in values if isinstance(value, list) for item in value]
 
 
 def _members(before: list[JSON], now: list[JSON], path: str, found: _Findings) -> None:
-    """A field is gone if all had it and none has; one that only some had is an option."""
+    """Compare the members of all objects at a place; adds to `found`.
+
+    A field is gone if all had it and none has; one that only some had is an option.
+    """
     if not (before and now):
         return
     always = set.intersection(*map(set, before))
@@ -232,18 +269,20 @@ def _members(before: list[JSON], now: list[JSON], path: str, found: _Findings) -
 
 
 def _all(objects: Iterable[JSON], name: str) -> list[JSON]:
+    """The member `name` of all objects that have it."""
     return [item[name] for item in objects if name in item]
 
 
 # Contents
 
-# What is another with each answer, whatever it says.
+# Fields that are another with each answer, whatever it says.
 _VOLATILE = frozenset(
     "id created created_at completed_at usage system_fingerprint obfuscation".split()
 )
 
 
 def _contents(recorded: Response, live: Response, *, chat: bool) -> list[str]:
+    """Notes on other words or values in two answers of one shape; none if they say the same."""
     before, now = (_told(one, chat=chat) for one in (recorded, live))
     texts = [_text(one, chat=chat) for one in (recorded, live)]
     if _alike(before, now) and (not chat or texts[0] == texts[1]):
@@ -259,7 +298,7 @@ def _contents(recorded: Response, live: Response, *, chat: bool) -> list[str]:
 
 
 def _alike(before: JSON, now: JSON) -> bool:
-    """Whether all that was is still the same; what is new does not count."""
+    """Whether all that is in one value is the same in the other, which may have more fields."""
     if isinstance(before, dict) and isinstance(now, dict):
         return all(key in now and _alike(before[key], now[key]) for key in before)
     if isinstance(before, list) and isinstance(now, list):
@@ -268,10 +307,13 @@ def _alike(before: JSON, now: JSON) -> bool:
 
 
 def _text(response: Response, *, chat: bool) -> bytes:
-    return accumulate.says(response).encode(errors="replace") if chat else response.body
+    """What an answer says: a chat's words, or the body of any other."""
+    return says(response).encode(errors="replace") if chat else response.body
 
 
 def _other_text(before: bytes, now: bytes) -> str:
+    """A note of how much two texts that differ have in common, and how long they are."""
+    # 100 % would be taken for the same.
     share = min(99, int(100 * shared_text(before, now)))
     return f"other text: {share}% alike, {_length(now)}, was {_length(before)}"
 
@@ -281,19 +323,21 @@ def _length(text: bytes) -> str:
 
 
 def _told(response: Response, *, chat: bool) -> JSON:
+    """What an answer tells, without what changes with each: of a stream, what it adds up to."""
     if chat and (whole := _folded(response) if response.is_stream else [_body(response)]):
         return _lasting(whole[0])
     return [[name, _lasting(value)] for name, value in _events(response)]
 
 
 def _lasting(value: JSON) -> JSON:
+    """A copy of a value without the fields of `_VOLATILE`, at any depth."""
     if isinstance(value, dict):
         return {key: _lasting(item) for key, item in value.items() if key not in _VOLATILE}
     return [_lasting(item) for item in value] if isinstance(value, list) else value
 
 
 def _labels(completion: JSON) -> Mapping[str, str]:
-    """What a chat answer tells beside its text."""
+    """What a chat answer tells beside its text: its model, and how each choice finished."""
     told = as_object(completion)
     choices = objects_in([told.get("choices")])
     finishes = [str(choice["finish_reason"]) for choice in choices if "finish_reason" in choice]

@@ -22,7 +22,7 @@ DRAWS = "X-Promptdeck-Draws"
 """How many answers of a request are to be recorded, as the request says."""
 
 FAULT = "X-Promptdeck-Fault"
-"""How the recorded answer is to go wrong: see `faultplan`."""
+"""How the recorded answer is to go wrong: see `faults.plan`."""
 
 # The body is read whole and unpacked before it is sent on: nothing to wait for, nothing to unpack.
 _NOT_SENT_UPSTREAM = frozenset(
@@ -46,16 +46,19 @@ _NOT_KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", "access-control-",
 
 
 def _connection_bound(headers: Headers) -> frozenset[str]:
-    """Hop-by-hop headers, with those that the message itself names as such."""
+    """Hop-by-hop headers, and those that the message's own `Connection` names, in lower case."""
     bound = HOP_BY_HOP
     for key, value in headers:
+        # The length first: it tells nearly all headers apart without lowering them.
         if len(key) == len("connection") and key.lower() == "connection":
             bound |= _named(value)
     return bound
 
 
+# Nearly all clients and servers send the same one or two values; the bound is for the others.
 @lru_cache(maxsize=64)
 def _named(value: str) -> frozenset[str]:
+    """The names in a `Connection` header, in lower case."""
     return frozenset(name.strip().lower() for name in value.split(","))
 
 
@@ -88,16 +91,22 @@ def kept(headers: Headers) -> Headers:
 
 
 def secrets(headers: Headers) -> tuple[str, ...]:
-    """The secrets among a request's headers: each whole, without its scheme, and its parts."""
+    """The secrets among a request's headers, which an answer may say again.
+
+    Of each header of `CREDENTIALS` the value without its scheme (`Bearer`), and the values
+    in it (`Cookie: name=value`). Some may be short: who takes them out minds that.
+    """
     found: list[str] = []
     for name, value in headers:
         if name.lower() in CREDENTIALS:
+            # A cookie has no scheme: its first word may be a name that belongs to it.
             credential = value if name.lower() == "cookie" else _SCHEME.sub("", value)
             found += [credential.strip(), *_PART.findall(credential)]
     return tuple(filter(None, found))
 
 
 _SCHEME = re.compile(r"^\s*[\w-]+\s+(?=\S)")
+# `name=value` and `name="value"`, as cookies and the schemes of AWS and of digests have them.
 _PART = re.compile(r"""[\w.-]+="?([^\s;,"=][^\s;,"]*)""")
 
 
@@ -106,13 +115,17 @@ FORWARDED = {Found.HIT: "bypass", Found.STALE: "stale", Found.MISS: "uri-miss"}
 
 
 def cache_status(*words: str, key: str = "", detail: str = "") -> str:
-    """A `Cache-Status` header (RFC 9211): `promptdeck; hit; key="..."; detail="..."`."""
+    """A `Cache-Status` header (RFC 9211): `promptdeck; hit; key="..."; detail="..."`.
+
+    `words` are its parameters that need no quotes, such as `hit` and `fwd=uri-miss`; an
+    empty `key` or `detail` is left out.
+    """
     named = [f"{name}={_quoted(text)}" for name, text in (("key", key), ("detail", detail)) if text]
     return "; ".join(["promptdeck", *words, *named])
 
 
 def _quoted(text: str) -> str:
-    """A string of RFC 9651, section 3.3.3, which knows printable ASCII only."""
+    """`text` as a string of RFC 9651, section 3.3.3: of printable ASCII, `?` for the rest."""
     return '"' + _SPECIAL.sub(r"\\\g<0>", _UNKNOWN.sub("?", text)) + '"'
 
 

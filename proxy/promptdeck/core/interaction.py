@@ -15,10 +15,11 @@ from typing import NamedTuple
 CHAT_COMPLETIONS = "/v1/chat/completions"
 
 Headers = tuple[tuple[str, str], ...]
+"""Names and values as they came, in their order; a name may come twice."""
 
 
 class Variant(StrEnum):
-    """In which form an answer is asked for, or was recorded."""
+    """The form in which an answer is asked for, or was recorded."""
 
     JSON = "json"
     SSE = "sse"
@@ -27,14 +28,19 @@ class Variant(StrEnum):
 
 
 class Frame(NamedTuple):
-    """`data` as it came, and when its last byte came: milliseconds after the request was sent."""
+    """A piece of a response's body: one SSE event, or the whole of any other."""
 
     offset_ms: int
+    """When its last byte came: milliseconds after the request was sent."""
     data: bytes
+    """As it came."""
 
 
 def frames_of(pairs: Iterable[tuple[int, bytes]]) -> tuple[Frame, ...]:
-    """Frames as `Frame` makes them, in half the time: an answer may have thousands."""
+    """Frames of pairs of offset and data.
+
+    As `Frame` makes them, in half the time: an answer may have thousands.
+    """
     return tuple(map(tuple.__new__, repeat(Frame), pairs))
 
 
@@ -49,29 +55,37 @@ class Request(NamedTuple):
 
 
 class Response(NamedTuple):
+    """A whole answer, as it came or as it is kept."""
+
     status: int
     headers: Headers
     frames: tuple[Frame, ...]
+    """Of a stream as many as it has events; of any other answer one."""
 
     @property
     def body(self) -> bytes:
+        """All frames joined: the body byte for byte."""
         return b"".join(frame.data for frame in self.frames)
 
     @property
     def took_ms(self) -> int:
-        """When the last byte had come."""
+        """When the last byte had come: milliseconds after the request was sent."""
         return self.frames[-1].offset_ms if self.frames else 0
 
     @property
     def content_type(self) -> str:
+        """The `Content-Type` header, or the empty string."""
         return header(self.headers, "content-type")
 
     @property
     def is_stream(self) -> bool:
+        """Whether this is a stream of server-sent events, by its content type."""
         return self.content_type.lower().startswith("text/event-stream")
 
 
 class Interaction(NamedTuple):
+    """A recording: one request and its answer, without secrets."""
+
     id: str
     """Sorts conversations together and turns in order: see `fingerprint.recording_id`."""
     key: str

@@ -8,11 +8,16 @@ that means the same on every file system, and can never lead out of the folder.
 import re
 
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
+# Most file systems take 255 bytes for the name of a file: what is left is for the ending and for
+# that of a file that is being written.
 _LONGEST = 200
 
 
 def validate_cassette_name(name: str) -> str:
-    """`name` itself where it is fit to be one, such as `agents/weather`; else ValueError."""
+    """`name` itself where it is fit for a cassette, such as `agents/weather`.
+
+    Raises ValueError, which says what is wrong with it, for any other.
+    """
     if not name:
         raise ValueError("a cassette's name is empty")
     if len(name) > _LONGEST:

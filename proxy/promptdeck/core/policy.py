@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 
 class Mode(StrEnum):
+    """What a deck is for: see README's table."""
+
     PASSTHROUGH = "passthrough"
     CACHE = "cache"
     RECORD = "record"
@@ -19,23 +21,34 @@ class Mode(StrEnum):
 
     @property
     def shares_flights(self) -> bool:
-        """Whether identical requests under way may share one upstream call."""
+        """Whether identical requests under way may share one upstream call.
+
+        To record every answer, or to pass every request on, each needs a call of its own.
+        """
         return self in (Mode.CACHE, Mode.RECORD_MISSING)
 
 
 class Found(StrEnum):
+    """What a look for a recording gave."""
+
     HIT = "hit"
     STALE = "stale"
+    """There is one, but it is older than the deck or the request allows."""
     MISS = "miss"
 
 
 class Action(StrEnum):
+    """What is done with a request, in the words of README's table."""
+
     SERVE = "serve"
+    """From the recording."""
     FORWARD = "forward"
+    """Upstream, and the answer is not kept."""
     STORE = "forward, store"
     REFUSE = "refuse"
 
 
+# Stale matters to a cache alone: what was recorded for tests is served however old it is.
 DECISIONS: dict[Mode, dict[Found, Action]] = {
     Mode.PASSTHROUGH: dict.fromkeys(Found, Action.FORWARD),
     Mode.CACHE: {
@@ -63,10 +76,11 @@ _KNOWN_AS = {
     Mode.RECORD_MISSING: "vcrpy `new_episodes`",
     Mode.REPLAY: "vcrpy `none`",
 }
+"""The same in other tools, for who comes from one."""
 
 
 def modes_table() -> str:
-    """The modes in Markdown, and what other tools call them."""
+    """README's table of modes: what each does on a hit, stale and on a miss, in Markdown."""
     rows = [
         f"| `{mode}` | {' | '.join(actions[found] for found in Found)} | {_KNOWN_AS[mode]} |"
         for mode, actions in DECISIONS.items()
@@ -90,7 +104,10 @@ class CacheControl(NamedTuple):
 
     @classmethod
     def parse(cls, value: str) -> "CacheControl":
-        """Read a `Cache-Control` request header; what is unknown or malformed is ignored."""
+        """Read a `Cache-Control` request header; what is unknown or malformed is ignored.
+
+        Of a directive that comes twice the first counts.
+        """
         if not value:
             return ANYTHING
         directives: dict[str, str] = {}
@@ -102,6 +119,7 @@ class CacheControl(NamedTuple):
             no_cache="no-cache" in directives,
             no_store="no-store" in directives,
             only_if_cached="only-if-cached" in directives,
+            # As a float, which takes any number of digits; an integer would refuse 5,000 of them.
             max_age=float(max_age) if max_age.isdecimal() and max_age.isascii() else None,
         )
 
@@ -111,9 +129,15 @@ class CacheControl(NamedTuple):
 
 
 ANYTHING = CacheControl()
+"""No wishes: what a request without the header has."""
 
 
 def decide(mode: Mode, found: Found, wants: CacheControl = ANYTHING) -> Action:
+    """What to do with a request: the table's action, less what its `Cache-Control` forbids.
+
+    A wish can only take away: it never has replay use the network, nor a mode store that
+    does not. `no_cache` and `max_age` have made a hit stale before (`CacheControl.accepts`).
+    """
     action = DECISIONS[mode][found]
     if mode is Mode.PASSTHROUGH or action in (Action.SERVE, Action.REFUSE):
         return action

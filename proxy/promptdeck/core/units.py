@@ -31,9 +31,11 @@ _SIZE_SUFFIXES = {"": 1, "b": 1} | {
     for suffix in (name.lower(), name.lower().removesuffix("b"))
 }
 
-# Beyond it a float no longer holds every integer, and no clock or disk reaches it.
+# In milliseconds or bytes. Beyond it a float no longer holds every integer, and no clock or
+# disk reaches it.
 _LARGEST = 2**53
 
+# Sixteen digits reach it, and nine of a fraction are a millisecond of any unit and more.
 _AMOUNT = re.compile(r"([0-9]{1,16})(?:\.([0-9]{1,9}))? ?([A-Za-z]*)")
 _FACTOR = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,3})?)x")
 
@@ -44,6 +46,7 @@ def parse_duration(text: str) -> float:
 
 
 def format_duration(seconds: float) -> str:
+    """Seconds, to the millisecond, in the largest unit that writes them whole: `90s`, `10m`."""
     return _written(round(seconds * 1_000), _MILLISECONDS) or "0"
 
 
@@ -53,6 +56,7 @@ def parse_size(text: str) -> int:
 
 
 def format_size(size: int) -> str:
+    """Bytes in the largest unit that writes them whole: `64 MiB`; a bare number if none does."""
     return _written(size, _BYTES, space=" ") or str(size)
 
 
@@ -69,12 +73,18 @@ def parse_pace(text: str) -> float:
 
 
 def format_pace(pace: float) -> str:
+    """What recorded delays are divided by, as `parse_pace` reads it: `instant`, `2x`."""
+    # Seven digits are all that the parser takes: four before the point and three behind.
     if pace == math.inf:
         return "instant"
     return "recorded" if pace == 1 else f"{pace:.7g}x"
 
 
 def _amount(text: str, units: Mapping[str, int]) -> int:
+    """A number and a unit as a number of the smallest; ValueError if it is none or too large.
+
+    What is less than one of the smallest is cut off. In integers, as floats would round.
+    """
     match = _AMOUNT.fullmatch(text)
     if match is None or match[3] not in units:
         raise ValueError
@@ -86,6 +96,6 @@ def _amount(text: str, units: Mapping[str, int]) -> int:
 
 
 def _written(amount: int, units: Mapping[str, int], space: str = "") -> str:
-    """In the largest unit that divides it, or the empty string."""
+    """An amount in the largest unit that divides it; the empty string for 0 and if none does."""
     fitting = [name for name, size in units.items() if amount and amount % size == 0]
     return f"{amount // units[fitting[-1]]}{space}{fitting[-1]}" if fitting else ""

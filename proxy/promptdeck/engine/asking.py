@@ -1,15 +1,16 @@
-"""A request brought into canonical form, once for the same bytes.
+"""A request brought into canonical form, once for all that say the same.
 
 Bytes not seen before may still say what those of a request seen before did, but for
-what changes nothing (`body`). The memo is bounded by the bytes it keeps. What the
-contract finds wrong is found here, where the body has just been parsed.
+what changes nothing (`core.matching.body`); what was found out then is recalled. What
+the contract finds wrong is found here, where the body has just been parsed.
 """
 
 import asyncio
 import logging
 import secrets
-from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
 import xxhash
@@ -18,8 +19,10 @@ from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.providers import Route
 from promptdeck.core.interaction import Headers, Request, Variant
 from promptdeck.core.matching.body import EFFECTS, Body, BodyName
+from promptdeck.core.matching.chat import is_chat, item_text
 from promptdeck.core.matching.fingerprint import fingerprint
-from promptdeck.core.matching.normalize import Normalized, examine, is_chat, item_text, normalize
+from promptdeck.core.matching.normalize import Normalized, examine, normalize
+from promptdeck.core.matching.recall import Recall
 from promptdeck.core.matching.repeated import Cut, Repeated
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import CacheControl
@@ -32,10 +35,12 @@ log = logging.getLogger("promptdeck")
 if TYPE_CHECKING:
     from promptdeck.core.faults.deal import Dealt
 
+# Of canonical forms: 500 agent's chats of 60 KB, and as much as the largest body may be.
 _MEMO_BYTES = 32 * 1024 * 1024
+# Other names by which they are found: some 4 MB, as each takes about 200 bytes.
 _MOST_NAMES = 20_000
+# Bytes whose parsing takes longer than other requests should wait: some 2 ms.
 _LARGE = 256 * 1024
-"""Bytes whose parsing takes longer than other requests should wait: some 2 ms."""
 
 _NO_RULES = Rules()
 
@@ -44,41 +49,44 @@ Check = Callable[[JSON], str]
 
 
 class Incoming(NamedTuple):
-    """A client's request."""
+    """A client's request, as the engine takes it."""
 
     request: Request
-    """As it counts in matching."""
+    """The request by which recordings are matched; its target begins with `/v1/`."""
     headers: Headers
-    """All but its length."""
+    """All headers of the client but Content-Length."""
     route: Route | None = None
-    """Where it goes in place of the configured upstream, if it says so itself."""
+    """Another upstream than the configured one, where the request itself names one."""
     deal: "Callable[[str], Dealt | None] | None" = None
-    """What is to befall an answer to the request of a key, on purpose."""
+    """Gives the fault that is to befall an answer, by the request's fingerprint."""
     draws: int = 0
-    """How many answers of this request are to be recorded, if it says so itself."""
+    """How many answers of this request are to be recorded; 0 where it does not say."""
 
 
 class Known(NamedTuple):
-    """What does not change between requests of the same bytes."""
+    """What was found out about a request by reading it: the same for all that say the same."""
 
     form: Normalized
     key: str
+    """The fingerprint under the user's rules."""
     warning: str
+    """What the contract finds odd about the request, in one line; or nothing."""
     wants_more: bool
-    """Whether more may be asked for than an answer."""
+    """True where the request may ask for more than an answer, such as to have it stored."""
     names: tuple[BodyName, ...]
-    """This holds also for other bodies of one of these names: see `core.body`.
+    """Names of the body: all of this holds for other bodies of these names (`matching.body`).
 
-    Those may hold a secret where this one has none, in a field that does not count.
+    Such a body may hold a secret where this one has none, in a field that does not count.
     """
 
-
-_Seen = tuple[Counts, bytes]
-"""The digest of a body, or a name of one."""
+    @property
+    def place(self) -> tuple[str, Variant]:
+        """Fingerprint and variant: by these a deck counts turns."""
+        return self.key, self.form.variant
 
 
 class Asked(NamedTuple):
-    """A request brought into canonical form."""
+    """A request brought into canonical form, and what its Cache-Control wants."""
 
     incoming: Incoming
     known: Known
@@ -99,118 +107,96 @@ class Asked(NamedTuple):
 
     @property
     def place(self) -> tuple[str, Variant]:
-        return self.key, self.form.variant
+        """Fingerprint and variant: by these a deck counts turns."""
+        return self.known.place
 
 
 class Canonicals:
-    """`asked` gives a request its canonical form. ClientError where the contract forbids it.
+    """Gives requests their canonical forms: found out once, and recalled for what says the same.
 
-    What is large is parsed in a thread, so that others are served meanwhile.
+    `check` judges what is a chat completion; where it raises, so do the methods that find
+    out a form (ClientError). What is odd about a request is logged when it is found out.
     """
 
     def __init__(self, rules: Rules, redactor: Redactor, check: Check | None) -> None:
         self._rules = rules
         self._redactor = redactor
         self._check = check
-        self._repeated = Repeated(secrets.randbits(60))
-        self._memo: OrderedDict[_Seen, Known] = OrderedDict()
-        self._memo_bytes = 0
-        self._first: OrderedDict[_Seen, _Seen] = OrderedDict()
-        """Under which bytes the memo has what is seen in another way."""
+        self._repeated = Repeated(secrets.randbits(60), item_text)
+        self._recall: Recall[Known] = Recall(
+            lambda known: len(known.form.canonical), most_bytes=_MEMO_BYTES, most_names=_MOST_NAMES
+        )
 
     async def asked(self, incoming: Incoming) -> Asked:
-        request = incoming.request
-        body = Body(request.body, self.repeated(request))
-        known, first, missed = self._recalled(request, body)
+        """Bring a request into canonical form. ClientError where the contract forbids it.
+
+        A large body is parsed in a thread, so that others are served meanwhile.
+        """
+        request, counts = incoming.request, _counts(incoming.request)
+        body = self.reader(counts)(request.body)
+        known = self._recall.find(self._names(counts, body))
         if known is None:
-            large = len(body.data) > _LARGE
-            make = self._normalized
+            large, make = len(body.data) > _LARGE, self._normalized
             known = await asyncio.to_thread(make, request, body) if large else make(request, body)
-        self._remember(known, first, missed)
+            self._remember(counts, body, known)
         lines = [value for name, value in incoming.headers if name.lower() == "cache-control"]
         return Asked(incoming, known, CacheControl.parse(",".join(lines)))
 
+    def at_once(self, request: Request, body: Body) -> Known | None:
+        """Bring a request into canonical form without waiting; None for a large body of news.
+
+        `body` is the request's, made by its `reader`. ClientError as `asked`.
+        """
+        counts = _counts(request)
+        known = self._recall.find(self._names(counts, body))
+        if known is None and len(body.data) <= _LARGE:
+            known = self._normalized(request, body)
+            self._remember(counts, body, known)
+        return known
+
+    def reader(self, counts: Counts) -> Callable[[bytes], Body]:
+        """Makes `Body` values of the bodies that come with these counts."""
+        # User rules may be about the place of an object in its list.
+        again = not self._rules.digest and self._goes_by_name(counts)
+        return partial(Body, repeated=self._repeated if again else None)
+
     def base_key(self, asked: Asked) -> str:
-        """The fingerprint without user rules."""
+        """The fingerprint of a request without user rules, as recordings have it."""
         if not self._rules.digest:
             return asked.key
         form = normalize(asked.incoming.request, _NO_RULES, self._redactor)
         return fingerprint(form.canonical)
 
-    def repeated(self, request: Request) -> Repeated | None:
-        """Where such a request's body says again what was read before: what that was."""
-        # User rules may be about the place of an object in its list.
-        return None if self._rules.digest or not self._goes_by_name(request) else self._repeated
+    def _remember(self, counts: Counts, body: Body, known: Known) -> None:
+        names = self._names(counts, body)
+        # Of what is odd or holds a secret, only the very bytes are known again.
+        self._recall.put(known, names if known.names else islice(names, 1))
 
-    def learn(self, body: Body) -> None:
-        """Know again what is said in a body in which nothing is odd."""
-        if body.cut:
-            self._repeated.learn(body.cut, item_text)
-
-    def at_once(self, request: Request, body: Body | None = None) -> Known | None:
-        """Its canonical form, if finding that holds up nobody. ClientError.
-
-        `body` is the request's, for who has looked at it already.
-        """
-        body = body or Body(request.body, self.repeated(request))
-        known, first, missed = self._recalled(request, body)
-        if known is None and len(body.data) <= _LARGE:
-            known = self._normalized(request, body)
-        if known:
-            self._remember(known, first, missed)
-        return known
-
-    def _recalled(self, request: Request, body: Body) -> tuple[Known | None, _Seen, list[_Seen]]:
-        """What is known of it, where the memo has that or will, and by what it was not found."""
-        missed: list[_Seen] = []
-        for seen in self._names(request, body):
-            first = self._first.get(seen, seen)
-            if known := self._memo.get(first):
-                return known, first, missed
-            missed.append(seen)
-        return None, missed[0], missed
-
-    def _names(self, request: Request, body: Body) -> Iterator[_Seen]:
-        """By what a request may be recalled, the cheapest first."""
-        place = Counts(request.method, request.target, request.content_type)
-        yield place, xxhash.xxh3_128_digest(body.data)
-        if self._goes_by_name(request):
+    def _names(self, counts: Counts, body: Body) -> Iterator[tuple[Counts, bytes]]:
+        """The names by which a request may be known, the cheapest first."""
+        yield counts, xxhash.xxh3_128_digest(body.data)
+        if self._goes_by_name(counts):
             for name in body.names():
-                yield place, name
+                yield counts, name
 
-    def _goes_by_name(self, request: Request) -> bool:
+    def _goes_by_name(self, counts: Counts) -> bool:
         # A user's pattern may take the very name out of a field that would not count.
-        return not self._redactor.users and is_chat(request.method, request.target)
-
-    def _remember(self, known: Known, first: _Seen, missed: Iterable[_Seen]) -> None:
-        """Note that it was asked for, and by what it can be found from now on."""
-        if first not in self._memo:
-            self._memo_bytes += len(known.form.canonical)
-        self._memo[first] = known
-        self._memo.move_to_end(first)
-        self._first.pop(first, None)
-        for seen in missed if known.names else ():
-            if seen != first:
-                self._first[seen] = first
-        while len(self._first) > _MOST_NAMES:
-            self._first.popitem(last=False)
-        while self._memo_bytes > _MEMO_BYTES:
-            _, old = self._memo.popitem(last=False)
-            self._memo_bytes -= len(old.form.canonical)
+        return not self._redactor.users and is_chat(counts.method, counts.target)
 
     def _normalized(self, request: Request, body: Body) -> Known:
+        """Find out the canonical form by reading the body, or what is left of it to be read."""
         known = self._from_rest(request, body.cut) if body.cut else None
         if known is None:
             known, plain = self._examined(request, body.value, self._judged)
             if known.warning:
                 log.warning("odd request: %s", known.warning)
-            if not plain or known.warning or not self._goes_by_name(request):
+            if not plain or known.warning or not self._goes_by_name(_counts(request)):
                 return known
-        self.learn(body)
+        body.learn()
         return known._replace(names=tuple(body.names()))
 
     def _from_rest(self, request: Request, cut: Cut) -> Known | None:
-        """Without what was read before; None where all must be read, or something is odd."""
+        """Find it out from what was not read before; None if all must be read, or it is odd."""
         if not cut.runs:
             return None
         rest = Request(request.method, request.target, request.content_type, cut.rest)
@@ -232,7 +218,11 @@ class Canonicals:
         check: Check,
         whole: Callable[[bytes], bytes] = bytes,
     ) -> tuple[Known, bool]:
-        """What is known from reading it, but for its names; and whether it was read plainly."""
+        """Read a request: what is known then, but for its names, and whether all was plain.
+
+        `value` gives the body where it has been parsed; `whole` makes the canonical form of
+        all of it from that of what was read.
+        """
         odd, wants_more = "", False
 
         def inspect(found: JSON) -> None:
@@ -244,3 +234,7 @@ class Canonicals:
         form = form._replace(canonical=whole(form.canonical))
         key = fingerprint(form.canonical, self._rules.digest)
         return Known(form, key, odd, wants_more, names=()), plain
+
+
+def _counts(request: Request) -> Counts:
+    return Counts(request.method, request.target, request.content_type)

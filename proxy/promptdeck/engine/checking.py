@@ -8,16 +8,17 @@ from promptdeck.core.text.jsontext import JSON
 from promptdeck.errors import ClientError
 
 _LONGEST_WARNING = 500
+"""Characters: a warning travels in a header and stands in a log line."""
 
 
 class Contract:
-    """`check` a chat completion's body; `strict` enforces documented values and ranges too."""
+    """Checks bodies of chat completions; `strict` enforces documented values and ranges, too."""
 
     def __init__(self, *, strict: bool) -> None:
         self._strict = strict
 
     def check(self, body: JSON) -> str:
-        """What is odd about it, in one line, or nothing. ClientError with all that is wrong."""
+        """What is odd about a body, in one line, or "". ClientError 400 with all that is wrong."""
         # The schemas are built when the first request comes, not before the server listens.
         from promptdeck.core.contract.request import check
 

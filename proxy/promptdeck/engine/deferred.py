@@ -16,7 +16,7 @@ import orjson
 
 from promptdeck.core import headers
 from promptdeck.core.interaction import Request
-from promptdeck.core.matching.normalize import is_chat
+from promptdeck.core.matching.chat import is_chat
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful, compact, parse
 from promptdeck.engine.decks.deck import Deck
@@ -27,17 +27,27 @@ from .exchange import Exchange
 from .outcome import Flown, Listed, Served
 
 _LOST = {"error": {"message": "promptdeck lost this answer; its log says how", "code": "lost"}}
+"""What is collected where the answer could not be kept."""
 
 log = logging.getLogger("promptdeck")
 
 
 class SlipStore(Protocol):
-    async def open(self, name: str) -> None: ...
+    """Keeps slips: answers by request id, until they are collected. StoreUnavailable."""
 
-    async def fill(self, name: str, status: int, body: bytes) -> None: ...
+    async def open(self, name: str) -> None:
+        """Note that an answer will come by this id: until then it is collected in vain."""
+
+    async def fill(self, name: str, status: int, body: bytes) -> None:
+        """Keep the answer: status and body."""
 
 
 class Deferred:
+    """`accept` a request that says `deferred: true`; `finish` before the slips are closed.
+
+    `secrets` are known ones, such as the upstream's key: they are taken out of what waits.
+    """
+
     def __init__(
         self,
         slips: SlipStore,
@@ -54,7 +64,11 @@ class Deferred:
     async def accept(
         self, exchange: Exchange, incoming: Incoming, body: dict[str, Any], deck: Deck
     ) -> dict[str, Any]:
-        """Begin, and say by which id to collect. HTTPError where there will be no answer."""
+        """Ask the exchange without the flag; returns the receipt, with the id to collect by.
+
+        `body` is the request's, parsed, as `deferral` gives it. HTTPError where there will be no
+        answer; StoreUnavailable where none could be kept.
+        """
         answer = await exchange.answer(_without_flag(incoming, body), deck)
         name = str(uuid4())
         try:
@@ -82,6 +96,7 @@ class Deferred:
     async def _fill(
         self, name: str, answer: Served | Flown | Listed, secrets: Sequence[str]
     ) -> None:
+        """Wait for the answer and keep it for whoever collects it. Raises nothing."""
         try:
             status, body = await _whole(answer)
             # It waits on disk for whoever collects it.
@@ -93,13 +108,13 @@ class Deferred:
                 await self._slips.fill(name, 500, orjson.dumps(_LOST))
 
     async def finish(self) -> None:
-        """Wait for what is under way; its flights have been ended before."""
+        """Wait until all answers are kept; the exchange is to have finished its flights before."""
         if self._under_way:
             await asyncio.wait(self._under_way)
 
 
 async def _whole(answer: Served | Flown | Listed) -> tuple[int, bytes]:
-    """Status and body of an answer when all of it has come."""
+    """Status and body of an answer, when all of it has come; trouble upstream is JSON as well."""
     match answer:
         case Served(response):
             return response.status, response.body
@@ -117,7 +132,10 @@ async def _whole(answer: Served | Flown | Listed) -> tuple[int, bytes]:
 
 
 def deferral(request: Request) -> dict[str, Any] | None:
-    """The body of a request that asks for a deferred completion; `stream` overrides that."""
+    """The parsed body of a request that asks for a deferred completion; None for any other.
+
+    A request that says `stream`, too, is none: its client waits for the stream.
+    """
     if b'"deferred"' not in request.body or not is_chat(request.method, request.target):
         return None
     try:
@@ -129,6 +147,7 @@ def deferral(request: Request) -> dict[str, Any] | None:
 
 
 def _without_flag(incoming: Incoming, body: dict[str, Any]) -> Incoming:
+    """The request as it is asked and recorded: as if its client waited."""
     bare = compact({key: value for key, value in body.items() if key != "deferred"})
     request = incoming.request
     route = incoming.route

@@ -8,12 +8,13 @@ upstream: `_flights` is None, and no branch below could reach it.
 import asyncio
 import logging
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, assert_never
 
 from promptdeck.core import headers as http
-from promptdeck.core.interaction import Request, Response, header
+from promptdeck.core.counts import Counts
+from promptdeck.core.interaction import Request, header
 from promptdeck.core.matching.body import Body
-from promptdeck.core.matching.repeated import Repeated
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import ANYTHING, Action, Found, Mode, decide
 from promptdeck.engine.decks.deck import Deck, Search
@@ -23,12 +24,14 @@ from promptdeck.engine.flights.landing import Answered, Landing, Record
 from promptdeck.engine.flights.launch import Flights, Way
 from promptdeck.engine.flights.sharing import Sharing
 from promptdeck.errors import CassetteMiss, HTTPError, StoreUnavailable
-from promptdeck.stores.base import Claims, Stored
+from promptdeck.stores.base import Claims
 
 from .asking import Asked, Canonicals, Check, Incoming, Known
 from .idempotency import Idempotency
 from .listing import implied
-from .outcome import Flown, Listed, Served, Settings, Stats
+from .outcome import Flown, Listed, Served
+from .settings import Settings
+from .stats import Stats
 
 if TYPE_CHECKING:
     from promptdeck.core.misses.explain import Explanation
@@ -61,8 +64,7 @@ class Exchange:
 
     async def answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
         """Answer one request. HTTPError says why there is none."""
-        mode = self._settings.mode
-        if mode is Mode.PASSTHROUGH:
+        if self._settings.mode is Mode.PASSTHROUGH:
             return self._fly(incoming, _BYPASS, keep_bytes=0)
         idempotency_key = header(incoming.headers, "idempotency-key")
         if idempotency_key:
@@ -76,22 +78,15 @@ class Exchange:
             self._first_answers.remember(idempotency_key, incoming.request, first)
         return answer
 
-    # What is told or begun at once, where nothing has to be awaited: what a request can have
-    # that asks for an answer and nothing else, with no header that has a say in it
-
-    def repeated(self, request: Request) -> Repeated | None:
-        """Where such a request's body says again what was read before: what that was."""
-        return self._canonicals.repeated(request)
-
-    def said(self, body: Body) -> None:
-        """Note that it says, in other words, what another did in which nothing was odd."""
-        if body.is_news:
-            self._canonicals.learn(body)
+    def reader(self, counts: Counts) -> Callable[[bytes], Body]:
+        """Makes `Body` values, for `known_at_once`, of the bodies that come with these counts."""
+        return self._canonicals.reader(counts)
 
     def known_at_once(self, request: Request, body: Body) -> Known | None:
-        """Its canonical form, where that has a say and no more than an answer is asked for.
+        """Find a request's canonical form without waiting.
 
-        ClientError where the contract forbids it.
+        None where that has no say, takes too long, or the request asks for more than an
+        answer. ClientError where the contract forbids it.
         """
         if self._settings.mode in (Mode.PASSTHROUGH, Mode.RECORD):
             return None
@@ -99,31 +94,60 @@ class Exchange:
         return None if known is None or known.wants_more else known
 
     def at_once(self, incoming: Incoming, deck: Deck, known: Known | None) -> Served | Flown | None:
-        """What `answer` would give without waiting. What is recorded has yet to be played.
+        """Begin what `answer` would give, for a request in which no header has a say.
 
-        None where there is more to it, or it would not be the same the next time.
+        `known` is what `known_at_once` found. A recorded answer has yet to be played, by its
+        `repeat`. None where something has to be awaited, or the answer would not be the same
+        the next time: `answer` then gives it.
         """
-        mode = self._settings.mode
-        if mode is Mode.PASSTHROUGH:
+        if self._settings.mode is Mode.PASSTHROUGH:
             return self._fly(incoming, _BYPASS, keep_bytes=0)
         if known is None:
             return None
         asked = Asked(incoming, known, ANYTHING)
         try:
-            search = deck.find(asked.key, asked.form, ANYTHING)
+            action, search = self._plan(asked, deck)
         except StoreUnavailable:
             return None
-        action = decide(mode, search.found, ANYTHING)
-        if action is Action.SERVE and search.until and search.stored and search.response:
-            served = _served(asked, search.stored, search.response, converted=search.converted)
-            return served._replace(repeat=Repeat(deck, self.stats, asked, search))
+        if action is Action.SERVE and search.until:
+            return self._hit(asked, deck, search)
         # A cassette's file may have changed, and to look takes waiting.
-        new = action is Action.STORE and mode is Mode.CACHE and not deck.follows
-        if new and self._claims_at_once(asked, deck, search):
+        new = action is Action.STORE and self._settings.mode is Mode.CACHE and not deck.follows
+        if new and self._may_ask(asked, deck, search):
             return self._forward(asked, deck, search, store=True)
         return None
 
-    def _claims_at_once(self, asked: Asked, deck: Deck, search: Search) -> bool:
+    def _plan(self, asked: Asked, deck: Deck) -> tuple[Action, Search]:
+        """Look a request up and decide what is done: the same on both ways, nothing awaited.
+
+        StoreUnavailable only in replay; elsewhere what cannot be read is a miss.
+        """
+        mode = self._settings.mode
+        if mode is Mode.RECORD:
+            search = Search(Found.HIT)  # it replaces what is there, whatever that is
+        else:
+            try:
+                search = deck.find(asked.key, asked.form, asked.wants, self._draws(asked))
+            except StoreUnavailable as error:
+                self._go_on_without(error)
+                search = Search(Found.MISS)
+        return decide(mode, search.found, asked.wants), search
+
+    async def _plan_afresh(self, asked: Asked, deck: Deck) -> tuple[Action, Search]:
+        """`_plan`, and once more where there is a miss and a cassette's file has changed."""
+        action, search = self._plan(asked, deck)
+        if search.found is Found.MISS:
+            try:
+                changed = await deck.refresh()
+            except StoreUnavailable as error:
+                self._go_on_without(error)
+                changed = False
+            if changed:
+                return self._plan(asked, deck)
+        return action, search
+
+    def _may_ask(self, asked: Asked, deck: Deck, search: Search) -> bool:
+        """Claim a request, if it shares its answer; False while another process asks the same."""
         if not self._shares(asked, deck, search):
             return True
         return self._sharing.claim_at_once((deck, *asked.place))
@@ -140,10 +164,8 @@ class Exchange:
         return None
 
     async def _new_answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
-        mode = self._settings.mode
         asked = await self._canonicals.asked(incoming)
-        search = await self._search(asked, deck)
-        action = decide(mode, search.found, asked.wants)
+        action, search = await self._plan_afresh(asked, deck)
         match action:
             case Action.SERVE:
                 return await self._serve(asked, deck, search)
@@ -168,47 +190,54 @@ class Exchange:
         if self._flights:
             await self._flights.finish(timeout)
 
-    async def _search(self, asked: Asked, deck: Deck) -> Search:
-        if self._settings.mode is Mode.RECORD:
-            return Search(Found.HIT)
-        draws = self._draws(asked)
-        try:
-            search = deck.find(asked.key, asked.form, asked.wants, draws)
-            if search.found is Found.MISS and await deck.refresh():
-                search = deck.find(asked.key, asked.form, asked.wants, draws)
-        except StoreUnavailable as error:
-            if self._settings.mode is Mode.REPLAY:
-                raise
-            self._warn_once(error)
-            return Search(Found.MISS)
-        return search
-
     def _draws(self, asked: Asked) -> int:
         """Draws are recorded where what is missing is; elsewhere a wish for them means nothing."""
         return asked.incoming.draws if self._settings.mode is Mode.RECORD_MISSING else 0
 
-    def _warn_once(self, error: StoreUnavailable) -> None:
+    def _go_on_without(self, error: StoreUnavailable) -> None:
+        """Warn, once, that the store cannot be read. In replay, raise: it has nothing else."""
+        if self._settings.mode is Mode.REPLAY:
+            raise error
         if not self._warned:
             self._warned = True
             log.warning("%s; going on without it", error)
 
+    # Hits
+
     async def _serve(self, asked: Asked, deck: Deck, search: Search) -> Served:
-        if search.stored is None or search.response is None:
-            raise AssertionError("a hit without a recording")
+        """Play a recording: it counts, takes its turn, and is stored for a client that asks so."""
+        served = self._hit(asked, deck, search)
         deal = asked.incoming.deal
         dealt = deal(asked.key) if deal else None
-        # An answer that no client can get whole takes no turn: the retry is to get it.
-        turns = not (dealt and dealt.fault.harms)
-        deck.played(asked.place, search.stored, turns=turns)
+        if search.stored:
+            # An answer that no client can get whole takes no turn: the retry is to get it.
+            turns = not (dealt and dealt.fault.harms)
+            deck.played(asked.place, search.stored, turns=turns)
         self.stats.hits += 1
         to_be_stored = self._landing.stores(asked.incoming)
         if to_be_stored:
-            await self._landing.store(asked.incoming, search.response)
-        served = _served(asked, search.stored, search.response, converted=search.converted)
-        repeat = None
-        if search.until and asked.wants is ANYTHING and not (deal or to_be_stored):
-            repeat = Repeat(deck, self.stats, asked, search)
-        return served._replace(dealt=dealt, repeat=repeat)
+            await self._landing.store(asked.incoming, served.response)
+        if deal or to_be_stored or asked.wants is not ANYTHING:
+            return served._replace(dealt=dealt, repeat=None)
+        return served
+
+    def _hit(self, asked: Asked, deck: Deck, search: Search) -> Served:
+        """The recorded answer that was found, not yet played."""
+        stored, response = search.stored, search.response
+        if stored is None or response is None:
+            raise AssertionError("a hit without a recording")
+        interaction = stored.interaction
+        detail = interaction.id
+        if search.converted:
+            detail += f" converted-from={interaction.variant}"
+        return Served(
+            response,
+            cache_status=http.cache_status("hit", key=asked.key, detail=detail),
+            age=max(0, int(time.time() - interaction.recorded_at)),
+            key=asked.key,
+            warning=asked.warning,
+            repeat=Repeat(deck, self.stats, asked, search) if search.until else None,
+        )
 
     # Misses
 
@@ -298,8 +327,8 @@ class Exchange:
         place = (deck, *asked.place)
         if await self._sharing.claim(place):
             try:
-                search = await self._search(asked, deck)
-                if decide(self._settings.mode, search.found, asked.wants) is Action.SERVE:
+                action, search = await self._plan_afresh(asked, deck)
+                if action is Action.SERVE:
                     served = await self._serve(asked, deck, search)
                     self._sharing.unclaim(place)
                     return served
@@ -322,22 +351,12 @@ class Exchange:
         outlives = self._settings.outlives_client and record is not None
         flight = Flight(keep_bytes=keep_bytes, outlives_readers=outlives)
         place = flight.join()
-        landed = self._landing.of(flight, incoming, record, self._flights.start)
-        self._flights.launch(incoming, flight, landed)
+        ended = self._landing.of(flight, incoming, record, self._flights.start)
+        self._flights.launch(incoming, flight, ended)
         stored = self._landing.stores(incoming)
         return Flown(flight, place, cache_status, end_counts=stored)
 
 
-def _served(asked: Asked, stored: Stored, response: Response, *, converted: bool) -> Served:
-    interaction = stored.interaction
-    detail = interaction.id
-    if converted:
-        detail += f" converted-from={interaction.variant}"
-    status = http.cache_status("hit", key=asked.key, detail=detail)
-    age = max(0, int(time.time() - interaction.recorded_at))
-    return Served(response, status, age, asked.key, asked.warning)
-
-
 def _weight(answer: Served | Flight) -> int:
-    """What remembering an answer costs: a recording is kept elsewhere anyway."""
+    """Bytes that remembering an answer keeps alive: a recording is kept elsewhere anyway."""
     return answer.size if isinstance(answer, Flight) else 0

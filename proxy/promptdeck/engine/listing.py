@@ -12,7 +12,10 @@ _MODELS = "/v1/models/"
 
 
 def implied(request: Request, deck: Deck) -> dict[str, Any] | None:
-    """The answer to `GET /v1/models` or `/v1/models/ID` that the recordings imply, if any."""
+    """The answer to `GET /v1/models` or `/v1/models/ID` that a deck's recordings imply.
+
+    None for any other request, and for a model that no recording names.
+    """
     path = request.target.partition("?")[0]
     if request.method != "GET" or not (path + "/").startswith(_MODELS):
         return None
@@ -24,10 +27,11 @@ def implied(request: Request, deck: Deck) -> dict[str, Any] | None:
 
 
 def _models(deck: Deck) -> dict[str, dict[str, Any]]:
-    """The models that the recordings name, each as `GET /v1/models/ID` has it."""
+    """The models that recorded requests name, by id, each as `GET /v1/models/ID` tells it."""
     found = set()
     for _, canonical in deck.canonicals():
         try:
+            # The canonical form's first line is method and target; its body follows.
             value = orjson.loads(canonical.partition(b"\n")[2])
         except orjson.JSONDecodeError:
             continue

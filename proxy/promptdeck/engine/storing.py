@@ -6,9 +6,9 @@ from typing import Any, Protocol
 import orjson
 
 from promptdeck.core import headers
-from promptdeck.core.dialects.chat.accumulate import to_json
+from promptdeck.core.dialects.chat.variants import to_json
 from promptdeck.core.interaction import Response
-from promptdeck.core.matching.normalize import is_chat
+from promptdeck.core.matching.chat import is_chat
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful, parse
 
@@ -16,13 +16,19 @@ from .asking import Incoming
 
 
 class CompletionStore(Protocol):
+    """Keeps completions until their client deletes them."""
+
     async def put(
         self, completion: Mapping[str, Any], messages: Sequence[Any], metadata: Mapping[str, str]
-    ) -> None: ...
+    ) -> None:
+        """Keep a completion under its `id`, with what it was asked with. StoreUnavailable."""
 
 
 class Storing:
-    """`keep` what is a completion and was asked to be stored; anything else is passed over."""
+    """`keep` what is a completion and was asked to be stored; anything else is passed over.
+
+    `secrets` are known ones, such as the upstream's key: they are taken out of all that is kept.
+    """
 
     def __init__(
         self, store: CompletionStore, redactor: Redactor, secrets: Sequence[str] = ()
@@ -32,6 +38,10 @@ class Storing:
         self._secrets = secrets
 
     async def keep(self, incoming: Incoming, response: Response) -> None:
+        """Keep a whole answer if its request is a chat completion's and says `store: true`.
+
+        StoreUnavailable.
+        """
         request = incoming.request
         if response.status != 200 or not is_chat(request.method, request.target):
             return

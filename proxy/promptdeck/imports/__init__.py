@@ -3,9 +3,13 @@
     read(path)     what a file holds, one `Imported` or `NotCarried` for each entry
     carry(...)     an `Imported` as the recorder would have kept it, or why it can't be
 
-One module per tool knows that tool's format and nothing of ours. Nothing is
-guessed and nothing is dropped in silence: an entry that does not say what was
-asked and answered becomes a `NotCarried` with its place and the reason.
+    entry                   what a reader makes of an entry, and what all of them need for it
+    vcr, har, aimock, reel  one reader for each format, which knows nothing of ours
+    carry                   from an entry to a recording
+    export_har              the way back, to HAR only
+
+Nothing is guessed and nothing is dropped in silence: an entry that does not say
+what was asked and answered becomes a `NotCarried` with its place and the reason.
 """
 
 import zlib
@@ -19,9 +23,9 @@ from promptdeck.stores.cassettes.file import contents, decoded
 
 from . import aimock, har, reel, vcr
 from .carry import carry as carry
-from .exchange import Imported as Imported
-from .exchange import NotCarried as NotCarried
-from .exchange import Unreadable
+from .entry import GZIP_BITS, Unreadable
+from .entry import Imported as Imported
+from .entry import NotCarried as NotCarried
 
 Reading = Iterator[Imported | NotCarried]
 
@@ -32,13 +36,18 @@ FORMATS: Mapping[str, Callable[[str], Reading]] = {
     "reel": reel.read,
 }
 SUFFIXES = (".yaml", ".yml", ".json", ".har", ".jsonl", ".yaml.gz", ".yml.gz", ".json.gz")
-"""Of the files that these tools write."""
+"""How the names of the files end that these tools write."""
 _MOST = 512 * 1024 * 1024
-"""Bytes that one packed file may unfold to."""
+"""Bytes that one packed file may unfold to: what is larger was made to fill the memory, since
+text, parsed, takes several times its size of it."""
+_GZIP = b"\x1f\x8b"
 
 
 def read(path: Path, form: str = "auto") -> Reading:
-    """Every entry of a file, in order. CassetteError for a file that cannot be read."""
+    """Every entry of a file, in order, read as `form`, or as the file itself looks.
+
+    CassetteError for a file that cannot be read, perhaps only after some of its entries.
+    """
     text = decoded(_unpacked(contents(path), path), path).removeprefix("\ufeff")
     try:
         yield from FORMATS[form if form != "auto" else _form_of(text)](text)
@@ -47,10 +56,13 @@ def read(path: Path, form: str = "auto") -> Reading:
 
 
 def _unpacked(data: bytes, path: Path) -> bytes:
-    """langchain's tests and others pack their cassettes."""
-    if not data.startswith(b"\x1f\x8b"):
+    """A file's bytes without their gzip, in which langchain's tests and others pack cassettes.
+
+    CassetteError for what is broken, cut off or too large.
+    """
+    if not data.startswith(_GZIP):
         return data
-    inflate = zlib.decompressobj(31)
+    inflate = zlib.decompressobj(GZIP_BITS)
     try:
         plain = inflate.decompress(data, _MOST)
     except zlib.error as error:
@@ -61,7 +73,7 @@ def _unpacked(data: bytes, path: Path) -> bytes:
 
 
 def _form_of(text: str) -> str:
-    """Which tool wrote this, by what it says: suffixes are no guide."""
+    """The key in `FORMATS` for a file, by what it says: suffixes are no guide. Unreadable."""
     if not text.lstrip().startswith(("{", "[")):
         return "vcr"
     try:
@@ -78,6 +90,7 @@ def _form_of(text: str) -> str:
     raise Unreadable(f"none of the formats that can be imported: {', '.join(FORMATS)}")
 
 
+# A key at the top of a JSON file, and the format that has it.
 _SIGNS = {
     "log": "har",
     "interactions": "vcr",

@@ -14,13 +14,14 @@ from typing import Any
 
 import orjson
 
-from promptdeck.core.dialects.chat import accumulate
+from promptdeck.core.dialects.chat.cut import cut
 from promptdeck.core.interaction import Frame, Headers
 from promptdeck.core.text.jsontext import JSON, compact
 
-from .exchange import Elided, Imported, NotCarried, each, listed, text_of
+from .entry import Elided, Imported, NotCarried, each, listed, text_of
 
 _ANSWERS = ("content", "toolCalls", "blocks", "error", "embedding")
+"""What a fixture may answer with, named in the reason why it is not carried."""
 
 
 def read(text: str) -> Iterator[Imported | NotCarried]:
@@ -33,12 +34,13 @@ def read(text: str) -> Iterator[Imported | NotCarried]:
 
 
 def is_journal(value: JSON) -> bool:
-    """Whether a file's JSON is a journal's."""
+    """Whether the JSON of a file is a journal: a list of requests with what was answered."""
     first = value[0] if isinstance(value, list) and value else None
     return isinstance(first, dict) and {"path", "timestamp", "response"} <= first.keys()
 
 
 def _reason(fixture: JSON) -> str:
+    """Why a fixture is not carried, with what it has of a request and of an answer."""
     if not isinstance(fixture, dict):
         return "it is not laid out as expected: no JSON object"
     match, answer = fixture.get("match") or {}, fixture.get("response") or {}
@@ -55,6 +57,7 @@ _OWN = ("_endpointType", "_context", "_videoProvider")
 
 
 def _imported(place: str, entry: JSON) -> Imported:
+    """One entry of the file. Elided, or the errors of an unexpected layout."""
     path, response = text_of(entry.get("path"), "path"), entry["response"]
     asked, answer = _asked(path, entry["body"]), _answer(response)
     completion = _completion(entry, asked, answer)
@@ -73,6 +76,7 @@ def _imported(place: str, entry: JSON) -> Imported:
 
 
 def _asked(path: str, body: JSON) -> dict[str, JSON]:
+    """The request's body, if it is a chat completion's and whole. Elided."""
     if not isinstance(body, dict):
         raise Elided("its request had a body, which the journal does not hold")
     if "__aimock_truncated" in body:
@@ -89,6 +93,7 @@ _AROUND = frozenset("id created model usage finishReason role systemFingerprint"
 
 
 def _answer(response: Mapping[str, Any]) -> dict[str, Any]:
+    """The fixture's answer, if it says all of what was sent. Elided."""
     if response.get("source") == "proxy":
         raise Elided(
             "the provider answered, and the journal does not keep that: run aimock on what it"
@@ -107,6 +112,7 @@ def _answer(response: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _completion(entry: JSON, asked: dict[str, JSON], answer: dict[str, Any]) -> dict[str, Any]:
+    """The chat completion that aimock made of a fixture's answer. Elided."""
     calls = answer.get("toolCalls") or []
     usage = _usage(answer.get("usage"))
     fingerprint = answer.get("systemFingerprint")
@@ -128,6 +134,7 @@ def _completion(entry: JSON, asked: dict[str, JSON], answer: dict[str, Any]) -> 
 
 
 def _message(answer: dict[str, Any], calls: list[dict[str, Any]]) -> dict[str, Any]:
+    """The completion's message. Elided if aimock made up ids for its tool calls."""
     if not all(call.get("id") for call in calls):
         raise Elided("the ids that aimock gave its tool calls are not in the journal")
     told = [
@@ -148,10 +155,12 @@ def _message(answer: dict[str, Any], calls: list[dict[str, Any]]) -> dict[str, A
     }
 
 
+# What a fixture's usage has to have for its total to be right.
 _COUNTED = ("prompt_tokens", "completion_tokens")
 
 
 def _usage(usage: Any) -> dict[str, int] | None:
+    """The fixture's own usage with its total; None where aimock counted by itself."""
     if not isinstance(usage, dict) or not all(isinstance(usage.get(key), int) for key in _COUNTED):
         return None
     return {"total_tokens": sum(usage[key] for key in _COUNTED), **usage}
@@ -160,10 +169,11 @@ def _usage(usage: Any) -> dict[str, int] | None:
 def _framed(
     completion: dict[str, Any], asked: dict[str, JSON]
 ) -> tuple[Headers, tuple[Frame, ...]]:
+    """A completion as it was sent, whole or as a stream: headers and frames. Elided."""
     if asked.get("stream") is not True:
         return (("content-type", "application/json"),), (Frame(0, orjson.dumps(completion)),)
     with_usage = bool((asked.get("stream_options") or {}).get("include_usage"))
     if with_usage and "usage" not in completion:
         raise Elided("it asked for its usage, which the fixture does not have")
-    frames = accumulate.cut(completion, with_usage)
+    frames = cut(completion, with_usage)
     return (("content-type", "text/event-stream"),), tuple(Frame(0, data) for data in frames)

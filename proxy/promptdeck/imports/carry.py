@@ -1,4 +1,4 @@
-"""From another tool's exchange to a recording: redacted, checked and keyed as the recorder does."""
+"""From another tool's entry to a recording: redacted, checked and keyed as the recorder does."""
 
 import re
 from contextlib import suppress
@@ -11,13 +11,15 @@ from promptdeck.core.dialects.chat.completeness import problem_with
 from promptdeck.core.dialects.providers import PROVIDERS
 from promptdeck.core.headers import kept, secrets
 from promptdeck.core.interaction import Headers, Interaction, Request, Response, header
+from promptdeck.core.matching.clean import keepable
 from promptdeck.core.matching.fingerprint import fingerprint
-from promptdeck.core.matching.normalize import keepable, normalize
+from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
+from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
-from promptdeck.stores.cassettes.file import New
+from promptdeck.stores.cassettes.save import New
 
-from .exchange import Imported, NotCarried
+from .entry import Imported, NotCarried
 
 _NO_RULES = Rules()
 _CHAT = "/chat/completions"
@@ -26,10 +28,11 @@ _CHAT = "/chat/completions"
 def carry(
     found: Imported, redactor: Redactor, *, otherwise: float, errors: bool = False
 ) -> New | NotCarried:
-    """The recording to save; it replaces older ones of the same request.
+    """The recording of an entry, which replaces older ones of its request; or why there is none.
 
-    `otherwise` is when it was recorded, should neither the file nor the answer
-    say; `errors` says whether error answers are kept as facts.
+    `otherwise` is when it was recorded (seconds since the epoch), should neither the file nor
+    the answer say; `errors` says whether error answers are kept as facts. ValueError for a URL
+    that cannot be written.
     """
     upstream, target = split(found.url, found.target)
     asked = Request(found.method, target, header(found.request_headers, "content-type"), found.body)
@@ -40,7 +43,7 @@ def carry(
     if problem := _problem(response, chat=form.chat, errors=errors):
         return NotCarried(found.place, problem)
     request, in_request = keepable(asked, redactor)
-    response, in_response = redactor.response(response, secrets(found.request_headers))
+    response, in_response = cleared_response(redactor, response, secrets(found.request_headers))
     interaction = Interaction(
         id="",
         key=fingerprint(form.canonical),
@@ -55,12 +58,14 @@ def carry(
 
 
 def _problem(response: Response, *, chat: bool, errors: bool) -> str | None:
+    """Why an answer is not kept; None if it is."""
     if not 200 <= response.status < 300:
         return None if errors else f"its answer is an error, status {response.status}"
     return problem_with(response, chat)
 
 
 def _moment(found: Imported, otherwise: float) -> float:
+    """When an entry was recorded: as the file says, else the answer's Date, else `otherwise`."""
     told = found.recorded_at
     if told is None:
         with suppress(ValueError, OverflowError):
@@ -69,7 +74,7 @@ def _moment(found: Imported, otherwise: float) -> float:
 
 
 _LAST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()
-"""What is written with more than four digits of a year, no cassette can hold."""
+"""Seconds since the epoch: a year of more than four digits, no cassette can hold."""
 
 
 def _date(headers: Headers) -> str:
@@ -84,7 +89,11 @@ class Split(NamedTuple):
 
 
 def split(url: str, target: str = "") -> Split:
-    """Cut a URL into base URL and target, by `target` where its end is known."""
+    """Cut a URL into base URL and target, at `target` where the file tells it.
+
+    Else before /chat/completions; after the first /v1; after the base URL of a known provider;
+    or after the host, in this order.
+    """
     parts = urlsplit(url)
     origin = f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2]}"
     path, query = parts.path, f"?{parts.query}" if parts.query else ""
@@ -96,6 +105,7 @@ def split(url: str, target: str = "") -> Split:
 
 
 def _base(origin: str, path: str) -> str:
+    """The base URL of a URL, of which the file does not tell where it ends."""
     whole = origin + path
     if path.endswith(_CHAT):
         return whole.removesuffix(_CHAT)

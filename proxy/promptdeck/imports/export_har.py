@@ -16,7 +16,7 @@ from promptdeck.core.text.jsontext import JSON
 
 
 def archive(interactions: Iterable[Interaction]) -> dict[str, JSON]:
-    """The whole HAR, ready to be written as JSON."""
+    """A whole HAR with an entry for each recording, ready to be written as JSON."""
     return {
         "log": {
             "version": "1.2",
@@ -41,6 +41,7 @@ def _entry(item: Interaction) -> dict[str, JSON]:
 
 
 def _time_text(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, with milliseconds."""
     text = datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
     return text.removesuffix("+00:00") + "Z"
 
@@ -60,6 +61,7 @@ def _request(upstream: str, request: Request) -> dict[str, JSON]:
             for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True)
         ],
         **({"postData": _post(request)} if request.body else {}),
+        # Of the format, for what is not known (HAR 1.2, request).
         "headersSize": -1,
         "bodySize": len(request.body),
     }
@@ -93,6 +95,7 @@ def _headers(headers: Headers) -> list[JSON]:
 
 
 def _text(body: bytes, encoding: str) -> dict[str, JSON]:
+    """A body as `text`; as base64 where it is none, which the key `encoding` then says."""
     try:
         return {"text": body.decode()}
     except UnicodeDecodeError:
@@ -100,6 +103,7 @@ def _text(body: bytes, encoding: str) -> dict[str, JSON]:
 
 
 def _offsets(response: Response) -> dict[str, JSON]:
+    """The times of a stream's frames as a comment, which `har` reads back."""
     if not response.is_stream or not response.frames:
         return {}
     moments = " ".join(str(frame.offset_ms) for frame in response.frames)

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from promptdeck.core.interaction import Frame, Headers, header
 from promptdeck.core.text.jsontext import JSON
 
-from .exchange import (
+from .entry import (
     Elided,
     Imported,
     NotCarried,
@@ -26,8 +26,9 @@ from .exchange import (
     utf8,
 )
 
+# What `export_har` writes of a stream.
 _OFFSETS = re.compile(r"frames at ((?:\d+ ?)+)ms")
-# What comes before the request is under way, by the specification's section 6.18.
+# The timings up to an answer's first byte (HAR 1.2, timings), but for those of a connection.
 _BEFORE_ANSWER = ("send", "wait")
 
 
@@ -37,6 +38,7 @@ def read(text: str) -> Iterator[Imported | NotCarried]:
 
 
 def _imported(place: str, entry: JSON) -> Imported:
+    """One entry of the file. Elided, or the errors of an unexpected layout."""
     request, response = entry["request"], entry["response"]
     if "_webSocketMessages" in entry:
         raise Elided("it is a WebSocket, not one request and one answer")
@@ -60,6 +62,7 @@ def _imported(place: str, entry: JSON) -> Imported:
 
 
 def _headers(message: JSON, content: JSON) -> Headers:
+    """A message's headers; its content type is taken from the content where no header has it."""
     pairs = ((item["name"], item["value"]) for item in message.get("headers") or [])
     # HTTP/2 has names such as `:status`, which are no headers.
     headers = tuple((name, value) for name, value in pairs if not name.startswith(":"))
@@ -70,6 +73,7 @@ def _headers(message: JSON, content: JSON) -> Headers:
 
 
 def _request_body(request: JSON, post: JSON) -> bytes:
+    """The body as it was sent. Elided where the file has it in another form, or not at all."""
     if "text" in post:
         return _bytes(post, "_encoding")
     if post.get("params"):
@@ -85,11 +89,13 @@ def _request_body(request: JSON, post: JSON) -> bytes:
 
 
 def _bytes(holder: JSON, encoding: str) -> bytes:
+    """The bytes of a `text`, which is base64 if the key `encoding` says so."""
     text = text_of(holder.get("text"), "text")
     return unbase64(text) if holder.get(encoding) == "base64" else utf8(text)
 
 
 def _frames(entry: JSON, came: Headers) -> tuple[Frame, ...]:
+    """The answer's body, which has the headers `came`, with the times that the entry tells."""
     content = entry["response"].get("content") or {}
     if "text" not in content and (content.get("size") or 0) > 0:
         raise Elided("its answer had a body, which the file does not hold")
@@ -104,11 +110,12 @@ def _frames(entry: JSON, came: Headers) -> tuple[Frame, ...]:
 
 
 def _milliseconds(value: float | None) -> float:
-    """-1 stands for what does not apply."""
+    """A timing, where -1 stands for what does not apply."""
     return max(0, value or 0)
 
 
 def _timed(frames: tuple[Frame, ...], offsets: Sequence[int]) -> tuple[Frame, ...]:
+    """`frames` at other times, unless there are not as many of those: the text was edited then."""
     if len(offsets) != len(frames):
         return frames
     return tuple(Frame(ms, frame.data) for ms, frame in zip(offsets, frames, strict=True))

@@ -15,7 +15,7 @@ from promptdeck.core.interaction import Frame, Headers, header
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse
 
-from .exchange import (
+from .entry import (
     Elided,
     Imported,
     NotCarried,
@@ -28,6 +28,8 @@ from .exchange import (
 )
 
 _RAW = "__reel_raw_base64__"
+"""The only key of a body that is no JSON."""
+# A tape names the provider only; reel calls Google's by its model's name.
 _HOSTS = {**PROVIDERS, "gemini": PROVIDERS["google"]}
 
 
@@ -37,6 +39,7 @@ def read(text: str) -> Iterator[Imported | NotCarried]:
 
 
 def _entries(text: str) -> Iterator[tuple[str, str]]:
+    """The lines that hold an entry, each with its number. Unreadable."""
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
@@ -51,6 +54,7 @@ def _entries(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _imported(place: str, line: str) -> Imported:
+    """One entry of the file. Elided, or the errors of an unexpected layout."""
     try:
         entry = parse(line)
     except Unfaithful as error:
@@ -78,6 +82,7 @@ _JSON_TYPE = ("content-type", "application/json")
 
 
 def _url(provider: str, path: str) -> str:
+    """The URL that was asked. Elided for a provider that is not known."""
     if provider not in _HOSTS:
         raise Elided(f"its host is unknown: the tape names the provider only, {provider}")
     parts = urlsplit(_HOSTS[provider])
@@ -85,6 +90,7 @@ def _url(provider: str, path: str) -> str:
 
 
 def _bytes(body: JSON) -> bytes:
+    """A body as bytes, JSON written compactly: how it was spaced is not in a tape."""
     if _is_raw(body):
         return unbase64(text_of(body[_RAW], "base64"))
     return b"" if body is None else compact(body)
@@ -95,6 +101,7 @@ def _is_raw(body: JSON) -> bool:
 
 
 def _frame(chunk: JSON) -> Frame:
+    """An event of a stream, written as server-sent events have it."""
     data = chunk["data"]
     text = utf8(data) if isinstance(data, str) else compact(data)
     return Frame(int(chunk["t_offset_ms"]), sse.encode(text, chunk.get("event") or ""))

@@ -15,7 +15,7 @@ import yaml
 from promptdeck.core.interaction import Headers, header
 from promptdeck.core.text.jsontext import JSON, compact
 
-from .exchange import (
+from .entry import (
     Elided,
     Imported,
     NotCarried,
@@ -43,7 +43,7 @@ _Safe.add_constructor("tag:yaml.org,2002:python/tuple", _Safe.construct_yaml_seq
 
 
 def _file(loader: Any, node: Any) -> bytes:
-    """What a request's body was read from: nothing is made of it but its bytes."""
+    """The bytes of a file that a request's body was read from; the object itself is not made."""
     state = loader.construct_mapping(node, deep=True).get("state") or [b""]
     return state[0] if isinstance(state[0], bytes) else str(state[0]).encode()
 
@@ -58,6 +58,7 @@ def read(text: str) -> Iterator[Imported | NotCarried]:
 
 
 def _from_json(text: str) -> list[tuple[str, JSON]]:
+    """The interactions of a JSON cassette, each with its JSON path. Unreadable."""
     try:
         return listed(text, "interactions")
     except Unreadable:
@@ -67,6 +68,7 @@ def _from_json(text: str) -> list[tuple[str, JSON]]:
 
 
 def _paired(requests: list[JSON], responses: list[JSON]) -> list[JSON]:
+    """langchain's two lists as vcrpy's one. Unreadable if they are not equally long."""
     if len(requests) != len(responses):
         raise Unreadable(f"it has {len(requests)} requests and {len(responses)} responses")
     pairs = zip(requests, responses, strict=True)
@@ -74,6 +76,7 @@ def _paired(requests: list[JSON], responses: list[JSON]) -> list[JSON]:
 
 
 def _from_yaml(text: str) -> list[tuple[str, JSON]]:
+    """The interactions of a YAML cassette, each with the line it begins on. Unreadable."""
     loader = _Safe(text)
     try:
         root = loader.get_single_node()
@@ -89,6 +92,7 @@ def _from_yaml(text: str) -> list[tuple[str, JSON]]:
 
 
 def _lines(root: Any) -> list[str]:
+    """The line of each interaction below a file's root node. Unreadable for other files."""
     pairs = root.value if isinstance(root, yaml.MappingNode) else []
     named = {key.value: value for key, value in pairs if isinstance(key, yaml.ScalarNode)}
     if "promptdeck" in named:
@@ -104,12 +108,14 @@ def _lines(root: Any) -> list[str]:
 
 
 def _lines_of(key: str, named: dict[str, Any]) -> list[str]:
+    """The line of each entry of the list `key`; `named` has the nodes by their keys."""
     if not isinstance(named[key], yaml.SequenceNode):
         raise Unreadable(f"not a vcrpy cassette: its `{key}` are no list")
     return [str(entry.start_mark.line + 1) for entry in named[key].value]
 
 
 def _told(error: Exception) -> str:
+    """An error of the YAML reader in a line for people, with the place where it is known."""
     mark = getattr(error, "problem_mark", None)
     line = f"line {mark.line + 1}: " if mark else ""
     problem = str(getattr(error, "problem", None) or error)
@@ -119,6 +125,7 @@ def _told(error: Exception) -> str:
 
 
 def _imported(place: str, entry: JSON) -> Imported:
+    """One entry of the file. Elided, or the errors of an unexpected layout."""
     request, response = entry["request"], entry["response"]
     sent, came = _headers(request.get("headers")), _headers(response.get("headers"))
     body = unpacked(_answer(response), header(came, "content-encoding"))
@@ -136,7 +143,7 @@ def _imported(place: str, entry: JSON) -> Imported:
 
 
 def _headers(value: JSON) -> Headers:
-    """Each name has one value or a list of them."""
+    """Headers as pairs, from a mapping in which a name has one value or a list of them."""
     found: list[tuple[str, str]] = []
     for name, values in (value or {}).items():
         values = values if isinstance(values, list) else [values]
@@ -149,6 +156,7 @@ def _header_text(value: Any) -> str:
 
 
 def _body(holder: JSON) -> bytes:
+    """The body of a request or a response."""
     # Made by several projects' own serializers, for the sake of readable reviews.
     if "parsed_body" in holder:
         return compact(holder["parsed_body"])
@@ -156,11 +164,13 @@ def _body(holder: JSON) -> bytes:
 
 
 def _answer(response: JSON) -> bytes:
+    """The body of a response in any of vcrpy's forms."""
     # vcrpy before 6 kept the answers to httpx in this form.
     return _bytes(response["content"]) if "content" in response else _body(response)
 
 
 def _bytes(body: Any) -> bytes:
+    """A body that is text, bytes, nothing, or one of these in a mapping. Elided."""
     if isinstance(body, dict):
         if "base64_string" in body:
             return unbase64(body["base64_string"])
@@ -179,6 +189,7 @@ def _status(response: JSON) -> int:
 
 
 def _recorded_at(value: Any) -> float | None:
+    """A time that YAML read as one, or as text; None for anything else."""
     if isinstance(value, datetime):
         value = value.isoformat()
     return moment(value) if isinstance(value, str) else None

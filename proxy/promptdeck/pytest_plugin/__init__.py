@@ -35,19 +35,24 @@ __all__ = ["Play", "UnusedRecordingWarning"]
 _RUN = pytest.StashKey[Suite]()
 _COLLECTED = pytest.StashKey[Collected]()
 _PLAY = pytest.StashKey[Play]()
+"""On a test, for as long as its session is open."""
 
 _MODES = ("replay", "record-missing", "record", "passthrough")
 _ALIASES = {"none": "replay", "new_episodes": "record-missing", "all": "record"}
 _ALIASES |= {"rewrite": "rewrite", "once": "once"}
+"""pytest-recording's names for modes of ours, and two ways that `Suite.mode` knows besides."""
 _THEIR_NAMES = {"record-missing": "new_episodes", "record": "all"}
+"""What the option is told where pytest-recording has declared it and knows its names only."""
 _VERDICTS = ("fail", "warn", "ignore")
 _GROUP = ("promptdeck", "record and replay of model calls")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    """Declare the options and settings of the plugin."""
     from importlib.util import find_spec
 
-    # With it installed it depends on whether it is loaded, which is known a little later.
+    # pytest-recording has an option --record-mode, too. Where it is installed it may still be
+    # switched off, which only `pytest_load_initial_conftests` can tell.
     if find_spec("pytest_recording") is None:
         _add_record_mode(parser)
     group = parser.getgroup(*_GROUP)
@@ -83,7 +88,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
-    """All plugins but conftests are loaded: two options of one name would stop every run."""
+    """Declare --record-mode after all if pytest-recording, which is installed, is not loaded.
+
+    By now all plugins but conftests are; two options of one name would stop every run.
+    """
     from importlib.util import find_spec
 
     if find_spec("pytest_recording") and not _has_pytest_recording(early_config.pluginmanager):
@@ -91,6 +99,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Pa
 
 
 def _add_record_mode(parser: pytest.Parser) -> None:
+    """Declare --record-mode."""
     parser.getgroup(*_GROUP).addoption(
         "--record-mode",
         choices=(*_MODES, *_ALIASES),
@@ -101,11 +110,12 @@ def _add_record_mode(parser: pytest.Parser) -> None:
 
 
 def _has_pytest_recording(pluginmanager: pytest.PytestPluginManager) -> bool:
-    """Whether `--record-mode` is pytest-recording's, and knows its own names only."""
+    """Whether pytest-recording is loaded: --record-mode is its own then, with its names only."""
     return any(map(pluginmanager.has_plugin, ("recording", "pytest_recording.plugin")))
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    """Read the options into the run's `Suite`. UsageError for a verdict that is none."""
     config.addinivalue_line("markers", f"cassette({KEYWORDS}): what promptdeck plays for a test")
     mode = config.getoption("record_mode", None) or "replay"
     theirs = _has_pytest_recording(config.pluginmanager)
@@ -123,6 +133,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def _verdict(config: pytest.Config, name: str) -> str:
+    """fail, warn or ignore, by the option or else the setting `name`. UsageError."""
     verdict: str = config.getoption(name) or config.getini(name)
     if verdict not in _VERDICTS:
         raise pytest.UsageError(f"{name} is {verdict!r}; it can be {', '.join(_VERDICTS)}")
@@ -130,6 +141,7 @@ def _verdict(config: pytest.Config, name: str) -> str:
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
+    """Note a test before plugins may deselect it: its cassette is no orphan."""
     item.config.stash[_COLLECTED].items.append(item)
 
 
@@ -137,6 +149,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def pytest_make_collect_report(
     collector: pytest.Collector,
 ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Note which files were collected to their end."""
     report = yield
     collector.config.stash[_COLLECTED].note(report)
     return report
@@ -144,15 +157,16 @@ def pytest_make_collect_report(
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """A mark is enough: without the environment the test would ask the real provider.
+    """Give a test that carries the mark the fixture `promptdeck_env`, if it has not asked for it.
 
-    Not at collection: hooks of a conftest may mark tests at its end.
+    A mark is enough: without the environment the test would ask the real provider. Not at
+    collection: hooks of a conftest may mark tests at its end.
     """
     info = getattr(item, "_fixtureinfo", None)
     if info is None or "promptdeck_env" in item.fixturenames:  # type: ignore[attr-defined]
         return
     if item.get_closest_marker("cassette"):
-        # After what outlives the test, before its own fixtures, as usefixtures has it.
+        # After what outlives the test, before its own fixtures: where usefixtures would put it.
         names, known = info.names_closure, info.name2fixturedefs
         lasting = [name for name in names if name in known and known[name][-1].scope != "function"]
         own = [name for name in names if name not in lasting]
@@ -162,7 +176,10 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
-    """The verdict falls here, so that it is the test's own failure to all other plugins."""
+    """Judge a test that has run, or tell its error of the misses before it.
+
+    Here and not at teardown, so that the verdict is the test's own failure to all other plugins.
+    """
     try:
         result = yield
     except (Exception, pytest.fail.Exception, pytest.skip.Exception) as error:
@@ -180,6 +197,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Note a test's outcome, by which its recordings are kept or not."""
     report = yield
     play = item.stash.get(_PLAY, None)
     # A subtest has a report of its own before the test has.
@@ -190,6 +208,10 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Close the servers, look for orphans, and write the report.
+
+    A worker of pytest-xdist hands both to the process that started it, which writes.
+    """
     config = session.config
     run = config.stash[_RUN]
     run.close()
@@ -208,6 +230,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def _write(results: Results, path: Path) -> None:
+    """Write the report; a run whose report cannot be written ends with 1."""
     try:
         results.write(path)
     except OSError as error:
@@ -215,7 +238,11 @@ def _write(results: Results, path: Path) -> None:
 
 
 def _orphans(session: pytest.Session) -> list[str]:
-    """Found by the process that collects; of several workers, which all collect alike, by one."""
+    """The paths of cassettes that belong to no test; none if they are not to be looked for.
+
+    Of several workers, which all collect alike, the first looks; a run that was interrupted or
+    could not collect knows too little to tell.
+    """
     config = session.config
     ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
     other = getattr(config, "workerinput", {}).get("workerid", "gw0") != "gw0"
@@ -227,7 +254,7 @@ def _orphans(session: pytest.Session) -> list[str]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any) -> None:
-    """A worker of pytest-xdist is done; one that crashed has no output."""
+    """Take in what a worker of pytest-xdist hands over; one that crashed hands over nothing."""
     output, run = getattr(node, "workeroutput", {}), node.config.stash[_RUN]
     run.results.add(output.get("promptdeck", b""))
     run.orphans += output.get("promptdeck_orphans", [])
@@ -236,6 +263,7 @@ def pytest_testnodedown(node: Any) -> None:
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:
+    """Print the summary, annotations in GitHub Actions, and the orphans."""
     run = config.stash[_RUN]
     lines = [run.results.summary()] if run.results.tests else []
     if os.environ.get("GITHUB_ACTIONS") == "true":
@@ -298,7 +326,7 @@ def async_openai_client(promptdeck_env: Play) -> "openai.AsyncOpenAI":
 
 @cache
 def _loopback() -> dict[str, Any]:
-    """How an HTTP client is made that speaks to loopback only, without TLS or proxies.
+    """Arguments for httpx clients that speak to loopback only, without TLS or proxies.
 
     To load the trusted certificates takes 20 ms, more than all else in most tests.
     """

@@ -15,13 +15,18 @@ from promptdeck.config import Config
 from promptdeck.sessions import Sessions
 
 _PATIENCE = 60
-"""Seconds for a start, a call, or an end. Only a machine that hangs takes so long."""
+"""Seconds for a start (0.2 as a rule), a call (a few thousandths) or an end. Whatever takes so
+long hangs, and an error says so where a run would stand still."""
 
 _Returned = TypeVar("_Returned")
 
 
 class Server:
-    """Serves from its making until `close`."""
+    """A server in a thread of its own, from its making until `close`.
+
+    Whatever keeps it from starting is raised by its making, as `serving` raises it. `root` is
+    its URL without /v1.
+    """
 
     def __init__(self, config: Config) -> None:
         self._started: Future[tuple[str, Sessions]] = Future()
@@ -30,6 +35,7 @@ class Server:
         self.root, self._sessions = self._started.result(_PATIENCE)
 
     def _run(self, config: Config) -> None:
+        """The thread's work: serve, and hand an error to whoever waits for start or end."""
         try:
             asyncio.run(self._serve(config))
             self._ended.set_result(None)
@@ -38,35 +44,44 @@ class Server:
             waiting.set_exception(error)
 
     async def _serve(self, config: Config) -> None:
+        """Serve until `close` sets `_stop`, which is of this loop, as are the sessions."""
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         async with serving(config) as server:
             self._started.set_result((server.root, server.sessions))
             await self._stop.wait()
 
     def _await(self, work: Coroutine[Any, Any, _Returned]) -> _Returned:
+        """Run a coroutine on the server's loop, and wait here for what it returns or raises."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(_PATIENCE)
 
     def open(self, wants: dict[str, Any]) -> "RemoteSession":
-        """PromptdeckError if it cannot be what is wanted."""
+        """Open a session as `Sessions.open` does. PromptdeckError if it cannot be had so."""
         opened = self._await(self._sessions.open(wants))
         return RemoteSession(self, opened.id)
 
     def report(self, name: str) -> dict[str, Any]:
+        """The report of the open session `name`. ClientError if there is none."""
+
         async def report() -> dict[str, Any]:
             return self._sessions.get(name).report()
 
         return self._await(report())
 
     def finish(self, name: str, *, keep: bool) -> dict[str, Any]:
+        """End the session `name`, with `keep` save its recordings; its last report."""
         return self._await(self._sessions.close(name, keep=keep))
 
     def close(self) -> None:
+        """End the server, and wait until its thread is done."""
         self._loop.call_soon_threadsafe(self._stop.set)
         self._ended.result(_PATIENCE)
 
 
 class RemoteSession:
-    """A session of a server. All its methods raise PromptdeckError."""
+    """An open session of a `Server`, to be called from any thread.
+
+    `root` is its URL without /v1. All methods raise PromptdeckError.
+    """
 
     def __init__(self, server: Server, name: str) -> None:
         self._server = server
@@ -75,10 +90,13 @@ class RemoteSession:
 
     @property
     def base_url(self) -> str:
+        """Its URL with /v1."""
         return f"{self.root}/v1"
 
     def report(self) -> dict[str, Any]:
+        """The session's report so far: `played`, `unplayed`, `missed`, `recorded_ids`, counts."""
         return self._server.report(self._name)
 
     def close(self, *, keep: bool) -> dict[str, Any]:
+        """End the session, with `keep` save its recordings; its last report."""
         return self._server.finish(self._name, keep=keep)

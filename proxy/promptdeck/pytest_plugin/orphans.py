@@ -20,22 +20,26 @@ import pytest
 from .naming import Folders
 
 _OURS = b"\npromptdeck: "
+"""How the line begins that says the format's version: the first but for comments."""
+_HEAD = 300
+"""Bytes of a file in which that line is looked for, longer than the comment we write above it."""
 _SHORT = 80
-"""Characters that no name of a file cuts off."""
+"""Characters up to which the name of a test is not cut off in that of its file."""
 
 
 @dataclass
 class Collected:
-    """What this process saw of the collection."""
+    """The tests and files that this process saw collected."""
 
     items: list[pytest.Item] = field(default_factory=list)
-    """All, also those that are deselected later."""
+    """All tests, also those that are deselected later."""
     whole: set[str] = field(default_factory=set)
     """Node ids of the files that were collected."""
     broken: set[str] = field(default_factory=set)
     """Of those, which failed or were skipped at that, wholly or in part."""
 
     def note(self, report: pytest.CollectReport) -> None:
+        """Take in the report on the collection of a file, or of a class in it."""
         file, _, _ = report.nodeid.partition("::")
         self.whole.add(file)
         if report.outcome != "passed":
@@ -43,7 +47,7 @@ class Collected:
 
 
 def orphans(config: pytest.Config, collected: Collected, folders: Folders) -> list[Path]:
-    """The cassettes that belong to no test, as far as this run can tell."""
+    """The cassettes that belong to no test, sorted; none where this run cannot tell."""
     if _is_partial(config):
         return []
     modules = _modules(config, collected)
@@ -71,21 +75,27 @@ def _modules(config: pytest.Config, collected: Collected) -> set[Path]:
 
 
 def _named(item: pytest.Item) -> str:
-    """What the test's marks call its cassette, however wrong they are otherwise."""
+    """The name that a test's marks give its cassette, however wrong they are otherwise, or none."""
     names = (mark.kwargs.get("name") for mark in item.iter_markers("cassette"))
     return next((name for name in names if isinstance(name, str) and name), "")
 
 
 def _is_ours(path: Path) -> bool:
-    """Not pytest-recording's, which lie in the same places."""
+    """Whether a file is a cassette of ours: pytest-recording's lie in the same places."""
     try:
         with path.open("rb") as file:
-            return _OURS in b"\n" + file.read(300)
+            return _OURS in b"\n" + file.read(_HEAD)
     except OSError:
         return False
 
 
 class _Judging:
+    """Finds the files that may be orphans.
+
+    `modules` are the test files that were collected to their end, `claimed` the cassettes that
+    tests have now.
+    """
+
     def __init__(
         self, config: pytest.Config, folders: Folders, modules: set[Path], claimed: Iterable[Path]
     ) -> None:
@@ -97,7 +107,7 @@ class _Judging:
         """Tests, with whatever parameters, by the folder of their cassettes."""
 
     def candidates(self) -> Iterator[Path]:
-        """Files with the names of tests, of collected modules and of modules that are gone."""
+        """Files of tests that are in no module any more, or whose module is gone."""
         for module in self._modules:
             yield from self._unclaimed(self._folders.of_module(module), module)
         for folder in {module.parent for module in self._modules}:
@@ -106,6 +116,7 @@ class _Judging:
                     yield from self._unclaimed(gone, folder / "gone.py")
 
     def _unclaimed(self, cassettes: Path, module: Path) -> Iterator[Path]:
+        """Files in the folder of a module's cassettes whose tests its source does not define."""
         found = [path for path in cassettes.glob("*.yaml") if self._is_test(path.stem)]
         if not found:
             return
@@ -120,7 +131,11 @@ class _Judging:
                 yield path
 
     def _is_written(self, cassettes: Path, function: str, source: str) -> bool:
-        """Whether its module defines a test that was not collected: for other machines, perhaps."""
+        """Whether `source`, a module, defines a test that was not collected.
+
+        It may be for other machines. `function` is the test as a file's name has it, with its
+        classes: `TestX.test_y`; `cassettes` is the folder of the module's cassettes.
+        """
         if (cassettes, function) in self._collected:
             return False
         owner, _, name = function.rpartition(".")
@@ -136,20 +151,25 @@ class _Judging:
         return re.search(defined, source, re.MULTILINE) is not None
 
     def _is_test(self, stem: str) -> bool:
+        """Whether a file of this name, without suffix, is the cassette of a test."""
         name = _function(stem).rpartition(".")[2]
-        # unittest's own methods are called so whatever the setting says.
+        # The methods of a TestCase are called test... whatever python_functions says.
         return any(_fits(name, pattern) for pattern in (*self._functions, "test"))
 
     def _is_whole(self, folder: Path) -> bool:
-        """Whether every test file of it was collected: each could claim what it likes by name."""
+        """Whether every test file in a folder was collected to its end.
+
+        Any of them could claim by name what lies there.
+        """
         files = (path for path in folder.glob("*.py") if self._is_file(path.name))
         return all(path in self._modules for path in files)
 
     def _is_file(self, name: str) -> bool:
+        """Whether pytest would take a file of this name for tests, by `python_files`."""
         return any(fnmatch(name, pattern) for pattern in self._files)
 
     def _gone(self, folder: Path) -> Iterator[Path]:
-        """The folders of cassettes of test files that are no more."""
+        """The folders of cassettes whose test files are no longer in `folder`."""
         cassettes = self._folders.of_module(folder / "any.py").parent
         if not cassettes.is_dir():
             return  # another folder's tests have some, these have none
@@ -160,17 +180,17 @@ class _Judging:
 
 
 def _function(stem: str) -> str:
-    """`TestX.test_y` of `TestX.test_y-parameters-digest`."""
+    """The test in the name of a file: `TestX.test_y` of `TestX.test_y-parameters-digest`."""
     return stem.partition("-")[0]
 
 
 def _fits(name: str, pattern: str) -> bool:
-    """As pytest reads `python_functions`: a prefix, or a pattern."""
+    """Whether a name fits an entry of `python_functions`, which is a prefix or a pattern."""
     return name.startswith(pattern) or ("*" in pattern and fnmatch(name, pattern))
 
 
 def told(paths: list[str]) -> list[str]:
-    """The lines that say so, with the command that removes them."""
+    """The lines of the summary about orphans, with the command that removes them."""
     one = len(paths) == 1
     return [
         f"promptdeck: {len(paths)} {'cassette belongs' if one else 'cassettes belong'} to no test",

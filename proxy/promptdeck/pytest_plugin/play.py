@@ -19,14 +19,16 @@ if TYPE_CHECKING:
 
     from .background import RemoteSession, Server
 
+# The mark's arguments, as `pytest --markers` shows them.
 KEYWORDS = (
     "name=..., match={'ignore': [...], 'replace': [...]}, repeat=..., draws=..., allow_unused=..."
 )
 
 _MISSES_SHOWN = 5
+"""Texts of misses that a failure shows. Each is a screenful, and the first is mostly the cause."""
 
 _MODE_OF = {"once": "record-missing", "rewrite": "record"}
-"""The mode of ours that a run in another has to be in."""
+"""The mode of the server for ways of the plugin that are no modes of ours."""
 
 
 class UnusedRecordingWarning(pytest.PytestWarning):
@@ -35,7 +37,7 @@ class UnusedRecordingWarning(pytest.PytestWarning):
 
 @dataclass
 class Suite:
-    """What holds for all tests of this process, and the servers they share."""
+    """The settings for all tests of this process, and the servers that they share."""
 
     mode: str
     """One of our modes; or `once`: record-missing for a test without a cassette, else replay;
@@ -43,17 +45,21 @@ class Suite:
     names: dict[str, str]
     """What `--record-mode` calls our modes here, where it is not by their names."""
     unused: str
+    """What unused recordings do to a test that passed: fail, warn or ignore."""
     keep_failed: bool
+    """Whether recordings of tests that failed are saved, too."""
     folders: Folders
     results: Results
     root: Path
+    """pytest's rootdir, in which promptdeck.yaml is looked for."""
     orphans: list[str] = field(default_factory=list)
+    """Paths of cassettes that belong to no test, from all processes of the run."""
     _config: "Config | None" = None
     _servers: "dict[Path, Server]" = field(default_factory=dict)
     """By folder of cassettes."""
 
     def play(self, item: pytest.Item) -> "Play":
-        """Start a test's session; fails the test if that cannot be."""
+        """Start a test's session, on the server of its folder; fail the test if that cannot be."""
         from promptdeck.errors import PromptdeckError
 
         mark = Mark.of(item)
@@ -70,6 +76,7 @@ class Suite:
         pytest.fail(f"promptdeck: {why}", pytrace=False)
 
     def _server(self, folder: Path) -> "Server":
+        """The server that plays this folder's cassettes, started when first asked for."""
         from .background import Server
 
         if folder not in self._servers:
@@ -79,7 +86,10 @@ class Suite:
         return self._servers[folder]
 
     def _load(self) -> "Config":
-        """The mode is never the file's or the environment's: only who asks goes online."""
+        """The configuration for all tests: promptdeck.yaml, variables, and what a test needs.
+
+        The mode is never the file's or the environment's: only --record-mode goes online.
+        """
         from promptdeck.config import load
 
         # A cassette is named so that the folder's others are not all read at the start.
@@ -92,11 +102,13 @@ class Suite:
         return loaded.config
 
     def close(self) -> None:
+        """End all servers. To be called again does nothing."""
         while self._servers:
             self._servers.popitem()[1].close()
 
 
 def _wants(name: str, mode: str, mark: Mark) -> dict[str, Any]:
+    """The JSON object by which `Sessions.open` makes the session of a test with this mark."""
     # Someone may sit in a debugger for as long as they like.
     wants: dict[str, Any] = {"cassette": name, "mode": mode, "hold": True, "expires": "none"}
     wants["match"] = mark.match
@@ -108,7 +120,7 @@ def _wants(name: str, mode: str, mark: Mark) -> dict[str, Any]:
 
 
 def shown(config: pytest.Config, path: Path) -> str:
-    """A path as a terminal can open it."""
+    """A path as a terminal can open it: relative to where pytest was called, if below it."""
     here = config.invocation_params.dir
     return str(path.relative_to(here) if path.is_relative_to(here) else path)
 
@@ -129,6 +141,7 @@ class Play:
         self.base_url = session.base_url
         """With /v1, as the openai clients want it."""
         self.cassette = place.path
+        """The file, whether it is there yet or not."""
         self.mode = mode
         self.outcome = "error"
         """The test's: passed, failed or skipped; error for one that never came to run."""
@@ -138,13 +151,14 @@ class Play:
         self._mark = mark
         self._session = session
         self._told = 0
+        """How many misses the test has been told of: each is told once."""
 
     def report(self) -> dict[str, Any]:
-        """What was played so far, what was not, what was asked in vain, what was recorded."""
+        """The session so far: `played`, `unplayed`, `missed`, `recorded_ids`, and counts."""
         return self._session.report()
 
     def explain(self, error: BaseException) -> None:
-        """Tell an error that ends the test of the misses before it.
+        """Add the misses so far to an error that ends the test, as a note.
 
         A test that skips because nothing answered fails: it would hide them.
         """
@@ -155,7 +169,10 @@ class Play:
             error.add_note(f"\n{missed}")
 
     def explain_kept(self, raised: list["pytest.ExceptionInfo[BaseException]"]) -> None:
-        """The same for what is raised once more when the report is made, the first of them."""
+        """Do the same to the first of the errors that a TestCase keeps to raise them later.
+
+        If it is a skip, none of them is raised any more, but the failure is.
+        """
         try:
             self.explain(raised[0].value)
         except pytest.fail.Exception:
@@ -163,6 +180,7 @@ class Play:
             raise
 
     def _missed(self, report: dict[str, Any]) -> str:
+        """The text of the misses in `report` that have not been told yet; empty for none."""
         news = report["missed"][self._told :]
         if not news:
             return ""
@@ -181,7 +199,10 @@ class Play:
         )
 
     def _mend(self, text: str) -> str:
-        """The last line, which is the mend, with pytest's option in place of the command's."""
+        """A miss's text, whose last line says how to mend it by pytest's option.
+
+        As it comes, it names the command's: `--mode record-missing`.
+        """
         head, newline, mend = text.rpartition("\n")
         names = self._run.names
         return f"{head}{newline}" + re.sub(
@@ -203,6 +224,7 @@ class Play:
         self._item.warn(UnusedRecordingWarning(unused))
 
     def _unused(self, names: list[str]) -> str:
+        """The text about unused recordings: where each stands, and the ways to be rid of them."""
         count = f"{len(names)} recordings were" if len(names) > 1 else "1 recording was"
         lines = self.cassette.read_text("utf-8").splitlines() if self.cassette.exists() else []
         places = {name: number for number, line in enumerate(lines, 1) for name in line.split()}
@@ -226,7 +248,10 @@ class Play:
         return shown(self._item.config, self.cassette)
 
     def close(self) -> None:
-        """End the session, save its recordings if the test passed, and note what it did."""
+        """End the session, save its recordings if the test passed, and note what it did.
+
+        Fails the test if it missed something while it was torn down.
+        """
         keep = self.outcome == "passed" or self._run.keep_failed
         report = self._closed(keep=keep)
         self._run.results.tests.append(self._result(report, keep=keep))
@@ -234,6 +259,7 @@ class Play:
             pytest.fail(f"{late}\nIt was asked while the test was torn down.", pytrace=False)
 
     def _closed(self, *, keep: bool) -> dict[str, Any]:
+        """End the session; its last report. Fails the test if its recordings cannot be saved."""
         from promptdeck.errors import PromptdeckError
 
         try:
@@ -247,16 +273,21 @@ class Play:
         pytest.fail(f"promptdeck: {why}", pytrace=False)
 
     def _drop_all_but(self, recorded: list[str]) -> None:
-        """What other tests may play stays, and a cassette of which nothing was asked."""
+        """Take out of the test's cassette what was not recorded now.
+
+        A cassette that a mark names stays, as other tests may play it; so does one of which
+        nothing was asked, where the test may have had no chance to ask.
+        """
         if self._mark.name or not recorded:
             return
-        from promptdeck.stores.cassettes.edit import prune
         from promptdeck.stores.cassettes.file import read
+        from promptdeck.stores.cassettes.prune import prune
 
         if old := {item.id for item in read(self.cassette)}.difference(recorded):
             prune(self.cassette, old)
 
     def _result(self, report: dict[str, Any], *, keep: bool) -> dict[str, Any]:
+        """A test's JSON object for --cassette-report."""
         base = os.environ.get("GITHUB_WORKSPACE") or self._item.config.rootpath
         counts = {name: report[name] for name in ("hits", "misses", "upstream_calls")}
         return {

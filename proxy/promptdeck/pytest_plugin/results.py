@@ -7,22 +7,27 @@ from pathlib import Path
 from typing import Any
 
 _COUNTS = ("hits", "misses", "recorded", "upstream_calls")
+"""What of a test's counts the summary adds up."""
 
 
 @dataclass
 class Results:
-    """A JSON object for each test that had a session, of this process or of its workers."""
+    """The tests of this process, and of its workers, as `Play` notes what each did."""
 
     tests: list[dict[str, Any]] = field(default_factory=list)
+    """A JSON object for each test that had a session."""
 
     def lines(self) -> bytes:
-        """All as JSON lines."""
+        """All tests as JSON lines: what a worker hands over, and what the report file holds."""
         import orjson
 
         return b"".join(orjson.dumps(test) + b"\n" for test in self.tests)
 
     def reckon(self) -> None:
-        """Add what each test saved: at the end of all, when no test waits for the reading."""
+        """Add to each test what it saved, if that is not there yet.
+
+        At the end of all, when no test waits for its cassette to be read.
+        """
         from .savings import saved
 
         for test in self.tests:
@@ -30,17 +35,19 @@ class Results:
                 test |= saved(test)
 
     def add(self, lines: bytes) -> None:
-        """Take in what another process did."""
+        """Take in the `lines` of another process."""
         import orjson
 
         self.tests += map(orjson.loads, lines.splitlines())
 
     def write(self, path: Path) -> None:
+        """Write the report file, and the folders that it lies in. OSError."""
         self.reckon()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(self.lines())
 
     def summary(self) -> str:
+        """One line: counts of all tests and, where anything was replayed, what that saved."""
         self.reckon()
         total: Counter[str] = Counter()
         for test in self.tests:
@@ -57,7 +64,7 @@ class Results:
         )
 
     def _dollars(self, unpriced: int) -> str:
-        """Nothing where no price is known."""
+        """The part of the summary about money; empty where no price is known."""
         known = [dollars for test in self.tests if (dollars := test["dollars_saved"]) is not None]
         if not known:
             return ""
@@ -65,7 +72,7 @@ class Results:
         return f" and {_money(sum(known))}{without}"
 
     def annotations(self) -> Iterator[str]:
-        """One workflow command for each miss, which GitHub shows beside the test."""
+        """A workflow command for each miss, which GitHub shows beside the test's first line."""
         for test in self.tests:
             for miss in test["missed"]:
                 place = f"file={_property(test['file'])},line={test['line']}"
@@ -78,13 +85,13 @@ def _counted(number: int, one: str, many: str = "") -> str:
 
 
 def _money(dollars: float) -> str:
-    """Cents where there are some; else as many digits as it takes to see something."""
+    """Dollars with two digits of cents; below one dollar with up to six, to see something."""
     if dollars >= 1 or not dollars:
         return f"${dollars:,.2f}"
     return "$" + f"{dollars:.6f}".rstrip("0") if dollars >= 1e-6 else "less than $0.000001"
 
 
-# The escapes of GitHub's workflow commands, as its toolkit has them (core/src/command.ts).
+# The escapes of GitHub's workflow commands, as actions/toolkit has them in core/src/command.ts.
 def _data(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 

@@ -16,18 +16,25 @@ if TYPE_CHECKING:
     from promptdeck.core.interaction import Interaction, Response
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
+"""Hosts that send no bills."""
 
 
 class Worth(NamedTuple):
-    """Of one answer."""
+    """The cost of one recorded answer when it was recorded."""
 
     tokens: int = 0
+    """As its usage says: the total of prompt and answer."""
     took_ms: int = 0
     dollars: Decimal | None = None
+    """None if no price is known."""
 
 
 def saved(test: dict[str, Any]) -> dict[str, Any]:
-    """What a test's replayed answers add up to; `dollars_saved` is None if no price is known."""
+    """The cost of the replayed answers of a test, to be added to its JSON object.
+
+    `test` has the `cassette`'s path and, under `played`, how often each recording was played.
+    `dollars_saved` is None if no price is known; `unpriced` counts answers without one.
+    """
     worth = _worth(test["cassette"]) if test["played"] else {}
     played = [(worth.get(name, Worth()), times) for name, times in test["played"].items()]
     priced = [(one.dollars, times) for one, times in played if one.dollars is not None]
@@ -43,7 +50,10 @@ def saved(test: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _worth(cassette: str) -> dict[str, Worth]:
-    """Of each recording; nothing for a file that is gone or broken."""
+    """By id, the worth of each recording in a file; nothing for one that is gone or broken.
+
+    Several tests may play one cassette, which is read once.
+    """
     from promptdeck.errors import CassetteError
     from promptdeck.stores.cassettes.file import read
 
@@ -55,6 +65,7 @@ def _worth(cassette: str) -> dict[str, Worth]:
 
 
 def _worth_of(item: "Interaction") -> Worth:
+    """The worth of one recording; what has no usage cost its time only."""
     answer = _answer(item.response)
     usage = answer.get("usage")
     tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
@@ -64,15 +75,15 @@ def _worth_of(item: "Interaction") -> Worth:
 
 
 def _answer(response: "Response") -> dict[str, Any]:
-    """A chat completion whole, whichever way it was sent; nothing where it has no usage."""
+    """A chat completion as JSON, whichever way it was sent; empty where it has no usage."""
     import orjson
 
-    from promptdeck.core.dialects.chat import accumulate
+    from promptdeck.core.dialects.chat.variants import to_json
 
     if b'"total_tokens"' not in response.body:
         return {}
     try:
-        whole = accumulate.to_json(response) if response.is_stream else response
+        whole = to_json(response) if response.is_stream else response
         answer = orjson.loads(whole.body)
     except ValueError:
         return {}
@@ -80,6 +91,7 @@ def _answer(response: "Response") -> dict[str, Any]:
 
 
 def _price(answer: dict[str, Any], upstream: str, recorded_at: float) -> Decimal | None:
+    """The price of an answer by genai-prices; None if that is not installed or knows none."""
     if urlsplit(upstream).hostname in _LOCAL:
         return None
     try:
@@ -89,6 +101,7 @@ def _price(answer: dict[str, Any], upstream: str, recorded_at: float) -> Decimal
     from datetime import UTC, datetime
 
     day = datetime.fromtimestamp(recorded_at, UTC)
+    # OpenAI's usage goes by the first name; providers with one API only, by the second.
     for flavor in ("chat", "default"):
         try:
             used = genai_prices.extract_usage(answer, provider_api_url=upstream, api_flavor=flavor)

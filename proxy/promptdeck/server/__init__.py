@@ -16,13 +16,14 @@ from promptdeck.errors import ClientError, HTTPError
 from promptdeck.server.answers.faulty import Faults, plan_of
 from promptdeck.server.answers.pace import Pace
 from promptdeck.server.answers.passing import pass_on
-from promptdeck.server.answers.writing import json_response, serve
+from promptdeck.server.answers.writing import serve
 from promptdeck.server.fast.connection import accept
 from promptdeck.server.fast.heads import Lane
 from promptdeck.stores.kept.completions import Completions
 from promptdeck.stores.kept.slips import Slips
 
 from . import errors, stored
+from .json import json_response
 from .reading import incoming_of
 from .sessions import OpenSessions
 from .sessions import add_routes as add_session_routes
@@ -47,13 +48,15 @@ class Keeps(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """What the handlers work with."""
+    """All that the handlers work with: made by `app`, one for each server."""
 
     exchange: Exchange
+    """Answers what comes by the bare base_url or names a cassette."""
     decks: Decks
     sessions: OpenSessions
     pace: Pace
     max_body: int
+    """Bytes that a request's body may have."""
     plan: "Plan | None"
     """Faults for the answers behind the bare base_url."""
     faults: Faults
@@ -67,6 +70,7 @@ class Edge(NamedTuple):
 
 
 def application(edge: Edge) -> web.Application:
+    """The routes of a server and their handlers. Whatever they raise, errors.middleware answers."""
     app = web.Application(client_max_size=edge.max_body, middlewares=[errors.middleware])
     handlers = _Handlers(edge)
     router = app.router
@@ -97,6 +101,7 @@ class _Handlers:
         self._edge = edge
 
     async def api(self, request: web.Request) -> web.StreamResponse:
+        """Answer what is below /v1/: ask its exchange with its deck, and write what that gives."""
         edge = self._edge
         if session := request.match_info.get("session", ""):
             found = edge.sessions.get(session)

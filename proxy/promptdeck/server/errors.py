@@ -4,15 +4,15 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from aiohttp import web
 
 from promptdeck.errors import ClientError, HTTPError, UsageError
-from promptdeck.server.answers.writing import error_body, json_response
-from promptdeck.server.fast.ready import new_request_id
 
+from .json import json_response
 from .logged import log_answer, log_left, shown
-from .noted import REQUEST_ID
+from .noted import REQUEST_ID, new_request_id
 
 log = logging.getLogger("promptdeck")
 
@@ -23,7 +23,7 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Give each request an id, log its outcome, turn whatever goes wrong into JSON."""
     started = time.perf_counter()
-    request[REQUEST_ID] = request.headers.get("X-Request-Id") or new_request_id()
+    request[REQUEST_ID] = request.headers.get("X-Request-Id") or new_request_id().decode()
     try:
         response = await handler(request)
     except HTTPError as error:
@@ -46,7 +46,23 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     return response
 
 
+def error_body(error: HTTPError) -> dict[str, Any]:
+    """The JSON body of an error, as both SDKs read it: openai under `error`, dedalus at the top."""
+    fields = {
+        "message": error.message,
+        "type": error.type,
+        "param": error.param,
+        "code": error.code,
+    }
+    details = {"details": error.details} if error.details else {}
+    return {"error": {**fields, **details}, **fields, **details}
+
+
 def error_response(error: HTTPError) -> web.Response:
+    """The answer that tells of an error, with what SDKs read in its headers.
+
+    `x-should-retry` is what the OpenAI and Dedalus SDKs obey before their own rules.
+    """
     headers = {}
     if error.retry is not None:
         headers["x-should-retry"] = "true" if error.retry else "false"

@@ -1,4 +1,4 @@
-"""A client's request, as the engine takes it."""
+"""A client's request, read from aiohttp's, as the engine takes it."""
 
 from collections.abc import Mapping
 
@@ -10,11 +10,16 @@ from promptdeck.core.interaction import Headers, Request
 from promptdeck.engine.asking import Incoming
 from promptdeck.errors import ClientError
 
+# More answers of one request than anybody draws; each is a call that costs.
 _MOST_DRAWS = 1000
 
 
 async def incoming_of(request: web.Request, providers: Mapping[str, str]) -> Incoming:
-    """Read the body to its end and see where the request wants to go. ClientError."""
+    """Read a request to its end, and what its headers say of where it goes.
+
+    `providers` are base URLs by the name that a request may choose them by. ClientError for
+    a body over the server's limit, an unknown provider or a header that cannot be read.
+    """
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
@@ -32,12 +37,12 @@ async def incoming_of(request: web.Request, providers: Mapping[str, str]) -> Inc
 
 
 def without_length(headers: Mapping[str, str]) -> Headers:
-    """What a client sends with each of its requests: all but the number of bytes."""
+    """All headers but Content-Length: what a client sends with each of its requests."""
     return tuple([item for item in headers.items() if item[0].lower() != "content-length"])
 
 
 def _draws(request: web.Request) -> int:
-    """What X-Promptdeck-Draws says; 0 without it. ClientError."""
+    """The number in X-Promptdeck-Draws, 0 without it. ClientError for anything else."""
     text = request.headers.get(DRAWS)
     if text is None:
         return 0

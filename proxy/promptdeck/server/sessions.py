@@ -11,7 +11,8 @@ from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.exchange import Exchange
 from promptdeck.errors import ClientError
 from promptdeck.server.answers.faulty import Faults
-from promptdeck.server.answers.writing import json_response
+
+from .json import json_response
 
 if TYPE_CHECKING:
     from promptdeck.core.faults.plan import Plan
@@ -25,6 +26,8 @@ _FAILURES: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 class OpenSession(Protocol):
+    """A session as its handlers see it: see `promptdeck.sessions.Session`."""
+
     id: str
     mode: Mode
     path: Any
@@ -37,6 +40,8 @@ class OpenSession(Protocol):
 
 
 class OpenSessions(Protocol):
+    """The open sessions of a server: see `promptdeck.sessions.Sessions`."""
+
     async def open(self, wants: dict[str, Any]) -> OpenSession: ...
 
     def get(self, name: str) -> OpenSession: ...

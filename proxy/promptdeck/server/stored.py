@@ -11,12 +11,13 @@ from aiohttp import web
 
 from promptdeck.core.interaction import CHAT_COMPLETIONS
 from promptdeck.errors import ClientError
-from promptdeck.server.answers.writing import json_response
 from promptdeck.stores.kept.completions import Completions, Page
 from promptdeck.stores.kept.slips import Slips
 
 from .errors import Handler
+from .json import json_response
 
+# Items of a page, as OpenAI documents for its lists.
 _MOST = 100
 
 

@@ -11,38 +11,50 @@ class Stored(NamedTuple):
 
     interaction: Interaction
     canonical: bytes
-    """Under the rules in force; a fingerprint is only an index, so a hit compares this."""
+    """Its request's canonical form under the rules in force.
+
+    A fingerprint is only an index, which two requests may share: a hit compares these bytes.
+    """
     expires_at: float | None = None
-    """Seconds since the epoch."""
+    """Seconds since the epoch; None for a recording that stays good."""
 
 
 class Store(Protocol):
-    """Reads answer at once, on the caller's thread; a write returns when it is durable."""
+    """Keeps recordings. Reads answer at once, on the caller's thread; writes when durable.
+
+    Any call but `state` may raise StoreUnavailable, where the store cannot be read or written.
+    """
 
     def find(self, key: str) -> Sequence[Stored]:
-        """All recordings under a fingerprint, oldest first. StoreUnavailable if it can't read."""
+        """All recordings under a fingerprint, oldest first; what is returned never changes."""
 
     def state(self) -> Hashable:
-        """While this is equal, `find` finds the same. Costs next to nothing."""
+        """A value that changes when what `find` finds may have, by whatever process.
+
+        It is asked for each hit, so that it costs a microsecond or so.
+        """
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
-        """Keep a recording; `replace` drops the older ones of its key and variant.
+        """Keep a recording under a fingerprint, and return it with the id it was given.
 
-        Returns it with the id it was given.
+        `replace` drops the older recordings of this fingerprint and its variant.
         """
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         """Every recording's id and canonical form."""
 
     def names(self) -> Iterator[str]:
-        """Every recording's id, in the same order."""
+        """Every recording's id, in the order of `canonicals`."""
 
 
 class Claims(Protocol):
     """What the processes that share a store are asking upstream, so that none asks the same."""
 
     def take(self, name: str) -> bool:
-        """Claim a request by its name; False if another process has claimed it."""
+        """Claim a request by its name; False if another process has claimed it.
+
+        A process may claim a request again that it has claimed.
+        """
 
     def drop(self, name: str) -> None:
         """Let others claim the request; nothing happens where this process has not."""

@@ -16,30 +16,42 @@ if sys.platform != "win32":
     import fcntl
 
 _PLACES = 2**62
+"""Bytes of the file, all of them beyond its end: half of what a signed 64-bit offset can say.
+
+Two of a thousand requests under way share a byte with a chance of 1e-13, and then one waits
+for the other."""
 _TAKEN = (errno.EACCES, errno.EAGAIN)
+"""Either, as POSIX leaves it to the system: fcntl(2), F_SETLK."""
 
 
 class FileClaims:
-    """`take` a request's name before asking upstream, `drop` it when the answer is recorded."""
+    """`Claims` by locks on a file. `take` before asking upstream, `drop` when it is recorded."""
 
     def __init__(self, path: Path) -> None:
+        """Open the file, or make it for this user alone. OSError if that cannot be."""
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def close(self) -> None:
+        """Close the file, and with it drop all claims of this process."""
         os.close(self._file)
 
     def take(self, name: str) -> bool:
-        """Whether no other process has it; it is this one's now, and may have been before."""
+        """Claim a request by its name; False if another process has claimed it.
+
+        True as well where the system has no such locks.
+        """
         if sys.platform == "win32":  # which has no record locks: each process asks for itself
             return True
         try:
             fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, _place(name))
         except OSError as error:
-            # Where there are no such locks, each process asks for itself: none would ever be free.
+            # Any other error means that there are no such locks, as on some network file
+            # systems: read as "taken", it would keep each request waiting for ever.
             return error.errno not in _TAKEN
         return True
 
     def drop(self, name: str) -> None:
+        """Let others claim the request; nothing happens where this process has not."""
         if sys.platform == "win32":
             return
         with contextlib.suppress(OSError):  # of a system without locks, as above
@@ -47,4 +59,5 @@ class FileClaims:
 
 
 def _place(name: str) -> int:
+    """The byte of the file that stands for a request's name."""
     return xxhash.xxh3_64_intdigest(name.encode()) % _PLACES

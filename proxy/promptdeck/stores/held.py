@@ -9,12 +9,16 @@ from .memory import MemoryStore
 
 
 class Held:
-    """Reads like the store behind it with what was put since; that gets there by `release`."""
+    """A `Store` that reads like the one behind it together with what was put since.
+
+    What was put is in memory, and gets to the store behind by `release` alone.
+    """
 
     def __init__(self, behind: Store) -> None:
         self._behind = behind
         self._new = MemoryStore()
         self._releases = 0
+        """Part of `state`: after a release, `_new` counts its puts from 0 again."""
         self._puts: list[tuple[str, Stored, bool]] = []
 
     def find(self, key: str) -> Sequence[Stored]:
@@ -36,7 +40,10 @@ class Held:
         yield from self._new.names()
 
     async def release(self) -> list[str]:
-        """Put everything held where it belongs; the ids it has there."""
+        """Put everything held into the store behind, in order; returns the ids it has there.
+
+        StoreUnavailable where that fails: what did not get there is held on.
+        """
         puts, self._puts = self._puts, []
         self._new = MemoryStore()
         self._releases += 1
@@ -47,6 +54,6 @@ class Held:
                 kept.append((await self._behind.put(key, stored, replace=replace)).id)
                 del puts[0]
         finally:
-            # What did not get there, because that failed or was cancelled, is held on.
+            # Also when cancelled; what came meanwhile stands behind.
             self._puts = puts + self._puts
         return kept

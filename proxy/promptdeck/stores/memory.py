@@ -10,6 +10,8 @@ from .base import Stored
 
 
 class MemoryStore:
+    """A `Store` of this process alone, gone with it. Nothing it does can fail."""
+
     def __init__(self) -> None:
         self._by_key: defaultdict[str, list[Stored]] = defaultdict(list)
         self._puts = 0
@@ -41,4 +43,5 @@ class MemoryStore:
 
 
 def _ordinal(name: str) -> int:
+    """The number at the end of an id, which counts the recordings of one request."""
     return int(name.rpartition("-")[2])

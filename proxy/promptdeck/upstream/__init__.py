@@ -5,6 +5,28 @@ connection   one of them
 head         what an answer's head says
 framing      where its body ends
 session      the rest, by aiohttp's client session
+
+A call from its beginning to its last byte. `begin` can be had for a plain POST when a connection
+waits; it takes no task. `fly` can be had always; its caller's task waits for the end.
+
+    Upstream.begin(incoming, sink, ended)      Upstream.fly(incoming, sink)
+      _destination: where to                     plain: Pool.fly          else: LazyClient.fly
+      Pool.waiting: a connection                   waiting or _connect      ClientSession.request
+      _call: head and body, ready to be sent       _ask                     |
+      |                                            |                        |
+      `-> Connection.begin(call, errand, ended) <--'                        |
+            every read of the socket                                        each piece
+            |  answer_of(head)       head.py                                |
+            |  BodyFraming.feed      framing.py                             |
+            v                                                               v
+          _Errand.headed, then _Errand.came for each piece: to the sink, headers as clients get them
+            |
+            v  the body is whole, or the connection is lost, silent, no HTTP
+          ended(error): Pool.give_back, and the error in our words:
+            begun: the caller's `ended` is called      flown: `fly` returns, or raises UpstreamError
+
+To give up, call what `begin` returned, or cancel the task of `fly`: the connection is closed by
+`give_back`, as its answer is not whole, and `ended` is not called.
 """
 
 import math
@@ -22,25 +44,30 @@ from promptdeck.core.dialects.providers import BYOK_HEADERS
 from promptdeck.core.headers import CREDENTIALS, to_client, to_upstream
 from promptdeck.core.interaction import Headers, header
 from promptdeck.engine.asking import Incoming
-from promptdeck.engine.flights.flight import Full, GiveUp, Landed, Sink
+from promptdeck.engine.flights.flight import Ended, Full, GiveUp, Sink
 from promptdeck.errors import UpstreamError
 
 from .connection import Call
 from .framing import FramingError
-from .lean import IDEMPOTENT, Origin, Pool, head_of, query
+from .lean import IDEMPOTENT, Origin, Pool, call_of, head_of
 from .session import LazyClient
 
 PLACEHOLDER_KEY = "promptdeck-placeholder-key"
 """What `promptdeck run` sets where a program has no key; never sent upstream."""
 
 _PREFIX = "/v1"
+"""What every target begins with here, in place of a base URL's own path."""
 _HEADS_KEPT = 256
+"""Heads of requests that are remembered, some KB each. A program has a few sets of headers; what is
+kept of clients that put an id into theirs must stay small."""
 _TROUBLE = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError, FramingError)
+"""What a call may end with that is upstream's fault, or the network's; all else is our own."""
 _USERINFO = re.compile(r"//[^/@\s']*@")
+"""Name and password in a URL, as they stand in an error's text."""
 
 
 class _Errand:
-    """One request on its way, and what becomes of it in our words."""
+    """One call to a base URL: its answer is passed to a sink, its trouble put in our words."""
 
     __slots__ = ("_answered", "_base", "_sink", "came")
 
@@ -48,13 +75,15 @@ class _Errand:
         self._sink = sink
         self._base = base
         self._answered = False
-        self.came = sink.came
+        self.came = sink.came  # as it is: a method of ours would cost a call for each piece
 
     def headed(self, status: int, headers: Headers, data: bytes) -> Full:
+        """Pass on a head, with the headers that clients get."""
         self._answered = True
         return self._sink.headed(status, to_client(headers), data)
 
     def error(self, error: Exception) -> UpstreamError:
+        """What the client is told: 504 too slow, 502 cut off or, before any answer, unreachable."""
         base = self._base
         if isinstance(error, TimeoutError):
             why = "fell silent in mid-answer" if self._answered else "did not answer in time"
@@ -66,29 +95,34 @@ class _Errand:
 
 
 @dataclass(frozen=True, slots=True)
-class _Base:
-    """How a base URL is reached."""
+class _Destination:
+    """Where calls to a base URL go."""
 
     url: URL
     path: str
+    """What is put before the rest of a target; no slash at its end."""
     origin: Origin
     proxy: str | None
+    """The proxy's URL, with its password."""
     plain: bool
-    """Whether the lean client can go it."""
+    """Whether the lean client can reach it: HTTP or HTTPS, no proxy, user or query."""
 
 
 class _SharedHead(NamedTuple):
-    """What requests with the same headers have in common."""
+    """What requests with the same method, target and headers have in common."""
 
     data: bytes
     read_timeout: float | None
 
 
 class Upstream:
-    """`begin` and `fly` are what the engine asks with; `close` at the end."""
+    """The engine's `Way` to a base URL, and to those that requests bring; `close` at the end.
+
+    Timeouts are in seconds, None for none: until connected, and without a byte from upstream.
+    """
 
     lean = True
-    """Whether the plain case has a client of its own."""
+    """Whether the plain case has a client of its own; tests try both."""
 
     def __init__(
         self,
@@ -99,44 +133,47 @@ class Upstream:
     ) -> None:
         self.url = url
         self.calls = 0
-        """Requests sent, or tried to send."""
+        """How many requests were sent, or were tried to send."""
         self._api_key = api_key
         self._read_timeout = read_timeout
         self._pool = Pool(connect_timeout)
         self._session = LazyClient(connect_timeout)
-        self._ways: dict[str, _Base] = {}
+        self._destinations: dict[str, _Destination] = {}
         self._heads: dict[object, _SharedHead] = {}
 
     async def close(self) -> None:
+        """Close all connections. What is under way is to have been given up before."""
         self._pool.close()
         await self._session.close()
 
-    def begin(self, incoming: Incoming, sink: Sink, landed: Landed) -> GiveUp | None:
-        """Send a request at once; None if there is no connection that waits for one.
+    def begin(self, incoming: Incoming, sink: Sink, ended: Ended[UpstreamError]) -> GiveUp | None:
+        """Send a request at once, its answer to the sink; then `ended` is told what `fly` raises.
 
-        `landed` is told what `fly` would raise, or that it would return.
+        Returns what gives the request up. None where only `fly` can send it: no connection
+        waits, the lean client can't reach it, or it may have to be sent twice.
         """
         base = incoming.route.url if incoming.route else self.url
-        way = self._way(base)
-        if not (way.plain and self.lean) or incoming.request.method in IDEMPOTENT:
+        destination = self._destination(base)
+        if not (destination.plain and self.lean) or incoming.request.method in IDEMPOTENT:
             return None
-        connection = self._pool.waiting(way.origin)
+        connection = self._pool.waiting(destination.origin)
         if connection is None:
             return None
         errand = _Errand(sink, base)
 
-        def ended(error: Exception | None) -> None:
-            self._pool.give_back(way.origin, connection)
-            landed(errand.error(error) if error else None)
+        def tell(error: Exception | None) -> None:
+            # First: what follows the end may ask again, and finds the connection waiting.
+            self._pool.give_back(destination.origin, connection)
+            ended(errand.error(error) if error else None)
 
-        connection.begin(self._query(incoming, way, base), errand, ended)
+        connection.begin(self._call(incoming, destination, base), errand, tell)
         self.calls += 1
-        return partial(self._pool.give_back, way.origin, connection)
+        return partial(self._pool.give_back, destination.origin, connection)
 
     async def fly(self, incoming: Incoming, sink: Sink) -> None:
-        """Send a request on, and its answer to the sink.
+        """Send a request, and return when its whole answer has gone to the sink.
 
-        UpstreamError: 502 unreachable or cut, 504 too slow.
+        UpstreamError: 502 unreachable or cut, 504 too slow. ValueError as `head_of`.
         """
         base = incoming.route.url if incoming.route else self.url
         self.calls += 1
@@ -147,10 +184,13 @@ class Upstream:
             raise errand.error(error) from None
 
     def _asked(self, incoming: Incoming, base: str, errand: _Errand) -> Awaitable[None]:
+        """Ask with the client that can reach the base URL. Raises what is _TROUBLE."""
         request, route = incoming.request, incoming.route
-        way = self._way(base)
-        if way.plain and self.lean:
-            return self._pool.fly(way.origin, self._query(incoming, way, base), errand)
+        destination = self._destination(base)
+        if destination.plain and self.lean:
+            return self._pool.fly(
+                destination.origin, self._call(incoming, destination, base), errand
+            )
         return self._session.fly(
             request.method,
             URL(base + request.target.removeprefix(_PREFIX), encoded=True),
@@ -158,23 +198,24 @@ class Upstream:
             route.body if route else request.body,
             errand,
             read_timeout=self._timeout_for(incoming.headers),
-            proxy=way.proxy,
+            proxy=destination.proxy,
         )
 
-    def _query(self, incoming: Incoming, way: _Base, base: str) -> Call:
+    def _call(self, incoming: Incoming, destination: _Destination, base: str) -> Call:
+        """A request as the lean client sends it. ValueError as `head_of`."""
         request, route = incoming.request, incoming.route
-        head = self._head(incoming, way, base)
+        head = self._head(incoming, destination, base)
         body = route.body if route else request.body
-        return query(request.method, head.data, body, head.read_timeout)
+        return call_of(request.method, head.data, body, head.read_timeout)
 
-    def _head(self, incoming: Incoming, way: _Base, base: str) -> "_SharedHead":
-        """A client sends the same headers again and again."""
+    def _head(self, incoming: Incoming, destination: _Destination, base: str) -> "_SharedHead":
+        """The head of a request, made once for the same headers: clients repeat theirs."""
         request, route = incoming.request, incoming.route
         key = request.method, request.target, incoming.headers, base, route and route.key
         head = self._heads.get(key)
         if head is None:
-            path = way.path + request.target.removeprefix(_PREFIX).partition("#")[0]
-            host = way.url.host_port_subcomponent or ""
+            path = destination.path + request.target.removeprefix(_PREFIX).partition("#")[0]
+            host = destination.url.host_port_subcomponent or ""
             data = head_of(request.method, path, host, self._headers(incoming))
             head = _SharedHead(data, self._timeout_for(incoming.headers))
             if len(self._heads) >= _HEADS_KEPT:
@@ -182,21 +223,24 @@ class Upstream:
             self._heads[key] = head
         return head
 
-    def _way(self, base: str) -> _Base:
-        """Looked up once: environment and URL are the same for every call."""
-        if known := self._ways.get(base):
+    def _destination(self, base: str) -> _Destination:
+        """Where a base URL leads. Looked up once: neither URL nor environment change."""
+        if known := self._destinations.get(base):
             return known
         url, proxy = URL(base, encoded=True), _proxy_for(base)
         plain = url.scheme in ("http", "https") and bool(url.raw_host) and not url.raw_query_string
         origin = Origin(url.raw_host or "", url.port or 0, url.scheme == "https")
-        way = _Base(
+        destination = _Destination(
             url, url.raw_path.rstrip("/"), origin, proxy, plain and not proxy and not url.raw_user
         )
-        self._ways[base] = way
-        return way
+        self._destinations[base] = destination
+        return destination
 
     def _headers(self, incoming: Incoming) -> Headers:
-        """The client's headers, with our key where it has none of its own."""
+        """The client's headers for upstream, with our key where it has none of its own.
+
+        A request that brings its own provider brings that one's key, or none.
+        """
         passed = (item for item in to_upstream(incoming.headers) if PLACEHOLDER_KEY not in item[1])
         route = incoming.route
         if route is None:
@@ -211,7 +255,10 @@ class Upstream:
         return (*bare, ("Authorization", f"Bearer {key}")) if key else bare
 
     def _timeout_for(self, headers: Headers) -> float | None:
-        """Ours, or that of the client where it is shorter: longer than it waits nobody listens."""
+        """Seconds of silence: ours, or the client's where shorter, as nobody listens longer.
+
+        The openai SDK tells its own in a header.
+        """
         told = header(headers, "x-stainless-read-timeout")
         try:
             seconds = float(told)
@@ -226,7 +273,7 @@ def _proxy_for(base: str) -> str | None:
 
     aiohttp's own `trust_env` would look on each call, and take credentials from ~/.netrc.
     """
-    from urllib.request import getproxies, proxy_bypass  # 10 ms, at the first call
+    from urllib.request import getproxies, proxy_bypass  # 10 ms, at the first call only
 
     url = URL(base)
     bypassed = proxy_bypass(f"{url.host}:{url.port}")

@@ -1,26 +1,32 @@
 """One connection to an upstream, and the answer that is coming on it.
 
-Head and body go to their receiver in the very call in which the socket is read.
+Head and body go to their sink in the very call in which the socket is read.
+
+    begin          the request is written; from now on there are a sink and an `Ended`
+    buffer_updated bytes have come:
+      _read_head     until the head is whole: sink.headed(status, headers, what came of the body)
+      body.feed      then what of them is body: sink.came(piece)
+      _handed_on     the sink is full: no reading before its future is done (`_go_on`)
+    _tell_ended    once: the body is whole, or the connection was lost, silent, no HTTP
+    release        whoever began is done with it: back to the pool, or closed
 """
 
 import asyncio
-from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from aiohttp.http import HttpProcessingError
 
-from promptdeck.core.interaction import Headers
-from promptdeck.engine.flights.flight import Full
+from promptdeck.engine.flights.flight import Ended, Full, Sink
 
 from .framing import BodyFraming, FramingError, UntilClosed
 from .head import answer_of, end_of
 
+_RECEIVED_AT_ONCE = 256 * 1024
+"""Bytes of one read: asyncio's own number (`max_size` of its socket transports)."""
 _MOST_HEAD = 256 * 1024
+"""Bytes of a head that is not whole yet, past which there will be none. Servers and clients allow 8
+to 64 KB; what is far beyond that is an endless line, which must not fill the memory."""
 _BEGINNING = b"HTTP/"
-
-Ended = Callable[[Exception | None], None]
-"""Told once that there is no more: all has come, or TimeoutError, OSError, HttpProcessingError or
-FramingError says why not."""
 
 
 class Call(NamedTuple):
@@ -28,35 +34,30 @@ class Call(NamedTuple):
 
     method: str
     data: bytes
+    """Head and body, as they go onto the wire."""
     read_timeout: float | None
-
-
-class Receiver(Protocol):
-    """Whom an answer goes to."""
-
-    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
-        """Its head has come, and what there is of its body. As `came`."""
-
-    def came(self, data: bytes) -> Full:
-        """A piece of its body has come. No more is read before a future that comes back is done."""
+    """Seconds of silence after which the answer is given up; None: never."""
 
 
 def receiving() -> memoryview:
-    """What the connections of one event loop receive into.
+    """A buffer for the connections of one event loop to receive into.
 
     asyncio's own buffer of 256 KiB for each read comes from the kernel and goes back to it every
     time, which takes several times as long as the read. One will do for all of a loop: a read is
     over before the next begins. Loops in other threads read at the same time.
     """
-    return memoryview(bytearray(256 * 1024))
+    return memoryview(bytearray(_RECEIVED_AT_ONCE))
 
 
 class Connection(asyncio.BufferedProtocol):
-    """`begin` a request and, when its receiver has been told the end, `release`."""
+    """Carries one request after the other: `begin` it and, when its answer has ended, `release`.
+
+    An answer ends well, or with TimeoutError, OSError, HttpProcessingError or FramingError.
+    """
 
     __slots__ = (
         *("_body", "_ended", "_full", "_head", "_heard", "_loop", "_method", "_read_timeout"),
-        *("_receiver", "_received", "_is_last", "_timer", "_transport", "_unsent"),
+        *("_sink", "_received", "_is_last", "_timer", "_transport", "_unsent"),
         *("idle_since", "untouched"),
     )
 
@@ -64,49 +65,57 @@ class Connection(asyncio.BufferedProtocol):
         self._received = received
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._receiver: Receiver | None = None
-        """None while nobody waits for anything."""
-        self._ended: Ended | None = None
+        self._sink: Sink | None = None
+        """Where the answer goes. None while nobody waits for anything."""
+        self._ended: Ended[Exception] | None = None
         self._method = ""
         self._head = b""
-        """What there is of the answer's head."""
+        """What has come of the answer's head, while that is not whole."""
         self._body: BodyFraming | None = None
         """None before the head is whole."""
         self._is_last = False
+        """Whether the answer's head says that no other follows on this connection."""
         self._full: asyncio.Future[None] | None = None
+        """While this is not done, nothing is read: the sink has more than its readers take."""
         self._timer: asyncio.TimerHandle | None = None
         self._read_timeout: float | None = None
         self._heard = 0.0
+        """When something last came or moved, by the loop's clock."""
         self._unsent = 0
         """Bytes of the request that were still here at the last look."""
         self.untouched = True
-        """Whether nothing came in answer to the last request."""
+        """Whether nothing has come in answer to the last request: it may be sent again."""
         self.idle_since = 0.0
+        """When it was last released, by the loop's clock."""
 
     # One request
 
-    def begin(self, query: Call, receiver: Receiver, ended: Ended) -> None:
-        """Send a request. ConnectionResetError if the connection has been closed."""
+    def begin(self, call: Call, sink: Sink, ended: Ended[Exception]) -> None:
+        """Send a request; its answer goes to the sink, and then `ended` is called.
+
+        ConnectionResetError if the connection has been closed: then nobody is told.
+        """
         if self._transport is None:
             raise ConnectionResetError("the connection was closed")
-        self._method = query.method
+        self._method = call.method
         self._head, self._body = b"", None
         self.untouched, self._is_last = True, False
-        self._receiver, self._ended = receiver, ended
-        self._transport.write(query.data)
+        self._sink, self._ended = sink, ended
+        self._transport.write(call.data)
         self._heard = self._loop.time()
-        self._read_timeout = query.read_timeout
+        self._read_timeout = call.read_timeout
         self._unsent = self._transport.get_write_buffer_size()
         self._set_timer()
 
     @property
     def open(self) -> bool:
+        """Whether a request can be sent, for all that is known here."""
         return self._transport is not None and not self._transport.is_closing()
 
     def release(self) -> bool:
-        """Whether another request may be sent; else the connection is closed.
+        """Be done with the last request; True if another may be sent, else it is closed.
 
-        An answer that is still coming is given up, and nobody is told.
+        An answer that is still coming is given up, and its `Ended` is not called.
         """
         body, transport = self._body, self._transport
         usable = (
@@ -116,7 +125,7 @@ class Connection(asyncio.BufferedProtocol):
             and transport is not None
             and transport.get_write_buffer_size() == 0
         )
-        self._receiver = self._ended = self._body = None
+        self._sink = self._ended = self._body = None
         self.idle_since = self._loop.time()
         if not usable:
             self.abort()
@@ -125,16 +134,22 @@ class Connection(asyncio.BufferedProtocol):
         return usable and self.open
 
     def abort(self) -> None:
+        """Close the connection at once, whatever is under way on it."""
         if self._transport:
             self._transport.abort()
 
-    def _end(self, error: Exception | None) -> None:
-        ended, self._receiver, self._ended = self._ended, None, None
+    def _tell_ended(self, error: Exception | None) -> None:
+        """Tell that the answer has ended, unless that was told or nobody waits for it."""
+        ended, self._sink, self._ended = self._ended, None, None
         if ended:
             ended(error)
 
     def _set_timer(self) -> None:
-        """One for all requests: to move it with each of them, or each piece, would cost more."""
+        """See that silence is noticed.
+
+        One timer for all requests, which looks at `_heard` when it is due: to move it with each
+        of them, or each piece, would cost more.
+        """
         if self._read_timeout:
             end = self._heard + self._read_timeout
             if self._timer and self._timer.when() > end:
@@ -144,8 +159,9 @@ class Connection(asyncio.BufferedProtocol):
                 self._timer = self._loop.call_at(end, self._look_at_clock)
 
     def _look_at_clock(self) -> None:
+        """End the answer with TimeoutError if upstream is silent and it is nobody else's doing."""
         self._timer = None
-        if not self._read_timeout or not self._transport or not self._receiver:
+        if not self._read_timeout or not self._transport or not self._sink:
             return
         now = self._loop.time()
         unsent = self._transport.get_write_buffer_size()
@@ -153,7 +169,7 @@ class Connection(asyncio.BufferedProtocol):
             self._heard = now  # our client is the slow one, or the request is on its way
         self._unsent = unsent
         if self._heard + self._read_timeout <= now:
-            self._end(TimeoutError())
+            self._tell_ended(TimeoutError())
         else:
             self._set_timer()
 
@@ -163,30 +179,30 @@ class Connection(asyncio.BufferedProtocol):
         self._transport = transport  # type: ignore[assignment]  # a stream's transport
 
     def get_buffer(self, sizehint: int) -> memoryview:
-        del sizehint
+        del sizehint  # a wish of asyncio's, -1 for none
         return self._received
 
     def buffer_updated(self, nbytes: int) -> None:
         data = bytes(self._received[:nbytes])
-        if self._receiver is None:
+        if self._sink is None:
             # Nobody has asked: whatever it is, it must not answer the next request.
             self.abort()
             return
         self._heard = self._loop.time()
         try:
             if self._body is None:
-                self._read_head(self._receiver, data)
+                self._read_head(self._sink, data)
             else:
                 piece = self._body.feed(data)
-                full = self._receiver.came(piece) if piece else None
+                full = self._sink.came(piece) if piece else None
                 if full or self._body.ended:
                     self._handed_on(full, self._body)
         except (HttpProcessingError, FramingError) as error:
-            self._end(error)
+            self._tell_ended(error)
             self.abort()
 
     def eof_received(self) -> None:
-        """The transport closes itself."""
+        """Have the transport close itself, as None says; `connection_lost` follows."""
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None
@@ -194,13 +210,17 @@ class Connection(asyncio.BufferedProtocol):
             self._timer.cancel()
             self._timer = None
         if exc is None and isinstance(self._body, UntilClosed):
-            self._end(None)
+            self._tell_ended(None)
         else:
-            self._end(exc or ConnectionResetError("it closed the connection"))
+            self._tell_ended(exc or ConnectionResetError("it closed the connection"))
 
     # What comes
 
-    def _read_head(self, receiver: Receiver, data: bytes) -> None:
+    def _read_head(self, sink: Sink, data: bytes) -> None:
+        """Read on in the head; when it is whole, hand it on with what came of the body.
+
+        HttpProcessingError or FramingError if it is none.
+        """
         self.untouched = False
         # An empty line before it is to be read over (RFC 9112, section 2.2).
         head = self._head = (self._head + data).lstrip(b"\r\n")
@@ -212,21 +232,23 @@ class Connection(asyncio.BufferedProtocol):
                 body = self._body = answer.body
                 self._is_last = answer.last
                 piece = body.feed(head)
-                self._handed_on(receiver.headed(answer.status, answer.headers, piece), body)
+                self._handed_on(sink.headed(answer.status, answer.headers, piece), body)
                 return
         if len(head) > _MOST_HEAD or head[: len(_BEGINNING)] != _BEGINNING[: len(head)]:
             raise FramingError("what came is no HTTP")
 
     def _handed_on(self, full: Full, body: BodyFraming) -> None:
+        """After the sink took something: stop reading if it is full, tell if that was all."""
         if full and full is not self._full:
             self._full = full
             full.add_done_callback(self._go_on)
             if self.open and self._transport:
                 self._transport.pause_reading()
         if body.ended:
-            self._end(None)
+            self._tell_ended(None)
 
     def _go_on(self, full: "asyncio.Future[None]") -> None:
+        """Read again: the sink has room. Nothing happens if it is another answer's sink."""
         if full is not self._full:
             return
         self._full = None

@@ -8,27 +8,33 @@ import re
 from typing import Protocol
 
 _LONGEST_LINE = 32 * 1024
+"""Bytes of a line between chunks that is not whole yet, past which it is held to be none: more than
+the 8 KB that servers allow a trailer, and little to keep of one that never ends."""
 
-# A size of 15 digits fits 64 bits. What aiohttp's parser forgives a server is forgiven here.
+# A size of 15 hexadecimal digits fits 64 bits. Extensions and white space after it, and a bare LF,
+# are what aiohttp's parser forgives a server, too.
 _SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")
 _CLOSE = re.compile(rb"\r?\n")
 _TRAILER = re.compile(rb"([^\r\n]*)\r?\n")
 
 
 class FramingError(ValueError):
-    """What came is no HTTP, or not such a body."""
+    """What came is no HTTP, or no body in the framing that its head announced."""
 
 
 class BodyFraming(Protocol):
     """A body that is coming."""
 
     ended: bool
-    """Whether all of it has come."""
+    """Whether all of the body has come."""
     beyond: bytes
-    """What came after its end."""
+    """Bytes that came after the body's end: nobody asked for them."""
 
     def feed(self, data: bytes) -> bytes:
-        """What of the next bytes is body. FramingError."""
+        """Take the next bytes from the connection; returns what of them is body, maybe nothing.
+
+        FramingError where they are not what they should be.
+        """
 
 
 class Counted:
@@ -64,21 +70,22 @@ class UntilClosed:
 
 
 class Chunked:
-    """A body in chunks (section 7.1). Extensions and trailers are read over."""
+    """A body in chunks (RFC 9112, section 7.1). Extensions and trailers are read over."""
 
     __slots__ = ("_expected", "_held", "_missing", "beyond", "ended")
 
     def __init__(self) -> None:
         self._missing = 0
-        """Bytes of the chunk that are still to come."""
+        """Bytes of the present chunk that are still to come."""
         self._expected = _SIZE
-        """The line that follows them."""
+        """Which line follows them."""
         self._held = b""
-        """What there is of that line, if it is not whole."""
+        """What has come of that line, if it is not whole."""
         self.ended = False
         self.beyond = b""
 
     def feed(self, data: bytes) -> bytes:
+        # One whole chunk and nothing else, as a stream's nearly always come: told by its two ends.
         if self._expected is _SIZE and not self._held and (size := _SIZE.match(data)):
             start = size.end()
             stop = start + int(size[1], 16)
@@ -87,6 +94,7 @@ class Chunked:
         return self._feed(data)
 
     def _feed(self, data: bytes) -> bytes:
+        """As `feed`, for bytes that are cut anywhere."""
         data, self._held = self._held + data, b""
         found: list[bytes] = []
         at = 0
@@ -108,6 +116,7 @@ class Chunked:
         return b"".join(found)
 
     def _read(self, line: re.Match[bytes]) -> None:
+        """Go on from a whole line to what follows it."""
         if self._expected is _SIZE:
             self._missing = int(line[1], 16)
             self._expected = _CLOSE if self._missing else _TRAILER
@@ -117,7 +126,7 @@ class Chunked:
             self.ended = not line[1]
 
     def _judge(self, rest: bytes) -> None:
-        """FramingError if no line that is expected begins so."""
+        """FramingError if the line that is expected cannot begin like `rest`, or go on so long."""
         if self._expected is _CLOSE and rest != b"\r":
             raise FramingError("a chunk is longer than its size")
         if b"\n" in rest or len(rest) > _LONGEST_LINE:

@@ -18,6 +18,7 @@ from promptdeck.core.interaction import Headers
 from .framing import BodyFraming, Chunked, Counted, FramingError, UntilClosed
 
 _BODILESS = (204, 304)
+"""No body follows these, whatever their headers say (RFC 9112, section 6.3)."""
 
 _END = re.compile(rb"\n\r?\n")
 _STATUS = re.compile(r"HTTP/1\.1 ([2-5][0-9][0-9])(?: [^\x00-\x1f\x7f]*)?").fullmatch
@@ -32,19 +33,19 @@ class ParsedHead(NamedTuple):
     status: int
     headers: Headers
     body: BodyFraming
-    """That follows."""
+    """Cuts the body that follows out of what comes next."""
     last: bool
-    """Whether the connection is of no use after it."""
+    """Whether the connection is of no use after this answer."""
 
 
 def end_of(data: bytes) -> int:
-    """Where a head ends; 0 if it is not whole."""
+    """The index after a head's empty line; 0 if the head is not whole."""
     found = _END.search(data)
     return found.end() if found else 0
 
 
 def answer_of(head: bytes, method: str, loop: asyncio.AbstractEventLoop) -> ParsedHead | None:
-    """What a whole head says; None of one that comes before the answer.
+    """Read a whole head of an answer to a method; None if it is one that comes before the answer.
 
     HttpProcessingError or FramingError if it is no head of an answer.
     """
@@ -52,7 +53,7 @@ def answer_of(head: bytes, method: str, loop: asyncio.AbstractEventLoop) -> Pars
 
 
 def _plain(head: bytes, method: str) -> ParsedHead | None:
-    """None where there is anything to it but what nearly all heads hold."""
+    """Read a head that holds nothing but what nearly all heads hold; None for any other."""
     text = head.decode("utf-8", "surrogateescape")
     lines = text.split("\r\n")
     breaks = len(lines) - 1
@@ -76,6 +77,7 @@ def _plain(head: bytes, method: str) -> ParsedHead | None:
 
 
 def _framed(status: int, headers: Headers, framing: dict[str, str]) -> ParsedHead | None:
+    """Find the framing of the body by the headers that tell it; None where they are not plain."""
     connection = framing.get("connection", "keep-alive").lower()
     coding, length = framing.get("transfer-encoding"), framing.get("content-length")
     if connection not in ("keep-alive", "close") or (coding and coding.lower() != "chunked"):
@@ -95,13 +97,18 @@ _FRAMING = frozenset(["connection", "transfer-encoding", "content-length"])
 
 @lru_cache(maxsize=512)
 def _kind(name: str) -> str:
-    """What a header of this name is about, as far as the end of the answer depends on it."""
+    """The name in lower case if the end of the answer depends on such a header, or `_ODD`, or "".
+
+    Odd is what no plain head holds. Cached: a provider has some twenty names, so that 512 are more
+    than enough for a few, and few enough for one that makes them up.
+    """
     if not _TOKEN(name) or name.lower() == "upgrade":
         return _ODD
     return name.lower() if name.lower() in _FRAMING else ""
 
 
 def _by_parser(head: bytes, method: str, loop: asyncio.AbstractEventLoop) -> ParsedHead | None:
+    """Read any head with aiohttp's parser; returns and raises as `answer_of`."""
     message = _parsed(head, loop)
     status = message.code
     # RFC 9110, section 15.2: 100 to 199 come before the answer.
@@ -117,7 +124,7 @@ def _by_parser(head: bytes, method: str, loop: asyncio.AbstractEventLoop) -> Par
 
 
 def _body_of(message: RawResponseMessage, method: str) -> BodyFraming:
-    """RFC 9112, section 6.3."""
+    """The framing of the body that follows a head (RFC 9112, section 6.3)."""
     if method == "HEAD" or message.code in _BODILESS:
         return Counted(0)
     if message.chunked:
@@ -129,7 +136,7 @@ def _body_of(message: RawResponseMessage, method: str) -> BodyFraming:
 
 
 class _NoFlow:
-    """For a parser that sees no body."""
+    """Stands for a protocol before a parser that sees no body."""
 
     connected = True
 

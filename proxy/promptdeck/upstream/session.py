@@ -10,18 +10,18 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from promptdeck.core.interaction import Headers
-
-from .connection import Receiver
+from promptdeck.engine.flights.flight import Sink
 
 
 class LazyClient:
-    """A client that is made at the first call."""
+    """aiohttp's client session, made at the first call. `close` at the end."""
 
     def __init__(self, connect_timeout: float | None) -> None:
         self._connect_timeout = connect_timeout
         self._client: aiohttp.ClientSession | None = None
 
     async def close(self) -> None:
+        """Close the session, if there was a call."""
         if self._client:
             await self._client.close()
 
@@ -31,12 +31,15 @@ class LazyClient:
         url: URL,
         headers: Headers,
         body: bytes,
-        receiver: Receiver,
+        sink: Sink,
         *,
         read_timeout: float | None,
         proxy: str | None,
     ) -> None:
-        """Ask, to the answer's end. TimeoutError, OSError, aiohttp.ClientError."""
+        """Ask, and return when the whole answer has gone to the sink.
+
+        Raises what it ended with, if not well: TimeoutError, OSError, aiohttp.ClientError.
+        """
         response = await self._made().request(
             method,
             url,
@@ -49,9 +52,9 @@ class LazyClient:
             allow_redirects=False,
         )
         try:
-            receiver.headed(response.status, tuple(response.headers.items()), b"")
+            sink.headed(response.status, tuple(response.headers.items()), b"")
             async for data in response.content.iter_any():
-                if full := receiver.came(data):
+                if full := sink.came(data):
                     await full
         finally:
             # Closing gives an exhausted connection back to the pool and drops any other.
@@ -63,6 +66,7 @@ class LazyClient:
     def _made(self) -> aiohttp.ClientSession:
         if self._client is None:
             self._client = aiohttp.ClientSession(
+                # No limit of connections: a flight is to wait for no other flight.
                 # aiohttp's default context, made at import, may be one without certificates.
                 connector=aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context()),
                 auto_decompress=False,

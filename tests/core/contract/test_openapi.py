@@ -1,4 +1,4 @@
-"""core/openapi: the document holds together, its examples are true, its page is whole."""
+"""openapi: the document holds together, its examples are true, its page is whole."""
 
 import importlib.util
 import re

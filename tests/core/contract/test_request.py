@@ -16,8 +16,10 @@ from promptdeck.core.contract.schema import JSONSchema
 from promptdeck.core.contract.tools import SETTINGS
 from promptdeck.core.contract.violations import judge
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Interaction, Request
+from promptdeck.core.matching.chat import EXCLUDED
+from promptdeck.core.matching.clean import keepable
 from promptdeck.core.matching.fingerprint import fingerprint
-from promptdeck.core.matching.normalize import EXCLUDED, keepable, normalize
+from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules, child_path
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse

@@ -1,4 +1,4 @@
-"""core/schema and what is made of it: every node, its JSON Schema, and the words for a mistake."""
+"""schema and what is made of it: every node, its JSON Schema, and the words for a mistake."""
 
 from typing import Any
 
@@ -6,13 +6,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.contract.compound import NULL, Either, ListOf, MapOf, Object, Tagged, nullable
+from promptdeck.core.contract.compound import (
+    Advised,
+    Either,
+    Hidden,
+    ListOf,
+    MapOf,
+    Object,
+    Tagged,
+    nullable,
+)
 from promptdeck.core.contract.schema import (
     ANYTHING,
-    Advised,
+    NULL,
     Boolean,
     Enum,
-    Hidden,
     Integer,
     Number,
     Schema,

@@ -10,6 +10,7 @@ from promptdeck.core.faults.plan import Fault, Plan, format_fault, parse_plan, r
 
 durations = st.integers(0, 10**9).map(lambda milliseconds: milliseconds / 1000)
 some = st.integers(0, 1000)
+# Any fault: what goes with all, then an error, a reset, or what befalls a body.
 common = st.fixed_dictionaries(
     {},
     optional={
@@ -20,24 +21,43 @@ common = st.fixed_dictionaries(
         "times": st.integers(1, 1000),
     },
 )
-own = st.one_of(
-    st.fixed_dictionaries(
-        {"status": st.integers(400, 599)}, optional={"retry_after": some, "retry_after_ms": some}
-    ),
-    st.just({"reset": True}),
-    st.fixed_dictionaries(
-        {"stall_after": some},
-        optional={"stall_for": durations | st.just(math.inf), "cut_after": some},
-    ),
-    st.fixed_dictionaries({"reset_after": some}, optional={"split": durations}),
-    st.fixed_dictionaries({"malformed": st.integers(1, 1000)}),
+errors = st.fixed_dictionaries(
+    {"status": st.integers(400, 599)}, optional={"retry_after": some, "retry_after_ms": some}
 )
-faults = st.builds(lambda a, b: Fault(**a, **b), common, own)
+stalls = st.fixed_dictionaries(
+    {"stall_after": some}, optional={"stall_for": durations | st.just(math.inf)}
+)
+bodies = st.builds(
+    lambda *parts: {name: value for part in parts for name, value in part.items()},
+    st.fixed_dictionaries({}, optional={"split": durations, "malformed": st.integers(1, 1000)}),
+    st.just({}) | stalls,
+    st.just({}) | st.fixed_dictionaries({"cut_after": some}) | st.builds(dict, reset_after=some),
+)
+ALONE_NO_FAULT = ("probability", "times")
+
+
+def is_fault(fault: Fault) -> bool:
+    plain = fault._replace(**{name: fault._field_defaults[name] for name in ALONE_NO_FAULT})
+    return plain != Fault()
+
+
+faults = st.builds(
+    lambda a, b: Fault(**a, **b), common, errors | st.just({"reset": True}) | bodies
+).filter(is_fault)
 
 
 @given(faults)
 def test_a_formatted_fault_reads_back_to_the_same(fault: Fault) -> None:
     assert parse_plan(format_fault(fault)) == Plan((fault,))
+
+
+@given(st.lists(faults, max_size=3), st.integers(0, 2**53))
+def test_objects_of_the_same_names_are_the_same_plan(each: list[Fault], seed: int) -> None:
+    objects: list[dict[str, object]] = [{"seed": seed}]
+    for fault in each:
+        pairs = (pair.partition("=") for pair in format_fault(fault).split("; "))
+        objects.append({name.replace("-", "_"): text or True for name, _, text in pairs})
+    assert read_plan(objects) == Plan(tuple(each), seed)
 
 
 @given(st.lists(faults, min_size=1, max_size=4), st.integers(0, 2**53))

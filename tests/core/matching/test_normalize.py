@@ -14,14 +14,9 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Request, Variant
-from promptdeck.core.matching.normalize import (
-    EQUAL,
-    EXCLUDED,
-    is_json,
-    keepable,
-    matching_table,
-    normalize,
-)
+from promptdeck.core.matching.chat import EQUAL, EXCLUDED, matching_table
+from promptdeck.core.matching.clean import is_json, keepable
+from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import parse

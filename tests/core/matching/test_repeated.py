@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from promptdeck.core.counts import Counts
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Request
 from promptdeck.core.matching.body import Body, deep
 from promptdeck.core.matching.repeated import Repeated, name_of
@@ -137,13 +138,13 @@ def test_what_was_read_before_makes_no_difference(bodies, strict):
 @settings(max_examples=200)
 @given(conversations())
 def test_a_name_is_the_same_or_none_whatever_was_read_before(bodies):
-    known = Repeated(secret=7)
+    known = Repeated(7, lambda place, item: b"")
     for data in bodies:
         name = deep(Body(data))
         # What was cut in some other list is not read for a name.
         assert deep(Body(data, known)) in (name, None)
         if name:
-            known.learn(known.cut(data), lambda place, item: b"")
+            known.learn(known.cut(data))
         assert deep(Body(data, known)) in (name, None)
 
 
@@ -200,13 +201,13 @@ def write(place, item):
 
 @pytest.fixture
 def repeated():
-    known = Repeated(secret=7)
+    known = Repeated(7, write)
     learn(known, text(*items(*range(10))))
     return known
 
 
 def learn(known, data):
-    known.learn(known.cut(data), write)
+    known.learn(known.cut(data))
 
 
 def test_what_is_known_is_left_out_and_put_back(repeated):
@@ -238,14 +239,13 @@ def test_what_is_known_makes_no_other_name(repeated):
 
 def test_what_says_the_same_in_other_words_is_learnt_from_too():
     canonicals = Canonicals(Rules(), Redactor(), None)
-    request = Request("POST", CHAT_COMPLETIONS, "application/json", b"")
-    repeated = canonicals.repeated(request)
-    body = Body(text(*[PLAIN] * 5).replace(b":", b" : "), repeated)
+    read = canonicals.reader(Counts("POST", CHAT_COMPLETIONS, "application/json"))
+    body = read(text(*[PLAIN] * 5).replace(b":", b" : "))
     assert deep(body)
     assert body.is_news
-    canonicals.learn(body)
-    assert not Body(body.data, repeated).is_news
-    assert repeated.cut(body.data).runs
+    body.learn()
+    assert not read(body.data).is_news
+    assert read(body.data).cut.runs
 
 
 @pytest.mark.parametrize(
@@ -282,7 +282,7 @@ def test_where_nothing_is_known_or_to_be_gained_nothing_is_cut(repeated, other):
 @given(st.binary() | st.lists(OBJECTS).map(lambda some: "},{".join(some).encode()))
 @example(b"},{" * 5)
 def test_any_bytes_are_cut_or_not(data):
-    known = Repeated(secret=7)
+    known = Repeated(7, write)
     data += PADDING.encode()
     learn(known, data)
     learn(known, data)

@@ -288,6 +288,21 @@ def test_a_replacement_that_cannot_be_read_says_why(entry, complaint):
     assert str(error.value) == complaint
 
 
+@given(
+    st.text(max_size=6)
+    | st.sampled_from(sorted(PRESETS))
+    | st.fixed_dictionaries(
+        {"pattern": st.text(max_size=6), "with": st.text("a\\\\1g<>", max_size=6)}
+    )
+)
+def test_any_entry_is_a_replacement_that_can_be_applied_or_a_value_error(entry):
+    try:
+        replacement = parse_replacement(entry)
+    except ValueError:
+        return
+    assert isinstance(Rules(replace=(replacement,)).replace_text("some text"), str)
+
+
 def test_the_digest_names_the_rules_and_not_how_they_are_written():
     assert Rules().digest == ""
     assert Rules.build(["$.a"]).digest == Rules.build(["$['a']"]).digest

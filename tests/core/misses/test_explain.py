@@ -5,9 +5,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from promptdeck.core.misses import explain as explaining
 from promptdeck.core.misses.explain import Reason, explain, nearest
 from promptdeck.core.text.jsontext import canonical
-from tests.work import calls
+from promptdeck.core.text.wording import shared_text
 
 SYSTEM = {"role": "system", "content": "You are a teacher of geography.\nBe brief."}
 QUESTION = "Please name three rivers in Europe and the sea that each of them flows into."
@@ -332,24 +333,22 @@ def test_any_kind_of_body_can_be_near(make):
     assert ids(form(make("lake")), recorded)[0] == "near"
 
 
-def test_ranking_takes_steps_in_proportion_to_the_recordings():
-    words = [f"word{n * n % 2003}" for n in range(20_000)]
+def test_only_a_few_of_many_recordings_are_compared_with_care(monkeypatch):
+    compared = []
 
-    def body(n):
-        return chat(
-            " ".join(words[n : n + 300]),
-            [SYSTEM, {"role": "user", "content": " ".join(words[n * 2 : n * 2 + 300])}],
-        )
+    def careful(one, other):
+        compared.append((one, other))
+        return shared_text(one, other)
 
-    recorded = [(str(n), form(body(n))) for n in range(400)]
-    asked = form(body(123)).replace(b" word1 ", b" sword ", 1)
-
-    def steps(count):
-        return calls(lambda: found.append(ids(asked, recorded[:count])[0]))
-
-    found = []
-    assert steps(400) < 2.5 * steps(200)  # by pairs it would be four times
-    assert found == ["123", "123"]
+    monkeypatch.setattr(explaining, "shared_text", careful)
+    recorded = [(f"{n}", form({"input": f"word {n}"})) for n in range(2000)]
+    asked = form({"input": "word 123!"})
+    costs = []
+    for count in (200, 2000):
+        compared.clear()
+        assert ids(asked, recorded[:count])[0] == "123"
+        costs.append(len(compared))
+    assert 0 < costs[1] == costs[0] < 100
 
 
 JSON_BODY = st.recursive(

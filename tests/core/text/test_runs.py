@@ -2,6 +2,7 @@
 
 import random
 from collections import defaultdict
+from itertools import accumulate
 
 import orjson
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from promptdeck.core.dialects.chat.completeness import problem_with
 from promptdeck.core.interaction import Frame, Response
+from promptdeck.core.secrets.answers import cleared_frames
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.runs import Run, leaves, runs
@@ -133,8 +135,8 @@ def test_whether_a_stream_is_whole_shows_in_the_first_of_each_run(frames):
 @given(streams(), st.sampled_from([(), (KNOWN, KNOWN_AND_ODD)]))
 def test_the_same_is_taken_out_as_from_each_frame_by_itself(frames, extra):
     stream = [Frame(number, data) for number, data in enumerate(frames)]
-    thorough, expected = THOROUGH.stream(stream, extra)
-    cleared, counts = REDACTOR.stream(stream, extra)
+    thorough, expected = cleared_frames(THOROUGH, stream, extra)
+    cleared, counts = cleared_frames(REDACTOR, stream, extra)
     assert counts == expected
     assert cleared == thorough
 
@@ -151,3 +153,11 @@ def test_an_answer_is_one_run_but_for_its_ends():
 @pytest.mark.parametrize("frame", [b"", b"\n\n", b"data: ", b'data: "\n\n', b'data: {"a":"\\\n\n'])
 def test_no_frame_is_too_strange(frame):
     assert runs([frame, frame]) == [Run(frame)] * 2
+
+
+@given(streams())
+def test_runs_are_all_frames_in_their_order(frames):
+    found = runs(frames)
+    sizes = [max([1, *map(len, (run.texts or {}).values())]) for run in found]
+    assert sum(sizes) == len(frames)
+    assert [run.first for run in found] == [frames[at] for at in accumulate(sizes[:-1], initial=0)]

@@ -110,3 +110,19 @@ def test_what_is_encoded_is_one_whole_frame_that_reads_the_same(text, event):
 def test_encoded_frames_are_bare_data_lines():
     assert sse.encode(b"{}") == b"data: {}\n\n"
     assert sse.encode(b"{}", "error") == b"event: error\ndata: {}\n\n"
+
+
+@given(STREAMS | TEXT.map(lambda text: sse.encode(text.encode(), "delta")))
+def test_what_is_known_of_a_frame_at_a_glance_is_what_reading_it_says(data):
+    for frame in filter(sse.is_whole, sse.frames(data)):
+        read = sse.parse(frame)
+        if sse.is_one_line(frame):
+            assert read == ("", frame[6:-2].decode(errors="replace"))
+        if (at := sse.data_at(frame)) and b"\r" not in frame:
+            assert read.data == frame[at:-2].decode(errors="replace")
+
+
+@given(st.lists(st.tuples(st.sampled_from(["", "e"]), TEXT), max_size=6))
+def test_encoded_frames_in_a_row_are_cut_where_they_were_joined(events):
+    encoded = [sse.encode(text.encode(), name) for name, text in events]
+    assert sse.frames(b"".join(encoded)) == encoded

@@ -10,7 +10,8 @@ import pytest
 from promptdeck.core.interaction import Frame, Interaction, Request, Response, Variant
 from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.policy import ANYTHING, CacheControl, Found
-from promptdeck.engine.decks.deck import AfterLast, Deck, OnExpired
+from promptdeck.engine.decks.deck import Deck
+from promptdeck.engine.decks.playing import AfterLast, OnExpired, Playing
 from promptdeck.stores.base import Stored
 from promptdeck.stores.memory import MemoryStore
 from tests.scripted_upstream import chunks, completion
@@ -41,7 +42,7 @@ async def deck(*recordings: Stored, newest: bool = False, **options: Any) -> Dec
     store = MemoryStore()
     for recording in recordings:
         await store.put(KEY, recording, replace=False)
-    return Deck("c", [store], writer=store, newest=newest, **options)
+    return Deck("c", [store], Playing(newest=newest, **options), writer=store)
 
 
 def play(deck: Deck, variant: Variant) -> str:

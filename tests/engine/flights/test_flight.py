@@ -32,7 +32,7 @@ class Wire:
         try:
             while (item := await self.queue.get()) is not None:
                 if isinstance(item, UpstreamError):
-                    flight.end(item)
+                    flight.land(item)
                 elif isinstance(item, Exception):
                     raise item
                 else:
@@ -41,7 +41,7 @@ class Wire:
                         await full
         finally:
             self.closed = True
-            flight.end()
+            flight.land()
 
 
 def launch(wire: Wire, *, keep: int = 1 << 30, outlives: bool = True) -> Flight:
@@ -89,7 +89,7 @@ async def test_one_who_joins_after_the_end_gets_the_whole_body() -> None:
     flight = launch(wire)
     wire.send(b"a", b"b", None)
     await settle()
-    assert flight.ended_well
+    assert flight.landed_well
     assert await read_all(flight, flight.join()) == b"ab"
 
 
@@ -111,12 +111,12 @@ async def test_a_cut_reaches_every_reader_after_the_bytes_before_it() -> None:
             got.append(data)  # noqa: PERF401  what came before the error counts
     assert got == [b"half"]
     assert flight.failed
-    assert not flight.ended_well
+    assert not flight.landed_well
 
 
 async def test_no_answer_at_all_is_an_error_at_the_head() -> None:
     flight = Flight(keep_bytes=10, outlives_readers=True)
-    flight.end(UpstreamError("connection refused"))
+    flight.land(UpstreamError("connection refused"))
     with pytest.raises(UpstreamError, match="refused"):
         await flight.head()
 
@@ -140,7 +140,7 @@ async def test_a_recorded_flight_goes_on_without_readers() -> None:
     flight.leave(flight.join())
     wire.send(b"x" * WINDOW, b"y" * WINDOW, b"z", None)
     await settle()
-    assert flight.ended_well
+    assert flight.landed_well
     assert flight.whole
 
 
@@ -221,7 +221,7 @@ async def test_a_follower_gets_each_piece_in_the_call_in_which_it_comes() -> Non
     await settle()
     flight.came(b"now")
     assert client.got == [b"now"]
-    flight.end()
+    flight.land()
     await following
 
 
@@ -282,7 +282,7 @@ async def test_the_trouble_of_one_follower_is_not_that_of_upstream_or_of_another
     with pytest.raises(ConnectionResetError):
         await gone
     assert other.got == [b"a", b"b"]
-    assert flight.ended_well
+    assert flight.landed_well
 
 
 async def test_a_follower_is_told_of_a_cut_after_the_bytes_before_it() -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from promptdeck.core.interaction import Request
 from promptdeck.engine.asking import Incoming
-from promptdeck.engine.flights.flight import Flight, Landed, Sink
+from promptdeck.engine.flights.flight import Ended, Flight, Sink
 from promptdeck.engine.flights.launch import Flights
 from promptdeck.errors import UpstreamError
 
@@ -21,13 +21,15 @@ class Road:
         self.waits = waits
         """Whether a connection waits for a request."""
         self.given_up = 0
-        self.landed: Landed | None = None
-        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.told: Ended[UpstreamError] | None = None
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    def begin(self, incoming: Incoming, sink: Sink, landed: Landed) -> Callable[[], object] | None:
+    def begin(
+        self, incoming: Incoming, sink: Sink, ended: Ended[UpstreamError]
+    ) -> Callable[[], object] | None:
         if not self.waits:
             return None
-        self.landed = landed
+        self.told = ended
         sink.headed(200, (), b"")
         return self.give_up
 
@@ -37,19 +39,19 @@ class Road:
     async def fly(self, incoming: Incoming, sink: Sink) -> None:
         sink.headed(200, (), b"")
         try:
-            await self.over
+            await self.done
         except asyncio.CancelledError:
             self.given_up += 1
             raise
 
     def end(self, error: Exception | None = None) -> None:
-        if self.landed:
+        if self.told:
             assert error is None or isinstance(error, UpstreamError)
-            self.landed(error)
+            self.told(error)
         elif error:
-            self.over.set_exception(error)
+            self.done.set_exception(error)
         else:
-            self.over.set_result(None)
+            self.done.set_result(None)
 
 
 WAYS = pytest.mark.parametrize("waits", [True, False], ids=["on a connection", "in a task"])
@@ -81,7 +83,7 @@ async def test_a_flight_without_readers_is_given_up(waits: bool) -> None:
     async with asyncio.TaskGroup() as tasks:
         road = Road(waits=waits)
         flight = Flight(keep_bytes=0, outlives_readers=False)
-        Flights(road, tasks).launch(INCOMING, flight, flight.end)
+        Flights(road, tasks).launch(INCOMING, flight, flight.land)
         place = flight.join()
         await settle()
         flight.leave(place)
@@ -94,7 +96,7 @@ async def test_trouble_of_our_own_ends_the_flight_and_nothing_else() -> None:
     async with asyncio.TaskGroup() as tasks:
         road = Road(waits=False)
         flight = Flight(keep_bytes=0, outlives_readers=False)
-        Flights(road, tasks).launch(INCOMING, flight, flight.end)
+        Flights(road, tasks).launch(INCOMING, flight, flight.land)
         road.end(ValueError("a URL that is none"))
         await settle()
     assert flight.failed
@@ -110,10 +112,10 @@ async def test_the_end_waits_for_answers_and_for_what_follows_them(waits: bool) 
 
         async def record() -> None:
             await asyncio.sleep(0.01)
-            recorded.append(flight.ended_well)
+            recorded.append(flight.landed_well)
 
         def landed(error: UpstreamError | None) -> None:
-            flight.end(error)
+            flight.land(error)
             flights.start(record())
 
         flights.launch(INCOMING, flight, landed)
@@ -124,12 +126,26 @@ async def test_the_end_waits_for_answers_and_for_what_follows_them(waits: bool) 
 
 
 @WAYS
+async def test_all_who_wait_for_the_end_are_told_of_it(waits: bool) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        road = Road(waits=waits)
+        flights = Flights(road, tasks)
+        flight = Flight(keep_bytes=0, outlives_readers=True)
+        flights.launch(INCOMING, flight, flight.land)
+        waiting = [tasks.create_task(flights.finish(10_000)) for _ in range(3)]
+        await settle()
+        road.end()
+        await asyncio.gather(*waiting)
+    assert road.given_up == 0
+
+
+@WAYS
 async def test_what_takes_too_long_at_the_end_is_given_up(waits: bool) -> None:
     async with asyncio.TaskGroup() as tasks:
         road = Road(waits=waits)
         flights = Flights(road, tasks)
         flight = Flight(keep_bytes=0, outlives_readers=True)
-        flights.launch(INCOMING, flight, flight.end)
+        flights.launch(INCOMING, flight, flight.land)
         flights.start(asyncio.sleep(1000))
         await settle()
         await flights.finish(0.01)

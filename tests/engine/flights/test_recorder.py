@@ -32,7 +32,7 @@ class Landed(Flight):
         super().__init__(keep_bytes=1 << 20, outlives_readers=True)
         self._chunks.extend(landed)
         self._size = sum(len(chunk.data) for chunk in landed)
-        self.end()
+        self.land()
 
 
 def take(request: Request = CHAT, secrets: tuple[str, ...] = ()) -> Take:

@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 
 from promptdeck.app import Serving, serving
 from promptdeck.config import load
-from promptdeck.core.dialects.chat.plainstream import PlainStream
+from promptdeck.core.dialects.chat.rendering import PlainStream
 from promptdeck.core.interaction import Frame, Response
+from promptdeck.server.answers.pace import beats_of
 from promptdeck.server.fast import connection as fastpath
-from promptdeck.server.fast.paced import Paced, chunked, steps_of
+from promptdeck.server.fast.paced import Paced, chunked
 from tests.conftest import Start
 from tests.scripted_upstream import Answer, Seen, chunk, chunks
 from tests.talk import Got, dechunked, talking
@@ -204,7 +205,7 @@ async def test_a_request_that_comes_meanwhile_is_answered_after_it(
     st.sampled_from([0.5, 1.0, 20.0]),
     st.booleans(),
 )
-def test_the_steps_of_a_recording_hold_all_of_it_in_order(
+def test_the_beats_of_a_recording_hold_all_of_it_in_order(
     drawn: list[tuple[int, bytes]], factor: float, chat: bool
 ) -> None:
     frames, at = [], 0
@@ -212,7 +213,7 @@ def test_the_steps_of_a_recording_hold_all_of_it_in_order(
         at += gap
         frames.append(Frame(at, data))
     response = Response(200, (("content-type", "text/event-stream"),), tuple(frames))
-    steps = list(steps_of(response, factor, chat=chat))
+    steps = list(beats_of(response, factor, chat=chat))
     plain = PlainStream()
     shown = plain.feed(response.body) + plain.rest() if chat else response.body
     assert b"".join(step.data for step in steps) == shown

@@ -4,8 +4,8 @@ import pytest
 
 from promptdeck.core.interaction import Variant
 from promptdeck.errors import CassetteError
-from promptdeck.stores.cassettes.file import save
 from promptdeck.stores.cassettes.loaded import LoadedCassette
+from promptdeck.stores.cassettes.save import save
 from promptdeck.stores.cassettes.store import Cassette
 from tests.conftest import Start
 from tests.recordings import ODD, canon, interaction, new, opened, stored

@@ -11,13 +11,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.matching.fingerprint import order
 from promptdeck.errors import CassetteError
+from promptdeck.stores.cassettes.dump import HEADER, dump
 from promptdeck.stores.cassettes.edit import content
-from promptdeck.stores.cassettes.file import read, save
+from promptdeck.stores.cassettes.file import read
+from promptdeck.stores.cassettes.load import load
 from promptdeck.stores.cassettes.merge import NotByRecording, merge, three_way
-from promptdeck.stores.cassettes.yaml import HEADER, dump, load
-from tests.recordings import INTERACTIONS, conversation, interaction, new, whole
+from promptdeck.stores.cassettes.save import save
+from promptdeck.stores.cassettes.verify import verify
+from tests.recordings import INTERACTIONS, REDACTOR, conversation, interaction, new, whole
+from tests.stores.cassettes import edited, saved, written
 
 # Few requests and answers, so that many are alike.
 FEW = st.builds(
@@ -58,6 +63,39 @@ def test_a_merge_has_each_content_as_often_as_one_file_had_it(tmp_path_factory, 
     before = target.read_bytes()
     assert merge(target, sources).renumbered == []
     assert target.read_bytes() == before
+
+
+def test_ids_that_clash_are_numbered_on(tmp_path):
+    ours, theirs = tmp_path / "a.yaml", tmp_path / "b.yaml"
+    saved(ours, interaction("q", "1"), interaction("q", "2"))
+    saved(theirs, interaction("q", "2"), interaction("q", "3"), interaction("q", "4"))
+    merged = merge(ours, [theirs])
+    stem = interaction("q").id.removesuffix("1")
+    assert [one.id for one in read(ours)] == [f"{stem}{n}" for n in (1, 2, 3, 4)]
+    assert [says(one.response) for one in read(ours)] == ["1", "2", "3", "4"]
+    assert merged == (4, [f"{stem}1"], [(f"{stem}2", f"{stem}3"), (f"{stem}3", f"{stem}4")])
+    assert verify(ours, REDACTOR) == []
+
+
+def test_comments_come_along_and_the_sources_stay(tmp_path):
+    ours, theirs, both = (tmp_path / f"{name}.yaml" for name in "abc")
+    saved(ours, interaction("one"))
+    saved(theirs, interaction("two"))
+    edited(theirs, "\n- id:", "\n# the hard one\n- id:")
+    edited(theirs, "  upstream:", "  # by way of the office\n  upstream:")
+    before = ours.read_text(), theirs.read_text()
+    merge(both, [ours, theirs])
+    for text in before:
+        assert text.removeprefix(HEADER) in both.read_text()
+    assert (ours.read_text(), theirs.read_text()) == before
+
+
+def test_a_merge_with_what_cannot_be_read_changes_nothing(path, tmp_path):
+    text = written(path, interaction())
+    (tmp_path / "bad.yaml").write_text("promptdeck: 9\n")
+    with pytest.raises(CassetteError, match="version 9"):
+        merge(path, [tmp_path / "bad.yaml"])
+    assert path.read_text() == text
 
 
 # Three ways

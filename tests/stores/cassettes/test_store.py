@@ -7,9 +7,8 @@ import pytest
 
 from promptdeck.core.matching.rules import Rules
 from promptdeck.errors import CassetteError, StoreUnavailable
-from promptdeck.stores.cassettes.file import read, save
-from promptdeck.stores.cassettes.store import Cassette, Shelf
-from promptdeck.stores.cassettes.yaml import HEADER
+from promptdeck.stores.cassettes.file import read
+from promptdeck.stores.cassettes.store import Cassette
 from promptdeck.stores.sqlite.admin import clear
 from tests.recordings import (
     THEN,
@@ -18,7 +17,6 @@ from tests.recordings import (
     conversation,
     interaction,
     nameless,
-    new,
     of,
     opened,
     python,
@@ -26,17 +24,7 @@ from tests.recordings import (
     stored,
     whole,
 )
-
-
-@pytest.fixture
-def path(tmp_path):
-    return tmp_path / "tapes" / "x.yaml"
-
-
-@pytest.fixture
-async def database(tmp_path):
-    async with opened(tmp_path / "store.db") as one:
-        yield one
+from tests.stores.cassettes import found, said, saved
 
 
 def open_(path, database, rules=None):
@@ -50,19 +38,6 @@ async def cassette(path, database):
 
 async def put(store, recording, *, replace=False):
     return await store.put(*stored(recording), replace=replace)
-
-
-def found(store, recording, rules=None):
-    return [row.interaction for row in store.find(stored(recording, rules)[0])]
-
-
-def saved(path, *interactions):
-    return save(path, [new(one) for one in interactions]).interactions
-
-
-def said(store, recording, rules=None):
-    bodies = (one.response.body for one in found(store, recording, rules))
-    return [body.split(b'"content":"')[1].split(b'"')[0].decode() for body in bodies]
 
 
 FROM_INDEX = 12.5
@@ -471,58 +446,3 @@ async def test_the_rest_is_kept_when_the_one_who_saves_is_cancelled(cassette, pa
     await cassette.refresh()
     every = (first, *rest, more)
     assert [found(cassette, one) for one in every] == [[one] for one in every]
-
-
-# Shelves
-
-
-@pytest.fixture
-def shelf(tmp_path, database):
-    return Shelf(tmp_path / "tapes", database, canon())
-
-
-async def test_a_shelf_reads_all_cassettes_in_the_order_of_their_names(shelf, path):
-    saved(path.with_name("b.yaml"), interaction("a", "of b"), interaction("b"))
-    saved(path.with_name("a.yaml"), interaction("a", "of a"))
-    saved(path.with_name("c") / "d.yaml", interaction("c"))
-    assert not shelf.exists
-    assert await shelf.refresh() is True
-    assert shelf.exists
-    assert said(shelf, interaction("a")) == ["of a", "of b"]
-    assert len(found(shelf, interaction("c"))) == 1
-    assert len(list(shelf.canonicals())) == 4
-    assert await shelf.refresh() is False
-
-
-async def test_a_shelf_follows_files_that_come_change_and_go(shelf, path):
-    assert await shelf.refresh() is False
-    saved(path, interaction("a"))
-    assert await shelf.refresh() is True
-    saved(path, interaction("b"))
-    assert await shelf.refresh() is True
-    assert len(found(shelf, interaction("b"))) == 1
-    path.unlink()
-    assert await shelf.refresh() is True
-    assert found(shelf, interaction("a")) == []
-    assert not shelf.exists
-
-
-async def test_a_shelf_passes_over_what_no_cassette_can_be_called(shelf, path):
-    saved(path, interaction("a"))
-    path.with_name("my notes.yaml").write_text("no cassette")
-    await shelf.refresh()
-    assert len(found(shelf, interaction("a"))) == 1
-
-
-async def test_a_shelf_with_a_corrupt_file_says_which(shelf, path):
-    saved(path, interaction("a"))
-    path.with_name("y.yaml").write_text(HEADER + "- x\n")
-    with pytest.raises(CassetteError, match=r"y\.yaml:4: "):
-        await shelf.refresh()
-
-
-async def test_a_shelf_may_be_refreshed_by_many_at_once(shelf, path):
-    for n in range(5):
-        saved(path.with_name(f"x{n}.yaml"), conversation(n))
-    await asyncio.gather(*(shelf.refresh() for _ in range(5)))
-    assert len(list(shelf.canonicals())) == 5

@@ -9,10 +9,10 @@ from promptdeck.core.interaction import Frame, Request, Response, Variant
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.errors import CassetteError
-from promptdeck.stores.cassettes.file import save
-from promptdeck.stores.cassettes.revise import redact
+from promptdeck.stores.cassettes.dump import HEADER, dump
+from promptdeck.stores.cassettes.redact import redact
+from promptdeck.stores.cassettes.save import save
 from promptdeck.stores.cassettes.verify import Flaw, verify
-from promptdeck.stores.cassettes.yaml import HEADER, dump
 from tests.chats import TEXT
 from tests.recordings import ODD, REDACTOR, chat_request, chunk, interaction, new, of, whole
 

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 from promptdeck.core.interaction import Variant
 from promptdeck.errors import StoreUnavailable
 from promptdeck.stores.sqlite.admin import cached, clear, statistics
-from promptdeck.stores.sqlite.database import Tape
+from promptdeck.stores.sqlite.migrations import MIGRATIONS, connect
 from promptdeck.stores.sqlite.pieces import pack_oldest
-from promptdeck.stores.sqlite.schema import INSERT, MIGRATIONS, PIECE_BYTES, connect, values_of
+from promptdeck.stores.sqlite.rows import INSERT, PIECE_BYTES, fresh_row
+from promptdeck.stores.sqlite.tape import Tape, cache_tape
 from promptdeck.stores.sqlite.tapes import insert
 from promptdeck.stores.sqlite.writer import CACHE
 from tests.recordings import INTERACTIONS, conversation, interaction, nameless, opened, stored
@@ -80,7 +81,7 @@ def check(database):
 
 async def test_a_conversation_that_grows_is_kept_once(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         kept = [await put(tape, turn(session, n)) for n in range(12) for session in range(3)]
         raw = statistics(path)["bytes"]
         await database.pack()
@@ -94,7 +95,7 @@ async def test_a_conversation_that_grows_is_kept_once(path):
 
 async def test_what_is_packed_is_as_it_was_put(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         kept = [await put(tape, conversation(n)) for n in range(30)]
         told = list(tape.canonicals())
         names = list(tape.names())
@@ -112,7 +113,7 @@ def test_whatever_was_recorded_comes_back_packed(tmp_path_factory, interactions,
 
     async def main():
         async with opened(path) as database:
-            tape = await database.cache_tape()
+            tape = await cache_tape(database)
             keyed = [stored(one, expires_at=expires_at) for one in interactions]
             for key, row in keyed:
                 await tape.put(key, row, replace=False)
@@ -127,7 +128,7 @@ def test_whatever_was_recorded_comes_back_packed(tmp_path_factory, interactions,
 
 async def test_fresh_and_packed_come_in_the_order_they_were_recorded(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         kept = []
         for n in range(3):
             kept.append(await put(tape, interaction("a", f"{n}")))
@@ -142,7 +143,7 @@ async def test_a_store_learns_from_its_recordings_what_the_next_are_like(path):
         return interaction(f"{n} {words(n)} {words('alike', 300)}", words(("alike", n % 7), 300))
 
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         first = [await put(tape, said(n)) for n in range(64)]
         await database.pack()
         assert rows(database, "dictionary") == 1
@@ -153,7 +154,7 @@ async def test_a_store_learns_from_its_recordings_what_the_next_are_like(path):
         assert sum(sizes[64:]) * 3 < sum(sizes[:64])
         assert [found(tape, one) for one in first + later] == [[one] for one in first + later]
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         assert [found(tape, one) for one in first + later] == [[one] for one in first + later]
     clear(path)
     with closing(connect(path)) as db:
@@ -165,7 +166,7 @@ async def test_a_store_learns_from_its_recordings_what_the_next_are_like(path):
 )
 async def test_a_dictionary_that_is_damaged_takes_only_what_was_packed_with_it(path, damage):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         early, *_, late = [await put(tape, interaction(f"{n} {words(n)}")) for n in range(64)]
         await database.pack()
         late = await put(tape, interaction(words("late")))
@@ -181,7 +182,7 @@ async def test_a_dictionary_that_is_damaged_takes_only_what_was_packed_with_it(p
 
 async def test_a_damaged_recording_is_not_learnt_from_and_holds_nobody_up(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         await put(tape, interaction("bad"))
         await database.pack()
         await database.execute("UPDATE packed SET data = x'01ff'")
@@ -229,7 +230,7 @@ async def test_what_earlier_versions_packed_is_read_and_built_upon(path):
     ]
     one, two = (interaction("", "word", messages=messages[:end]) for end in (2, 4))
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         assert [found(tape, one), found(tape, two)] == [[one], [two]]
         assert list(tape.names()) == [one.id, two.id]
         again = await put(tape, two)
@@ -243,7 +244,7 @@ async def test_what_earlier_versions_packed_is_read_and_built_upon(path):
 
 async def test_packing_happens_by_itself_when_it_is_quiet(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         await put(tape, interaction())
         while not rows(database, "packed"):
             await asyncio.sleep(0.05)
@@ -253,18 +254,18 @@ async def test_packing_happens_by_itself_when_it_is_quiet(path):
 
 async def test_when_it_is_quiet_the_log_has_gone_into_the_file(path, tmp_path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         kept = await put(tape, interaction())
         await database.pack()
         copy = tmp_path / "copy.db"
         copy.write_bytes(path.read_bytes())
         async with opened(copy) as other:
-            assert found(await other.cache_tape(), kept) == [kept]
+            assert found(await cache_tape(other), kept) == [kept]
 
 
 async def test_closing_packs_what_is_fresh(path):
     async with opened(path) as database:
-        await put(await database.cache_tape(), interaction())
+        await put(await cache_tape(database), interaction())
     with closing(connect(path)) as db:
         assert db.execute("SELECT count(*) FROM recording").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM packed").fetchone() == (1,)
@@ -272,7 +273,7 @@ async def test_closing_packs_what_is_fresh(path):
 
 async def test_replacing_takes_packed_ones_and_what_only_they_used(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         kept = [await put(tape, turn(0, n)) for n in range(4)]
         await database.pack()
         new = await put(tape, turn(0, 3), replace=True)
@@ -285,14 +286,14 @@ async def test_replacing_takes_packed_ones_and_what_only_they_used(path):
 
 async def test_evicting_leaves_shared_pieces_to_those_that_stay(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         for n in range(10):
             for session in range(4):
                 await put(tape, turn(session, n))
         await database.pack()
         size = statistics(path)["bytes"]
     async with opened(path, max_bytes=size // 2) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         last = await put(tape, turn(5, 0))
         await database.pack()
         assert statistics(path)["bytes"] <= size // 2
@@ -309,7 +310,7 @@ async def test_evicting_leaves_shared_pieces_to_those_that_stay(path):
 
 async def test_all_evicted_leaves_nothing(path):
     async with opened(path, max_bytes=0) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         for n in range(5):
             await put(tape, turn(0, n))
         await database.pack()
@@ -325,7 +326,7 @@ async def test_a_tape_that_goes_takes_its_pieces(path, tmp_path):
         file = tmp_path / "x.yaml"
         file.touch()
         await database.index("x", str(file), [stored(turn(0, n)) for n in range(5)])
-        cache = await database.cache_tape()
+        cache = await cache_tape(database)
         kept = await put(cache, turn(0, 4))
         await database.pack()
         file.unlink()
@@ -350,7 +351,7 @@ async def test_extend_takes_packed_recordings_away(path):
 
 async def test_a_scan_sees_all_though_packing_goes_on_between(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         for n in range(200):
             await put(tape, interaction(f"{n}"))
         scan = tape.canonicals()
@@ -362,7 +363,7 @@ async def test_a_scan_sees_all_though_packing_goes_on_between(path):
 
 async def test_a_scan_leaves_out_what_has_gone_meanwhile(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         for n in range(200):
             await put(tape, interaction(f"{n}"))
         scan = tape.canonicals()
@@ -387,7 +388,7 @@ async def test_a_scan_leaves_out_what_has_gone_meanwhile(path):
 )
 async def test_damage_is_told_with_a_way_out(path, damage):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         await put(tape, turn(0, 3))
         await database.pack()
         await database.execute(damage)
@@ -402,7 +403,7 @@ async def test_damage_is_told_with_a_way_out(path, damage):
 
 async def test_a_fresh_recording_that_cannot_be_packed_stays_and_holds_nobody_up(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         await put(tape, interaction("bad"))
         await database.execute("UPDATE recording SET headers = 1.5, canonical = 7")
         kept = await put(tape, interaction("good"))
@@ -414,7 +415,7 @@ async def test_a_fresh_recording_that_cannot_be_packed_stays_and_holds_nobody_up
 
 async def test_what_fails_in_mid_packing_leaves_no_pieces(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         bad = await put(tape, turn(0, 2))
         await database.execute("UPDATE recording SET status = x'00'")
         kept = await put(tape, turn(0, 1))
@@ -427,7 +428,7 @@ async def test_what_fails_in_mid_packing_leaves_no_pieces(path):
 
 async def test_a_number_that_is_taken_holds_nobody_up(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         await put(tape, turn(0, 2))
         await database.pack()
         await put(tape, turn(1, 2))
@@ -445,7 +446,7 @@ async def test_a_number_that_is_taken_holds_nobody_up(path):
 @pytest.mark.parametrize("scanning", [False, True])
 async def test_pieces_known_from_before_a_commit_are_not_taken_for_those_after_it(path, scanning):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         await put(tape, turn(0, 2))
         await database.pack()
         assert len(found(tape, turn(0, 2))) == 1
@@ -475,7 +476,7 @@ async def test_pieces_known_from_before_a_commit_are_not_taken_for_those_after_i
 
 async def test_free_pages_go_back_after_a_burst(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         many = (stored(interaction(f"{n}", words(n, 1500))) for n in range(1000))
         await asyncio.gather(*(tape.put(*one, replace=False) for one in many))
         await database.pack()
@@ -487,7 +488,7 @@ async def test_free_pages_go_back_after_a_burst(path):
 
 async def test_variants_of_one_request_are_replaced_apart(path):
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         stream = await put(tape, interaction("a", stream=True))
         await put(tape, interaction("a"))
         await database.pack()
@@ -506,14 +507,14 @@ def write_as_version_2(path, recordings):
         insert = re.sub(r"VALUES \(\(.*\)\), ", "VALUES (NULL, ", INSERT)
         for one in recordings:
             key, row = stored(one)
-            db.execute(insert, values_of(1, key, row, 1.5))
+            db.execute(insert, fresh_row(1, key, row, 1.5))
 
 
 async def test_a_store_of_the_schema_before_is_packed_in_its_own_time(path):
     kept = [turn(0, n) for n in range(3)] + [conversation(n) for n in range(3)]
     write_as_version_2(path, kept)
     async with opened(path) as database:
-        tape = await database.cache_tape()
+        tape = await cache_tape(database)
         assert tape.tapes == (1,)
         assert [found(tape, one) for one in kept] == [[one] for one in kept]
         await database.pack()
@@ -528,7 +529,7 @@ async def test_what_one_opening_has_no_time_for_the_next_one_packs(path):
     while True:
         async with opened(path) as database:
             left = rows(database, "recording")
-            tape = await database.cache_tape()
+            tape = await cache_tape(database)
             assert [found(tape, one) for one in kept[::40]] == [[one] for one in kept[::40]]
         if not left:
             break
@@ -537,7 +538,7 @@ async def test_what_one_opening_has_no_time_for_the_next_one_packs(path):
 
 async def test_two_processes_worth_of_packing_agree(path):
     async with opened(path) as one, opened(path) as other:
-        a, b = await one.cache_tape(), await other.cache_tape()
+        a, b = await cache_tape(one), await cache_tape(other)
         kept = await asyncio.gather(
             *(put(tape, turn(n % 3, n)) for n in range(12) for tape in (a, b))
         )
@@ -552,7 +553,7 @@ async def test_two_processes_worth_of_packing_agree(path):
 def test_what_a_weight_allows_for_is_about_what_a_row_takes(path):
     async def main():
         async with opened(path) as database:
-            tape = await database.cache_tape()
+            tape = await cache_tape(database)
             for n in range(1500):
                 await tape.put(*stored(interaction(f"{n} {words(n, 30)}")), replace=False)
             await database.pack()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from promptdeck.stores.sqlite import wal
-from promptdeck.stores.sqlite.schema import connect
+from promptdeck.stores.sqlite.migrations import connect
 from promptdeck.stores.sqlite.wal import Watch, is_next
 from tests.recordings import python
 
@@ -37,7 +37,9 @@ with closing(connect(path)) as db:
             db.execute(statement)
         print("done", flush=True)
 """
-PRELUDE = "from contextlib import closing\nfrom promptdeck.stores.sqlite.schema import connect\n"
+PRELUDE = (
+    "from contextlib import closing\nfrom promptdeck.stores.sqlite.migrations import connect\n"
+)
 
 
 @contextmanager

@@ -1,1 +1,1 @@
-"""The chat completions API, defined once: it judges requests and makes the OpenAPI document."""
+"""The chat completions API, defined once: requests are checked by it, its document made of it."""

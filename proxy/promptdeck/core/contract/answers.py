@@ -1,12 +1,13 @@
-"""The chat completions contract: what is answered.
+"""The shapes of answers: a completion, a stream's chunks, lists, models and errors.
 
-Answers are the upstream's and pass as they are; these shapes are what a client
-may count on, and what promptdeck itself keeps to. Other fields pass.
+Answers are the upstream's and pass as they are; no answer is judged by these
+shapes. They are what a client may count on, what promptdeck's own answers keep
+to, and what the OpenAPI document says. Other fields pass.
 """
 
-from .compound import NULL, Either, ListOf, MapOf, Object, nullable
+from .compound import Either, ListOf, MapOf, Object, nullable
 from .messages import FREE, MAYBE_TEXT, TEXT, TOOL_CALL
-from .schema import ANYTHING, Boolean, Enum, Integer, Number, Schema, Text
+from .schema import ANYTHING, NULL, Boolean, Enum, Integer, Number, Schema, Text
 from .tools import DEFERRED_CALL, MAYBE_INTEGER, TEXTS, TIERS
 
 INTEGER = Integer()
@@ -62,6 +63,7 @@ _CHOICE = Object(
 
 
 def _counts(names: str) -> Schema:
+    """An object of counts under these names, each an integer or null; or null."""
     return nullable(Object({}, dict.fromkeys(names.split(), MAYBE_INTEGER)))
 
 
@@ -115,6 +117,7 @@ _METADATA = nullable(MapOf(TEXT))
 COMPLETION = Object(
     _COMPLETION, {**_META, "metadata": _METADATA, **_DEDALUS}, name="ChatCompletion"
 )
+# xAI answers `request_id` alone; the SDKs' own tests want a completion of it, if an empty one.
 DEFERRED = Object(
     {**_COMPLETION, "choices": ListOf(_CHOICE, about="Empty."), "request_id": TEXT},
     about="The answer to `deferred: true`: collect the completion under its `request_id`.",
@@ -123,6 +126,7 @@ DEFERRED = Object(
 
 # A stream
 
+# Unlike a whole call: only the first of its deltas has id, type and name.
 _DELTA_CALL = Object(
     {"index": INTEGER},
     {
@@ -176,6 +180,7 @@ DELETED = Object(
 
 
 def _page(item: Schema, name: str) -> Object:
+    """A page of a list of such items, as OpenAI's lists have it, under its name in the document."""
     return Object(
         {"object": Enum(["list"]), "data": ListOf(item), "has_more": Boolean()},
         {"first_id": MAYBE_TEXT, "last_id": MAYBE_TEXT},

@@ -1,4 +1,8 @@
-"""Shapes made of shapes: lists, maps, objects, and the choice between several."""
+"""Shapes made of shapes: lists, maps, objects, a choice of several, and one seen otherwise.
+
+Each asks the `sure` of what it holds before it checks a value: a long list of
+sound strings costs a look at each one's type.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -8,11 +12,11 @@ from promptdeck.core.text.jsontext import JSON
 from .schema import (
     ANYTHING,
     MOST,
+    NULL,
     SOUND,
     Absent,
     Enum,
     JSONSchema,
-    Null,
     Problem,
     Problems,
     Schema,
@@ -20,14 +24,13 @@ from .schema import (
     nearest,
 )
 
-# Where a search ends, so that a million mistakes cost no more than a thousand.
+# Where a search ends, so that a million mistakes cost little more than the 22 ms of a thousand.
+# Well beyond what is told: behind much advice there may be a problem that is enforced.
 _ENOUGH = 10 * MOST
-
-NULL = Null()
 
 
 def _gathered(found: Problems, key: str | int, problems: Problems) -> Problems:
-    """`found`, and `problems` one level further down."""
+    """`found`, and behind it `problems` of the value under `key`; no more advice than is told."""
     if len(found) > MOST:
         problems = tuple(problem for problem in problems if problem.enforced)
     return found + tuple(problem._replace(path=(key, *problem.path)) for problem in problems)
@@ -35,6 +38,8 @@ def _gathered(found: Problems, key: str | int, problems: Problems) -> Problems:
 
 @dataclass(eq=False, repr=False)
 class ListOf(Schema):
+    """A list whose items all have one shape; how many there are is documented, not enforced."""
+
     item: Schema
     least: int = field(default=0, kw_only=True)
     most: int | None = field(default=None, kw_only=True)
@@ -70,7 +75,10 @@ class ListOf(Schema):
 
 @dataclass(eq=False, repr=False)
 class MapOf(Schema):
-    """An object of any keys; how many and how long they are is documented and not enforced."""
+    """An object of any keys, whose values all have one shape.
+
+    How many keys there are and how long they are is documented and not enforced.
+    """
 
     item: Schema
     most: int | None = field(default=None, kw_only=True)
@@ -110,12 +118,12 @@ class MapOf(Schema):
 
 @dataclass(eq=False, repr=False)
 class Object(Schema):
-    """An object of known keys; others pass unless it is `closed`."""
+    """An object of known keys, each with its shape; other keys pass unless it is `closed`."""
 
     required: Mapping[str, Schema]
     optional: Mapping[str, Schema] = field(default_factory=dict)
     asked: Sequence[str] = field(default=(), kw_only=True)
-    """Optional keys that are documented as required."""
+    """Optional keys that are documented as required: without one there is advice."""
     closed: bool = field(default=False, kw_only=True)
     kinds = frozenset([dict])
     words = "an object"
@@ -146,6 +154,8 @@ class Object(Schema):
         return found
 
     def _missing(self, key: str, value: JSON, *, enforced: bool) -> Problems:
+        """The problem that `value` has no `key`."""
+        # The strays are bounded: each costs difflib a look.
         stray = nearest(key, [other for other in value if other not in self.fields][:MOST])
         schema = self.fields[key]
         return (Problem((key,), schema.words, Absent(stray), schema, enforced),)
@@ -166,9 +176,10 @@ class Object(Schema):
 
 @dataclass(eq=False, repr=False)
 class Unknown(Schema):
-    """What stands under a key that a closed object does not have; `keys` are those it has."""
+    """Stands for the values of keys that a closed object does not have: none has this shape."""
 
     keys: Sequence[str]
+    """The keys that the object has, for a guess at what was meant."""
     words = "no such name"
 
     def check(self, value: JSON) -> Problems:
@@ -178,15 +189,15 @@ class Unknown(Schema):
 
 @dataclass(eq=False, repr=False)
 class Tagged(Schema):
-    """Objects told apart by the string under `key`, which the shapes in `known` leave out.
-
-    Under a tag of `others` anything passes and draws advice; under all others if it is `open`.
-    """
+    """Objects of several shapes, told apart by a tag: the string under `key`."""
 
     key: str
     known: Mapping[str, Object]
+    """The shape of the objects of each tag, without the tag itself."""
     others: Sequence[str] = field(default=(), kw_only=True)
+    """Tags under which any object passes, and draws advice."""
     open: bool = field(default=False, kw_only=True)
+    """True if any object passes, with advice, under every tag that is not known."""
     default: str = field(default="", kw_only=True)
     """The tag where there is none, or null; empty where one is required."""
     kinds = frozenset([dict])
@@ -197,6 +208,7 @@ class Tagged(Schema):
         self._tag = Enum(tuple(self.known))
 
     def _with_tag(self, tag: str, branch: Object) -> Object:
+        """The shape of a tag's objects with the tag itself; the default one may leave it out."""
         if tag == self.default:
             own: Schema = nullable(Enum([tag]))
             return replace(branch, optional={self.key: own, **branch.optional})
@@ -210,6 +222,7 @@ class Tagged(Schema):
         return branch.inside(value) if branch else self._unknown(tag, value)
 
     def _unknown(self, tag: JSON, value: JSON) -> Problems:
+        """The problem that the tag of `value` is none that is known, or no string, or missing."""
         passes = type(tag) is str and (self.open or tag in self.others)
         shown = tag if self.key in value else Absent("")
         return (Problem((self.key,), self._tag.words, shown, self._tag, not passes),)
@@ -223,13 +236,15 @@ class Tagged(Schema):
         return {"anyOf": branches} if len(branches) > 1 else branches[0]
 
     def _other(self, tag: JSONSchema) -> JSONSchema:
+        """As JSON Schema, the objects of which only the tag is known."""
         return {"type": "object", "properties": {self.key: tag}, "required": [self.key]}
 
 
 class Either(Schema):
-    """One of several, told apart by their JSON type."""
+    """A value of one of several shapes, told apart by the value's JSON type."""
 
     def __init__(self, *options: Schema, name: str = "", about: str = "") -> None:
+        """ValueError if two options take the same type: then no value tells which one is meant."""
         super().__init__(name=name, about=about)
         self.options = options
         self._by_kind = {kind: option for option in options for kind in option.kinds}
@@ -269,6 +284,51 @@ class Either(Schema):
 
 
 def nullable(schema: Schema) -> Either:
+    """`schema`, or null. ValueError if it takes null already."""
     if isinstance(schema, Either) and not schema.name:
         return Either(*schema.options, NULL)
     return Either(schema, NULL)
+
+
+@dataclass(eq=False, repr=False)
+class Advised(Schema):
+    """A shape that is documented and not enforced at all: whatever breaks it is advice."""
+
+    inner: Schema
+
+    def check(self, value: JSON) -> Problems:
+        problems = self.inner.check(value)
+        return tuple(found._replace(enforced=False) for found in problems) if problems else SOUND
+
+    @property
+    def advice(self) -> str:
+        return self.inner.advice or self.inner.words
+
+
+@dataclass(eq=False, repr=False)
+class Hidden(Schema):
+    """A shape that holds secrets: no problem with it shows the value that was found."""
+
+    inner: Schema
+
+    def __post_init__(self) -> None:
+        self.kinds, self.words = self.inner.kinds, self.inner.words
+
+    @property
+    def sure(self) -> frozenset[type]:
+        return self.inner.sure
+
+    def check(self, value: JSON) -> Problems:
+        return tuple(_veiled(problem) for problem in self.inner.check(value))
+
+    inside = check
+
+    def _bare(self, shapes: dict[str, JSONSchema]) -> JSONSchema:
+        return {**self.inner.shape(shapes), "writeOnly": True}
+
+
+def _veiled(problem: Problem) -> Problem:
+    """`problem` without the value that was found; that there is none may be told."""
+    if isinstance(problem.value, Absent):
+        return problem
+    return problem._replace(value=Secret(type(problem.value)))

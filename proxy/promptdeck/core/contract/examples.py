@@ -1,10 +1,14 @@
-"""Examples for the OpenAPI document; each keeps to the contract."""
+"""Examples for the OpenAPI document and its page: requests, answers and errors.
+
+Each has the shape that the document gives it, which a test holds.
+"""
 
 from typing import Any
 
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, compact
 
+# One question throughout: a reader compares forms, not texts.
 REQUESTS: dict[str, JSON] = {
     "plain": {
         "model": "openai/gpt-5",
@@ -71,6 +75,7 @@ COMPLETION: JSON = {
 
 
 def _chunk(delta: JSON, finish_reason: str | None = None) -> JSON:
+    """A chunk of the example stream, with its one choice."""
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
     return {**_META, "object": "chat.completion.chunk", "choices": [choice]}
 
@@ -103,7 +108,10 @@ _TYPES = {"upstream": "upstream_error", "store": "promptdeck_error"}
 
 
 def error(code: str) -> dict[str, Any]:
-    """A body as both SDKs read it."""
+    """The example body of the error with this code, one of those above.
+
+    As both SDKs read it: openai takes the fields in `error`, dedalus those beside it.
+    """
     message = _MESSAGES[code]
     param = message.partition(":")[0] if message.startswith("$") else None
     kind = _TYPES.get(code.partition("_")[0], "invalid_request_error")

@@ -1,19 +1,23 @@
-"""The chat completions contract: messages, what they hold, and the calls of tools in them.
+"""The messages of a request: the shape of each role's, of the parts of a content, and of calls.
 
 Wider than any one provider: what one of them is known to accept is no
 violation. Mistral writes an image as its bare URL and arguments as an object,
 SDKs write null for what is absent, and every provider has content parts of its
 own, which pass with a warning.
+
+The order of the messages is not judged. The Dedalus SDK's runner, when it
+streams, sends `tool` messages without the calls that they answer.
 """
 
-from .compound import NULL, Either, ListOf, MapOf, Object, Tagged, nullable
-from .schema import ANYTHING, Schema, Text
+from .compound import Either, ListOf, MapOf, Object, Tagged, nullable
+from .schema import ANYTHING, NULL, Schema, Text
 
 TEXT = Text()
 FREE = MapOf(ANYTHING)
 """Any object."""
 MAYBE_TEXT = nullable(TEXT)
 
+# As in OpenAI's API reference, by the part's `type`.
 _PARTS = {
     "text": Object({"text": TEXT}, name="TextPart"),
     "image_url": Object(
@@ -60,7 +64,10 @@ _FOREIGN_PARTS = """audio audio_url document document_url image input_file input
 
 
 def _parts(documented: str, *, least: int = 0) -> ListOf:
-    """A list of the parts documented for a role; those of other roles pass like foreign ones."""
+    """A list of at least `least` parts, whose types are `documented` (words) for a role's content.
+
+    Parts of other roles' pass like those of other providers, with a warning.
+    """
     known = {kind: _PARTS[kind] for kind in documented.split()}
     others = [kind for kind in _PARTS if kind not in known] + _FOREIGN_PARTS
     return ListOf(Tagged("type", known, others=others), least=least)
@@ -104,6 +111,7 @@ _NAMED: dict[str, Schema] = {"name": MAYBE_TEXT}
 
 
 def _instructions(name: str) -> Object:
+    """The shape of a developer's or a system's message, under its name in the document."""
     return Object({"content": TEXT_OR_PARTS}, _NAMED, name=name)
 
 

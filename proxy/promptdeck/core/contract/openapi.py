@@ -1,4 +1,8 @@
-"""The OpenAPI 3.1 document of what promptdeck serves, written from the contract."""
+"""The OpenAPI 3.1 document of what promptdeck serves, with the shapes that requests are judged by.
+
+What a path takes and answers is written here by hand; `tests/core/contract`
+holds that every path is served and every example is sound.
+"""
 
 from typing import Any
 
@@ -33,7 +37,7 @@ _TAGS = {
 
 
 def document(version: str) -> dict[str, Any]:
-    """The whole document, as `/openapi.json` serves it."""
+    """The whole document, as `/openapi.json` serves it, for this version of promptdeck."""
     return {
         "openapi": "3.1.0",
         "info": {
@@ -53,12 +57,14 @@ def document(version: str) -> dict[str, Any]:
 
 def page() -> str:
     """The document as a page of HTML that loads nothing from outside."""
+    # Only whoever looks at the page needs it.
     from .page import render
 
     return render(document(""))
 
 
 def _shapes() -> dict[str, JSONSchema]:
+    """All shapes that have a name, by it, the request's body first."""
     shapes: dict[str, JSONSchema] = {"ChatCompletionRequest": {}}
     shapes["ChatCompletionRequest"] = body_shape(shapes)
     for schema in (
@@ -79,27 +85,33 @@ def _shapes() -> dict[str, JSONSchema]:
 
 
 def _ref(name: str) -> JSONSchema:
+    """A reference to the shape of this name."""
     return {"$ref": f"#/components/schemas/{name}"}
 
 
 def _operation(tag: str, name: str, summary: str, **more: Any) -> dict[str, Any]:
+    """One method of a path; `name` is that of the function in clients made of the document."""
     return {"tags": [tag], "operationId": name, "summary": summary, **more}
 
 
 def _json(description: str, schema: JSONSchema, **more: Any) -> dict[str, Any]:
+    """An answer whose body is JSON of this schema; `more` stands beside it, such as an example."""
     return {"description": description, "content": {_JSON: {"schema": schema, **more}}}
 
 
 def _body(schema: JSONSchema, **more: Any) -> dict[str, Any]:
+    """A request's body, JSON of this schema; `more` stands beside it, such as an example."""
     return {"required": True, "content": {_JSON: {"schema": schema, **more}}}
 
 
 def _failure(description: str, code: str = "", **more: Any) -> dict[str, Any]:
+    """An error's answer, with the example of that code; `more` stands beside its content."""
     example = {"example": examples.error(code)} if code else {}
     return {**_json(description, _ref("Error"), **example), **more}
 
 
 def _parameter(place: str, name: str, about: str, **schema: Any) -> dict[str, Any]:
+    """A string in the header, query or path of a request; `schema` narrows or changes its type."""
     return {
         "in": place,
         "name": name,
@@ -110,6 +122,7 @@ def _parameter(place: str, name: str, about: str, **schema: Any) -> dict[str, An
 
 
 def _header(about: str) -> dict[str, Any]:
+    """A header of an answer."""
     return {"description": about, "schema": {"type": "string"}}
 
 

@@ -12,11 +12,12 @@ from .examples import REQUESTS, error
 from .request import FIELDS, in_key
 from .schema import JSONSchema, label
 
+# Where `serve` listens if nothing else is said.
 _BASE = "http://127.0.0.1:4141"
 
 
 def render(document: dict[str, Any]) -> str:
-    """The page of a document."""
+    """The page of HTML of an OpenAPI document, which is the one that `openapi.document` makes."""
     shapes = document["components"]["schemas"]
     body = shapes["ChatCompletionRequest"]["properties"]
     types = {name: shape for name, shape in shapes.items() if name != "ChatCompletionRequest"}
@@ -52,14 +53,17 @@ the same recording answers.\
 
 
 def _prose(text: str) -> str:
+    """Paragraphs, parted by blank lines, as HTML."""
     return "".join(f"<p>{_inline(part)}</p>" for part in text.split("\n\n"))
 
 
 def _inline(text: str) -> str:
+    """Text as HTML, with what stands in backquotes as code."""
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", escape(text, quote=False))
 
 
 def _linked(text: str, names: Iterable[str]) -> str:
+    """Text as HTML, with a link from each word that is one of the types' names."""
     known = frozenset(names)
 
     def link(match: "re.Match[str]") -> str:
@@ -70,16 +74,18 @@ def _linked(text: str, names: Iterable[str]) -> str:
 
 
 def _table(heads: str, rows: Iterable[str]) -> str:
+    """A table as HTML, of its heads, parted by commas, and of what `_row` makes."""
     head = "".join(f"<th>{escape(name)}" for name in heads.split(", "))
     return f"<div class=wide><table><thead><tr>{head}<tbody>{''.join(rows)}</table></div>"
 
 
 def _row(*cells: str) -> str:
+    """A row of a table, of cells that are HTML."""
     return "<tr>" + "".join(f"<td>{cell}" for cell in cells)
 
 
 def _notes(shape: JSONSchema) -> str:
-    """What a shape says of itself, and of what it holds."""
+    """A shape's description, that of what it holds, and its default, as HTML."""
     inner = shape.get("items") or shape.get("additionalProperties")
     below = inner.get("description", "") if isinstance(inner, dict) else ""
     default = f"Default: {text_of(shape['default'], 'compact')}." if "default" in shape else ""
@@ -90,6 +96,8 @@ def _notes(shape: JSONSchema) -> str:
 
 
 def _fields(properties: dict[str, JSONSchema], names: Iterable[str]) -> str:
+    """The table of a request's fields; `names` are the types that there are links to."""
+
     def row(name: str, shape: JSONSchema) -> str:
         shown = f"<code>{name}</code>"
         if shape.get("deprecated"):
@@ -109,6 +117,7 @@ def _fields(properties: dict[str, JSONSchema], names: Iterable[str]) -> str:
 
 
 def _type(name: str, shape: JSONSchema, names: Iterable[str]) -> str:
+    """A type, to be opened by who wants to see it."""
     # A link to what is inside opens the details; a link to the details themselves would not.
     head = f'<details><summary><b>{name}</b></summary><div id="type-{name}">'
     about = f"<p>{_inline(shape['description'])}</p>" if "description" in shape else ""
@@ -116,6 +125,7 @@ def _type(name: str, shape: JSONSchema, names: Iterable[str]) -> str:
 
 
 def _content(shape: JSONSchema, names: Iterable[str]) -> str:
+    """A type's parts: a list of its options, or a table of its keys, if it has any."""
     if "anyOf" in shape:
         options = "".join(f"<li>{_option(option, names)}" for option in shape["anyOf"])
         return f"<p>One of</p><ul>{options}</ul>"
@@ -133,6 +143,7 @@ def _content(shape: JSONSchema, names: Iterable[str]) -> str:
 
 
 def _option(shape: JSONSchema, names: Iterable[str]) -> str:
+    """One option of a type in a line: the object's keys, or the type in words."""
     keys = shape.get("properties", {})
     tags = ", ".join(f"{key}: {label(item)}" for key, item in keys.items())
     shown = f"{{{tags}}}" if keys else label(shape)
@@ -141,6 +152,7 @@ def _option(shape: JSONSchema, names: Iterable[str]) -> str:
 
 
 def _paths(paths: dict[str, Any]) -> Iterator[str]:
+    """All methods of all paths, each to be opened by who wants to see it."""
     for path, item in paths.items():
         for method in ("get", "post", "delete"):
             if method in item:
@@ -149,6 +161,7 @@ def _paths(paths: dict[str, Any]) -> Iterator[str]:
 
 
 def _operation(method: str, path: str, item: Any, parameters: list[Any]) -> str:
+    """One method of a path: the table of its parameters, and that of its statuses."""
     asked = (
         _row(
             f"<code>{escape(one['name'])}</code>",
@@ -174,6 +187,7 @@ def _operation(method: str, path: str, item: Any, parameters: list[Any]) -> str:
 
 
 def _tries() -> Iterator[str]:
+    """Commands to try, each with what it brings."""
     yield "<p>An answer, and the same as a stream:</p>"
     yield _console(_curl("/v1/chat/completions", REQUESTS["plain"]))
     yield _console(_curl("/v1/chat/completions", {**REQUESTS["plain"], "stream": True}, "-N"))
@@ -191,6 +205,7 @@ def _tries() -> Iterator[str]:
 
 
 def _curl(path: str, body: JSON, flags: str = "-s") -> str:
+    """The command that posts a body."""
     data = text_of(body, "spaced")
     return (
         f"curl {flags} {_BASE}{path} \\\n  -H 'Content-Type: application/json' \\\n"
@@ -199,6 +214,7 @@ def _curl(path: str, body: JSON, flags: str = "-s") -> str:
 
 
 def _console(command: str, output: str = "") -> str:
+    """A command and its output as on a terminal, in HTML."""
     shown = f"<span>$</span> <b>{escape(command, quote=False)}</b>"
     return f"<pre>{shown}{chr(10)}{escape(output, quote=False)}</pre>".replace("\n</pre>", "</pre>")
 

@@ -1,8 +1,14 @@
-"""The chat completions contract: the sixty fields of a request, and what is wrong with one.
+"""The sixty fields of a chat completion request, and what is wrong with a request's body.
 
 The one definition: requests are checked against it, the OpenAPI document and
 README's table of fields are written from it. What its fields hold is in
-`contract_messages` and `contract_tools`, what is answered in `contract_answers`.
+`messages` and `tools`, what is answered in `answers`.
+
+A body that an SDK's own tests send is sound. So JSON types are enforced, and of
+the lists of values those that the SDKs have as types (`prompt_mode`, `speed`,
+formats of audio, safety settings, the tags of objects). Ranges, lengths and
+other lists of values draw a warning: openai-python 3.54 sends `max_tokens: 0`
+and a negative `seed`, dedalus_labs 0.3.0 a `service_tier` of "service_tier".
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,16 +17,16 @@ from heapq import nsmallest
 from re import findall
 from typing import NamedTuple
 
-from promptdeck.core.matching.normalize import EQUAL, EXCLUDED
+from promptdeck.core.matching.chat import EQUAL, EXCLUDED
 from promptdeck.core.text.jsontext import JSON, parse
 
 from . import tools
-from .compound import Either, ListOf, MapOf, Object, Unknown, nullable
+from .compound import Advised, Either, ListOf, MapOf, Object, Unknown, nullable
 from .messages import FREE, MAYBE_TEXT, MESSAGE, TEXT
 from .schema import (
     ANYTHING,
+    LONGEST_GUESSED,
     Absent,
-    Advised,
     Boolean,
     Enum,
     Integer,
@@ -37,18 +43,20 @@ from .violations import Checked, judge
 
 
 class Field(NamedTuple):
-    """One field of the body."""
+    """One field of a request's body."""
 
     schema: Schema
     provider: str
-    """Whose it is."""
+    """In whose API it is, in words for a table: a name, several, or `all`."""
     about: str
+    """Its purpose, in a sentence."""
     default: JSON = None
+    """The value that counts where it is absent; None where the provider alone knows one."""
     deprecated: bool = False
 
 
 def _options(name: str, **known: Schema) -> Schema:
-    """An object that is typed as free and documented to hold these."""
+    """An object that is typed as free and documented to hold `known`; null for absent."""
     advised = {key: Advised(nullable(item)) for key, item in known.items()}
     return nullable(Object({}, advised, name=name))
 
@@ -57,6 +65,10 @@ _COMMON = "all"
 _PENALTY = nullable(Number(-2, 2))
 _SHARE = MapOf(Number(0, 1))
 
+# The types are those of dedalus_labs 0.3.0. Where the ranges of two documents differ, the wider
+# counts: a temperature up to 2 as in OpenAI's API reference (Dedalus's OpenAPI document has
+# Anthropic's 1), 20 alternatives as OpenAI gives (that document has xAI's 8). A seed is a signed
+# integer of 64 bits, n and stop, penalties and biases are OpenAI's, max_turns is Dedalus's.
 FIELDS: Mapping[str, Field] = {
     "model": Field(
         tools.MODEL,
@@ -221,8 +233,9 @@ FIELDS: Mapping[str, Field] = {
 
 _SCHEMAS = {name: field.schema for name, field in FIELDS.items()}
 BODY = Object({"model": _SCHEMAS.pop("model")}, _SCHEMAS)
+"""The shape of a request's body: only `model` is required, unknown keys pass."""
 
-# Known of other servers, and too like a field of ours to tell from its misspelling.
+# Fields of other servers, and too like one of these to tell from its misspelling.
 _FOREIGN = frozenset(
     """cachedContent max_input_tokens max_new_tokens min_tokens models prompt_cache_options
     reasoning_format top_a""".split()
@@ -230,7 +243,10 @@ _FOREIGN = frozenset(
 
 
 def check(body: JSON, *, strict: bool = False) -> Checked:
-    """What is wrong with the body of a request; `strict` enforces all that is documented."""
+    """Find all that is wrong with the parsed body of a request: violations, and warnings.
+
+    With `strict` what is only documented is a violation too, but for keys that look misspelt.
+    """
     problems = BODY.check(body)
     if type(body) is not dict:
         return judge(problems, strict=strict)
@@ -242,7 +258,12 @@ def check(body: JSON, *, strict: bool = False) -> Checked:
 
 
 def _at_odds(body: dict[str, JSON]) -> Iterator[Problem]:
-    """Fields that are documented to go together and do not."""
+    """The problems of fields that are documented to go together and do not, all of them advice.
+
+    The first three are in OpenAI's API reference, the budget that is less than the limit in
+    Anthropic's, `slug` or `url` in Dedalus's. The body's own problems are told elsewhere: here
+    any of its values may be of a wrong type.
+    """
     if body.get("top_logprobs") is not None and body.get("logprobs") is not True:
         yield _documented(body, "true, as top_logprobs needs it", "logprobs")
     if body.get("stream_options") and body.get("stream") is not True:
@@ -261,6 +282,7 @@ def _at_odds(body: dict[str, JSON]) -> Iterator[Problem]:
 
 
 def _documented(body: JSON, expected: str, *path: str | int) -> Problem:
+    """The advice that at `path` of the body, or where it would be, `expected` should stand."""
     value = body
     for key in path:
         value = value.get(key, Absent("")) if isinstance(value, dict) else value[key]
@@ -268,27 +290,33 @@ def _documented(body: JSON, expected: str, *path: str | int) -> Problem:
 
 
 def _strays(body: dict[str, JSON]) -> Iterator[Problem]:
-    """Unknown keys that look like misspelt fields: they pass, also where all else is enforced."""
+    """The advice on unknown keys that look like misspelt fields; at most 20 are looked at.
+
+    Unknown keys pass, as Dedalus's OpenAPI document says, also where all else is enforced.
+    """
     unknown = [key for key in body if key not in FIELDS and key not in _FOREIGN]
     # What is said of a body must not hang on the order of its members.
     for key in unknown if len(unknown) <= _MOST_STRAYS else nsmallest(_MOST_STRAYS, unknown):
-        if _meant(key):
+        if len(key) <= LONGEST_GUESSED and _meant(key):
             problem = _UNKNOWN.check(body[key])[0]
             yield problem._replace(path=(key,), enforced=False)
 
 
-# Each takes difflib a tenth of a millisecond when it is seen first.
+# Each takes difflib 0.2 ms when it is seen first, and no body that is meant has so many: these
+# are 4 ms at most.
 _MOST_STRAYS = 20
 _UNKNOWN = Unknown(tuple(FIELDS))
 
 
+# A program sends the same few keys again and again. 1,024 of at most 40 characters are 0.2 MB.
 @lru_cache(maxsize=1024)
 def _meant(key: str) -> str:
+    """The field that `key` may be a misspelling of, or the empty string."""
     return nearest(key, FIELDS)
 
 
 def body_shape(shapes: dict[str, JSONSchema]) -> JSONSchema:
-    """The body as JSON Schema; what has a name goes into `shapes`."""
+    """The body as JSON Schema, the fields with their defaults; named shapes go into `shapes`."""
     properties = {name: _property(field, shapes) for name, field in FIELDS.items()}
     return {
         "type": "object",
@@ -299,6 +327,7 @@ def body_shape(shapes: dict[str, JSONSchema]) -> JSONSchema:
 
 
 def _property(field: Field, shapes: dict[str, JSONSchema]) -> JSONSchema:
+    """A field's JSON Schema with what the document says of it beside its type."""
     shape = field.schema.shape(shapes)
     text = f"{field.about} {shape.get('description', '')}".strip()
     return {
@@ -310,7 +339,7 @@ def _property(field: Field, shapes: dict[str, JSONSchema]) -> JSONSchema:
 
 
 def fields_table() -> str:
-    """The fields of a request in Markdown: what type, whether they count in the key, whose."""
+    """README's table of the fields, in Markdown: type, whether it is in the key, whose it is."""
     shapes: dict[str, JSONSchema] = {}
     rows = [
         f"| `{name}`{', deprecated' * field.deprecated} "
@@ -321,7 +350,10 @@ def fields_table() -> str:
 
 
 def in_key(name: str) -> str:
-    """Whether a field counts when requests are compared, and what counts as equal in it."""
+    """Say in words whether field `name` counts when requests are compared, and what is equal in it.
+
+    `no: ` and the reason, `yes`, or `yes; equal: ` and what is.
+    """
     if name in EXCLUDED:
         return f"no: {EXCLUDED[name]}"
     about = [what for what, one, _ in EQUAL if name in _is_about(what, parse(one))]
@@ -332,6 +364,6 @@ def in_key(name: str) -> str:
 
 
 def _is_about(what: str, example: dict[str, JSON]) -> Iterable[str]:
-    """Which fields an entry of `EQUAL` is about, if not all."""
+    """The fields that an entry of `EQUAL` is about, by what it says and by its example."""
     named = [name for name in findall(r"`(\w+)`", what) if name in FIELDS]
     return named or [name for name, value in example.items() if isinstance(value, list | str)]

@@ -1,8 +1,12 @@
-"""The chat completions contract: tools, how they are chosen, models with settings, MCP servers."""
+"""The shapes of a request's larger fields: tools and their choice, models, MCP servers, forms.
 
-from .compound import Either, ListOf, MapOf, Object, Tagged, nullable
+`request` says which field has which of these shapes. Where two providers write
+one thing in two ways, both pass.
+"""
+
+from .compound import Advised, Either, Hidden, ListOf, MapOf, Object, Tagged, nullable
 from .messages import FREE, MAYBE_TEXT, TEXT, TEXT_OR_PARTS
-from .schema import ANYTHING, Advised, Boolean, Enum, Hidden, Integer, Number, Schema, Text
+from .schema import ANYTHING, Boolean, Enum, Integer, Number, Schema, Text
 
 MAYBE_FREE = nullable(FREE)
 MAYBE_BOOLEAN = nullable(Boolean())
@@ -10,6 +14,7 @@ MAYBE_INTEGER = nullable(Integer())
 MAYBE_NUMBER = nullable(Number())
 TEXTS = ListOf(TEXT)
 
+# Every provider's names for one thing: a request may be meant for any of them.
 EFFORTS = "none minimal low medium high xhigh max".split()
 TIERS = "auto default flex scale priority fast standard standard_only".split()
 LOGIT_BIAS = MapOf(Number(-100, 100))
@@ -78,6 +83,7 @@ TOOL_CHOICE = Either(
 
 # Models
 
+# Dedalus's ModelSettings, key by key as dedalus_labs 0.3.0 types them.
 _SETTINGS: dict[str, Schema] = {
     **dict.fromkeys(
         """attributes audio extra_args extra_query generation_config input_audio_transcription
@@ -124,6 +130,7 @@ _SETTINGS: dict[str, Schema] = {
     ),
 }
 SETTINGS = Object({}, dict(sorted(_SETTINGS.items())), name="ModelSettings")
+# Closed, as Dedalus's OpenAPI document has it: what is beside `settings` reaches no model.
 DEDALUS_MODEL = Object(
     {"model": TEXT}, {"settings": nullable(SETTINGS)}, closed=True, name="DedalusModel"
 )
@@ -132,6 +139,8 @@ MODEL = Either(*_ONE_MODEL, ListOf(Either(*_ONE_MODEL), least=1))
 
 # MCP servers, and what is deferred to them
 
+# The document requires `name`, and the SDK's runner leaves it out: `a/b@v1` becomes
+# `{"slug": "a/b", "version": "v1"}`.
 MCP_SERVER = Object(
     {},
     {
@@ -181,18 +190,19 @@ RESPONSE_FORMAT = Tagged(
             }
         ),
     },
-    # Of Fireworks, Together and vLLM.
+    # What Fireworks, Together and vLLM have besides.
     others=["grammar", "regex", "structural_tag"],
     name="ResponseFormat",
 )
 THINKING = Tagged(
     "type",
     {
+        # Anthropic's least budget. Less draws a warning.
         "enabled": Object({}, {"budget_tokens": Integer(1024)}, asked=["budget_tokens"]),
         "disabled": Object({}),
         "adaptive": Object({}),
     },
-    others=["auto"],  # of Volcengine
+    others=["auto"],  # Volcengine's
     name="Thinking",
 )
 AUDIO = Object(
@@ -203,6 +213,7 @@ AUDIO = Object(
     name="AudioOutput",
 )
 PREDICTION = Object({"type": Enum(["content"]), "content": TEXT_OR_PARTS}, name="Prediction")
+# As in the Dedalus SDK 0.3.0: its OpenAPI document has fewer, and refuses the SDK's own test.
 _HARMS = """UNSPECIFIED DEROGATORY TOXICITY VIOLENCE SEXUAL MEDICAL DANGEROUS HARASSMENT
     HATE_SPEECH SEXUALLY_EXPLICIT DANGEROUS_CONTENT CIVIC_INTEGRITY""".split()
 SAFETY_SETTING = Object(

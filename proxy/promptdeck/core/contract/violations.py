@@ -1,7 +1,7 @@
-"""What a schema found wrong, as people read it.
+"""The problems that a shape found with a value, made into what people read.
 
-Paths are JSON paths as `rules` writes them, values are shown short or, where
-they are secret, not at all.
+Paths are JSON paths in the form that `core/matching/rules` reads, values are
+shown short or, where they are secret, not at all.
 """
 
 from collections.abc import Iterable
@@ -20,12 +20,13 @@ class Violation(NamedTuple):
     """One thing that is not as it should be."""
 
     path: str
-    """A JSON path as `rules` writes it."""
+    """A JSON path, such as `$.messages[0].role`."""
     expected: str
+    """In words."""
     found: str
-    """Short JSON, or `nothing`."""
+    """Short JSON, `nothing`, or of a secret its type alone."""
     hint: str = ""
-    """What was probably meant: the nearest value or key."""
+    """A guess at what was meant: the nearest value or key; or empty."""
 
     def __str__(self) -> str:
         text = f"{self.path}: expected {self.expected}, found {self.found}"
@@ -33,14 +34,14 @@ class Violation(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """What was found wrong; of either kind the first hundred."""
+    """All that was found wrong with a value; of either kind the first hundred."""
 
     violations: tuple[Violation, ...] = ()
     warnings: tuple[Violation, ...] = ()
 
 
 def judge(problems: Problems, *, strict: bool = False) -> Checked:
-    """Problems as people read them; `strict` makes violations of what is only documented."""
+    """A shape's problems as people read them; `strict` makes violations of what is advice."""
     if not problems:
         return NOTHING_WRONG
     hard = [found for found in problems if found.enforced or strict]
@@ -52,6 +53,7 @@ NOTHING_WRONG = Checked()
 
 
 def _violations(problems: Iterable[Problem]) -> tuple[Violation, ...]:
+    """The first hundred of the problems, as people read them."""
     return tuple(_violation(found) for found in [*problems][:MOST])
 
 
@@ -61,6 +63,7 @@ def _violation(problem: Problem) -> Violation:
 
 
 def _hint(problem: Problem) -> str:
+    """A guess at what was meant, or the empty string; nothing is guessed of a secret."""
     schema, value = problem.schema, problem.value
     if isinstance(value, Absent):
         return str(problem.path[-1]) if value.stray else ""
@@ -69,12 +72,15 @@ def _hint(problem: Problem) -> str:
     return "" if isinstance(value, Secret) else schema.hint(value)
 
 
+# So much shows which value is meant and fits a line of a log or a `Warning` header: three items
+# of a list or an object, and 60 characters of any value.
 _ITEMS = 3
 _LONGEST = 60
 _KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean", type(None): "null"}
 
 
 def _shown(value: JSON) -> str:
+    """A value in at most 60 characters or so, what it holds of lists and objects left out."""
     if isinstance(value, Absent):
         return f'nothing but "{value.stray}"' if value.stray else "nothing"
     if isinstance(value, Secret):
@@ -88,20 +94,22 @@ def _shown(value: JSON) -> str:
 
 
 def _listed(parts: list[str], count: int) -> str:
-    from promptdeck.core.text.wording import (
-        cut,  # with difflib 7 ms, and only where something is wrong
-    )
+    """The first of `count` things, in a line that is cut short."""
+    # With difflib this takes 7 ms to import, and is needed only where something is wrong.
+    from promptdeck.core.text.wording import cut
 
     return cut(", ".join([*parts, "…"] if count > len(parts) else parts), _LONGEST)
 
 
 def _part(value: JSON) -> str:
+    """A value inside a list or an object: of those within it only the brackets."""
     if isinstance(value, dict | list):
         return ("[…]" if isinstance(value, list) else "{…}") if value else compact(value).decode()
     return _scalar(value)
 
 
 def _scalar(value: JSON) -> str:
+    """A string in quotes and cut short, or any other scalar as JSON writes it."""
     from promptdeck.core.text.wording import cut, quoted
 
     if isinstance(value, str):

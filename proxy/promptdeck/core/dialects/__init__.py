@@ -1,1 +1,1 @@
-"""What each provider's protocol says. One folder a protocol."""
+"""The protocols of providers, a folder for each, and who the providers are."""

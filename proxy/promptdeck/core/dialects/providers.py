@@ -1,8 +1,8 @@
 """A request that brings its own provider: `X-Provider`, `X-Provider-Key`, `X-Provider-Model`.
 
-The headers choose the upstream for one request. They are never kept; what they
-choose is written into the model as `provider/model`, so that it counts in
-matching and stands in the recording.
+The headers, which are Dedalus's, choose the upstream for one request. They are
+never kept; what they choose is written into the model as `provider/model`, so
+that it counts in matching and stands in the recording.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,7 @@ from promptdeck.core.text.jsontext import Unfaithful, compact, parse
 from promptdeck.errors import ClientError
 
 BYOK_HEADERS = frozenset(["x-provider", "x-provider-key", "x-provider-model"])
+"""The headers by which a request brings its own provider, in lower case."""
 
 PROVIDERS: Mapping[str, str] = {
     "openai": "https://api.openai.com/v1",
@@ -29,17 +30,21 @@ PROVIDERS: Mapping[str, str] = {
     "fireworks_ai": "https://api.fireworks.ai/inference/v1",
     "moonshot": "https://api.moonshot.ai/v1",
 }
-"""Base URLs of providers that speak chat completions, natively or by a layer of their own."""
+"""Base URLs of providers that speak chat completions, natively or by a layer of their own.
+
+The names are those that Dedalus's documents list for `X-Provider`.
+"""
 
 
 class Route(NamedTuple):
-    """Where one request goes in place of the configured upstream."""
+    """The provider that one request goes to in place of the configured upstream."""
 
     url: str
+    """The provider's base URL."""
     key: str
-    """Empty where the client's own credentials go on."""
+    """The provider's key; empty where the client's own credentials go on."""
     body: bytes
-    """With the model as the provider knows it."""
+    """The request's body, with the model as the provider knows it."""
 
 
 def routed(
@@ -48,7 +53,10 @@ def routed(
     """The request as it counts, and its route if its headers ask for one.
 
     `urls` holds each provider's base URL. ClientError for a provider that is none of them.
+    Where no model can be written into the body (it is no JSON object, or is JSON that cannot
+    be written without loss, or no model is named), the request counts as it came.
     """
+    # In this order: sorted, the names are provider, key, model.
     provider, key, model = (header(headers, name) for name in sorted(BYOK_HEADERS))
     if not (provider or key or model):
         return request, None
@@ -59,6 +67,7 @@ def routed(
     asked = body.get("model") if isinstance(body, dict) else None
     model = model or (asked if isinstance(asked, str) else "")
     prefix, slash, bare = model.partition("/")
+    # As Dedalus documents it, the key is enough: the provider is taken from the model's prefix.
     if not provider and slash and prefix in urls:
         provider = prefix
     if provider not in urls:
@@ -68,6 +77,7 @@ def routed(
             code="unknown_provider",
             param="X-Provider",
         )
+    # The prefix is a router's way of naming a model: the provider itself knows the bare name.
     if prefix == provider and bare:
         model = bare
     if not isinstance(body, dict) or not model:

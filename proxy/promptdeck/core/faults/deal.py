@@ -1,10 +1,10 @@
 """A recorded answer, given badly on purpose: which fault befalls it, and how it is then written.
 
-A plan is read from `latency=200ms; cut-after=5; seed=1` or from an object with
-the same names. `Dealer` says what befalls each answer, `steps` what to write,
-what to wait for and how to end. Nothing here is left to chance: whatever looks
-random is a digest of the seed, the request's key and how often it was asked,
-so that neither a second run nor another order of requests changes it.
+`Dealer` says which of a plan's faults befalls each answer, `Dealt.steps` what
+to write, what to wait for and how to end: whoever writes does no more than
+that. Nothing here is left to chance: whatever looks random is a digest of the
+seed, the request's key and how often it was asked, so that neither a second run
+nor another order of requests changes it.
 """
 
 import math
@@ -25,43 +25,57 @@ from .plan import Fault, Plan
 
 
 class Wait(NamedTuple):
+    """Wait as an upstream takes its time: nobody counts it as silence."""
+
     seconds: float
 
 
 class Stall(NamedTuple):
-    """Say nothing for so long; infinity is until the client leaves."""
+    """Say nothing for so long, which counts as silence; infinity is until the client leaves."""
 
     seconds: float
 
 
 class Begin(NamedTuple):
+    """Write the head."""
+
     status: int
     headers: Headers
 
 
 class Write(NamedTuple):
+    """Write a piece of the body, by itself."""
+
     data: bytes
 
 
 class End(StrEnum):
+    """The end of an answer."""
+
     WHOLE = "whole"
+    """It is written to its end."""
     CUT = "cut"
     """The connection is closed in good order, the answer is not at its end."""
     RESET = "reset"
+    """The connection is reset."""
 
 
 Step = Wait | Stall | Begin | Write | End
+"""One thing that whoever writes an answer has to do."""
 
 
 class Dealt(NamedTuple):
-    """What befalls one answer."""
+    """The fault that befalls one answer."""
 
     fault: Fault
     chance: str
-    """What this answer's draws are made of."""
+    """The text that this answer's draws are made of."""
 
     def steps(self, response: Response, factor: float = math.inf) -> Iterator[Step]:
-        """How to write `response`, its recorded delays divided by `factor`."""
+        """The steps of writing `response`, one after the other, `End` last.
+
+        The recorded delays are divided by `factor`; at infinity there are none.
+        """
         return _noticeable(_Telling(self.fault, self.chance, factor).steps(response))
 
 
@@ -71,7 +85,9 @@ class Dealer:
     def __init__(self, plan: Plan) -> None:
         self.plan = plan
         self._asked: Counter[str] = Counter()
+        """The number of times that each request was asked, by its key."""
         self._befell: Counter[tuple[str, int]] = Counter()
+        """The number of answers that each fault befell, by request's key and fault's number."""
 
     def deal(self, key: str) -> Dealt | None:
         """The fault of the next answer to request `key`; None for a sound answer."""
@@ -87,13 +103,13 @@ class Dealer:
 
 
 def draw(chance: str, what: str) -> float:
-    """From 0 up to, never reaching, 1; the same for the same words."""
+    """A number from 0 up to, never reaching, 1: always the same for the same two texts."""
     # The upper 53 bits: more would be rounded, at the top to 1.
     return (xxhash.xxh3_64_intdigest(f"{chance} {what}".encode()) >> 11) / 2.0**53
 
 
 class _Telling:
-    """One answer on its way through one fault."""
+    """The writing of one answer that one fault befalls."""
 
     def __init__(self, fault: Fault, chance: str, factor: float) -> None:
         self._fault = fault
@@ -101,6 +117,7 @@ class _Telling:
         self._factor = factor
 
     def steps(self, response: Response) -> Iterator[Step]:
+        """As `Dealt.steps`, with waits for no time and writes of nothing among them."""
         fault = self._fault
         if fault.status is not None:
             response = refusal(fault)
@@ -116,6 +133,7 @@ class _Telling:
         yield from self._body(frames)
 
     def _body(self, frames: list[Frame]) -> Iterator[Step]:
+        """The steps of writing the frames, up to the end."""
         fault = self._fault
         last = len(frames)
         ending = _first(fault.cut_after, fault.reset_after)
@@ -133,6 +151,7 @@ class _Telling:
         yield End.WHOLE
 
     def _pieces(self, data: bytes) -> Iterator[Step]:
+        """The steps of writing one frame: at once, or in two."""
         if self._fault.split is None or len(data) < 2:
             yield Write(data)
             return
@@ -140,40 +159,55 @@ class _Telling:
         yield from (Write(data[:at]), Wait(self._fault.split), Write(data[at:]))
 
     def _recorded(self, milliseconds: int) -> float:
+        """The seconds that a recorded delay takes now."""
         return milliseconds / 1000 / self._factor
 
     def _jitter(self, number: int) -> float:
+        """The seconds that are added before frame `number`; before the head for 0."""
         return self._fault.jitter * draw(self._chance, f"jitter {number}")
 
 
 def _noticeable(steps: Iterator[Step]) -> Iterator[Step]:
-    """Without waits for no time and writes of nothing."""
+    """The steps without waits for no time and writes of nothing."""
     return (step for step in steps if step not in (Wait(0), Write(b"")))
 
 
 def _first(*values: int | None) -> int | None:
+    """The first of the values that is not None."""
     return next((value for value in values if value is not None), None)
 
 
 def _beyond(after: int | None, count: int) -> bool:
+    """True if a fault is to come only after all of `count` frames, or after more."""
     return after is not None and after >= count
 
 
 def _last_in_two(frames: list[Frame]) -> list[Frame]:
-    """A fault after more frames than there are comes amid the last: one asked for always comes."""
+    """The frames with the last one cut in its middle.
+
+    A fault that is to come after more frames than there are comes there: one that is asked
+    for always comes.
+    """
     *whole, (offset, data) = frames
     half = len(data) // 2
     return [*whole, Frame(offset, data[:half]), Frame(offset, data[half:])]
 
 
 def _inside_a_character(data: bytes) -> int:
-    """Behind the first byte of the first character of several, or else in the middle."""
+    """The place to cut data at: behind the first byte of its first character that has several.
+
+    In its middle if all are ASCII.
+    """
     lead = re.search(rb"[\xc2-\xf4](?=[\x80-\xbf])", data)
     return lead.end() if lead else len(data) // 2
 
 
 def _malformed(frames: list[Frame], number: int, *, is_stream: bool) -> list[Frame]:
-    """The frame of that number, or the next before or else behind it that has JSON, broken."""
+    """The frames with the last brace of one taken out, so that its JSON is broken.
+
+    It is the frame of that number, from 1; or, where that has no JSON object, the next before
+    it that has one, or else the first behind it. As they are if none has.
+    """
     with_json = [at for at, frame in enumerate(frames) if _has_object(frame.data, is_stream)]
     if not with_json:
         return frames
@@ -184,12 +218,16 @@ def _malformed(frames: list[Frame], number: int, *, is_stream: bool) -> list[Fra
 
 
 def _has_object(data: bytes, is_stream: bool) -> bool:
+    """True if a frame's data looks like a JSON object."""
     text = (sse.parse(data).data or "") if is_stream else data.decode("utf-8", "replace")
     return text.lstrip().startswith("{") and text.rstrip().endswith("}")
 
 
 def _headed(response: Response, frames: Sequence[Frame]) -> Headers:
-    """With the length of what is not a stream, so that a client can see that it is cut."""
+    """The answer's headers, with the length of all frames if it is no stream.
+
+    By its length a client can see that it is cut; of a stream the chunks' end says so.
+    """
     if response.is_stream:
         return response.headers
     headers = (item for item in response.headers if item[0].lower() != "content-length")
@@ -206,7 +244,10 @@ _REFUSALS: Mapping[int, tuple[str, str, str]] = {
 
 
 def refusal(fault: Fault) -> Response:
-    """The error answer that `fault.status` asks for, in the body that both SDKs read."""
+    """The error answer that `fault.status` asks for, 500 if it asks for none.
+
+    In a body that both SDKs read: openai takes what is in `error`, dedalus what is beside it.
+    """
     status = fault.status or 500
     kind, code, message = _REFUSALS.get(
         status, ("server_error" if status >= 500 else "invalid_request_error", "fault", "Refused.")

@@ -1,4 +1,4 @@
-"""How a client took its faulty answers, as far as a server can see it.
+"""How a client took the faulty answers that it was given, as far as a server can see it.
 
 A server sees when a request came, what it was given, and whether the client
 left before the end. Not what the client made of it: whether it took a broken
@@ -24,35 +24,43 @@ class Attempt(NamedTuple):
     """One request and what it was given. Times are seconds of any one clock."""
 
     key: str
+    """The same for requests that ask the same."""
     at: float
+    """When it came."""
     ended: float | None = None
     """When the answer was written, the connection broken or the client gone; None: not yet."""
     fault: str = ""
-    """As a plan's text; empty for a sound answer."""
+    """The fault that befell it, as a plan's text; empty for a sound answer."""
     status: int | None = 200
-    """None where the connection was broken before the head."""
+    """The answer's; None where the connection was broken before the head."""
     asks_to_wait: float | None = None
-    """Retry-After in seconds."""
+    """Seconds that the answer asked to wait before the next request."""
     broken: bool = False
-    """Whether the answer was cut, reset or malformed."""
+    """True if the answer was cut, reset or malformed."""
     stalled: float | None = None
     """When the server fell silent."""
     resumed: float | None = None
     """When it went on."""
     left: bool = False
-    """Whether the client closed the connection before the end."""
+    """True if the client closed the connection before the end."""
     retry: int | None = None
-    """How many retries the client says there were before."""
+    """The number of retries that the client says there were before; None if it does not say."""
 
     @property
     def failed(self) -> bool:
-        """Whether a client may ask again: it got no whole answer, or an error that passes."""
+        """True if a client may ask again: it got no whole answer, or an error that passes.
+
+        Statuses are those that the SDKs of OpenAI and Dedalus ask again after.
+        """
         status = self.status or 0
         return self.broken or self.left or status in (408, 409, 429) or status >= 500
 
 
 def retry_after(headers: Headers) -> float | None:
-    """The seconds that an answer asks to wait; the finer header counts, as in the SDKs."""
+    """The seconds that an answer asks to wait, by its headers; None if it does not ask.
+
+    Where both headers are there the finer one counts, as in the SDKs; a date is not read.
+    """
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
         if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,12})?", value := header(headers, name)):
             return float(value) / unit
@@ -60,17 +68,22 @@ def retry_after(headers: Headers) -> float | None:
 
 
 class Limits(NamedTuple):
+    """The bounds of what a client may do without a fault."""
+
     retries: int = 3
+    """Times that it may ask again; the SDKs do so twice."""
     hung: float = 60.0
-    """Seconds for which a client may wait in silence."""
+    """Seconds for which it may wait in silence, as long as dedalus_labs 0.3.0 does."""
     storm: int = 5
-    """More retries than that within a second are a storm."""
+    """Retries that it may make within a second; the SDKs' first wait is half a second."""
 
 
 FAIR = Limits()
 
 
 class FindingName(StrEnum):
+    """The kinds of findings, by the names that reports give them."""
+
     RETRIED_TOO_OFTEN = "retried_too_often"
     RETRIED_TOO_EARLY = "retried_too_early"
     RETRY_AFTER_IGNORED = "retry_after_ignored"
@@ -81,16 +94,21 @@ class FindingName(StrEnum):
 
     @property
     def is_fault(self) -> bool:
-        """Whether it speaks against the client; the others only inform."""
+        """True if a finding of this name speaks against the client; others only inform."""
         return self not in (FindingName.NOT_RETRIED, FindingName.BROKEN_ANSWER_NOT_RETRIED)
 
 
 class Finding(NamedTuple):
+    """One thing that was found in how a client took the answers to one request."""
+
     name: FindingName
     key: str
+    """The request's."""
     text: str
+    """The event in words, with its figures."""
 
     def as_dict(self) -> dict[str, Any]:
+        """The finding as a report's JSON has it, with its `level`: fault or info."""
         level = "fault" if self.name.is_fault else "info"
         return {"name": str(self.name), "level": level, "key": self.key, "text": self.text}
 
@@ -101,27 +119,30 @@ Round = list[Attempt]
 
 @dataclass(frozen=True)
 class Verdict:
-    """`now` is when it is passed, by the clock of the attempts."""
+    """The findings on all the requests of a client and the answers that it was given."""
 
     attempts: Sequence[Attempt]
     now: float
+    """When the verdict is passed, by the clock of the attempts."""
     limits: Limits = FAIR
 
     @property
     def ok(self) -> bool:
+        """True if nothing speaks against the client."""
         return not any(finding.name.is_fault for finding in self.findings)
 
     @cached_property
     def rounds(self) -> list[Round]:
+        """The attempts, each with those that it most probably retries."""
         return rounds_of(self.attempts)
 
     @cached_property
     def findings(self) -> list[Finding]:
-        """In the order in which the requests first came."""
+        """All that is found, in the order in which the requests first came."""
         return [finding for each in self.rounds for finding in _judged(each, self.now, self.limits)]
 
     def text(self) -> str:
-        """For people: the sum in a line, then each finding, those against the client first."""
+        """The verdict for people: its sum in a line, then the findings, faults first."""
         faulty = sum(bool(attempt.fault) for attempt in self.attempts)
         asked = f"{_count(len(self.attempts), 'request')}, {faulty} answered badly"
         findings = sorted(self.findings, key=lambda finding: not finding.name.is_fault)
@@ -131,7 +152,7 @@ class Verdict:
         return "\n".join([f"{asked}, {judged} against the client", *lines])
 
     def as_dict(self) -> dict[str, Any]:
-        """For a report; times count from the first request."""
+        """The verdict for a report, as JSON; times count from the first request."""
         start = min((attempt.at for attempt in self.attempts), default=0.0)
         requests: dict[str, list[dict[str, Any]]] = {}
         for attempt in sorted(self.attempts, key=lambda attempt: attempt.at):
@@ -141,7 +162,10 @@ class Verdict:
 
 
 def rounds_of(attempts: Iterable[Attempt]) -> list[Round]:
-    """Each attempt with the failed one that it most probably retries."""
+    """The attempts in rounds: each with the failed one of its key that it most probably retries.
+
+    That is the one that has waited longest, of those that ended before it came.
+    """
     rounds: list[Round] = []
     waiting: dict[str, list[Round]] = {}
     for attempt in sorted(attempts, key=lambda attempt: attempt.at):
@@ -158,11 +182,13 @@ def rounds_of(attempts: Iterable[Attempt]) -> list[Round]:
     return rounds
 
 
-# A client that has left may be back before the server knows that it left.
+# Seconds: a client that has left may be back before the server knows that it left. A guess at a
+# busy loop's delay, far below the half second that the SDKs wait first; nobody measured it.
 _NOTICING = 0.05
 
 
 def _may_continue(round_: Round, attempt: Attempt) -> bool:
+    """True if the attempt may be the next of the round, in time and by the client's own count."""
     last = round_[-1]
     if last.ended is None or attempt.retry not in (None, len(round_)):
         return False
@@ -170,6 +196,7 @@ def _may_continue(round_: Round, attempt: Attempt) -> bool:
 
 
 def _judged(round_: Round, now: float, limits: Limits) -> Iterable[Finding]:
+    """All that is found in one round."""
     key = round_[0].key
     retries = len(round_) - 1
     if retries > limits.retries:
@@ -189,7 +216,10 @@ _GRACE = 0.9
 
 
 def _hurried(before: Attempt, after: Attempt) -> Iterable[Finding]:
-    """Less than half of the time it was asked to wait is not a matter of clocks or rounding."""
+    """The finding if `after` came sooner than the answer to `before` asked to wait.
+
+    A wait of less than half of the time is no matter of clocks or rounding: it was ignored.
+    """
     asked = before.asks_to_wait
     if not asked or before.ended is None:
         return
@@ -202,6 +232,7 @@ def _hurried(before: Attempt, after: Attempt) -> Iterable[Finding]:
 
 
 def _busiest_second(attempts: Sequence[Attempt]) -> int:
+    """The most attempts, which are in order of time, that came within any one second."""
     most = start = 0
     for end, attempt in enumerate(attempts):
         while attempt.at - attempts[start].at >= 1:
@@ -211,6 +242,7 @@ def _busiest_second(attempts: Sequence[Attempt]) -> int:
 
 
 def _hung(round_: Round, now: float, limits: Limits) -> Iterable[Finding]:
+    """The findings on attempts whose client waited too long in silence, or is still waiting."""
     for attempt in round_:
         if attempt.stalled is None:
             continue
@@ -222,6 +254,7 @@ def _hung(round_: Round, now: float, limits: Limits) -> Iterable[Finding]:
 
 
 def _given_up(last: Attempt) -> Iterable[Finding]:
+    """The finding, if a round's last attempt failed, that it was not retried."""
     if not last.failed or last.ended is None:
         return
     why = "it left" if last.left else f"status {last.status}"
@@ -234,6 +267,7 @@ def _given_up(last: Attempt) -> Iterable[Finding]:
 
 
 def _told(attempt: Attempt, start: float) -> dict[str, Any]:
+    """An attempt as a report's JSON has it, its times counted from `start`, to the millisecond."""
     told: Mapping[str, Any] = attempt._asdict()
     times = {
         name: round(told[name] - start, 3)
@@ -244,7 +278,7 @@ def _told(attempt: Attempt, start: float) -> dict[str, Any]:
 
 
 def _seconds(seconds: float) -> str:
-    """Two digits are enough to judge by."""
+    """Seconds in words, with two digits, which are enough to judge by."""
     if seconds <= 0:
         return "0 s"
     digits = max(0, 1 - math.floor(math.log10(seconds)))
@@ -252,4 +286,5 @@ def _seconds(seconds: float) -> str:
 
 
 def _count(number: int, thing: str) -> str:
+    """So many of a thing, in words."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

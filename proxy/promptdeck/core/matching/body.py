@@ -35,28 +35,40 @@ BodyName = bytes
 
 
 class Body:
-    """A body, what it says and its names: each found when it is first asked for, and once."""
+    """A body, what it says and its names: each found when it is first asked for, and once.
 
-    __slots__ = ("_cut", "_names", "_tried", "_value", "data")
+    With `repeated`, what was read before of a long chat is not read again.
+    """
+
+    __slots__ = ("_cut", "_names", "_repeated", "_tried", "_value", "data")
 
     def __init__(self, data: bytes, repeated: Repeated | None = None) -> None:
         self.data = data
-        self._cut: Repeated | Cut | None = repeated
+        self._repeated = repeated
+        self._cut: Cut | None = None
         self._value: list[JSON] = []
         self._names: list[BodyName] = []
         self._tried = 0
 
     @property
     def cut(self) -> Cut | None:
-        """Where it is long: what is left of it to be read."""
-        if isinstance(self._cut, Repeated):
-            self._cut = self._cut.cut(self.data)
+        """What is left of a long chat to be read; None for a body that must be read whole."""
+        if self._cut is None and self._repeated:
+            self._cut = self._repeated.cut(self.data)
         return self._cut
 
     @property
     def is_news(self) -> bool:
-        """Whether it was cut, and nothing in it was known."""
-        return isinstance(self._cut, Cut) and not self._cut.runs
+        """True for a body that was cut to find a name of it, and of which nothing was known."""
+        return self._cut is not None and not self._cut.runs
+
+    def learn(self) -> None:
+        """Have the objects of this body known again where another one says them.
+
+        Only for a body in which nothing is odd: what is known again is not judged again.
+        """
+        if self._repeated and (cut := self.cut):
+            self._repeated.learn(cut)
 
     def value(self) -> JSON:
         """As JSON, half read (see `jsontext.load`): Unfaithful. Nobody may change it."""

@@ -13,10 +13,14 @@ import xxhash
 from promptdeck.core.text.jsontext import Unfaithful, compact, parse
 
 TAG = "p1"
+"""This version of normalisation: another, when equal requests get other canonical bytes."""
 
 
 def fingerprint(canonical: bytes, rules_digest: str = "") -> str:
-    """`p1:` and 128 bits in hex. User rules, if any, are part of it."""
+    """The short name of a canonical form: `p1:` and 128 bits in hex.
+
+    `rules_digest` names the user's rules by which the form was made; the empty string for none.
+    """
     data = canonical if not rules_digest else rules_digest.encode() + b"\n" + canonical
     return f"{TAG}:{xxhash.xxh3_128_hexdigest(data)}"
 
@@ -29,6 +33,8 @@ def recording_id(canonical: bytes, key: str, ordinal: int) -> str:
     of one request. Recordings of different conversations lie far apart in a
     sorted file, so that two people's additions rarely touch.
     """
+    # Six digits of the root are enough: where two conversations share them, their recordings
+    # lie side by side, and no more. The key's eight tell apart what has one root and length.
     head, _, body = canonical.partition(b"\n")
     messages = _messages(body)
     root = compact(_opening(messages)) if messages else head
@@ -38,16 +44,21 @@ def recording_id(canonical: bytes, key: str, ordinal: int) -> str:
 
 
 def order(recording: str) -> list[tuple[int, str]]:
-    """A sort key for recording ids: part by part, numbers by value, everything else by text."""
+    """A sort key for recording ids, or for any text in their place.
+
+    Part by part between the dashes, numbers by value, everything else by its text.
+    """
     parts = recording.split("-")
     return [(int(part) if _NUMBER.fullmatch(part) else 0, part) for part in parts]
 
 
 _NO_WORD = re.compile(r"[^0-9A-Za-z]")
+# Python refuses integers of thousands of digits; 18 fit 64 bits.
 _NUMBER = re.compile("[0-9]{1,18}")
 
 
 def _messages(body: bytes) -> list[Any]:
+    """A conversation's messages; none where the body has none that are read faithfully."""
     try:
         value = parse(body)
     except Unfaithful:
@@ -57,6 +68,7 @@ def _messages(body: bytes) -> list[Any]:
 
 
 def _opening(messages: list[Any]) -> list[Any]:
+    """The messages up to the first of the user; all of them where the user has said nothing."""
     for count, message in enumerate(messages, 1):
         if isinstance(message, dict) and message.get("role") == "user":
             return messages[:count]

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from promptdeck.core.secrets.redact import Redactor
 
 RawPath = tuple[bytes, ...]
-"""Keys as they are written; an empty one for a place in a list."""
+"""Keys as they are written, with their quotes; an empty one for a place in a list."""
 
 STREAM: RawPath = (b'"stream"',)
 INCLUDE_USAGE: RawPath = (b'"stream_options"', b'"include_usage"')
@@ -21,11 +21,18 @@ _CREDENTIALS: frozenset[RawPath] = frozenset(
         (b'"mcp_servers"', b"", b'"credentials"'),
     ]
 )
+# No path of those above is longer. Beyond it an attacker's nesting costs nothing.
 _DEEPEST = 3
+# Strings, and the signs between them: numbers and words are passed over.
 _TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]:,]', re.DOTALL)
 
 
 def without_secrets(body: bytes, redactor: Redactor, *, chat: bool) -> tuple[bytes, int]:
+    """A body of any bytes without secrets, and how many were taken out.
+
+    With `chat` the values of `credentials` become null where a chat completion has them;
+    they are not counted.
+    """
     count = 0
     while True:
         cleared, found = redactor.body(_without_credentials(body) if chat else body)
@@ -37,6 +44,7 @@ def without_secrets(body: bytes, redactor: Redactor, *, chat: bool) -> tuple[byt
 
 
 def _without_credentials(text: bytes) -> bytes:
+    """JSON text, or what is left of one, with null for each value of `credentials`."""
     kept: list[bytes] = []
     done = 0
     for path, begin, end in members(text):
@@ -47,7 +55,12 @@ def _without_credentials(text: bytes) -> bytes:
 
 
 def members(text: bytes) -> Iterator[tuple[RawPath, int, int]]:
-    """The members of the outer objects: path, begin and end of the value."""
+    """The members of JSON text down to the third level: path, begin and end of each value.
+
+    The text may be cut off, or hold what no parser reads: a member's value ends at the next
+    comma or bracket of its level, or with the text.
+    """
+    # One path and one list of where values begin, as long as the text is deep at this place.
     path: list[bytes] = []
     begins: list[int] = []
     string = b""

@@ -98,11 +98,17 @@ class Cut(NamedTuple):
 
 
 class Repeated:
-    """`secret`, of 60 bits, must be known to nobody else."""
+    """The objects of the lists of chats that were read before, found in texts that say them again.
 
-    def __init__(self, secret: int) -> None:
+    `secret`, of 60 bits, must be known to nobody else: from it come the numbers that stand
+    in for objects, and a client that knew them could have its own text read as others'.
+    `write` gives the bytes that an object of one of the lists comes to in the whole.
+    """
+
+    def __init__(self, secret: int, write: WriteItem) -> None:
         # As many digits for each number, so that none is the beginning of another one.
         self._first = 10**18 + secret % 10**18
+        self._write = write
         self._known: OrderedDict[bytes, _Heard] = OrderedDict()
         self._bytes = 0
 
@@ -114,7 +120,7 @@ class Repeated:
         digests = [*map(xxhash.xxh3_128_digest, parts[2:-1:2])]
         return Cut(*self._without(parts, map(self._known.get, digests)), parts, digests)
 
-    def learn(self, cut: Cut, write: WriteItem) -> None:
+    def learn(self, cut: Cut) -> None:
         """Know its objects again. All that is found out about each must hold wherever it stands."""
         inner = zip(cut.digests, cut.parts[2:-1:2], strict=True)
         objects = [self._object(digest, part) for digest, part in inner]
@@ -128,7 +134,7 @@ class Repeated:
         for place, run in _found(value, runs):
             for digest, item in run:
                 if item:
-                    self._keep(digest, _Heard(place, write(place, item), name_of(item)))
+                    self._keep(digest, _Heard(place, self._write(place, item), name_of(item)))
 
     def _object(self, digest: bytes, part: bytes) -> tuple[bytes, JSON] | None:
         """What a part says if it is one object; nothing if that is known already."""

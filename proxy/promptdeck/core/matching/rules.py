@@ -21,23 +21,26 @@ _SEGMENT = r"""(?x)
           | \[ (?P<index>0|[1-9][0-9]{0,15}) \]
           | \[ (?P<quoted> '(?:[^'\\]|\\.)*' | "(?:[^"\\]|\\.)*" ) \]
           | \* | \[\*\] )"""
-"""Text: compiled for the first path, of which most configurations have none."""
+"""Text, as most configurations have no path: compiled when the first is read."""
 
 
 class PathStep(NamedTuple):
-    """One step of a path: a key, an index, or None for every child; `deep` looks at any depth."""
+    """One step of a path below a value."""
 
     at: str | int | None
+    """The child's key or index; None for every child."""
     deep: bool = False
+    """Whether it leads to such children at any depth (`$..name`)."""
 
 
 RulePath = tuple[PathStep, ...]
+"""A JSON path: the steps from the root, at least one."""
 
 
 def parse_path(text: str) -> RulePath:
     """Read `$.messages[*].tool_call_id`, `$['a key'][0]` or `$..name` (RFC 9535, without filters).
 
-    Raises ValueError that says where the text goes wrong.
+    Raises ValueError, which says where the text goes wrong.
     """
     if not text.startswith("$") or text == "$":
         raise ValueError(f"a JSON path starts with $ and names something below it, not {text!r}")
@@ -54,6 +57,7 @@ def parse_path(text: str) -> RulePath:
 
 
 def _step(match: re.Match[str]) -> PathStep:
+    """The step that a match of `_SEGMENT` writes."""
     at: str | int | None = match["name"]
     if match["index"]:
         at = int(match["index"])
@@ -63,7 +67,10 @@ def _step(match: re.Match[str]) -> PathStep:
 
 
 def _unquoted(literal: str) -> str:
-    """A string literal's text. Its escapes are JSON's, but for the quote it need not escape."""
+    """The text of a string literal in single or double quotes; ValueError for a bad escape.
+
+    Its escapes are JSON's, but that the other kind of quote needs none.
+    """
     as_json = re.sub(r"""\\.|\"""", lambda found: _REQUOTED.get(found[0], found[0]), literal[1:-1])
     try:
         return str(parse(f'"{as_json}"'))
@@ -89,8 +96,11 @@ PRESETS: Mapping[str, tuple[str, str]] = {
 
 
 class Replacement(NamedTuple):
+    """A rule of `match.replace`."""
+
     pattern: re.Pattern[str]
     placeholder: str
+    """What stands in the place of each match; it may name groups, as in `re.sub`."""
 
 
 def parse_replacement(entry: str | Mapping[str, str]) -> Replacement:
@@ -116,7 +126,7 @@ def parse_replacement(entry: str | Mapping[str, str]) -> Replacement:
 
 @dataclass(frozen=True)
 class Rules:
-    """The user's rules, ready to apply."""
+    """The user's rules, ready to apply: places to leave out, and text to replace."""
 
     ignore: tuple[RulePath, ...] = ()
     replace: tuple[Replacement, ...] = ()
@@ -125,6 +135,7 @@ class Rules:
     def build(
         cls, ignore: Iterable[str] = (), replace: Iterable[str | Mapping[str, str]] = ()
     ) -> "Rules":
+        """Read the settings `match.ignore` and `match.replace`; ValueError for a bad entry."""
         return cls(tuple(map(parse_path, ignore)), tuple(map(parse_replacement, replace)))
 
     @cached_property
@@ -136,18 +147,23 @@ class Rules:
         return xxhash.xxh3_64_hexdigest(repr((self.ignore, replace)).encode())
 
     def apply(self, value: JSON) -> tuple[JSON, list[str]]:
-        """`value` less what is ignored, with text replaced, and the paths that were dropped."""
+        """A value without what is ignored and with text replaced, and the paths left out.
+
+        The value given is not changed. Text is replaced in strings, not in keys.
+        """
         dropped: list[str] = []
         for path in self.ignore:
             value = _without(value, path, "$", dropped)
         return (self._replaced(value) if self.replace else value), dropped
 
     def replace_text(self, text: str) -> str:
+        """The text with each of `match.replace` applied, in their order."""
         for item in self.replace:
             text = item.pattern.sub(item.placeholder, text)
         return text
 
     def _replaced(self, value: JSON) -> JSON:
+        """A copy of a value with text replaced in all its strings."""
         if isinstance(value, str):
             return self.replace_text(value)
         if isinstance(value, dict):
@@ -158,7 +174,11 @@ class Rules:
 
 
 def _without(value: JSON, path: RulePath, place: str, dropped: list[str]) -> JSON:
-    """A copy of `value` less what `path` names; a list item leaves a null in its place."""
+    """A copy of a value less what `path` names below it; appends what is left out to `dropped`.
+
+    `place` is the value's own path. A list's item leaves a null in its place, so that the
+    others keep their numbers.
+    """
     step, rest = path[0], path[1:]
     if isinstance(value, dict):
         children: Iterable[tuple[str | int, JSON]] = value.items()
@@ -169,6 +189,7 @@ def _without(value: JSON, path: RulePath, place: str, dropped: list[str]) -> JSO
     kept: dict[str | int, JSON] = {}
     for key, item in children:
         here = child_path(place, key)
+        # The types too: a step of index 1 is not the key "1".
         if step.at is None or (step.at == key and type(step.at) is type(key)):
             if not rest:
                 dropped.append(here)
@@ -183,7 +204,10 @@ def _without(value: JSON, path: RulePath, place: str, dropped: list[str]) -> JSO
 
 
 def child_path(place: str, key: str | int) -> str:
-    """The JSON path of a child: `$.a`, `$[0]`, `$['a key']`, which `parse_path` reads back."""
+    """The JSON path of the child `key` of what is at `place`: `$.a`, `$[0]`, `$['a key']`.
+
+    `parse_path` reads it back.
+    """
     if isinstance(key, int):
         return f"{place}[{key}]"
     # Nearly all keys are plain, and the engine for expressions takes ten times as long.

@@ -16,29 +16,48 @@ from typing import Any, NamedTuple
 from promptdeck.core.text.jsontext import JSON
 from promptdeck.core.text.wording import cut, shared_text, shared_words, visible
 
-from .differences import ENDPOINT, MOST_PLACES, Difference, FormParts, between, dump, unified_diff
+from .diff import unified_diff
+from .differences import ENDPOINT, MOST_PLACES, Difference, FormParts, between, dump
 
 
 class Near(NamedTuple):
-    """A recording, and how much of it is what was asked: 1 for all."""
+    """A recording that is like what was asked."""
 
     id: str
     similarity: float
+    """0 to 1; 1 exactly if the canonical forms are equal."""
     canonical: bytes
 
 
+# Recordings that are compared with care, in 0.6 ms each where the rough measure takes 0.03: many
+# more than are shown, as that measure takes requests of one template for equally near.
 _SHORTLIST = 20
 
-# The keys that hold what was said, in one dialect or another, and what it weighs against the rest.
+# The keys that hold what was said, in one dialect or another, and what it weighs against the rest:
+# three quarters, so that the same prompt for another model and temperature is nearer than another
+# prompt for the same.
 _CONVERSATION = ("messages", "contents", "input", "prompt")
 _CONVERSATION_SHARE = 0.75
+# Another query is a small thing beside another body: of two that are alike otherwise it tells.
+_OTHER_QUERY = 0.9
+# Of another endpoint a recording is named only where there is no other, and then as hardly alike;
+# that of the endpoint whose name is most alike comes first.
+_OTHER_ENDPOINT = 0.1
+# What is not equal is never wholly alike, whatever a measure says: 1 is for the same request.
+_NEARLY = 0.999
+# Longer lists are measured as text: to count items each must be written out.
 _MOST_ITEMS = 2000
 
 _Measure = Callable[[bytes, bytes], float]
+"""How much two texts have in common, 0 to 1: `shared_words` or `shared_text`."""
 
 
 def nearest(asked: bytes, recorded: Iterable[tuple[str, bytes]], limit: int = 3) -> list[Near]:
-    """The recordings most like `asked`, best first; other endpoints only if there is no other."""
+    """The recordings most like the form `asked`, best first, at most `limit` of them.
+
+    `recorded` are pairs of id and canonical form. Those of other endpoints are among them only
+    if there is none of the same.
+    """
     form = FormParts.read(asked)
     rough = (_ranked(form, asked, Near(name, 0, other), shared_words) for name, other in recorded)
     shortlist = nlargest(max(limit, _SHORTLIST), rough, key=_rank)
@@ -48,23 +67,30 @@ def nearest(asked: bytes, recorded: Iterable[tuple[str, bytes]], limit: int = 3)
 
 
 def _rank(item: tuple[bool, Near]) -> tuple[bool, float]:
+    """A sort key for what `_ranked` gives: the same endpoint before any likeness."""
     return item[0], item[1].similarity
 
 
 def _ranked(form: FormParts, asked: bytes, near: Near, measure: _Measure) -> tuple[bool, Near]:
-    """`near` with its similarity, after whether it is of the same endpoint."""
+    """Whether a recording is of the same endpoint as `form`, and the recording with its likeness.
+
+    `asked` is the canonical form of which `form` are the parts.
+    """
     if near.canonical == asked:
         return True, near._replace(similarity=1.0)
     other = FormParts.read(near.canonical)
-    similarity = min(_similarity(form, other, measure), 0.999)
+    similarity = min(_similarity(form, other, measure), _NEARLY)
     if form.query != other.query:
-        similarity *= 0.9
+        similarity *= _OTHER_QUERY
     if form.endpoint != other.endpoint:
-        similarity *= 0.1 * shared_words(form.endpoint.encode(), other.endpoint.encode())
+        similarity *= _OTHER_ENDPOINT * shared_words(
+            form.endpoint.encode(), other.endpoint.encode()
+        )
     return form.endpoint == other.endpoint, near._replace(similarity=similarity)
 
 
 def _similarity(asked: FormParts, other: FormParts, measure: _Measure) -> float:
+    """How alike two bodies are, 0 to 1: field by field, what was said and the rest weighed."""
     ours, theirs = asked.value, other.value
     if ours is None or theirs is None:
         return measure(asked.body, other.body)
@@ -78,7 +104,10 @@ def _similarity(asked: FormParts, other: FormParts, measure: _Measure) -> float:
 
 
 def _likeness(ours: JSON, theirs: JSON, measure: _Measure) -> float:
-    """Lists by the items they share and the text of the others; anything else by its text."""
+    """How alike two values are, 0 to 1.
+
+    Lists by the items they share and the text of the others; anything else by its text.
+    """
     if ours == theirs:
         return 1.0
     if ours is None or theirs is None:
@@ -97,8 +126,11 @@ def _likeness(ours: JSON, theirs: JSON, measure: _Measure) -> float:
 
 
 class Reason(StrEnum):
+    """Why there is no answer for a request; the words are part of error bodies."""
+
     NOT_RECORDED = "not_recorded"
     CONSUMED = "consumed"
+    """Each of its recordings has been played."""
     CASSETTE_MISSING = "cassette_missing"
     EXPIRED = "expired"
 
@@ -110,29 +142,36 @@ _MEND = {
     Reason.EXPIRED: "Record it again with --mode record",
 }
 
+# Differences in an error body, and on a terminal, where the diff follows: enough to see which
+# kind of change it is.
 _MOST_DETAILS = 20
 _MOST_SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What is known of a miss; differences and diff are those to the first of `nearest`."""
+    """What is known of a miss."""
 
     reason: Reason
     nearest: tuple[Near, ...] = ()
+    """The recordings most like the request, best first."""
     differences: tuple[Difference, ...] = ()
+    """Those to the first of `nearest`, `MOST_PLACES` at most."""
     diff: str = ""
+    """The unified diff to the first of `nearest`, if that is of the same endpoint."""
     cassette: str = ""
+    """The name of the cassette that was looked into, if it was one."""
     recorded: int = 0
-    """How often this very request is recorded, and `played` how often that was answered with."""
+    """How often this very request is recorded."""
     played: int = 0
+    """How often it was answered from those recordings."""
 
     def message(self) -> str:
-        """Two sentences: what is wrong, and the mend."""
+        """Two sentences in one line: what is wrong, and the mend."""
         return visible(f"{self._what()}{self._compared()}. {self._mend()}.")
 
     def details(self) -> dict[str, Any]:
-        """The same for a program, as JSON."""
+        """The explanation as JSON, for a program: part of the body of an error."""
         found: dict[str, Any] = {"reason": self.reason.value}
         if self.cassette:
             found["cassette"] = self.cassette
@@ -147,7 +186,7 @@ class Explanation:
         }
 
     def text(self) -> str:
-        """The same for a log or a terminal, in several lines."""
+        """The explanation in several lines, for a log or a terminal, with the diff."""
         lines = [f"{self._what()}{'' if self.differences else self._compared()}."]
         if self.nearest:
             ranked = (f"{near.id} ({int(near.similarity * 100)}% alike)" for near in self.nearest)
@@ -161,6 +200,7 @@ class Explanation:
         return "\n".join([*map(visible, lines), *filter(None, [self.diff]), f"{self._mend()}."])
 
     def _what(self) -> str:
+        """What is wrong, as a sentence without its full stop."""
         match self.reason:
             case Reason.NOT_RECORDED:
                 return "No recording matches this request"
@@ -174,6 +214,7 @@ class Explanation:
                 return f"The recording of this request{f', {same[0]},' if same else ''} has expired"
 
     def _compared(self) -> str:
+        """How that sentence goes on: the nearest recording, and the first difference."""
         if self.reason is not Reason.NOT_RECORDED:
             return ""
         if not self.nearest:
@@ -188,6 +229,7 @@ class Explanation:
         return f"; the nearest, {name}, differs at {first}" + (f", and in {more}" if more else "")
 
     def _more_than(self, count: int) -> str:
+        """How many differences there are beyond `count`, in words; empty if none."""
         count = len(self.differences) - count
         if count <= 0:
             return ""
@@ -195,6 +237,7 @@ class Explanation:
         return f"{count}{or_more} more {'place' if count == 1 else 'places'}"
 
     def _mend(self) -> str:
+        """What to do about it, as a sentence without its full stop."""
         undo = self.reason is Reason.NOT_RECORDED and self.differences
         return _MEND[self.reason] + (", or undo the change" if undo else "")
 
@@ -212,7 +255,12 @@ def explain(
     times_recorded: int = 0,
     times_played: int = 0,
 ) -> Explanation:
-    """Explain a miss by what is recorded: pairs of recording id and canonical form."""
+    """Explain the miss of a request by what is recorded.
+
+    `asked` is its canonical form, `recorded` are pairs of id and canonical form of all that it
+    could have been answered with: each is looked at, so call it where 0.03 ms for each do no
+    harm. `cassette` is a name to be told, the counts are for Reason.CONSUMED.
+    """
     near = tuple(nearest(asked, recorded))
     found: list[Difference] = []
     diff = ""

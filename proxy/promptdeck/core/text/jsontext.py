@@ -21,18 +21,28 @@ class Unfaithful(ValueError):
 
 
 def parse(data: bytes | str) -> JSON:
-    """Parse, or raise Unfaithful: not JSON, numbers beyond 64 bits, nesting beyond 200 levels."""
+    """The value of JSON text.
+
+    Raises Unfaithful for what is not JSON, for numbers beyond 64 bits and for nesting beyond
+    200 levels.
+    """
     return read(data)[0]
 
 
 def read(data: bytes | str) -> tuple[JSON, bool]:
-    """As `parse`, and whether it holds numbers like 1.0, that `canonical` writes as integers."""
+    """The value of JSON text, and whether it holds numbers like 1.0.
+
+    Those `canonical` writes as integers. Raises Unfaithful as `parse` does.
+    """
     value = load(data)
     return value, has_integral(value)
 
 
 def load(data: bytes | str) -> JSON:
-    """Half of `read`: what orjson makes of it. Unfaithful if it is not JSON."""
+    """What orjson makes of JSON text; raises Unfaithful if it is none.
+
+    The first half of `read`: `has_integral` of the value tells whether numbers were altered.
+    """
     try:
         return orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -40,18 +50,27 @@ def load(data: bytes | str) -> JSON:
 
 
 def has_integral(value: JSON) -> bool:
-    """The other half: whether there are numbers like 1.0. Unfaithful if orjson altered any."""
+    """Whether a value from `load` holds numbers like 1.0.
+
+    Raises Unfaithful if orjson altered a number or the nesting is beyond 200 levels.
+    """
     return _has_integral((value,), 0)
 
 
-# orjson writes at most 254 levels, and our own recursion needs room on Python's stack.
+# orjson writes at most 254 levels, and our own recursion needs room on Python's stack of 1000
+# calls: a test has it write the deepest value with 350 of them in use.
 _MAX_DEPTH = 200
 
 
 def _has_integral(items: Collection[JSON], depth: int) -> bool:
-    """Whether any number in `items` is a float without a fraction. Unfaithful if one is too big."""
+    """Whether any number in `items` or below is a float without a fraction.
+
+    Raises Unfaithful as `has_integral` does.
+    """
     if depth > _MAX_DEPTH and items:
         raise Unfaithful(f"nested deeper than {_MAX_DEPTH} levels")
+    # A walk in Python takes as long as orjson's reading: 36 us after 43, for 60 KB of a chat.
+    # Texts, which are most of what there is, are passed by first.
     found = False
     for item in items:
         kind = type(item)
@@ -72,13 +91,14 @@ def _has_integral(items: Collection[JSON], depth: int) -> bool:
 def canonical(value: JSON, *, integral: bool = True) -> bytes:
     """One text for all equal values: sorted keys, no spaces, 0.0 as 0.
 
-    `integral` is False where `read` says so of all that is in it, which saves looking again.
+    `integral` may be False where `read` says so of the value: that saves a copy of it, which
+    takes six times as long as the writing.
     """
     return orjson.dumps(_integral(value) if integral else value, option=orjson.OPT_SORT_KEYS)
 
 
 def _integral(value: JSON) -> JSON:
-    """Floats without a fraction become integers, as far as both are exact (2^53)."""
+    """A copy whose floats without a fraction are integers, as far as both are exact (2^53)."""
     if isinstance(value, dict):
         return {key: _integral(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -89,9 +109,12 @@ def _integral(value: JSON) -> JSON:
 
 
 def compact(value: JSON) -> bytes:
+    """JSON text without spaces, its keys in their order, letters beyond ASCII as UTF-8."""
     return orjson.dumps(value)
 
 
+# In the order in which they are tried: most servers write compactly, and `spaced` is what
+# Python's own `json` writes, by default in ASCII.
 _STYLES: dict[str, dict[str, Any]] = {
     "compact": {"separators": (",", ":"), "ensure_ascii": False},
     "spaced": {"ensure_ascii": False},
@@ -104,14 +127,14 @@ _STYLES: dict[str, dict[str, Any]] = {
 
 
 def render(value: JSON, style: str) -> str:
-    """Write `value` in one of the styles (KeyError for any other)."""
+    """Write `value` in a style that `style_of` names; KeyError for any other."""
     name, newline, _ = style.partition(" newline")
     text = json.dumps(value, allow_nan=False, **_STYLES[name])
     return text + "\n" if newline else text
 
 
 def style_of(text: str, value: JSON) -> str | None:
-    """The style that writes `value` as exactly `text`, or None."""
+    """The name of the style that writes `value` as exactly `text`, or None if none does."""
     for name in _STYLES:
         style = name + " newline" if text.endswith("\n") else name
         if render(value, style) == text:

@@ -1,11 +1,11 @@
 """Runs of a stream's events that are alike but for their texts, read as one.
 
 Nearly all events of an answer differ in a word or two. What stands before the
-first text and behind the last is the same in all of them, and what is between,
-cut at its quotes, makes a table, whose columns are compared and joined at once;
-parsing one event after the other would take ten times as long. Whatever is not
-so plain makes a run of its own. `said` puts together what goes on from event to
-event.
+first text that differs and behind the last is the same in all of them, and what is
+between, cut at its quotes, makes a table: a row for each event, a column for each text.
+Columns are compared and joined at once; parsing one event after the other and walking
+its value takes 14 times as long (200 events: 1300 us for 90). Whatever is not so plain
+makes a run of its own. `said` puts together what goes on from event to event.
 """
 
 import json  # noqa: TID251  what orjson refuses
@@ -20,18 +20,21 @@ from . import sse
 from .jsontext import JSON, Unfaithful, parse
 
 LeafPath = tuple[str | int, ...]
+"""Where in an event's JSON a text stands: keys and places, and `index=N` for what is numbered."""
 _Element = TypeVar("_Element")
 
 
 class Run(NamedTuple):
+    """Frames one after the other whose JSON differs in texts only; or one frame of any kind."""
+
     first: bytes
     """The first frame, whose JSON is that of all others but for the texts in it."""
     texts: dict[LeafPath, list[str]] | None = None
-    """Those at each path of `leaves`; None where there is but one frame."""
+    """The texts at each path of `leaves`, one a frame; None where there is but one frame."""
     written: bytes = b""
     """The texts that differ, as they are written, each between quotes."""
     leads: tuple[bytes, ...] = ()
-    """What stands in the first frame before each of those that differ."""
+    """What stands in the first frame before each of the texts that differ."""
 
 
 class _Mould(NamedTuple):
@@ -39,33 +42,44 @@ class _Mould(NamedTuple):
 
     parts: list[bytes]
     data_at: int
+    """Where in the frame its JSON begins."""
     strings: list[int]
     """Which parts are texts, and no keys."""
     first: int
-    """The first text that differs."""
+    """Which part is the first text that differs."""
     last: int
+    """Which part is the last text that differs."""
 
     @property
     def head(self) -> bytes:
+        """What all frames of the run begin with, the quote before the first text included."""
         return self.before(self.first)
 
     @property
     def tail(self) -> bytes:
+        """What all frames of the run end in, from the quote behind the last text on."""
         return b'"' + b'"'.join(self.parts[self.last + 1 :])
 
     def before(self, at: int) -> bytes:
+        """What stands in the frame before a part, up to its quote."""
         return b'"'.join([*self.parts[:at], b""])
 
 
 _FEW = 8
-"""Frames that are tried at first. Where hardly any are alike, more would be in vain."""
+"""Frames that are tried at first, eight times as many then. Where hardly any are alike more
+would be in vain; any number from 1 to 64 measures the same."""
 
-# Texts that say what kind of event it is, and whether it is the last.
+# Texts that say what kind of event it is, and whether it is the last. Events that differ in
+# one are judged one by one: `completeness` looks at the first of each run only.
 _TELLING = frozenset(["type", "finish_reason"])
 
 
 def runs(frames: Sequence[bytes]) -> list[Run]:
-    """All frames in runs, as long as they can be told to be alike without parsing each of them."""
+    """Put all frames into runs, in their order.
+
+    Frames that cannot be told to be alike without parsing each of them make runs of one.
+    """
+    # Lines may end in CRs at other places in each frame, and NUL is needed as a mask.
     whole = b"".join(frames)
     if b"\r" in whole or b"\0" in whole:
         return [Run(frame) for frame in frames]
@@ -82,21 +96,26 @@ def runs(frames: Sequence[bytes]) -> list[Run]:
 
 
 def _masked(frame: bytes) -> bytes:
-    """The frame without escaped quotes; NUL stands in no JSON."""
+    """The frame with each escaped quote as NUL and a byte, so that it can be cut at its quotes.
+
+    It stays as long as it was; JSON has no NUL. `_unmasked` is the way back.
+    """
     if b"\\" not in frame:
         return frame
     return frame.replace(b"\\\\", b"\0\0").replace(b'\\"', b"\0\1")
 
 
 def _unmasked(text: bytes) -> bytes:
+    """What `_masked` was given."""
     return text.replace(b"\0\1", b'\\"').replace(b"\0\0", b"\\\\") if b"\0" in text else text
 
 
 def _mould(one: bytes, next_one: bytes) -> _Mould | None:
-    """What two frames have in common, if nothing but texts in their data differs."""
+    """What two masked frames have in common; None if more than texts in their data differs."""
     data_at = sse.data_at(one)
     if not data_at or not sse.data_at(next_one):
         return None
+    # Every other part is within quotes, from the second on: an even number has a quote open.
     parts, others = one.split(b'"'), next_one.split(b'"')
     if len(parts) != len(others) or len(parts) % 2 == 0:
         return None
@@ -112,7 +131,7 @@ def _mould(one: bytes, next_one: bytes) -> _Mould | None:
 
 
 def _middles(masked: Sequence[bytes], at: int, mould: _Mould) -> list[bytes]:
-    """What differs in the frames from `at` on that fit the mould."""
+    """What is between head and tail in the frames from `at` on, as long as they fit the mould."""
     head, tail = mould.head, mould.tail
     seam = tail + head
     begin, end = len(head), -len(tail)
@@ -128,6 +147,7 @@ def _middles(masked: Sequence[bytes], at: int, mould: _Mould) -> list[bytes]:
             fit = (head + m + tail == frame for m, frame in zip(middles, frames, strict=True))
             found += middles[: [*fit, False].index(False)]
             break
+    # Each has as many texts as the first: quotes of its own would shift the columns.
     quotes = mould.last - mould.first
     if quotes or b'"' in b"".join(found):
         counts = [*map(bytes.count, found, repeat(b'"')), -1]
@@ -136,6 +156,11 @@ def _middles(masked: Sequence[bytes], at: int, mould: _Mould) -> list[bytes]:
 
 
 def _run(frame: bytes, mould: _Mould, middles: list[bytes]) -> Run | None:
+    """The run of all frames whose middles are given, `frame` the first.
+
+    None where they cannot be read as one: what differs is a key or tells what kind of event it
+    is, a text is no JSON, or two texts of a frame are at one path.
+    """
     width = mould.last - mould.first + 1
     cells = b'"'.join(middles).split(b'"') if width > 1 else middles
     columns = {mould.first + n: cells[n::width] for n in range(width)}
@@ -160,17 +185,22 @@ def _run(frame: bytes, mould: _Mould, middles: list[bytes]) -> Run | None:
 
 
 def _written(texts: list[bytes]) -> bytes:
+    """A JSON list of masked texts."""
     return b'["%b"]' % _unmasked(b'","'.join(texts))
 
 
 def _said(texts: list[bytes]) -> list[str]:
-    """JSONDecodeError if any of the texts is no JSON by itself."""
+    """What masked texts say; JSONDecodeError if any of them is no JSON by itself."""
     said: list[str] = orjson.loads(_written(texts))
     return said
 
 
 def _places(mould: _Mould) -> dict[int, LeafPath] | None:
-    """At which path each text of a frame stands."""
+    """The path at which each text of a frame stands, by the number of its part.
+
+    None where the frame holds no JSON that is read faithfully, or a key twice.
+    """
+    # Each text is put into the JSON as its number, which is then found at its path.
     numbered = [*mould.parts]
     for at in mould.strings:
         numbered[at] = b"%d" % at
@@ -184,10 +214,11 @@ def _places(mould: _Mould) -> dict[int, LeafPath] | None:
 
 
 Leaf = tuple[LeafPath, Any, str | int]
+"""A string in JSON: its path, the object or list that holds it, and its key or place there."""
 
 
 def leaves(value: JSON) -> list[Leaf]:
-    """Every string with the path that its continuations share, its holder and its key there.
+    """Every string in an event's JSON, at the path that its continuations in later events share.
 
     What carries an index continues what carried the same one, wherever in a list it stands.
     """
@@ -198,6 +229,7 @@ def leaves(value: JSON) -> list[Leaf]:
 
 
 def _gather(holder: dict[str, JSON] | list[JSON], path: LeafPath, found: list[Leaf]) -> None:
+    """Append the leaves of an object or list at `path` to `found`."""
     children: Iterable[tuple[str | int, JSON]]
     if isinstance(holder, dict):
         children = holder.items()
@@ -216,7 +248,11 @@ def _gather(holder: dict[str, JSON] | list[JSON], path: LeafPath, found: list[Le
 
 
 def said(in_runs: Iterable[Run]) -> list[list[str]]:
-    """The texts of each path; and of those paths together that differ in their indices only."""
+    """Lists of texts that go on from event to event, whole or in pieces: join each to read it.
+
+    One for each path, and one more for those paths together that differ in their indices only,
+    as some servers count events in what looks like an index.
+    """
     by_path: dict[LeafPath, list[str]] = defaultdict(list)
     for run in in_runs:
         if run.texts is None:
@@ -230,7 +266,10 @@ def said(in_runs: Iterable[Run]) -> list[list[str]]:
 
 
 def alike(by_path: Mapping[LeafPath, list[_Element]]) -> dict[LeafPath, list[list[_Element]]]:
-    """The lists of those paths together that differ in their indices only."""
+    """Lists by path, those together whose paths differ in their indices only.
+
+    The keys are the paths without indices.
+    """
     found: dict[LeafPath, list[list[_Element]]] = defaultdict(list)
     for path, items in by_path.items():
         bare = [part for part in path if not (isinstance(part, str) and "index=" in part)]
@@ -239,7 +278,11 @@ def alike(by_path: Mapping[LeafPath, list[_Element]]) -> dict[LeafPath, list[lis
 
 
 def event_value(frame: bytes) -> JSON:
-    """The JSON of a frame that is UTF-8 and has any."""
+    """The JSON of a frame's data; None for the end marker and for a frame that has none.
+
+    It is read as leniently as clients read it: numbers of any length, half a surrogate pair,
+    NaN as a string. A frame that is not UTF-8 has none.
+    """
     try:
         frame.decode()
     except UnicodeDecodeError:
@@ -254,7 +297,8 @@ def event_value(frame: bytes) -> JSON:
 
 
 def _read_by_others(text: str) -> JSON:
-    """What we refuse and a client may read: longer numbers, half of a surrogate pair."""
+    """JSON that `parse` refuses and a client may read; None if it is not even that."""
+    # Only objects and lists can hold texts. Nesting is bounded by Python's own stack.
     if not text.startswith(("{", "[")):
         return None
     try:

@@ -13,6 +13,7 @@ _BLANK_LINE = re.compile(rb"[^\r\n](?:\r\n|\r(?!\n)|\n)(?:\r\n|\r(?!\n)|\n)")
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _LINE_END_BYTES = re.compile(rb"\r\n|\r|\n")
 
+# As integers, which are looked for in bytes several times faster than a byte is.
 _LF, _CR = b"\n\r"
 
 DONE = "[DONE]"
@@ -20,7 +21,12 @@ DONE = "[DONE]"
 
 
 def frames(data: bytes) -> list[bytes]:
-    """All frames of a whole stream, and what no blank line has ended."""
+    """All frames of a whole stream; the last may be one that no blank line ends.
+
+    Blank lines beyond the first belong to the frame that follows them.
+    """
+    # Two short ways for what is nearly always sent: the expression takes 20 times as long
+    # (590 us for 200 frames, 30 by splitting).
     if b"\r" not in data:
         lines = data.split(b"\n")
         *whole, rest = lines[::2]
@@ -40,10 +46,12 @@ def is_whole(frame: bytes) -> bool:
 
 
 class Event(NamedTuple):
-    """A frame's meaning: `data` lines joined by LF; None where a frame has only comments."""
+    """A frame's meaning."""
 
     event: str
+    """Its name; the empty string where it has none."""
     data: str | None
+    """Its `data` lines joined by LF; None where it has none, as a comment."""
 
 
 def is_sole_data(frame: bytes) -> bool:
@@ -55,9 +63,9 @@ def is_sole_data(frame: bytes) -> bool:
 
 
 def data_at(frame: bytes) -> int:
-    """Where the data begins in a frame of LFs that has one line of it and at most a name before.
+    """Where the data begins in a frame that has one line of it and at most a name before.
 
-    0 for any other frame. `frame[at:-2]` is the data.
+    `frame[at:-2]` is the data, if the frame holds no CR. 0 for any other frame.
     """
     begin = frame.find(b"\n") + 1 if frame.startswith(b"event: ") else 0
     sole = frame.startswith(b"data: ", begin) and frame.find(b"\n", begin) == len(frame) - 2
@@ -65,8 +73,7 @@ def data_at(frame: bytes) -> int:
 
 
 def is_one_line(frame: bytes) -> bool:
-    """Whether this is sole data that nothing breaks into lines, and the blank line."""
-    # An integer is looked for several times faster than a byte.
+    """Whether this is `data: `, some text that nothing breaks into lines, and a blank line."""
     return is_sole_data(frame) and frame[-1] == _LF and _CR not in frame
 
 
@@ -87,7 +94,10 @@ def parse(frame: bytes) -> Event:
 
 
 def encode(data: bytes, event: str = "") -> bytes:
-    """One frame in the form every SDK reads: no `id:`, `event:` only where one is named."""
+    """One frame in the form every SDK reads: no `id:`, `event:` only where one is named.
+
+    A CR in `data` comes back from `parse` as LF: lines of events know no other end.
+    """
     head = f"event: {event}\n".encode() if event else b""
     lines = _LINE_END_BYTES.split(data)
     return head + b"".join(b"data: %b\n" % line for line in lines) + b"\n"

@@ -19,25 +19,35 @@ _CJK = "\u3040-\u9fff"
 _TOKEN = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+(?:[-:./'’@][^\W{_CJK}]+)*|\s+|.")
 _SPACE = re.compile(r"\s")
 
-# What difflib may cost: some 10 ms at worst.
+# Words and blanks of which difflib compares as many: half a millisecond for prose, 90 for the
+# worst that was found, two words in turn.
 _COMPARED = 400
+# In characters. Texts are shown side by side in sentences and below one another on a terminal:
+# what is longer than `_WHOLE` is cut to the context before, the change, and the context behind,
+# all together as long again, so that one line of 80 holds it and its label.
 _WHOLE = 70
 _CONTEXT = 20
 _CHANGED = 36
-# A longer one is cut at its beginning, which keeps its first changed character in sight.
+# A longer word is cut at its beginning, which keeps its first changed character in sight.
 _WORD = 20
+# How many changes are named by their words, and how long those may be: more is read in the
+# texts or in the diff.
 _NAMED = 3
 _NAME = 60
 
 
 def edges(a: Sequence[Any], b: Sequence[Any]) -> tuple[int, int]:
-    """Lengths of the common prefix and, of what follows it, the common suffix."""
+    """Lengths of the common prefix of two sequences and, of what follows it, the common suffix.
+
+    The two never overlap: `start + end` is at most the length of the shorter.
+    """
     start = common_prefix(a, b)
     return start, common_prefix(a[start:][::-1], b[start:][::-1])
 
 
 def common_prefix(a: Sequence[Any], b: Sequence[Any]) -> int:
-    """Its length, by halves: comparing slices is what Python does fast."""
+    """The length of what two sequences begin with in common."""
+    # By halves: comparing slices is what Python does fast.
     low, high = 0, min(len(a), len(b))
     while low < high:
         middle = (low + high + 1) // 2
@@ -49,23 +59,36 @@ def common_prefix(a: Sequence[Any], b: Sequence[Any]) -> int:
 
 
 def shared_words(a: bytes, b: bytes) -> float:
-    """0 to 1, fast: common words in any order, or common beginning and end."""
+    """How much two texts have in common, 0 to 1, by a fast measure.
+
+    The share of words that both have, in any order, or that of a common beginning and end,
+    whichever is more; 1 may be said of texts that differ in the order of their words.
+    """
     words, others = _words(a), _words(b)
     count = len(words) + len(others)
     in_words = 2 * len(words & others) / count if count else 0.0
     return max(in_words, sum(edges(a, b)) / max(len(a), len(b), 1))
 
 
-# One text meets thousands of others.
+# One text meets thousands of others, so that the last few are remembered.
 @lru_cache(maxsize=8)
 def _words(text: bytes, most: int = 50_000) -> frozenset[bytes]:
+    """The words of a text; of a long one those in its first and last `most` bytes.
+
+    100 KB take a millisecond, and a miss looks at every recording.
+    """
     ends = text if len(text) <= 2 * most else text[:most] + text[-most:]
     return frozenset(ends.split())
 
 
 def shared_text(a: bytes, b: bytes) -> float:
-    """0 to 1, carefully: the part of both texts that is the same, in order."""
+    """How much two texts have in common, 0 to 1: the part of both that is the same, in order.
+
+    Behind the common beginning and before the common end only the first 400 words are
+    compared, so that it may be less than a patient comparison would find.
+    """
     start, end = edges(a, b)
+    # No more is decoded than has so many words: 20 bytes are a long one and the blank behind it.
     middles = (text[start : len(text) - end] for text in (a, b))
     ours, theirs = (
         _tokens(middle[: 20 * _COMPARED].decode(errors="replace")) for middle in middles
@@ -76,10 +99,12 @@ def shared_text(a: bytes, b: bytes) -> float:
 
 
 def _tokens(text: str) -> list[str]:
+    """The first words, runs of blanks and signs of a text, `_COMPARED` of them at most."""
     return [match[0] for match in islice(_TOKEN.finditer(text), _COMPARED)]
 
 
 def _matcher(a: list[str], b: list[str]) -> SequenceMatcher[str]:
+    """difflib's matcher of two lists of tokens."""
     # Blanks as junk: they join a match but never make one, and they are what costs time.
     return SequenceMatcher(str.isspace, a, b, autojunk=False)
 
@@ -93,7 +118,11 @@ class Contrast(NamedTuple):
 
 
 def contrast(old: str, new: str) -> Contrast:
-    """Cut both texts around their first difference: `"…three rivers in…"`, `rivers -> lakes`."""
+    """Cut both texts around their first difference: `"…three rivers in…"`, `rivers -> lakes`.
+
+    Where they look the same all the same, as `é` in one character and in two does, letters
+    beyond ASCII are spelled as escapes.
+    """
     changes = _changes(old, new)
     first = changes[0] if changes else _Stretch(0, 0, 0, 0)
     if max(len(old), len(new)) > _WHOLE:
@@ -108,6 +137,8 @@ def contrast(old: str, new: str) -> Contrast:
 
 
 class _Stretch(NamedTuple):
+    """What changed: `old[start:end]` became `new[new_start:new_end]`."""
+
     start: int
     end: int
     new_start: int
@@ -117,6 +148,7 @@ class _Stretch(NamedTuple):
 def _changes(old: str, new: str) -> list[_Stretch]:
     """Runs of words that changed; all beyond the first `_COMPARED` words counts as one."""
     start, end = edges(old, new)
+    # Back to the beginning of the word in which they part, and on to the end of the last one.
     start -= len(_SPACE.split(old[max(0, start - _WORD) : start])[-1])
     tail = len(old) - end
     end -= len(_SPACE.split(old[tail : min(tail + _WORD, len(old))], maxsplit=1)[0])
@@ -139,6 +171,7 @@ def _changes(old: str, new: str) -> list[_Stretch]:
 
 
 def _around(text: str, start: int, end: int) -> str:
+    """`text[start:end]` with some of what is around it, cut at blanks, `…` for the rest."""
     end = min(end, start + _CHANGED)
     left, right = max(0, start - _CONTEXT), min(len(text), end + _CONTEXT)
     if left:
@@ -149,6 +182,7 @@ def _around(text: str, start: int, end: int) -> str:
 
 
 def _named(changes: list[_Stretch], old: str, new: str) -> str:
+    """The first changes in words, and how many more there are; empty if all are long."""
     runs = [(old[c.start : c.end], new[c.new_start : c.new_end]) for c in changes]
     names = [_name(*run) for run in runs if max(map(len, run)) <= _NAME][:_NAMED]
     if len(runs) > len(names) > 0:
@@ -157,6 +191,7 @@ def _named(changes: list[_Stretch], old: str, new: str) -> str:
 
 
 def _name(old: str, new: str) -> str:
+    """One change in words: `rivers -> lakes`, `"not" added`, `"very" removed`."""
     old, new = old.strip() or old, new.strip() or new
     if not old:
         return f"{quoted(new)} added"
@@ -167,10 +202,12 @@ def _name(old: str, new: str) -> str:
 
 
 def cut(text: str, most: int = _WHOLE) -> str:
+    """The text, or its beginning and `…`, in at most `most` characters."""
     return text if len(text) <= most else text[: most - 1] + "…"
 
 
 def quoted(text: str) -> str:
+    """Text as a JSON string, with escapes for what a terminal would not show or would obey."""
     return visible(orjson.dumps(text).decode())
 
 
@@ -182,9 +219,10 @@ def visible(text: str) -> str:
 
 
 def _spelled(text: str) -> str:
-    """`é` as one character and as two look the same."""
+    """Text with every character beyond ASCII as an escape, but for the `…` where it was cut."""
     return "".join(c if c.isascii() or c == "…" else _escaped(c) for c in text)
 
 
 def _escaped(character: str) -> str:
+    """A character as Python's source has it: `\\xe9`, `\\u200b`."""
     return character.encode("unicode_escape").decode()

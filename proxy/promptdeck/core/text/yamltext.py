@@ -2,7 +2,7 @@
 
 PyYAML's writer turns any text with an emoji or a trailing space into one long
 escaped line; prompts are full of both. This one keeps such text readable and
-leaves escapes to what YAML cannot hold otherwise. Reading is `stores/yamlread.py`'s.
+leaves escapes to what YAML cannot hold otherwise. Reading is `stores/cassettes/reader.py`'s.
 """
 
 import re
@@ -16,9 +16,12 @@ from .jsontext import JSON
 _UNPRINTABLE = re.compile(
     "[^\\t\\n\\x20-\\x7e\\xa0-\\u2027\\u202a-\\ud7ff\\ue000-\\ufefe\\uff00-\\ufffd\\U00010000-\\U0010ffff]"
 )
+# Narrower than YAML's plain scalars: no indicator of any version at the start, no comment and no
+# key within, and addresses of requests, which begin with a slash.
 _PLAIN = re.compile(r"[^\W_](?:[^\n\t:#]|:(?! )|(?<! )#)*|/[\w./:?=&%@+-]*")
 _PLAIN_KEY = re.compile(r"[A-Za-z][\w-]*")
-# YAML readers look no further for a key's colon than 1024 characters.
+# YAML readers look no further for a key's colon than 1024 characters (YAML 1.2 on implicit
+# keys), quotes and escapes among them: a few less leave no doubt how they are counted.
 _LONGEST_KEY = 1000
 # What some YAML reader takes for another type: null, booleans, numbers, dates, times.
 _NOT_TEXT = re.compile(
@@ -28,7 +31,11 @@ _NOT_TEXT = re.compile(
 
 
 def block(value: JSON, indent: int = 0) -> Iterator[str]:
-    """The lines of a mapping or a list in block style; nothing for any other value."""
+    """The lines of a mapping or a list in block style, without line ends.
+
+    Nothing for an empty one and for any other value: `flow` writes those. A line may hold
+    line ends itself where a key is too long for one.
+    """
     pad = " " * indent
     if isinstance(value, dict):
         for key, item in value.items():
@@ -39,11 +46,13 @@ def block(value: JSON, indent: int = 0) -> Iterator[str]:
 
 
 def _head(pad: str, key: str) -> str:
+    """A key and its colon; a long one as an explicit key, on a line of its own."""
     name = _key(key)
     return f"{pad}{name}:" if len(name) <= _LONGEST_KEY else f"{pad}? {name}\n{pad}:"
 
 
 def _entry(head: str, value: JSON, indent: int) -> Iterator[str]:
+    """The lines of a member of a mapping; `head` is its key with the colon."""
     if isinstance(value, dict) and value:
         yield head
         yield from block(value, indent + 2)
@@ -55,6 +64,7 @@ def _entry(head: str, value: JSON, indent: int) -> Iterator[str]:
 
 
 def _item(pad: str, value: JSON, indent: int) -> Iterator[str]:
+    """The lines of an item of a list."""
     # A list in a list is a row of a table: one line each.
     if isinstance(value, dict) and value:
         first, *rest = block(value, indent + 2)
@@ -65,6 +75,7 @@ def _item(pad: str, value: JSON, indent: int) -> Iterator[str]:
 
 
 def _scalar(head: str, value: JSON, indent: int) -> Iterator[str]:
+    """The lines of a value behind `head`: prose as a literal block, anything else on one line."""
     if isinstance(value, str) and _is_prose(value):
         yield f"{head} {_indicator(value)}"
         pad = " " * (indent + 2)
@@ -80,12 +91,14 @@ def _is_prose(text: str) -> bool:
 
 
 def _indicator(text: str) -> str:
+    """What begins a literal block that holds exactly this text (YAML 1.2, section 8.1.1)."""
+    # A reader would take blanks in the first line for the block's depth: it is said instead.
     depth = "2" if text[0] in " \t\n" else ""
     return f"|{depth}{'' if text.endswith(chr(10)) else '-'}"
 
 
 def flow(value: JSON) -> str:
-    """`value` on one line."""
+    """The value on one line, in flow style."""
     if isinstance(value, str):
         return value if _fits_plain(value) else _quoted(value)
     if isinstance(value, dict):
@@ -98,12 +111,14 @@ def flow(value: JSON) -> str:
 
 
 def _pair(key: str, value: JSON) -> str:
+    """A member of a mapping on one line."""
     name = _key(key)
     mark, space = ("", "") if len(name) <= _LONGEST_KEY else ("? ", " ")
     return f"{mark}{name}{space}: {_in_flow(value)}"
 
 
 def _in_flow(value: JSON) -> str:
+    """A value within a list or mapping on one line, where plain text could be cut at a comma."""
     return _quoted(value) if isinstance(value, str) else flow(value)
 
 
@@ -113,6 +128,7 @@ def _key(key: str) -> str:
 
 
 def _fits_plain(text: str) -> bool:
+    """Whether no reader could take this text, written without quotes, for anything else."""
     return (
         bool(_PLAIN.fullmatch(text))
         and not text.endswith((" ", ":"))
@@ -122,12 +138,13 @@ def _fits_plain(text: str) -> bool:
 
 
 def _quoted(text: str) -> str:
-    """Single quotes where double ones would need escapes."""
+    """Text in quotes: single ones where double ones would need escapes, and they will do."""
     if ('"' in text or "\\" in text) and "\n" not in text and not _UNPRINTABLE.search(text):
         return "'" + text.replace("'", "''") + "'"
     return _double_quoted(text)
 
 
 def _double_quoted(text: str) -> str:
+    """Text in double quotes: JSON's, with escapes for what YAML takes for unprintable."""
     quoted = orjson.dumps(text).decode()
     return _UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", quoted)

@@ -6,47 +6,39 @@ what was played, missed and recorded; over the cache it serves the newest.
 """
 
 import logging
-import math
 import time
-from collections import OrderedDict, defaultdict, deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
-from enum import StrEnum
 from operator import call
 from typing import Any, NamedTuple
 
-from promptdeck.core.dialects.chat import accumulate
 from promptdeck.core.interaction import Interaction, Response, Variant
 from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.policy import CacheControl, Found
 from promptdeck.stores.base import Store, Stored
 
+from .conversions import STAND_INS, Conversions
+from .playing import OnExpired, Playing
+
 log = logging.getLogger("promptdeck")
 
-
-class AfterLast(StrEnum):
-    """What follows the last recording of a request that is asked once more."""
-
-    REPEAT = "repeat"
-    REFUSE = "refuse"
-
-
-class OnExpired(StrEnum):
-    """What is done with a recording that is too old."""
-
-    WARN = "warn"
-    FAIL = "fail"
-    RECORD = "record"
-    """Its request is recorded anew, and as often as it was recorded."""
+_MISSES_KEPT = 1000
+"""The latest misses that a report holds, with a few KB of text each: more than anybody reads."""
 
 
 class Search(NamedTuple):
-    """What a deck has for a request."""
+    """What a deck has for a request: a recording and how it is to be served, or why there is none.
+
+    A hit or what is stale has `stored` and `response`, a miss has a `reason`.
+    """
 
     found: Found
     stored: Stored | None = None
+    """The recording whose turn it is."""
     response: Response | None = None
-    """In the variant asked for."""
+    """Its response, in the variant asked for."""
     converted: bool = False
+    """Whether that is another variant than was recorded."""
     reason: str = ""
     """Of a miss: `not_recorded`, `consumed`, `cassette_missing` or `expired`."""
     requested: bool = False
@@ -54,16 +46,7 @@ class Search(NamedTuple):
     until: float = 0.0
     """Till then (seconds since the epoch) the request finds this again, in the same `state`."""
     state: Hashable = None
-
-
-# In which variant an answer may stand in for another, best first.
-_STAND_INS = {
-    Variant.JSON: (Variant.SSE_USAGE, Variant.SSE),
-    Variant.SSE: (Variant.SSE_USAGE, Variant.JSON),
-    Variant.SSE_USAGE: (Variant.JSON, Variant.SSE),
-}
-_MISSES_KEPT = 1000
-_CONVERSIONS_KEPT = 256
+    """The deck's state in which this was found."""
 
 
 class Tally:
@@ -76,19 +59,21 @@ class Tally:
 
 
 class Deck:
-    """`name` is the cassette's, or empty for the deck that a bare base_url plays."""
+    """The recordings behind one base_url, and how far they have been played.
+
+    `name` is the cassette's, or empty for the deck that a bare base_url plays. The first of the
+    `stores` that has recordings of a request answers it; `writer` keeps new ones, None where
+    nothing is recorded. `exists` tells whether there is a cassette at all; `refresh` follows its
+    file and tells whether that has changed, None where there is none.
+    """
 
     def __init__(
         self,
         name: str,
         stores: Sequence[Store],
+        playing: Playing,
         *,
         writer: Store | None = None,
-        newest: bool = False,
-        draws: int = 1,
-        after_last: AfterLast = AfterLast.REPEAT,
-        expires: float | None = None,
-        on_expired: OnExpired = OnExpired.WARN,
         exists: Callable[[], bool] = lambda: True,
         refresh: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
@@ -98,17 +83,12 @@ class Deck:
         states = [store.state for store in stores]
         # A hit asks for it each time, and nearly always of one store.
         self._states = states[0] if len(states) == 1 else lambda: tuple(map(call, states))
+        self._playing = playing
         self._writer = writer
-        self._newest = newest
-        self._draws = draws
-        """So many answers of one request are recorded before any is repeated."""
-        self._after_last = after_last
-        self._expires = expires
-        """Seconds from its recording to when a recording is too old."""
-        self._on_expired = on_expired
         self._warned: set[str] = set()
+        """Ids of the recordings whose age has been told."""
         self._refresh = refresh
-        self._conversions: OrderedDict[tuple[str, str, Variant], Response | None] = OrderedDict()
+        self._conversions = Conversions()
         self._rewound = 0
         self.rewind()
 
@@ -116,9 +96,12 @@ class Deck:
         """Start over: sequences from their first recording, an empty report."""
         self._rewound += 1
         self._turns: defaultdict[tuple[str, Variant], Tally] = defaultdict(Tally)
+        """How often each request was answered, by fingerprint and variant."""
         self._played: defaultdict[str, Tally] = defaultdict(Tally)
+        """How often each recording was played, by its id."""
         self._recorded: list[str] = []
         self._overwritten: set[tuple[str, Variant]] = set()
+        """Requests whose older recordings have been replaced: further ones are added."""
         self._renewed: dict[tuple[str, Variant], int] = {}
         """How many recordings there are to be again of a request whose recordings expired."""
         self._missed: deque[dict[str, Any]] = deque(maxlen=_MISSES_KEPT)
@@ -133,97 +116,87 @@ class Deck:
         return self._refresh is not None
 
     async def refresh(self) -> bool:
-        """Follow the cassette's file if it changed; whether it did."""
+        """Follow the cassette's file; True if it has changed."""
         return await self._refresh() if self._refresh else False
 
     def find(self, key: str, asked: Normalized, wants: CacheControl, draws: int = 0) -> Search:
-        """`draws` is the request's own wish, in place of the deck's."""
+        """Find the recording whose turn it is, without playing it. StoreUnavailable.
+
+        `key` is the fingerprint of what is `asked`; `draws` is the request's own wish, in place
+        of the deck's.
+        """
         state = self.state()
         for store in self._stores:
+            # A fingerprint is only an index: the request itself is compared.
             rows = [row for row in store.find(key) if row.canonical == asked.canonical]
-            playable = self._playable(rows, asked)
-            if playable:
-                return self._search(playable, key, asked, wants, draws)._replace(state=state)
+            if group := self._playable(rows, asked):
+                return self._search(group, (key, asked.variant), wants, draws, state)
         return Search(Found.MISS, reason="not_recorded" if self.exists() else "cassette_missing")
 
     def _playable(self, rows: Sequence[Stored], asked: Normalized) -> list[Stored]:
-        """The recordings of the variant asked for, or else of the best that converts."""
-        stand_ins = _STAND_INS[asked.variant] if asked.chat else ()
+        """Of a request's recordings in all variants: those to play to who wants one of them.
+
+        Those of the variant asked for; if there are none and it is a chat, those of the best
+        variant that converts to it, judged by the first of them. All of a group are of one
+        variant, so that turns count recordings of the same call.
+        """
+        stand_ins = STAND_INS[asked.variant] if asked.chat else ()
         for variant in (asked.variant, *stand_ins):
             group = [row for row in rows if row.interaction.variant == variant]
-            if group and self._converted(group[0], asked.variant):
+            if group and self._conversions.response(group[0].interaction, asked.variant):
                 return group
         return []
 
     def _search(
-        self, rows: list[Stored], key: str, asked: Normalized, wants: CacheControl, draws: int
+        self,
+        rows: list[Stored],
+        place: tuple[str, Variant],
+        wants: CacheControl,
+        draws: int,
+        state: Hashable,
     ) -> Search:
-        place = key, asked.variant
-        stored = self._in_turn(rows, place, draws)
-        if stored is None:
-            return Search(Found.MISS, reason="consumed")
-        if self._is_old(stored):
-            if self._on_expired is OnExpired.FAIL:
-                return Search(Found.MISS, reason="expired")
-            self._warn(stored.interaction)
-        response = self._converted(stored, asked.variant)
-        converted = response is not stored.interaction.response
+        """What is found among playable recordings: the one in turn, its age judged."""
         now = time.time()
+        stored = self._in_turn(rows, place, draws, now)
+        if stored is None:
+            return Search(Found.MISS, reason="consumed", state=state)
+        interaction = stored.interaction
+        if self._playing.is_old(stored, now):
+            if self._playing.on_expired is OnExpired.FAIL:
+                return Search(Found.MISS, reason="expired", state=state)
+            self._warn(interaction)
+        _, variant = place
+        response = self._conversions.response(interaction, variant)
         expired = stored.expires_at is not None and stored.expires_at <= now
-        fresh = wants.accepts(now - stored.interaction.recorded_at)
-        found = Found.HIT if fresh and not expired else Found.STALE
-        until = self._until(rows, place, now)
-        return Search(found, stored, response, converted, requested=not fresh, until=until)
+        fresh = wants.accepts(now - interaction.recorded_at)
+        return Search(
+            found=Found.HIT if fresh and not expired else Found.STALE,
+            stored=stored,
+            response=response,
+            converted=response is not interaction.response,
+            requested=not fresh,
+            until=self._playing.until(rows, self._turns[place].times, now),
+            state=state,
+        )
 
-    def _in_turn(self, rows: list[Stored], place: tuple[str, Variant], draws: int) -> Stored | None:
+    def _in_turn(
+        self, rows: list[Stored], place: tuple[str, Variant], draws: int, now: float
+    ) -> Stored | None:
         """The recording to play now; None if one more is to be recorded, or refused."""
-        if self._newest:
-            return rows[-1]
-        if self._on_expired is OnExpired.RECORD and any(map(self._is_old, rows)):
+        playing = self._playing
+        if playing.renews(rows, now):
             self._renewed.setdefault(place, len(rows))
-            rows = [row for row in rows if not self._is_old(row)]
-        turn = self._turns[place].times
-        wanted = max(draws or self._draws, self._renewed.get(place, 0))
-        if turn < len(rows):
-            return rows[turn]
-        if (self._writer and len(rows) < wanted) or self._after_last is AfterLast.REFUSE:
-            return None
-        return rows[-1]
-
-    def _until(self, rows: list[Stored], place: tuple[str, Variant], now: float) -> float:
-        """When the next one to ask may find something else than this one did."""
-        turns_left = self._turns[place].times + 1 < len(rows) or self._draws > len(rows)
-        if not self._newest and (turns_left or self._after_last is AfterLast.REFUSE):
-            return 0.0
-        moments = [row.expires_at for row in rows if row.expires_at is not None]
-        if self._expires is not None:
-            if self._on_expired is OnExpired.RECORD:
-                return 0.0
-            moments += (row.interaction.recorded_at + self._expires for row in rows)
-        return min((moment for moment in moments if moment > now), default=math.inf)
-
-    def _is_old(self, stored: Stored) -> bool:
-        recorded_at = stored.interaction.recorded_at
-        return self._expires is not None and time.time() - recorded_at > self._expires
+            rows = [row for row in rows if not playing.is_old(row, now)]
+        wanted = max(draws or playing.draws, self._renewed.get(place, 0)) if self._writer else 0
+        return playing.in_turn(rows, self._turns[place].times, wanted)
 
     def _warn(self, interaction: Interaction) -> None:
+        """Say once of a recording that it is too old."""
         if interaction.id not in self._warned:
             self._warned.add(interaction.id)
             log.warning(
                 "recording %s is older than replay.expires; record it again", interaction.id
             )
-
-    def _converted(self, stored: Stored, variant: Variant) -> Response | None:
-        """The recorded response in another variant; None if it lacks what that variant holds."""
-        interaction = stored.interaction
-        if interaction.variant == variant or interaction.response.status != 200:
-            return interaction.response
-        place = (interaction.key, interaction.id, variant)
-        if place not in self._conversions:
-            self._conversions[place] = _convert(interaction.response, variant)
-            if len(self._conversions) > _CONVERSIONS_KEPT:
-                self._conversions.popitem(last=False)
-        return self._conversions[place]
 
     def played(self, place: tuple[str, Variant], stored: Stored, *, turns: bool = True) -> None:
         """Note that a recording was played; `turns` on to the next one of its request."""
@@ -232,48 +205,62 @@ class Deck:
         play.times += 1
 
     def counts(self, place: tuple[str, Variant], stored: Stored) -> tuple[Tally, Tally]:
-        """The turns of a request and the times of a recording, until somebody rewinds."""
+        """The tallies of a request's turns and a recording's plays, good until the next rewinding.
+
+        Who holds them may count on them without asking.
+        """
         return self._turns[place], self._played[stored.interaction.id]
 
     def samples(self, draws: int = 0) -> bool:
-        """Whether identical requests under way are to have answers of their own."""
-        return (draws or self._draws) > 1
+        """Whether identical requests under way are to have answers of their own.
+
+        `draws` is the request's own wish, in place of the deck's.
+        """
+        return (draws or self._playing.draws) > 1
 
     def drawn(self, key: str, variant: Variant, draws: int = 0) -> None:
-        """An answer is being recorded that takes a turn of its own."""
+        """Note that an answer is being recorded; it takes a turn if it is one of several."""
         if self.samples(draws) or (key, variant) in self._renewed:
             self._turns[key, variant].times += 1
 
     def missed(self, miss: dict[str, Any]) -> None:
+        """Note, for the report, what was asked in vain and why."""
         self._missed.append(miss)
 
     async def keep(self, key: str, stored: Stored, *, overwrite: bool) -> Interaction:
-        """Record; `overwrite` replaces what was there before this deck began to record it.
+        """Record an answer under a fingerprint; returns it with its id. StoreUnavailable.
 
-        What had expired is replaced in any case.
+        `overwrite` replaces what was there of the request before this deck began to record it;
+        what had expired is replaced in any case, and in a cache whatever there was.
         """
         if self._writer is None:
             raise RuntimeError("this deck does not record")
         place = (key, stored.interaction.variant)
         first = (overwrite or place in self._renewed) and place not in self._overwritten
         self._overwritten.add(place)
-        kept = await self._writer.put(key, stored, replace=self._newest or first)
+        kept = await self._writer.put(key, stored, replace=self._playing.newest or first)
         self._recorded.append(kept.id)
         return kept
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        """Id and canonical form of every recording, those of the first store first."""
         for store in self._stores:
             yield from store.canonicals()
 
     def times_recorded(self, key: str, asked: Normalized) -> int:
+        """How many recordings there are of a request, in all variants."""
         rows = [row for store in self._stores for row in store.find(key)]
         return sum(row.canonical == asked.canonical for row in rows)
 
     def times_played(self, key: str, variant: Variant) -> int:
+        """How often a request was answered in a variant, since the last rewinding."""
         return self._turns[key, variant].times
 
     def report(self) -> dict[str, Any]:
-        """What was played (id: times), what was not, what was asked in vain, what was recorded."""
+        """What was played (id: times), what was not, what was asked in vain, what was recorded.
+
+        As JSON, as `GET /_deck/cassettes/NAME/report` gives it.
+        """
         everything = [name for store in self._stores for name in store.names()]
         return {
             "cassette": self.name,
@@ -282,19 +269,3 @@ class Deck:
             "missed": list(self._missed),
             "recorded": list(self._recorded),
         }
-
-
-def _convert(response: Response, variant: Variant) -> Response | None:
-    try:
-        if variant is Variant.JSON:
-            return accumulate.to_json(response) if response.is_stream else response
-        usage = variant is Variant.SSE_USAGE
-        stream = response if response.is_stream else accumulate.to_stream(response, usage)
-        if usage:
-            # Usage that was not recorded cannot be made up.
-            known = accumulate.has_usage(frame.data for frame in stream.frames)
-            return stream if known else None
-        frames = accumulate.without_usage(stream.frames)
-    except ValueError:
-        return None
-    return Response(stream.status, stream.headers, frames)

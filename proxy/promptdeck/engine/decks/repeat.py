@@ -6,13 +6,16 @@ says so: it counts and plays like any other hit.
 
 from promptdeck.core.matching.body import BodyName
 from promptdeck.engine.asking import Asked, Known
-from promptdeck.engine.outcome import Stats
+from promptdeck.engine.stats import Stats
 
 from .deck import Deck, Search
 
 
 class Repeat:
-    """Good while the deck's state is the same, and until a recording's time has come."""
+    """A hit, good while the deck's state is the same and until a recording's time has come.
+
+    ValueError if the search found none.
+    """
 
     __slots__ = (
         "_known", "_now", "_play", "_state", "_stats", "_stored", "_turn", "_until", "place",
@@ -22,7 +25,7 @@ class Repeat:
         if (stored := search.stored) is None:
             raise ValueError("only a hit can be repeated")
         self.place = asked.place
-        """What a request to which this is the answer, too, has for a place."""
+        """Fingerprint and variant of every request to which this is the answer."""
         # What is asked and counted for each hit is held here, so that one costs no calls.
         self._now = deck.state
         self._turn, self._play = deck.counts(asked.place, stored)
@@ -34,12 +37,13 @@ class Repeat:
 
     @property
     def names(self) -> tuple[BodyName, ...]:
-        """It answers every body of one of these names: see `core.body`."""
+        """The names of the bodies that it answers, all those of each: see `core.matching.body`."""
         return self._known.names
 
     def again(self, now: float) -> bool:
-        """Play it once more, unless anything that it depends on has changed.
+        """Play the recording once more: True, and it is counted as any hit.
 
+        False if anything that it depends on has changed: then the exchange is to be asked.
         `now` is in seconds since the epoch.
         """
         if now >= self._until or self._now() != self._state:
@@ -50,10 +54,10 @@ class Repeat:
         return True
 
     def answers(self, known: Known) -> bool:
-        """Whether it is the answer to what is asked in these words."""
+        """Whether this is the answer to a request, known by its canonical form, too."""
         mine = self._known
         return known.form.canonical == mine.form.canonical and known.warning == mine.warning
 
     def age(self, now: float) -> int:
-        """Whole seconds since it was recorded."""
+        """Whole seconds since the recording was made, never negative."""
         return max(0, int(now - self._stored.interaction.recorded_at))

@@ -16,7 +16,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from operator import attrgetter
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeVar
 
 from promptdeck.core.interaction import Headers
 from promptdeck.errors import UpstreamError
@@ -24,80 +24,92 @@ from promptdeck.errors import UpstreamError
 from .silence import Silence
 
 WINDOW = 256 * 1024
-"""Bytes upstream may be ahead."""
+"""Bytes that upstream may be ahead of its readers.
 
+As much as one read of a connection brings at most, so that no single read pauses upstream. It
+bounds what a client that stops reading costs: 1.4 MB where 40 MB come, kernel and transport
+included (benchmarks/README.md, row 10); a prototype without a bound took 138 MB.
+"""
 
 GiveUp = Callable[[], object]
-"""Ends a request that is under way; nobody is told."""
-Landed = Callable[[UpstreamError | None], None]
-"""Told when an answer has come to its end, or why it has not."""
+"""Gives up a request that is under way: upstream is let go, and its `Ended` is never told."""
 
+Why = TypeVar("Why", bound=Exception)
+Ended = Callable[[Why | None], None]
+"""Told once that an answer has ended: None when all of it has come, else why it has not."""
 
 Full = asyncio.Future[None] | None
-"""If it is a future, the next piece may only be read when that is done."""
+"""A future: read no more from upstream before it is done. None: read on."""
 
 
 class Sink(Protocol):
-    """Where an upstream's response goes."""
+    """Where an upstream's response goes: its head once, then the pieces of its body."""
 
     def headed(self, status: int, headers: Headers, data: bytes) -> Full:
-        """Take its head, and what came of its body with it, maybe nothing."""
+        """Take the head, and what came of the body in the same read, maybe nothing."""
 
     def came(self, data: bytes) -> Full:
-        """Take a piece."""
+        """Take the next piece of the body, which is not empty."""
 
 
 class Follower(Protocol):
-    """A reader that is written to."""
+    """A reader that is written to in the call in which a piece comes."""
 
     def write(self, data: bytes) -> bool:
-        """Take a piece that is not empty; whether there is room for another."""
+        """Take a piece that is not empty; False when there is no room for another."""
 
 
 class Client(Follower, Protocol):
-    """One that can be waited for."""
+    """A follower that can be waited for."""
 
     async def drain(self) -> None:
-        """Wait until there is room."""
+        """Wait until there is room for another piece."""
 
     def company(self) -> None:
-        """Upstream has been silent for a while."""
+        """Show the client that its answer is still coming: upstream has been silent for a while."""
 
 
 class Head(NamedTuple):
+    """Status and headers of an upstream's response."""
+
     status: int
     headers: Headers
 
 
 class Chunk(NamedTuple):
+    """A piece of the body, and the milliseconds from the flight's start to its coming."""
+
     offset_ms: int
     data: bytes
 
 
 class Reader:
-    """How far one reader has come."""
+    """How far one reader of a flight has come; `Flight.join` makes it, `Flight.leave` ends it."""
 
     __slots__ = ("at", "follower", "had", "news", "waiter")
 
     def __init__(self) -> None:
         self.news: Callable[[], None] | None = None
-        """Called when the head has come, and at the end."""
+        """Called when the head has come, and when the flight has landed."""
         self.follower: Follower | None = None
         """Set while it has all that has come and wants the next at once."""
         self.waiter: asyncio.Future[bool] | None = None
+        """What it waits on beside following: True when only silence came, False for news."""
         self.at = 0
-        """Index of the next chunk, counted from the log's start."""
+        """Index of the next chunk to read, counted from the log's start."""
         self.had = 0
-        """Bytes."""
+        """Bytes read so far."""
 
 
 _FOLLOWER = attrgetter("follower")
 
 
 class Flight:
-    """A response to be filled by upstream and read from anywhere.
+    """A response to be filled by upstream, a `Sink`, and read from anywhere.
 
-    Up to `keep_bytes` the log is kept whole, for late joiners and the recorder.
+    Up to `keep_bytes` the log is kept whole, for late joiners and the recorder; past that, only
+    what a reader has yet to read. A flight that `outlives_readers` goes on without any as long as
+    its log is whole: it is to be recorded.
     """
 
     def __init__(self, *, keep_bytes: int, outlives_readers: bool) -> None:
@@ -110,13 +122,16 @@ class Flight:
         """When the latest piece came, by the loop's clock."""
         self._head: Head | None = None
         self._chunks: deque[Chunk] = deque()
+        """The log, from the chunk with index `_first` on; the earlier ones have been let go."""
         self._first = 0
         self._size = 0
-        self._ended = False
+        self._landed = False
         self._error: UpstreamError | None = None
-        self._places: set[Reader] = set()
+        self._readers: set[Reader] = set()
         self._readable: set[asyncio.Future[bool]] = set()
+        """What readers wait on that do not follow; done with the next head, piece or end."""
         self._writable: asyncio.Future[None] | None = None
+        """What upstream waits on while it is too far ahead."""
         self.give_up: GiveUp | None = None
         """Called when the last reader leaves a flight that does not outlive them."""
 
@@ -127,30 +142,23 @@ class Flight:
 
     @property
     def size(self) -> int:
-        """Bytes that have come."""
+        """Bytes of the body that have come."""
         return self._size
 
     @property
+    def landed(self) -> bool:
+        """Whether the readers have their end: nothing more will come."""
+        return self._landed
+
+    @property
+    def landed_well(self) -> bool:
+        """Whether the flight has landed with all of the answer."""
+        return self._landed and not self.failed
+
+    @property
     def failed(self) -> bool:
+        """Whether the flight has landed without all of the answer, or without any."""
         return self._error is not None
-
-    @property
-    def refused(self) -> bool:
-        """Whether upstream answered with an error."""
-        return self._head is not None and not self.failed and self._head.status >= 400
-
-    @property
-    def ended_well(self) -> bool:
-        return self._ended and not self.failed
-
-    @property
-    def known_head(self) -> Head | None:
-        """Status and headers, once they have come."""
-        return self._head
-
-    @property
-    def ended(self) -> bool:
-        return self._ended
 
     @property
     def error(self) -> UpstreamError | None:
@@ -158,20 +166,32 @@ class Flight:
         return self._error
 
     @property
+    def refused(self) -> bool:
+        """Whether upstream answered with an error."""
+        return self._head is not None and not self.failed and self._head.status >= 400
+
+    @property
+    def known_head(self) -> Head | None:
+        """Status and headers, once they have come."""
+        return self._head
+
+    @property
     def chunks(self) -> tuple[Chunk, ...]:
+        """The log as far as it is kept: everything that has come if it is `whole`."""
         return tuple(self._chunks)
 
     async def head(self) -> Head:
-        """Status and headers. UpstreamError if there was no answer."""
+        """Wait for status and headers. UpstreamError if the flight lands without."""
         while self._head is None:
-            if self._ended:
+            if self._landed:
                 raise self._error or UpstreamError("upstream gave no answer")
             await self._news()
         return self._head
 
-    # The upstream's side: a `Sink`, and its end
+    # Upstream's side: a `Sink`, and `land`
 
     def headed(self, status: int, headers: Headers, data: bytes) -> Full:
+        """As a `Sink`: take the head, and what came of the body with it."""
         self._head = Head(status, headers)
         full = self.came(data) if data else None
         self._wake()
@@ -179,22 +199,24 @@ class Flight:
         return full
 
     def came(self, data: bytes) -> Full:
+        """As a `Sink`: append a piece, and write it to all that follow."""
         self.last = self._clock()
         self._size += len(data)
         if self._chunks or self._size <= self._keep_bytes or not self._all_follow():
             self._chunks.append(Chunk(round((self.last - self._started) * 1000), data))
         else:
-            self._first += 1  # all have it in a moment
-        for place in self._places:
-            if follower := place.follower:
+            # Past the size to keep, and all have it in a moment: it never enters the log.
+            self._first += 1
+        for reader in self._readers:
+            if follower := reader.follower:
                 # It had all before this one.
-                place.at += 1
-                place.had += len(data)
+                reader.at += 1
+                reader.had += len(data)
                 try:
                     if not follower.write(data):
-                        _stop_following(place)
+                        _stop_following(reader)
                 except Exception as error:  # noqa: BLE001  it is the reader's trouble, not upstream's
-                    _stop_following(place, error)
+                    _stop_following(reader, error)
         if self._chunks and self._size > self._keep_bytes:
             self._trim()
         if self._readable:
@@ -202,52 +224,63 @@ class Flight:
         return self._room() if self._size > WINDOW and self._ahead() > WINDOW else None
 
     def _all_follow(self) -> bool:
-        return all(map(_FOLLOWER, self._places))
+        return all(map(_FOLLOWER, self._readers))
 
-    def end(self, error: UpstreamError | None = None) -> None:
-        """Nothing more will come. Only the first call counts."""
-        if self._ended:
+    def land(self, error: UpstreamError | None = None) -> None:
+        """Give the readers their end; `error` says why it is one too early.
+
+        Only the first call counts.
+        """
+        if self._landed:
             return
-        self._ended, self._error = True, error
+        self._landed, self._error = True, error
         self._wake()
         self._tell()
-        for place in self._places:
-            _stop_following(place)
+        for reader in self._readers:
+            _stop_following(reader)
 
     def _wake(self) -> None:
+        """Let those go on that wait without following."""
         for waiter in self._readable:
             if not waiter.done():
                 waiter.set_result(False)
         self._readable.clear()
 
     def _tell(self) -> None:
-        # Whoever is told may leave.
-        for place in [*self._places]:
-            if place.news:
-                place.news()
+        """Call the `news` of each reader."""
+        # Of a copy: whoever is told may leave.
+        for reader in [*self._readers]:
+            if reader.news:
+                reader.news()
 
     def _trim(self) -> None:
-        """Past the size to keep, forget what every reader has had."""
+        """Past the size to keep, forget what every reader has read."""
         if self._size <= self._keep_bytes:
             return
-        needed = min([place.at for place in self._places], default=self._first)
+        needed = min([reader.at for reader in self._readers], default=self._first)
         while self._first < needed:
             self._chunks.popleft()
             self._first += 1
 
     def _ahead(self) -> int:
-        """Bytes between what has come and what the reader that counts has had."""
-        had = [place.had for place in self._places]
+        """How many bytes upstream is ahead of the reader that counts; 0 without any.
+
+        While the log is whole that is the fastest: a slower one holds up nobody and costs no
+        more memory than is kept anyway. Later it is the slowest, for whom the rest is kept.
+        """
+        had = [reader.had for reader in self._readers]
         if not had:
             return 0
         return self._size - (max(had) if self.whole else min(had))
 
     def _room(self) -> "asyncio.Future[None]":
+        """What upstream is to wait for, done when the readers have come nearer."""
         if self._writable is None:
             self._writable = asyncio.get_running_loop().create_future()
         return self._writable
 
     def _moved(self) -> None:
+        """Draw the consequences of a reader's having read, or left."""
         if self._writable and self._ahead() <= WINDOW:
             if not self._writable.done():
                 self._writable.set_result(None)
@@ -257,75 +290,84 @@ class Flight:
     # The readers' side
 
     def join(self) -> Reader:
-        """A place at the start, only while the log is whole. `leave` it when done."""
-        place = Reader()
-        self._places.add(place)
-        return place
+        """A new reader at the log's start, for use only while the log is whole.
 
-    async def read(self, place: Reader) -> AsyncIterator[bytes]:
-        """All there is at each turn, in one piece. UpstreamError where upstream was cut."""
+        `leave` when done.
+        """
+        reader = Reader()
+        self._readers.add(reader)
+        return reader
+
+    async def read(self, reader: Reader) -> AsyncIterator[bytes]:
+        """Wait for the body, all there is at each turn in one piece, until the flight lands.
+
+        UpstreamError after the last byte where it failed.
+        """
         while True:
-            if data := self.take(place):
+            if data := self.take(reader):
                 yield data
-            elif self._over():
+            elif self._has_landed():
                 return
             else:
                 await self._news()
 
-    async def follow(self, place: Reader, follower: Client, idle: float | None = None) -> None:
-        """Write to a reader up to the end. UpstreamError where upstream was cut.
+    async def follow(self, reader: Reader, follower: Client, idle: float | None = None) -> None:
+        """Write the body to a follower until the flight lands.
 
-        After each `idle` seconds without news it is told to keep its client company.
+        UpstreamError after the last byte where the flight failed; what the follower's own
+        `write` raises is raised here. After each `idle` seconds without a piece the follower is
+        told to keep its client `company`.
         """
         silence = Silence(self, idle) if idle else None
         try:
             while True:
-                if data := self.take(place):
+                if data := self.take(reader):
                     if not follower.write(data):
                         await follower.drain()
-                elif self._over():
+                elif self._has_landed():
                     return
-                elif await self._news(silence, place, follower):
+                elif await self._news(silence, reader, follower):
                     follower.company()
                 else:
                     await follower.drain()
         finally:
             if silence:
-                silence.end()
+                silence.stop()
 
-    def _over(self) -> bool:
+    def _has_landed(self) -> bool:
         """Whether nothing more will come. UpstreamError if more should have come."""
         if self._error:
             raise self._error
-        return self._ended
+        return self._landed
 
     async def _news(
         self,
         silence: "Silence | None" = None,
-        place: Reader | None = None,
+        reader: Reader | None = None,
         follower: Follower | None = None,
     ) -> bool:
-        """Wait for a change; whether silence was all that came.
+        """Wait for head, piece or landing; True if only silence came.
 
-        A follower that is given as well gets pieces meanwhile: they are no news then.
+        A reader that comes with its follower is written to meanwhile: pieces are no news then,
+        but for one that its follower has no room after, or fails at.
         """
         waiter: asyncio.Future[bool] = asyncio.get_running_loop().create_future()
         if silence:
             silence.tell = partial(_tell_of_silence, waiter)
-        if place:
-            place.follower, place.waiter = follower, waiter
+        if reader:
+            reader.follower, reader.waiter = follower, waiter
         else:
             self._readable.add(waiter)
         try:
             return await waiter
         finally:
-            if place:
-                place.follower = None
+            if reader:
+                reader.follower = None
             self._readable.discard(waiter)
 
-    def take(self, place: Reader) -> bytes:
-        """All that has come and has not been had, maybe nothing."""
-        start = place.at - self._first
+    def take(self, reader: Reader) -> bytes:
+        """Read all that has come since the last time, in one piece, maybe nothing."""
+        start = reader.at - self._first
         pending = len(self._chunks) - start
         if pending == 0:
             return b""
@@ -336,29 +378,30 @@ class Flight:
             if one
             else b"".join([self._chunks[n].data for n in range(start, start + pending)])
         )
-        place.at += pending
-        place.had += len(data)
+        reader.at += pending
+        reader.had += len(data)
         self._moved()
         return data
 
-    def leave(self, place: Reader) -> None:
-        self._places.discard(place)
+    def leave(self, reader: Reader) -> None:
+        """Read no more. The last to leave gives up a flight that does not outlive its readers."""
+        self._readers.discard(reader)
         self._moved()
-        if self._places or self._ended or (self._outlives_readers and self.whole):
+        if self._readers or self._landed or (self._outlives_readers and self.whole):
             return
         if self.give_up:
             self.give_up()
 
 
-def _stop_following(place: Reader, error: Exception | None = None) -> None:
-    """Have one who no longer keeps up wait by itself."""
-    place.follower = None
-    if place.waiter is None or place.waiter.done():
+def _stop_following(reader: Reader, error: Exception | None = None) -> None:
+    """Have a reader that follows go on by itself: for want of room, by `error`, or at the end."""
+    reader.follower = None
+    if reader.waiter is None or reader.waiter.done():
         return
     if error:
-        place.waiter.set_exception(error)
+        reader.waiter.set_exception(error)
     else:
-        place.waiter.set_result(False)
+        reader.waiter.set_result(False)
 
 
 def _tell_of_silence(waiter: "asyncio.Future[bool]") -> None:

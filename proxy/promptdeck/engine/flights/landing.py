@@ -1,4 +1,4 @@
-"""What becomes of an answer when all of it has come: stored for the client, ended, recorded."""
+"""What becomes of an answer that has ended: stored for its client, landed, recorded."""
 
 import asyncio
 import logging
@@ -14,30 +14,41 @@ from promptdeck.core.interaction import Request, Response
 from promptdeck.core.policy import Mode
 from promptdeck.engine.asking import Asked, Canonicals, Incoming
 from promptdeck.engine.decks.deck import Deck
-from promptdeck.engine.outcome import Settings, Stats
+from promptdeck.engine.settings import Settings
+from promptdeck.engine.stats import Stats
 from promptdeck.errors import StoreUnavailable, UpstreamError
 from promptdeck.stores.base import Stored
 
-from .flight import Flight, Landed
+from .flight import Ended, Flight
 from .recorder import NotKept, Recorder, Take, response_of
 from .sharing import Sharing
 
 log = logging.getLogger("promptdeck")
 
 Record = tuple[Asked, Deck]
-"""What to record an answer as."""
+"""What to record an answer as: to which request, and in which deck."""
 
 Answered = Callable[[Incoming, Response], Awaitable[None]]
 """Told of each whole answer to a request that says `store: true`."""
 
 Start = Callable[[Coroutine[Any, Any, None]], None]
+"""Does work in a task that the server's shutdown waits for."""
 
 _DAY = 24 * 60 * 60
+"""Seconds for which a request with `prompt_cache_retention: "24h"` has its answer kept."""
 _LARGE = 64 * 1024
+"""Bytes of request and answer from which a recording is made in a thread.
+
+To cut, judge and search a stream of 100 frames, 26 KB, takes 250 us (benchmarks/README.md, row 9);
+from 64 KB on other clients would wait for longer than half a millisecond.
+"""
 
 
 class Landing:
-    """`of` a flight is what its end sets off."""
+    """What the end of an answer sets off: `of` gives it for one flight.
+
+    `answered` is told of answers that a client wants stored; None where nothing is stored.
+    """
 
     def __init__(
         self,
@@ -54,17 +65,24 @@ class Landing:
         self._answered = answered
         self._recorder = Recorder(settings.redactor, settings.keep_errors)
 
-    def of(self, flight: Flight, incoming: Incoming, record: Record | None, start: Start) -> Landed:
+    def of(
+        self, flight: Flight, incoming: Incoming, record: Record | None, start: Start
+    ) -> Ended[UpstreamError]:
+        """What to call when the answer has ended: the flight lands, and is recorded.
+
+        `record` is None where the answer is only passed on. What follows the landing is done
+        by `start`.
+        """
         if record or self.stores(incoming):
-            return partial(self._landed, flight, incoming, record, start, time.time())
-        return flight.end
+            return partial(self._ended, flight, incoming, record, start, time.time())
+        return flight.land
 
     def stores(self, incoming: Incoming) -> bool:
-        """Whether its client wants the answer to be stored."""
+        """Whether the client may want the answer stored; `Answered` looks more closely."""
         return self._answered is not None and b'"store"' in incoming.request.body
 
     async def store(self, incoming: Incoming, response: Response) -> None:
-        """Have an answer stored before its client can ask for it. Failing at that harms nobody."""
+        """Have an answer stored, before its client can ask for it. A failure is only logged."""
         if self._answered is None:
             return
         try:
@@ -72,7 +90,7 @@ class Landing:
         except StoreUnavailable as error:
             log.error("not stored: %s", error)  # noqa: TRY400  the message says it all
 
-    def _landed(
+    def _ended(
         self,
         flight: Flight,
         incoming: Incoming,
@@ -81,18 +99,23 @@ class Landing:
         started: float,
         error: UpstreamError | None,
     ) -> None:
+        """Land a flight whose answer has ended, at once or when that is stored; have it recorded.
+
+        `started` is when the request was sent, in seconds since the epoch.
+        """
         if error or not self.stores(incoming):
             # Its readers need not wait for the recorder.
-            flight.end(error)
-        start(self._arrived(flight, incoming, record, started))
+            flight.land(error)
+        start(self._record(flight, incoming, record, started))
 
-    async def _arrived(
+    async def _record(
         self, flight: Flight, incoming: Incoming, record: Record | None, started: float
     ) -> None:
+        """Store and land what has not landed, then keep it, or log why not. Raises nothing."""
         try:
-            if not flight.ended and flight.whole:
+            if not flight.landed and flight.whole:
                 await self._store_flight(flight, incoming)
-            flight.end()
+            flight.land()
             if record and not flight.failed:
                 await self._keep(flight, *record, started)
         except NotKept as reason:
@@ -103,12 +126,14 @@ class Landing:
             # One answer's trouble, even of our own making, must not end the server.
             log.exception("not recorded: unexpected error")
         finally:
-            flight.end()
+            # Cancelled or not: nobody may wait for this flight for ever.
+            flight.land()
             if record:
                 asked, deck = record
-                self._sharing.landed((deck, *asked.place), flight)
+                self._sharing.recorded((deck, *asked.place), flight)
 
     async def _store_flight(self, flight: Flight, incoming: Incoming) -> None:
+        """Have the answer of a flight stored that has ended, but not landed."""
         try:
             response = response_of(await flight.head(), flight.chunks)
         except NotKept as reason:
@@ -117,6 +142,7 @@ class Landing:
             await self.store(incoming, response)
 
     async def _keep(self, flight: Flight, asked: Asked, deck: Deck, started: float) -> None:
+        """Record a flight that has landed. NotKept says why not; StoreUnavailable."""
         settings, incoming = self._settings, asked.incoming
         head = await flight.head()
         request = incoming.request
@@ -141,6 +167,7 @@ class Landing:
         log.info("recorded %s%s", kept.id, hidden)
 
     def _expiry(self, request: Request, now: float) -> float | None:
+        """Until when a cache may serve the answer, in seconds since the epoch; None: for ever."""
         if self._settings.mode is not Mode.CACHE:
             return None
         ttl = _DAY if _wants_a_day(request.body) else self._settings.ttl
@@ -148,6 +175,8 @@ class Landing:
 
 
 def _wants_a_day(body: bytes) -> bool:
+    """Whether a request asks that its prompt be cached for a day; its answer then is, too."""
+    # Nearly no body names the field, so nearly none is parsed once more.
     if b"prompt_cache_retention" not in body:
         return False
     try:

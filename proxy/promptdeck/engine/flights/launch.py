@@ -1,7 +1,7 @@
 """The answers that are coming from upstream: launched, given up, waited for at the end.
 
 Where a connection waits for a request, a flight takes no task: it is filled as
-the answer comes. Only what follows its arrival has one.
+the answer comes. Only what follows its landing has one.
 """
 
 import asyncio
@@ -14,58 +14,73 @@ from typing import Any, Protocol
 from promptdeck.engine.asking import Incoming
 from promptdeck.errors import UpstreamError
 
-from .flight import Flight, GiveUp, Landed, Sink
+from .flight import Ended, Flight, GiveUp, Sink
 
 log = logging.getLogger("promptdeck")
 
 
 class Way(Protocol):
-    """The way upstream."""
+    """Something that answers a request upstream."""
 
-    def begin(self, incoming: Incoming, sink: Sink, landed: Landed) -> GiveUp | None:
-        """Send a request at once; None if that can't be, and then `fly` can."""
+    def begin(self, incoming: Incoming, sink: Sink, ended: Ended[UpstreamError]) -> GiveUp | None:
+        """Send a request at once, and have its answer come to the sink, then `ended`.
+
+        Returns what gives it up. None if the request can't be sent at once: `fly` can send it.
+        """
 
     async def fly(self, incoming: Incoming, sink: Sink) -> None:
-        """Send a request, and its whole answer to the sink. UpstreamError."""
+        """Send a request; return when its whole answer has gone to the sink. UpstreamError."""
 
 
 class Flights:
+    """The flights of one exchange and the work that follows them; `finish` before the way closes.
+
+    Tasks belong to the group, so that nothing under way is left behind when the server stops.
+    """
+
     def __init__(self, way: Way, tasks: asyncio.TaskGroup) -> None:
         self._way = way
         self._group = tasks
-        self._flying: dict[Flight, tuple[GiveUp, Landed]] = {}
+        self._flying: dict[Flight, tuple[GiveUp, Ended[UpstreamError]]] = {}
+        """Those whose answer has not ended."""
         self._tasks: set[asyncio.Task[None]] = set()
+        """What follows those whose answer has ended."""
         self._quiet: asyncio.Event | None = None
         """Set when nothing is under way any more; there only while somebody waits for that."""
 
     @property
     def under_way(self) -> int:
-        """Answers that are still coming, or being recorded."""
+        """How many answers are still coming, or being recorded."""
         return len(self._flying) + len(self._tasks)
 
-    def launch(self, incoming: Incoming, flight: Flight, landed: Landed) -> None:
-        """Ask upstream. `landed` is told the end once, and has the flight end."""
-        over = partial(self._land, flight)
-        give_up = self._way.begin(incoming, flight, over)
+    def launch(self, incoming: Incoming, flight: Flight, ended: Ended[UpstreamError]) -> None:
+        """Ask upstream, and fill a flight with the answer.
+
+        `ended` is called once, whatever becomes of the answer, and has the flight land.
+        """
+        told = partial(self._ended, flight)
+        give_up = self._way.begin(incoming, flight, told)
         if give_up is None:
-            task = self._group.create_task(self._fly(incoming, flight, over))
+            task = self._group.create_task(self._fly(incoming, flight, told))
             # A task that is cancelled before its first step never runs: readers must not hang.
-            task.add_done_callback(lambda _: over(_dropped()))
+            task.add_done_callback(lambda _: told(_dropped()))
             give_up = task.cancel
-        self._flying[flight] = give_up, landed
+        self._flying[flight] = give_up, ended
         flight.give_up = partial(self._give_up, flight)
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do what follows an arrival."""
+        """Do, in a task, what follows a landing; `finish` waits for it, too."""
         task = self._group.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
     async def finish(self, timeout: float) -> None:
-        """Wait for what is under way, `timeout` seconds at most, then end it."""
+        """Wait for what is under way, `timeout` seconds at most, then give up the rest."""
         if not self.under_way:
             return
-        self._quiet = asyncio.Event()
+        # Several may wait at once: two closings of one session, or one and the server's end.
+        if self._quiet is None or self._quiet.is_set():
+            self._quiet = asyncio.Event()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._quiet.wait()
@@ -78,36 +93,39 @@ class Flights:
         if self._tasks:
             await asyncio.wait(self._tasks)
 
-    async def _fly(self, incoming: Incoming, flight: Flight, over: Landed) -> None:
+    async def _fly(self, incoming: Incoming, flight: Flight, ended: Ended[UpstreamError]) -> None:
+        """Ask upstream where that takes waiting, and tell the end as `Way.begin` would."""
         try:
             await self._way.fly(incoming, flight)
         except UpstreamError as error:
-            over(error)
+            ended(error)
         except Exception:
             # One answer's trouble, even of our own making, must not end the server.
             log.exception("an answer was dropped: unexpected error")
-            over(_dropped())
+            ended(_dropped())
         else:
-            over(None)
+            ended(None)
 
-    def _land(self, flight: Flight, error: UpstreamError | None) -> None:
-        """Only the first call counts."""
+    def _ended(self, flight: Flight, error: UpstreamError | None) -> None:
+        """Pass on that an answer has ended. Only the first call for a flight counts."""
         if found := self._flying.pop(flight, None):
-            _, landed = found
-            landed(error)
+            _, ended = found
+            ended(error)
             self._settle()
 
     def _give_up(self, flight: Flight) -> None:
+        """Let upstream go, and have the flight end as dropped, unless it has ended."""
         if found := self._flying.get(flight):
             give_up, _ = found
             give_up()
-            self._land(flight, _dropped())
+            self._ended(flight, _dropped())
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         self._settle()
 
     def _settle(self) -> None:
+        """Tell whoever waits for it that nothing is under way any more."""
         if self._quiet and not self.under_way:
             self._quiet.set()
 

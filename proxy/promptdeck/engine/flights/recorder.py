@@ -17,7 +17,9 @@ from promptdeck.core.interaction import (
     frames_of,
     header,
 )
-from promptdeck.core.matching.normalize import is_chat, keepable
+from promptdeck.core.matching.chat import is_chat
+from promptdeck.core.matching.clean import keepable
+from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.core.text.runs import runs
@@ -25,7 +27,8 @@ from promptdeck.core.text.runs import runs
 from .flight import Chunk, Flight, Head
 
 _MOST = 32 * 1024 * 1024
-"""Bytes that one piece of a compressed answer may unfold to."""
+"""Bytes that one piece of a compressed answer may unfold to: as many as `record.max_bytes` allows
+by default for a whole one. A few KB of gzip may hold gigabytes of zeros."""
 
 
 class NotKept(Exception):
@@ -36,24 +39,29 @@ class Take(NamedTuple):
     """What the recorder needs to know beside the flight."""
 
     request: Request
-    """As sent."""
+    """As the client sent it."""
     variant: Variant
+    """What it asked for."""
     key: str
     """The fingerprint without user rules."""
     recorded_at: float
+    """Seconds since the epoch."""
     upstream: str
+    """The base URL that was asked."""
     secrets: tuple[str, ...]
-    """Values of the request's credential headers."""
+    """What must not be kept wherever it stands: values of credential headers, configured keys."""
 
 
 class Recorder(NamedTuple):
+    """Makes interactions of flights that have landed."""
+
     redactor: Redactor
     errors: bool
     """Whether error answers are kept as facts."""
 
     def interaction(self, head: Head, flight: Flight, take: Take) -> Interaction:
         """The interaction to keep, without an id. NotKept says why there is none."""
-        if not flight.ended_well:
+        if not flight.landed_well:
             raise NotKept("upstream cut it off")
         if not flight.whole:
             raise NotKept("it is larger than record.max_bytes")
@@ -68,7 +76,7 @@ class Recorder(NamedTuple):
         if problem and not failed:
             raise NotKept(problem)
         request, in_request = keepable(take.request, self.redactor)
-        response, in_response = self.redactor.response(response, take.secrets, in_runs)
+        response, in_response = cleared_response(self.redactor, response, take.secrets, in_runs)
         return Interaction(
             id="",
             key=take.key,
@@ -82,7 +90,7 @@ class Recorder(NamedTuple):
 
 
 def response_of(head: Head, chunks: Sequence[Chunk]) -> Response:
-    """What came, as a recording has it: decompressed, in frames. NotKept if it can't be."""
+    """An answer as a recording has it: decompressed, a stream in frames. NotKept if it can't be."""
     chunks = _decoded(chunks, header(head.headers, "content-encoding"))
     response = Response(head.status, kept(head.headers), ())
     return Response(
@@ -91,15 +99,16 @@ def response_of(head: Head, chunks: Sequence[Chunk]) -> Response:
 
 
 def _whole(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
+    """A body as one frame, with the time at which its last byte came."""
     last = chunks[-1].offset_ms if chunks else 0
     return (Frame(last, b"".join(chunk.data for chunk in chunks)),)
 
 
 def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
-    """Each SSE frame with the time at which its last byte came."""
+    """The SSE frames of a stream, each with the time at which its last byte came."""
     pieces = [data for _, data in chunks]
     frames = sse.frames(b"".join(pieces))
-    # Nearly always each comes by itself.
+    # Nearly always each comes by itself: then pieces are frames, and no ends are to be found.
     if frames == pieces:
         return frames_of(chunks)
     moments = [ms for ms, _ in chunks]
@@ -109,12 +118,15 @@ def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
 
 
 def _decoded(chunks: Sequence[Chunk], encoding: str) -> Sequence[Chunk]:
-    """Undo a compression that upstream applied although it was asked not to."""
+    """Pieces of a body without the compression that upstream applied, though asked not to.
+
+    Each keeps its time. NotKept where the compression is unknown, broken or too strong.
+    """
     if encoding in ("", "identity"):
         return chunks
     if encoding not in ("gzip", "x-gzip", "deflate"):
         raise NotKept(f"it is compressed with {encoding}, which was not asked for")
-    inflate = zlib.decompressobj(wbits=47)
+    inflate = zlib.decompressobj(wbits=47)  # 32 + 15: gzip or zlib, as the data says
     try:
         plain = [Chunk(ms, inflate.decompress(data, _MOST)) for ms, data in chunks]
     except zlib.error as error:

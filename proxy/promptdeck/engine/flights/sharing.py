@@ -13,50 +13,63 @@ from promptdeck.stores.base import Claims
 from .flight import Flight
 
 Question = tuple[Deck, str, Variant]
+"""Who asks the same: deck, fingerprint and variant of a request. Bodies are compared as well."""
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.01, 0.2
-"""Seconds. The other's answer takes longer than that, and its end is not told."""
+"""Seconds between two looks at another process's claim, whose end is not told.
+
+A model answers in hundreds of milliseconds at best: the first look comes early for those that are
+quicker, as upstreams in tests are; later ones cost a system call each, and at most a fifth of a
+second is lost.
+"""
 
 
 class Sharing:
+    """Which flights of this process may be joined, and what other processes are asking.
+
+    `claims` is None where no other process shares the store.
+    """
+
     def __init__(self, claims: Claims | None) -> None:
         self._claims = claims
         self._flights: dict[Question, tuple[Flight, bytes]] = {}
+        """Each with the canonical form of the request that it answers."""
 
-    def flight(self, place: Question, canonical: bytes) -> Flight | None:
-        """One that brings the answer to just this request, from its beginning."""
-        flight, asked = self._flights.get(place, (None, b""))
+    def flight(self, question: Question, canonical: bytes) -> Flight | None:
+        """A flight that brings the answer to just this request, still whole from its start."""
+        flight, asked = self._flights.get(question, (None, b""))
         if flight and asked == canonical and flight.whole and not flight.failed:
             return flight
         return None
 
-    def add(self, place: Question, flight: Flight, canonical: bytes) -> None:
-        self._flights[place] = flight, canonical
+    def add(self, question: Question, flight: Flight, canonical: bytes) -> None:
+        """Let others that ask the same join a flight, until it is `recorded`."""
+        self._flights[question] = flight, canonical
 
-    def landed(self, place: Question, flight: Flight) -> None:
-        """Its answer has been recorded, or will not be."""
-        if self._flights.get(place, (None,))[0] is flight:
-            del self._flights[place]
-            self.unclaim(place)
+    def recorded(self, question: Question, flight: Flight) -> None:
+        """What a flight brought has been recorded, or will not be: let others ask."""
+        if self._flights.get(question, (None,))[0] is flight:
+            del self._flights[question]
+            self.unclaim(question)
 
-    async def claim(self, place: Question) -> bool:
-        """Wait until no other process asks for this; whether one did."""
+    async def claim(self, question: Question) -> bool:
+        """Wait until no other process asks, and claim the question; True if one did ask."""
         pause = 0.0
-        while not self.claim_at_once(place):
+        while not self.claim_at_once(question):
             pause = min(_LONGEST_WAIT, pause * 1.5 or _FIRST_WAIT)
             await asyncio.sleep(pause)
         return pause > 0
 
-    def claim_at_once(self, place: Question) -> bool:
-        """Whether no other process asks for this."""
-        return self._claims is None or self._claims.take(_name(place))
+    def claim_at_once(self, question: Question) -> bool:
+        """Claim the question; False if another process has."""
+        return self._claims is None or self._claims.take(_name(question))
 
-    def unclaim(self, place: Question) -> None:
-        """Let others ask, unless a flight of this process does."""
-        if self._claims and place not in self._flights:
-            self._claims.drop(_name(place))
+    def unclaim(self, question: Question) -> None:
+        """Let other processes ask, unless a flight of this one still does."""
+        if self._claims and question not in self._flights:
+            self._claims.drop(_name(question))
 
 
-def _name(place: Question) -> str:
-    _, key, variant = place
+def _name(question: Question) -> str:
+    _, key, variant = question
     return f"{key} {variant}"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, assert_never
 from aiohttp import web
 from multidict import CIMultiDict
 
-from promptdeck.core.dialects.chat.plainstream import PlainStream
+from promptdeck.core.dialects.chat.rendering import PlainStream
 from promptdeck.core.headers import FAULT
 from promptdeck.core.interaction import Frame, Headers, Response
 from promptdeck.engine.outcome import Served
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("promptdeck")
 
+# Attempts of a session that its verdict judges: some 3 MB; longer tests lose their first ones.
 _ATTEMPTS_KEPT = 10_000
+# Plans that headers of requests may bring, each with its dealer's memory.
 _PLANS_KEPT = 100
-# What was written has left for the client before the connection is broken behind it.
+# Seconds in which what was written leaves for the client before the connection is broken.
 _SETTLING = 0.05
 
 
@@ -60,7 +62,7 @@ class Faults:
         self._attempts: deque[_Watched] = deque(maxlen=_ATTEMPTS_KEPT)
 
     def deal(self, plan: "Plan", key: str) -> "Dealt | None":
-        """What befalls the next answer to the request `key`."""
+        """Deal a plan's next fault to an answer of the request with this fingerprint, if any."""
         from promptdeck.core.faults.deal import Dealer
 
         dealer = self._dealers.setdefault(plan, Dealer(plan))
@@ -90,6 +92,7 @@ class Faults:
             watched.ended = _now()
 
     def verdict(self, limits: "Limits | None" = None) -> "Verdict":
+        """Judge how the client took the faults so far, within limits that are fair by default."""
         from promptdeck.core.faults.verdict import FAIR, Verdict
 
         return Verdict([watched.attempt for watched in self._attempts], _now(), limits or FAIR)
@@ -100,7 +103,7 @@ def _now() -> float:
 
 
 class _Watched:
-    """An attempt under way."""
+    """One attempt of a client: when it came, what befell its answer, when the client left."""
 
     def __init__(self, request: web.Request, key: str, dealt: "Dealt | None") -> None:
         self.at = _now()
@@ -143,7 +146,7 @@ class _Watched:
 
 
 class _Writing:
-    """One answer, written step by step."""
+    """One answer that is written badly, step by step, as it was dealt."""
 
     def __init__(self, request: web.Request, served: Served, watched: _Watched) -> None:
         self._request = request

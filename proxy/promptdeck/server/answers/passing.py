@@ -12,10 +12,9 @@ from multidict import CIMultiDict
 
 from promptdeck.engine.outcome import Flown
 from promptdeck.errors import UpstreamError
-from promptdeck.server.fast.outlet import chunk
 from promptdeck.server.noted import REQUEST_ID
 
-from .shape import Rendering, flown_headers, shape_of
+from .rendering import Rendering, chunk, flown_headers, rendering_of
 from .writing import is_chat
 
 log = logging.getLogger("promptdeck")
@@ -30,7 +29,10 @@ class _LateHead(web.StreamResponse):
 async def pass_on(
     request: web.Request, flown: Flown, keep_alive: float | None
 ) -> web.StreamResponse:
-    """Write what comes from upstream as it comes."""
+    """Answer with what comes from upstream, as it comes. UpstreamError if nothing does.
+
+    An answer that is cut off ends with what its rendering has for that, or is broken off.
+    """
     flight, place = flown.flight, flown.place
     try:
         try:
@@ -43,13 +45,13 @@ async def pass_on(
         writer = await answer.prepare(request)
         if writer is None:
             raise AssertionError("an answer is written once")
-        shape = shape_of(
+        rendering = rendering_of(
             headers.get("Content-Type", ""),
             has_length="Content-Length" in answer.headers,
             chat=is_chat(request.path),
         )
-        client = _WebClient(request, answer, writer, shape)
-        await _copy(client, flown, keep_alive if shape.takes_comments else None)
+        client = _WebClient(request, answer, writer, rendering)
+        await _copy(client, flown, keep_alive if rendering.takes_comments else None)
         return answer
     finally:
         flight.leave(place)
@@ -59,7 +61,7 @@ async def _copy(client: "_WebClient", flown: Flown, keep_alive: float | None) ->
     flight, place = flown.flight, flown.place
     try:
         data = flight.take(place)
-        if not flight.ended_well:
+        if not flight.landed_well:
             await client.begin(data)
             data = b""
             await flight.follow(place, client, keep_alive)
@@ -70,29 +72,32 @@ async def _copy(client: "_WebClient", flown: Flown, keep_alive: float | None) ->
 
 
 class _WebClient:
-    """A client, written to in the framing that its answer's head announced."""
+    """The client of an answer that is under way: its flight's follower.
+
+    Pieces are written to the transport itself, in the framing that the head announced.
+    """
 
     def __init__(
         self,
         request: web.Request,
         answer: web.StreamResponse,
         writer: AbstractStreamWriter,
-        shape: Rendering,
+        rendering: Rendering,
     ) -> None:
         self._protocol = request.protocol
         self._transport = request.transport
         self._answer = answer
         self._writer = writer
-        self._shape = shape
+        self._rendering = rendering
         self._chunked = answer.headers.get("Transfer-Encoding") == "chunked"
 
     async def begin(self, data: bytes) -> None:
         """Write the head, and what there is of the body."""
-        await self._answer.write(self._shape.piece(data))
+        await self._answer.write(self._rendering.piece(data))
 
     def write(self, data: bytes) -> bool:
         """Write a piece; whether there is room for more. ConnectionResetError: the client left."""
-        shown = self._shape.piece(data)
+        shown = self._rendering.piece(data)
         return self._send(shown) if shown else True
 
     def _send(self, data: bytes) -> bool:
@@ -106,14 +111,14 @@ class _WebClient:
         await self._writer.drain()
 
     def company(self) -> None:
-        if comment := self._shape.company():
+        if comment := self._rendering.company():
             self._send(comment)
 
     async def end(self, data: bytes) -> None:
-        await self._answer.write_eof(self._shape.last(data))
+        await self._answer.write_eof(self._rendering.last(data))
 
     async def cut(self, error: UpstreamError) -> None:
-        if said := self._shape.cut(error):
+        if said := self._rendering.cut(error):
             await self._answer.write_eof(said)
         elif self._transport:
             # For want of a better way to say so.

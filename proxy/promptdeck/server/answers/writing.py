@@ -1,24 +1,23 @@
-"""Answers from recordings: whole, or at their recorded pace."""
+"""Answers from recordings, over aiohttp's response: whole, or at their recorded pace."""
 
 import asyncio
-from typing import Any
 
-import orjson
 from aiohttp import web
 from multidict import CIMultiDict
 
-from promptdeck.core.dialects.chat.plainstream import PlainStream
+from promptdeck.core.dialects.chat.rendering import PlainStream
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Response
 from promptdeck.engine.outcome import Served
-from promptdeck.errors import HTTPError
-from promptdeck.server.fast.paced import steps_of
 from promptdeck.server.noted import REPEAT, REQUEST_ID
 
-from .pace import Pace
+from .pace import Pace, beats_of
 
 
 async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamResponse:
-    """Write a recorded answer."""
+    """Answer with a recording. What is returned has been written if it is a stream at a pace.
+
+    An answer that is given whole and at once is noted, so that it may be remembered.
+    """
     response = served.response
     headers = CIMultiDict(response.headers)
     headers["Cache-Status"] = served.cache_status
@@ -39,18 +38,23 @@ async def serve(request: web.Request, served: Served, pace: Pace) -> web.StreamR
 
 
 def add_common(headers: "CIMultiDict[str]", request_id: str, warning: str) -> None:
+    """Add what every answer has: a request's id, and what the contract finds odd, if anything."""
     headers.setdefault("X-Request-Id", request_id)
     if warning:
         headers["Warning"] = warning_of(warning)
 
 
 def warning_of(text: str) -> str:
-    """299, miscellaneous persistent warning; a header holds ASCII, a quoted string no quotes."""
+    """A Warning header's value: 299, miscellaneous persistent warning (RFC 7234, 5.5.7).
+
+    A header holds ASCII, and a quoted string no quotes: what they cannot hold is replaced.
+    """
     text = text.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
     return f'299 promptdeck "{text}"'
 
 
 def is_chat(target: str) -> bool:
+    """True for the path or target of chat completions, with whatever stands before /v1/."""
     return target.partition("?")[0].endswith(CHAT_COMPLETIONS)
 
 
@@ -61,7 +65,7 @@ async def _paced(
     stream = web.StreamResponse(status=response.status, headers=headers)
     loop = asyncio.get_running_loop()
     start = loop.time()
-    for after, data in steps_of(response, factor, chat=is_chat(request.path)):
+    for after, data in beats_of(response, factor, chat=is_chat(request.path)):
         if (left := start + after - loop.time()) > 0:
             await asyncio.sleep(left)
         if not stream.prepared:
@@ -69,26 +73,3 @@ async def _paced(
         await stream.write(data)
     await stream.write_eof()
     return stream
-
-
-def error_body(error: HTTPError) -> dict[str, Any]:
-    """The error in the one form that both SDKs read: openai under `error`, dedalus at the top."""
-    fields = {
-        "message": error.message,
-        "type": error.type,
-        "param": error.param,
-        "code": error.code,
-    }
-    details = {"details": error.details} if error.details else {}
-    return {"error": {**fields, **details}, **fields, **details}
-
-
-def json_response(
-    body: Any, *, status: int = 200, headers: dict[str, str] | None = None
-) -> web.Response:
-    return web.Response(
-        status=status,
-        body=orjson.dumps(body),
-        content_type="application/json",
-        headers=headers,
-    )

@@ -12,7 +12,6 @@ fast path.
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
 
 import xxhash
 from aiohttp import HttpVersion11, web
@@ -20,16 +19,18 @@ from aiohttp.web_protocol import RequestHandler
 
 from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.providers import BYOK_HEADERS
-from promptdeck.core.matching.body import Body
 from promptdeck.engine.outcome import Flown
 from promptdeck.server.logged import shown
-from promptdeck.server.noted import HEAD, REPEAT
+from promptdeck.server.noted import REPEAT, new_request_id
 from promptdeck.server.reading import without_length
 
 from .direct import Direct
-from .heads import KnownHead, Lane
+from .framing import END, Incomplete, ParserFeed
+from .heads import HEAD, KnownHead, Lane
+from .memo import Memo
+from .outlet import Answering
 from .paced import Paced, Script
-from .ready import Memo, Message, Ready, new_request_id
+from .ready import Message, Ready
 
 log = logging.getLogger("promptdeck")
 
@@ -38,9 +39,10 @@ _NEEDED = frozenset(
     _request_count _request_in_progress _upgraded _waiter""".split()
 )
 _OVERRIDDEN = ("finish_response", "_process_keepalive", "shutdown", "close", "resume_writing")
-_MOST_HEAD = 32 * 1024
+
+# Bytes read at once, and taken from a client that asks on while it is being answered. A
+# buffer of asyncio's 256 KiB is mapped anew for each read, which costs more than the read.
 _READ = 64 * 1024
-_END = b"\r\n\r\n"
 _BODILESS = (204, 304)
 
 # With one of these, body, target and content type are not all that decides.
@@ -53,7 +55,7 @@ _OURS = "x-promptdeck-"
 def connections(
     server: web.Server, loop: asyncio.AbstractEventLoop, session_is_open: Callable[[str], bool]
 ) -> Callable[[], asyncio.Protocol]:
-    """What makes a protocol for each connection of a server."""
+    """What makes a protocol for each connection of a server: `server` itself without fast path."""
     slots = {name for kind in FastHandler.__mro__ for name in getattr(kind, "__slots__", ())}
     if _NEEDED - slots or not all(hasattr(RequestHandler, name) for name in _OVERRIDDEN):
         log.info("this aiohttp is not known to the fast path: answers take the ordinary way")
@@ -62,126 +64,127 @@ def connections(
     return lambda: FastHandler(server, memo, loop)
 
 
-_NO_HEAD: tuple[bytes, KnownHead | None] = (_END, None)
-
-
 async def accept(request: web.Request, lane: Lane) -> None:
     """Let others of the same head go this way, if it is a plain one. Its body has been read."""
     if isinstance(request.protocol, FastHandler):
         await request.protocol.accept(request, lane)
 
 
-class FastHandler(RequestHandler):
-    """A connection. What is held, and how far aiohttp's parser was fed, is known here alone."""
+class _Busy:
+    """A connection while an answer is written that takes its time, by `writer`."""
 
-    __slots__ = (
-        "_closes",
-        "_digest",
-        "_fed",
-        "_head",
-        "_held",
-        "_later",
-        "_left",
-        "_memo",
-        "_message",
-        "_missing",
-        "_opening",
-        "_parsed",
-        "_usual",
-        "_writer",
-    )
+    __slots__ = ("_later", "closes", "left", "writer")
+
+    def __init__(self, writer: Answering) -> None:
+        self.writer = writer
+        self._later: list[bytes] = []
+        self.closes = False
+        """True if the connection is to be closed when the answer has been written."""
+        self.left: asyncio.Future[None] | None = None
+        """Done when it has been written, or nobody reads it any more."""
+
+    def put_off(self, data: bytes) -> bool:
+        """Keep what the client sends meanwhile; False when it is as much as is kept."""
+        self._later.append(data)
+        return sum(map(len, self._later)) <= _READ
+
+    def end(self) -> bytes:
+        """Give what was put off."""
+        if self.left and not self.left.done():
+            self.left.set_result(None)
+        return b"".join(self._later)
+
+
+_NO_HEAD: tuple[bytes, KnownHead | None] = (END, None)
+
+
+class FastHandler(RequestHandler):
+    """A connection to a client.
+
+    Bytes that come are put off while a writer is `_busy`, held back while a request is
+    `_incomplete`, answered at once where that can be, and else given to aiohttp's parser.
+    """
+
+    __slots__ = ("_busy", "_feed", "_incomplete", "_memo", "_usual")
 
     def __init__(self, manager: web.Server, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(manager, loop=loop, access_log=None)  # type: ignore[arg-type]  # as AppRunner has it
         self._memo = memo
-        self._writer: Direct | Paced | None = None
-        """Writes an answer that takes its time."""
-        self._later: list[bytes] = []
-        """What came meanwhile."""
-        self._closes = False
-        """Whether the connection is to be closed when it has been written."""
-        self._left: asyncio.Future[None] | None = None
         self._usual = _NO_HEAD
-        # Of a request that is held back until its body has come.
-        self._held: list[bytes] = []
-        self._head: KnownHead | None = None
-        self._missing = 0
-        self._digest = xxhash.xxh3_128()
-        # Of what aiohttp was given since its parser last stood at the start of a message.
-        self._fed = 0
-        self._opening = b""
-        self._parsed = 0
-        self._message: Any = None
+        """The head that came last: its text, and what is known of it."""
+        self._busy: _Busy | None = None
+        self._incomplete: Incomplete | None = None
+        self._feed = ParserFeed()
 
     def data_received(self, data: bytes) -> None:
-        if self._writer:
-            self._put_off(data)
-        elif self._held:
-            self._go_on(data)
-        elif not (data and (self._fed == 0 or self._at_start()) and self._begin(data)):
-            self._feed(data)
+        if self._busy:
+            if not self._busy.put_off(data) and self.transport:
+                self.transport.pause_reading()
+        elif self._incomplete:
+            self._go_on(self._incomplete, data)
+        elif not (data and (self._feed.fed == 0 or self._feed.at_start()) and self._begin(data)):
+            self._give(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        # asyncio reads into a new buffer each time: one of 256 KiB is mapped and unmapped anew.
         if hasattr(transport, "max_size"):
             transport.max_size = _READ
 
     def close(self) -> None:
-        if self._writer:
-            self._closes = True
+        if self._busy:
+            self._busy.closes = True
             return
         self._let_go()
         super().close()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
-        if self._writer:
-            self._left = self._loop.create_future()
-            await asyncio.wait([self._left], timeout=timeout)
+        if self._busy:
+            self._busy.left = self._loop.create_future()
+            await asyncio.wait([self._busy.left], timeout=timeout)
         await super().shutdown(timeout)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._held.clear()
-        self._later.clear()
-        writer, self._writer = self._writer, None
+        self._incomplete = None
+        busy, self._busy = self._busy, None
         super().connection_lost(exc)
-        if writer:
-            writer.leave()
-            self._tell_left()
+        if busy:
+            busy.writer.leave()
+            busy.end()
 
     def resume_writing(self) -> None:
         super().resume_writing()
-        if self._writer:
-            self._writer.resumed()
+        if self._busy:
+            self._busy.writer.resumed()
 
     def _process_keepalive(self) -> None:
-        if self._writer:
+        if self._busy:
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         super()._process_keepalive()
 
-    # What comes while an answer is written
+    # While an answer is written
 
-    def _put_off(self, data: bytes) -> None:
-        self._later.append(data)
-        if sum(map(len, self._later)) > _READ and self.transport:
-            self.transport.pause_reading()
+    def _write(self, head: KnownHead, answer: Script | Flown) -> None:
+        """Have a writer take the connection until the answer has been written."""
+        writer: Answering
+        if isinstance(answer, Script):
+            writer = Paced(self, answer, head.counts, self._loop)
+        else:
+            request_id = (head.request_id or new_request_id()).decode()
+            writer = Direct(self, answer, head.counts, request_id, head.lane.pace.keep_alive)
+        self._busy = _Busy(writer)
+        writer.begin()
 
     def answered(self) -> None:
-        self._writer = None
-        self._tell_left()
+        """Go on with what came while an answer was written."""
+        busy, self._busy = self._busy, None
+        later = busy.end() if busy else b""
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
-        if self._closes:
+        if busy and busy.closes:
             self.close()
-        elif self._later:
-            data = b"".join(self._later)
-            self._later.clear()
+        elif later:
             if self.transport:
                 self.transport.resume_reading()
-            self.data_received(data)
-
-    def _tell_left(self) -> None:
-        if self._left and not self._left.done():
-            self._left.set_result(None)
+            self.data_received(later)
 
     # What is recognised
 
@@ -190,48 +193,48 @@ class FastHandler(RequestHandler):
         text, head = self._usual
         # Most clients send the same head each time; to look for its end takes longer.
         if not data.startswith(text):
-            text = data[: data.find(_END) + len(_END)]
+            text = data[: data.find(END) + len(END)]
             head = self._memo.heads.find(text)
             if head:
                 self._usual = text, head
         if head is None:
             return False
         end = len(text)
-        body = memoryview(data)[end:]
-        missing = head.length - len(body)
+        missing = head.length - (len(data) - end)
         if not missing and self._is_idle():
-            return self._answered(head, xxhash.xxh3_128_digest(body, head.seed), end, [data])
+            digest = xxhash.xxh3_128_digest(memoryview(data)[end:], head.seed)
+            return self._answered(head, digest, end, [data])
         if missing < 0 or not (missing or self._is_turning()):
             return False
-        self._head, self._missing, self._held = head, missing, [data]
-        self._digest = xxhash.xxh3_128(body, head.seed)
+        self._incomplete = Incomplete(head, data, end)
         if not missing:
             self._loop.call_soon(self._end)
         return True
 
-    def _go_on(self, data: bytes) -> None:
+    def _go_on(self, request: Incomplete, data: bytes) -> None:
         """Take more of a body; answer when it is whole."""
-        self._held.append(data)
-        self._missing -= len(data)
-        self._digest.update(data)
-        if self._missing == 0 and self._is_turning():
+        request.add(data)
+        if request.missing == 0 and self._is_turning():
             self._loop.call_soon(self._end)
-        elif self._missing <= 0:
+        elif request.missing <= 0:
             self._end()
 
     def _end(self) -> None:
         """Answer what is held, if that is what was announced; else it is aiohttp's."""
-        if not self._held or self._head is None:
+        request = self._incomplete
+        if request is None:
             return
-        plain = self._missing == 0 and self._is_idle()
-        end = self._held[0].find(_END) + len(_END)
-        if plain and self._answered(self._head, self._digest.digest(), end, self._held):
-            self._held.clear()
+        plain = request.missing == 0 and self._is_idle()
+        if plain and self._answered(request.head, request.digest(), request.end, request.packets):
+            self._incomplete = None
         else:
             self._let_go()
 
     def _answered(self, head: KnownHead, digest: bytes, end: int, packets: list[bytes]) -> bool:
-        """Answer the request of these packets, whose body begins at `end`, if that can be."""
+        """Answer the request of these packets, whose body begins at `end`; False if that cannot be.
+
+        `digest` is the body's, seeded with the head's seed.
+        """
         answer: Message | Flown | None = self._memo.answer(head, digest)
         if answer is None:
             if self._close:
@@ -242,61 +245,44 @@ class FastHandler(RequestHandler):
                 self.transport.write(answer)
             self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
         elif answer:
-            self._writer = self._writer_of(head, answer)
-            self._writer.begin()
+            self._write(head, answer)
         return answer is not None
 
     def _answer_otherwise(
         self, head: KnownHead, digest: bytes, data: bytes
     ) -> Message | Flown | None:
         try:
-            return self._memo.answer_otherwise(head, digest, Body(data, head.repeated))
+            return self._memo.answer_otherwise(head, digest, head.body(data))
         except Exception:
             # The ordinary way has an answer to that, too.
-            log.exception("%s goes the ordinary way", shown(head.place.target))
+            log.exception("%s goes the ordinary way", shown(head.counts.target))
             return None
 
-    def _writer_of(self, head: KnownHead, answer: Script | Flown) -> Direct | Paced:
-        if isinstance(answer, Script):
-            return Paced(self, answer, head.place, self._loop)
-        request_id = head.request_id.decode() or new_request_id()
-        return Direct(self, answer, head.place, request_id, head.lane.pace.keep_alive)
-
     def _is_idle(self) -> bool:
-        """Whether aiohttp waits for a request, and the client reads its answers."""
+        """True while aiohttp waits for a request, and the client reads its answers."""
         waiter = self._waiter  # cancelled by whatever closes the connection
         return waiter is not None and not waiter.done() and not (self._messages or self._paused)
 
     def _is_turning(self) -> bool:
-        """Whether an answer has been sent and aiohttp will wait for a request in a moment."""
+        """True if an answer has been sent and aiohttp will wait for a request in a moment."""
         ends = self._close or self._force_close or self._request_in_progress
         return self._waiter is None and not (self._messages or ends)
 
     # What aiohttp is given, and what it makes of it
 
     def _let_go(self) -> None:
-        """Give aiohttp what was held."""
-        held, self._held = self._held, []
-        for data in held:
-            self._feed(data)
+        """Give aiohttp what was held back."""
+        request, self._incomplete = self._incomplete, None
+        for data in request.packets if request else ():
+            self._give(data)
 
-    def _at_start(self) -> bool:
-        """Whether the next byte begins a message."""
-        if self._parsed == 1 and self._fed == _length(self._opening, self._message):
-            self._fed = self._parsed = 0
-        return self._fed == 0
-
-    def _feed(self, data: bytes) -> None:
-        if self._fed == 0:
-            self._opening = data
-        elif _END not in self._opening and len(self._opening) < _MOST_HEAD:
-            self._opening += data
-        self._fed += len(data)
+    def _give(self, data: bytes) -> None:
+        self._feed.giving(data)
         count = self._request_count
         super().data_received(data)
         if self._request_count > count:
-            self._parsed += self._request_count - count
-            self._message = self._messages[-1][0] if self._messages else None
+            last = self._messages[-1][0] if self._messages else None
+            self._feed.took(self._request_count - count, last)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -311,23 +297,26 @@ class FastHandler(RequestHandler):
         return done
 
     async def accept(self, request: web.Request, lane: Lane) -> None:
-        """Keep its head, if that is all that aiohttp was given beside its body, which was read."""
-        body, text = await request.read(), self._opening.partition(_END)[0] + _END
-        whole = self._parsed == 1 and self._fed == len(text) + len(body)
-        same = self._message is not None and request.headers is self._message.headers
-        if not (whole and same and _is_plain(request)):
+        """Know a request's head from now on, if body and `Counts` are all that decides on it."""
+        body = await request.read()
+        text = self._feed.head_of(request.headers, len(body))
+        if text is None or not _is_plain(request):
             return
-        place = Counts(request.method, request.raw_path, request.headers.get("Content-Type", ""))
-        asked_id = request.headers.get("X-Request-Id", "").encode("utf-8", "ignore")  # as aiohttp
-        session = request.match_info.get("session", "")
-        headers = without_length(request.headers)
-        request[HEAD] = KnownHead(
-            place, place.seed, len(body), asked_id, session, headers, lane, lane.repeated(place)
+        counts = Counts(request.method, request.raw_path, request.headers.get("Content-Type", ""))
+        head = request[HEAD] = KnownHead(
+            counts,
+            counts.seed,
+            len(body),
+            request.headers.get("X-Request-Id", "").encode("utf-8", "ignore"),  # as aiohttp
+            request.match_info.get("session", ""),
+            without_length(request.headers),
+            lane,
+            lane.reader(counts),
         )
-        self._memo.heads.accept(text, request[HEAD])
+        self._memo.heads.accept(text, head)
 
     async def _remember(self, request: web.Request, response: web.Response) -> None:
-        """Keep what was sent."""
+        """Keep an answer that was sent, for others of this head."""
         if HEAD not in request or response.status in _BODILESS:
             return
         status = f"{response.status} {response.reason}"
@@ -336,18 +325,8 @@ class FastHandler(RequestHandler):
         self._memo.remember(request[HEAD], await request.read(), ready)
 
 
-def _length(opening: bytes, message: Any) -> int:
-    """Bytes of a message that aiohttp has parsed; -1 if only its parser can tell."""
-    end = opening.find(_END)
-    headers = getattr(message, "headers", None)
-    if end < 0 or headers is None or message.chunked or message.upgrade:
-        return -1
-    length = headers.get("Content-Length", "0")
-    return end + len(_END) + int(length) if length.isdecimal() else -1
-
-
 def _is_plain(request: web.Request) -> bool:
-    """Whether its body, target and content type are all that decides about its answer."""
+    """True if body, target and content type are all that decides about a request's answer."""
     if request.version != HttpVersion11 or not request.keep_alive or request.method == "HEAD":
         return False
     return not any(

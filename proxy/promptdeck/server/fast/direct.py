@@ -16,12 +16,18 @@ from promptdeck.engine.flights.flight import Head
 from promptdeck.engine.flights.silence import Silence
 from promptdeck.engine.outcome import Flown
 from promptdeck.errors import UpstreamError
-from promptdeck.server.answers.shape import Rendering, flown_headers, shape_of
+from promptdeck.server.answers.rendering import (
+    LAST_CHUNK,
+    Rendering,
+    chunk,
+    flown_headers,
+    rendering_of,
+)
 from promptdeck.server.answers.writing import is_chat
 from promptdeck.server.errors import error_response
 from promptdeck.server.logged import log_answer, log_left
 
-from .outlet import LAST_CHUNK, Outlet, chunk
+from .outlet import Outlet
 from .ready import http_date
 
 log = logging.getLogger("promptdeck")
@@ -36,7 +42,7 @@ class Direct:
 
     __slots__ = (
         *("_chunked", "_flight", "_flown", "_head", "_keep_alive", "_outlet", "_place", "_request"),
-        *("_request_id", "_shape", "_silence", "_started", "_status"),
+        *("_request_id", "_rendering", "_silence", "_started", "_status"),
     )
 
     def __init__(
@@ -59,7 +65,7 @@ class Direct:
         """What has yet to be written before the body."""
         self._status = 0
         """0 until the answer has begun."""
-        self._shape = Rendering()
+        self._rendering = Rendering()
         self._chunked = False
 
     def begin(self) -> None:
@@ -105,8 +111,8 @@ class Direct:
         self._head = _head(status, headers, named)
         content_type = named.get("content-type", "")
         chat = is_chat(self._request.target)
-        self._shape = shape_of(content_type, has_length=length is not None, chat=chat)
-        if self._shape.takes_comments and self._keep_alive:
+        self._rendering = rendering_of(content_type, has_length=length is not None, chat=chat)
+        if self._rendering.takes_comments and self._keep_alive:
             self._silence = Silence(self._flight, self._keep_alive)
             self._silence.tell = self._company
 
@@ -125,19 +131,19 @@ class Direct:
     def _go_on(self) -> None:
         """Write all there is; then follow, wait for the client, or end."""
         data = self._flight.take(self._place)
-        if self._flight.ended:
+        if self._flight.landed:
             self._finish(data)
-        elif self._write(self._framed(self._shape.piece(data))):
+        elif self._write(self._framed(self._rendering.piece(data))):
             self._place.follower = self
 
     def _finish(self, data: bytes) -> None:
         error = self._flight.error
         if error:
             log.warning("%s", error)
-            said = self._shape.cut(error)
-            shown = self._shape.piece(data) + said
+            said = self._rendering.cut(error)
+            shown = self._rendering.piece(data) + said
         else:
-            said = shown = self._shape.last(data)
+            said = shown = self._rendering.last(data)
         end = LAST_CHUNK if self._chunked and (said or not error) else b""
         self._write(self._framed(shown) + end)
         if error and not said and self._outlet.transport:
@@ -169,15 +175,15 @@ class Direct:
         self._place.news = self._place.follower = None
         self._flight.leave(self._place)
         if self._silence:
-            self._silence.end()
+            self._silence.stop()
 
     def _company(self) -> None:
         if self._place.follower:
-            self._write(self._framed(self._shape.company()))
+            self._write(self._framed(self._rendering.company()))
 
     def write(self, data: bytes) -> bool:
         """As a follower of its flight."""
-        return self._write(self._framed(self._shape.piece(data)))
+        return self._write(self._framed(self._rendering.piece(data)))
 
 
 def _head(status: int, headers: list[tuple[str, str]], named: Container[str]) -> bytes:

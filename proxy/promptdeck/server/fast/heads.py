@@ -1,17 +1,19 @@
 """Heads of requests that aiohttp's parser has accepted, known again by their bytes.
 
-All that counts of a request beside its body is in its head: who knows the one
-knows where the other's answers are, and how they are had without aiohttp.
+All that counts of a request beside its body is in its head: a head that is known leads
+to the answers to its bodies, and to how they are had without aiohttp.
 """
 
 import re
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import NamedTuple
+
+from aiohttp import web
 
 from promptdeck.core.counts import Counts
 from promptdeck.core.interaction import Headers, Request
 from promptdeck.core.matching.body import Body
-from promptdeck.core.matching.repeated import Repeated
 from promptdeck.engine.asking import Incoming, Known
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.exchange import Exchange
@@ -19,73 +21,78 @@ from promptdeck.engine.outcome import Flown, Served
 from promptdeck.errors import HTTPError
 from promptdeck.server.answers.pace import Pace
 
+# A client has a handful of heads, one for each length of a body; 10,000 of 1 KB take 10 MB.
 _MOST_HEADS = 10_000
+# A longer body is held back in memory before it is known to be a plain request; it takes the
+# ordinary way, where reading and hashing it cost more than what this way saves.
 _MOST_BODY = 1024 * 1024
 
 
 class Lane(NamedTuple):
-    """How requests that differ in their body alone are answered without the ordinary way."""
+    """The exchange, deck and pace that a head leads to, and what they answer without waiting."""
 
     exchange: Exchange
     deck: Deck
     pace: Pace
 
-    def repeated(self, place: Counts) -> Repeated | None:
-        """Where such a request's body says again what was read before: what that was."""
-        return self.exchange.repeated(_request(place, b""))
+    def reader(self, counts: Counts) -> Callable[[bytes], Body]:
+        """Makes `Body` values of the bodies that come with these counts."""
+        request = _request(counts, b"")
+        return self.exchange.reader(Counts(request.method, request.target, request.content_type))
 
-    def said(self, body: Body) -> None:
-        """Note that it says, in other words, what another did in which nothing was odd."""
-        self.exchange.said(body)
-
-    def known(self, place: Counts, body: Body) -> Known | None:
-        """What is asked for; None if that is not found at once, or is more than an answer."""
+    def known(self, counts: Counts, body: Body) -> Known | None:
+        """Find out what is asked for; None if that takes waiting, or is more than an answer."""
         try:
-            return self.exchange.known_at_once(_request(place, body.data), body)
+            return self.exchange.known_at_once(_request(counts, body.data), body)
         except HTTPError:
             return None
 
     def answer(
-        self, place: Counts, headers: Headers, body: Body, known: Known | None
+        self, counts: Counts, headers: Headers, body: Body, known: Known | None
     ) -> Served | Flown | None:
         """A recorded answer that has yet to be played, or one that is coming from upstream."""
-        incoming = Incoming(_request(place, body.data), headers)
+        incoming = Incoming(_request(counts, body.data), headers)
         return self.exchange.at_once(incoming, self.deck, known)
 
 
-def _request(place: Counts, body: bytes) -> Request:
-    target = place.target[place.target.index("/v1/") :]
-    return Request(place.method, target, place.content_type, body)
+def _request(counts: Counts, body: bytes) -> Request:
+    # A session or cassette stands before the path that counts.
+    target = counts.target[counts.target.index("/v1/") :]
+    return Request(counts.method, target, counts.content_type, body)
 
 
 class KnownHead(NamedTuple):
     """A head that aiohttp's parser has accepted, in these bytes or with another length."""
 
-    place: Counts
+    counts: Counts
     seed: int
-    """Of the digests of bodies, one for each place."""
+    """Begins the digests of bodies: another one for each `counts`."""
     length: int
-    """Bytes of the body that follows it."""
+    """Bytes of the body that follows."""
     request_id: bytes
-    """The one that the client gave, or nothing."""
+    """The X-Request-Id that the client gave, or nothing."""
     session: str
-    """Its id, or nothing."""
+    """The id of the session in its path, or nothing."""
     headers: Headers
-    """All but the length."""
+    """All headers but Content-Length."""
     lane: Lane
-    repeated: Repeated | None
-    """What the bodies that follow it may say again."""
+    body: Callable[[bytes], Body]
+    """Makes `Body` values of the bodies that follow such a head."""
+
+
+HEAD = web.RequestKey("head", KnownHead)
+"""Set on a request whose head is known from now on."""
 
 
 class Heads:
-    """Those of one server, least recently accepted first out."""
+    """The known heads of one server; the least recently accepted go first."""
 
     def __init__(self) -> None:
         self._by_text: OrderedDict[bytes, KnownHead] = OrderedDict()
         self._by_pattern: OrderedDict[bytes, KnownHead] = OrderedDict()
 
     def find(self, text: bytes) -> KnownHead | None:
-        """One that was accepted in these bytes, or with another length."""
+        """The head that was accepted in these bytes, or with another length; None if unknown."""
         if known := self._by_text.get(text):
             return known
         pattern, length = _pattern(text)
@@ -97,7 +104,7 @@ class Heads:
         return head
 
     def accept(self, text: bytes, head: KnownHead) -> None:
-        """Keep one, in bytes and as it was read."""
+        """Know a head from now on: `text` is all of it, to the blank line; `head` what it says."""
         if head.length > _MOST_BODY:
             return
         self._by_text[text] = head
@@ -117,7 +124,7 @@ _LENGTH = re.compile(rb"(?i)\r\nContent-Length: (0|[1-9][0-9]{0,6})\r\n")
 
 
 def _pattern(text: bytes) -> tuple[bytes, int]:
-    """A head without the number in its length, and that; nothing if there is none."""
+    """A head's text with `#` for the number in its Content-Length, and the number; or (b"", 0)."""
     found = _LENGTH.search(text)
     if found is None:
         return b"", 0

@@ -3,19 +3,29 @@
 import asyncio
 from typing import Protocol
 
-LAST_CHUNK = b"0\r\n\r\n"
-
-
-def chunk(data: bytes) -> bytes:
-    """RFC 9112, section 7.1."""
-    return b"%x\r\n%b\r\n" % (len(data), data)
-
 
 class Outlet(Protocol):
+    """A connection: its transport, and whom to tell that an answer has been written."""
+
     transport: asyncio.Transport | None
+    """None once the connection is gone."""
 
     @property
-    def writing_paused(self) -> bool: ...
+    def writing_paused(self) -> bool:
+        """True while the client reads more slowly than it is written to."""
 
     def answered(self) -> None:
-        """The answer has been written."""
+        """Take the connection back: the answer has been written."""
+
+
+class Answering(Protocol):
+    """Writes one answer, to an `Outlet`, that takes its time."""
+
+    def begin(self) -> None:
+        """Write what there is."""
+
+    def resumed(self) -> None:
+        """Write on: the client reads again."""
+
+    def leave(self) -> None:
+        """Write no more: the client is gone."""

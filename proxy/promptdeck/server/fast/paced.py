@@ -1,60 +1,42 @@
-"""Recordings at their recorded pace: what is written when, and on a connection of ours.
+"""Recordings at their recorded pace, on a connection of ours.
 
 There a stream takes one timer and no task: a thousand of them under way cost
-little more than their writes.
+little more than their writes (11 KB a stream, where a task each took 30).
 """
 
 import asyncio
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
 from promptdeck.core.counts import Counts
-from promptdeck.core.dialects.chat.plainstream import PlainStream
-from promptdeck.core.interaction import Response
+from promptdeck.server.answers.pace import Beat
+from promptdeck.server.answers.rendering import LAST_CHUNK, chunk
 from promptdeck.server.logged import log_left
 
-from .outlet import LAST_CHUNK, Outlet, chunk
+from .outlet import Outlet
 
+# Seconds that a timer may be early: the loop's clock is coarser than a beat is exact.
 _EARLY = 0.0005
-"""Seconds that a timer may be early."""
-
-
-class Beat(NamedTuple):
-    """A piece of a body, and how many seconds after the request it is written."""
-
-    after: float
-    data: bytes
 
 
 class Script(NamedTuple):
-    """An answer: its head, and the body in the framing that this announces."""
+    """An answer to be played: its head, and the body in the framing that the head announces."""
 
     head: bytes
-    steps: Sequence[Beat]
+    beats: Sequence[Beat]
 
 
-def steps_of(response: Response, factor: float, *, chat: bool) -> Iterator[Beat]:
-    """The body of a recording, its delays divided by `factor`. The last may be empty."""
-    plain = PlainStream() if chat else None
-    after = 0.0
-    for offset_ms, frames in groupby(response.frames, key=lambda frame: frame.offset_ms):
-        after = offset_ms / 1000 / factor
-        data = b"".join(frame.data for frame in frames)
-        yield Beat(after, plain.feed(data) if plain else data)
-    yield Beat(after, plain.rest() if plain else b"")
-
-
-def chunked(steps: Iterable[Beat]) -> list[Beat]:
-    """The same in chunks, with the one that ends them; what is written at once in one piece."""
+def chunked(beats: Iterable[Beat]) -> list[Beat]:
+    """The same body in chunks, with the one that ends it; one beat for each moment."""
     found = []
-    for after, together in groupby(steps, key=lambda step: step.after):
-        found.append(Beat(after, b"".join(chunk(step.data) for step in together if step.data)))
+    for after, together in groupby(beats, key=lambda beat: beat.after):
+        found.append(Beat(after, b"".join(chunk(beat.data) for beat in together if beat.data)))
     return [*found[:-1], Beat(found[-1].after, found[-1].data + LAST_CHUNK)]
 
 
 class Paced:
-    """One answer on its way. `begin` it, tell it when the client reads again, or to `leave`."""
+    """One answer being played. `begin` it; tell it when the client has `resumed`, or `leave`."""
 
     __slots__ = ("_loop", "_next", "_outlet", "_request", "_script", "_start", "_timer")
 
@@ -67,7 +49,7 @@ class Paced:
         self._loop = loop
         self._start = loop.time()
         self._next = 0
-        """Index of the step to be written next."""
+        """Index of the beat to be written next."""
         self._timer: asyncio.TimerHandle | None = None
 
     def begin(self) -> None:
@@ -90,15 +72,15 @@ class Paced:
         transport = self._outlet.transport
         if transport is None or transport.is_closing():
             return  # it will be told to leave
-        head, steps = self._script
+        head, beats = self._script
         first, now = self._next, self._loop.time() - self._start + _EARLY
-        while self._next < len(steps) and steps[self._next].after <= now:
+        while self._next < len(beats) and beats[self._next].after <= now:
             self._next += 1
         if self._next > first:
-            data = [step.data for step in steps[first : self._next]]
+            data = [beat.data for beat in beats[first : self._next]]
             transport.write(b"".join(data if first else (head, *data)))
-        if self._next == len(steps):
+        if self._next == len(beats):
             self._outlet.answered()
         elif not self._outlet.writing_paused:
-            when = self._start + steps[self._next].after
+            when = self._start + beats[self._next].after
             self._timer = self._loop.call_at(when, self._go_on)

@@ -6,7 +6,7 @@ from difflib import unified_diff
 from itertools import zip_longest
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.interaction import Interaction, Response, Variant
 
 
@@ -16,13 +16,17 @@ class Answers(NamedTuple):
     ours: Interaction
     theirs: Interaction
     diff: str
+    """A unified diff of what they say."""
 
 
 class Comparison(NamedTuple):
+    """All recordings of two cassettes, each told of once."""
+
     only_ours: list[Interaction]
     only_theirs: list[Interaction]
     differing: list[Answers]
     same: int
+    """The number of pairs that say the same."""
 
     @property
     def differs(self) -> bool:
@@ -30,7 +34,10 @@ class Comparison(NamedTuple):
 
 
 def compare(ours: Iterable[Interaction], theirs: Iterable[Interaction]) -> Comparison:
-    """Recordings of one request and variant are compared one by one, in their order."""
+    """Compare two cassettes: recordings of one request and variant pair by pair, in their order.
+
+    Ids and times do not count, so that a cassette is the same as its rerecording.
+    """
     left, right = _by_request(ours), _by_request(theirs)
     found = Comparison([], [], [], 0)
     same = 0
@@ -48,6 +55,7 @@ def compare(ours: Iterable[Interaction], theirs: Iterable[Interaction]) -> Compa
 
 
 def _by_request(items: Iterable[Interaction]) -> dict[tuple[str, Variant], list[Interaction]]:
+    """Interactions by what they answer, in their order."""
     found: dict[tuple[str, Variant], list[Interaction]] = defaultdict(list)
     for item in items:
         found[item.key, item.variant].append(item)
@@ -61,6 +69,6 @@ def _diff(ours: Response, theirs: Response) -> str:
 
 
 def _told(response: Response) -> list[str]:
-    """What a reader would compare: the status, and what was said or else the body."""
+    """A response as lines that a reader would compare: status, and text or else the body."""
     text = says(response) or response.body.decode(errors="backslashreplace")
     return [f"status {response.status}", *text.split("\n")]

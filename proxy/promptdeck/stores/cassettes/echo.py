@@ -8,8 +8,8 @@ next turn, which has the old one, is not found any more.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat import accumulate
 from promptdeck.core.dialects.chat.deltas import as_object, objects_in
+from promptdeck.core.dialects.chat.fold import fold
 from promptdeck.core.interaction import Interaction, Response
 from promptdeck.core.text.jsontext import Unfaithful, compact, parse
 
@@ -22,12 +22,17 @@ class EditedAnswer(NamedTuple):
 
 
 class Echo(NamedTuple):
+    """A request that repeats what an answer said before it was edited."""
+
     edited: Interaction
     repeated_by: Interaction
 
 
 def echoes(edits: Iterable[EditedAnswer], found: Iterable[Interaction]) -> Iterator[Echo]:
-    """Each request among `found` that has a text which its answer has no more."""
+    """Each request among `found` that has a text which an edited answer does not say any more.
+
+    A request comes once for each edit that it repeats the old text of.
+    """
     asked = list(found)
     for before, after in edits:
         lost = set(_texts(before)) - set(_texts(after.response))
@@ -36,11 +41,15 @@ def echoes(edits: Iterable[EditedAnswer], found: Iterable[Interaction]) -> Itera
                 yield Echo(after, item)
 
 
-# Shorter ones stand in many texts by chance: they count as whole messages only.
 _TELLING = 24
+"""Characters from which a text is taken for a repetition wherever it stands.
+
+Shorter ones stand in many texts by chance: they count as whole messages only. It is a guess,
+as long as a short sentence; the cost of a wrong one is a warning too many or too few."""
 
 
 def _repeats(body: bytes, text: str) -> bool:
+    """Whether a request's body has an answer's text, as JSON writes it."""
     quoted = compact(text)
     if len(text) >= _TELLING:
         return quoted[1:-1] in body
@@ -49,10 +58,10 @@ def _repeats(body: bytes, text: str) -> bool:
 
 
 def _texts(response: Response) -> Iterator[str]:
-    """What an answer says, choice by choice."""
+    """What a chat answer says, choice by choice; nothing for what is none."""
     try:
         if response.is_stream:
-            answer = accumulate.fold(frame.data for frame in response.frames)
+            answer = fold(frame.data for frame in response.frames)
         else:
             answer = as_object(parse(response.body))
     except Unfaithful:

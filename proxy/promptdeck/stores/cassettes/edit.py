@@ -1,4 +1,4 @@
-"""Changing cassette files that exist: split, prune, dedupe.
+"""Changing cassette files that exist, in one step each.
 
 Every edit reads a file, decides, and writes it in one step under the folder's
 lock. A recording that stays as it was keeps its text, comments and all; one
@@ -8,49 +8,44 @@ What was written is what was meant: the new text is read before it replaces the 
 
 import os
 import re
-from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.interaction import Interaction, Request, Variant
 from promptdeck.core.matching.fingerprint import order
 from promptdeck.core.text.yamltext import flow
-from promptdeck.errors import CassetteError, UsageError
+from promptdeck.errors import CassetteError
 
-from .file import (
-    Progress,
-    contents,
-    decoded,
-    in_recorded_order,
-    locked,
-    overwrite,
-    path_of,
-    silently,
-    split,
-    with_comments,
-)
-from .yaml import HEADER, dump, entries, load
+from .dump import HEADER, dump
+from .file import contents, decoded, locked, overwrite
+from .load import entries, load
+from .progress import Progress, silently
+from .save import split, with_comments
 
 
 class Piece(NamedTuple):
     """An interaction and its text in a file, with the comments above it."""
 
     line: int
+    """Where the interaction begins in its file, from 1."""
     text: str
     interaction: Interaction
     says: str | None
+    """The readable text of the file, which a person may have edited; None for none."""
 
     @property
     def says_otherwise(self) -> bool:
-        """Whether the readable text is not what the frames say: one of them was edited."""
+        """Whether the readable text is not what the frames say: somebody edited one of them."""
         return self.says is not None and self.says != says(self.interaction.response)
 
     def becoming(self, new: Interaction) -> "Piece":
-        """The same place in the file with another interaction."""
+        """The piece with another interaction: other lines for id and key, or laid anew.
+
+        CassetteError where that would lose an edited text.
+        """
         old = self.interaction
         if new == old:
             return self
@@ -63,7 +58,10 @@ class Piece(NamedTuple):
         return self.laid_anew(new)
 
     def laid_anew(self, new: Interaction) -> "Piece":
-        """As promptdeck writes it, between the comments that were there."""
+        """The piece with an interaction as `dump` writes it, between the comments around it.
+
+        Comments within are lost. CassetteError where no form keeps the interaction exactly.
+        """
         begin, end = _LEAD.match(self.text), with_comments(self.text, len(self.text))
         lead, trail = begin[0] if begin else "", self.text[end:]
         text = lead + dump(new) + (trail if "#" in trail else "")
@@ -75,6 +73,7 @@ _LEAD = re.compile(r"(?:(?:#[^\n]*)?\n)*")
 
 
 def _reads_as(text: str, new: Interaction) -> bool:
+    """Whether an item's text is read as this interaction."""
     try:
         return load(HEADER + text) == [new]
     except CassetteError:  # an id of several lines
@@ -82,6 +81,7 @@ def _reads_as(text: str, new: Interaction) -> bool:
 
 
 def _relabelled(text: str, new: Interaction) -> str:
+    """An item's text with the lines of its id and key exchanged, where it has such lines."""
     for field, value in (("id", new.id), ("key", new.key)):
         line = re.compile(rf"^(?:- |  ){field}: .*$", re.MULTILINE)
         if match := line.search(text):
@@ -91,7 +91,10 @@ def _relabelled(text: str, new: Interaction) -> str:
 
 
 def pieces(data: bytes, path: Path, step: Progress = silently) -> tuple[str, list[Piece]]:
-    """A file's header and its interactions in order. CassetteError names file and line."""
+    """The header and, in order, the interactions of a file's contents.
+
+    CassetteError names `path` and line.
+    """
     text = decoded(data, path)
     found = entries(text, str(path), step)
     header, items = split(text, path)
@@ -104,13 +107,17 @@ def pieces(data: bytes, path: Path, step: Progress = silently) -> tuple[str, lis
 
 
 def read_pieces(path: Path) -> list[Piece]:
+    """The interactions of a file in order. CassetteError names file and line."""
     return pieces(contents(path), path)[1]
 
 
 Edit = Callable[[list[Piece]], list[Piece]]
+"""From the pieces of a file to those it shall have. CassetteError says why it cannot be."""
 
 
 class Edited(NamedTuple):
+    """What an edit did, or would do."""
+
     before: list[Piece]
     after: list[Piece]
 
@@ -122,7 +129,11 @@ class Edited(NamedTuple):
 def edit(
     path: Path, change: Edit, *, dry: bool = False, create: bool = False, step: Progress = silently
 ) -> Edited:
-    """Change a file in one step, or only say how (`dry`). CassetteError leaves it as it was."""
+    """Change a file in one step, or only say how (`dry`).
+
+    `create` makes the file and its folder where there is none. CassetteError leaves the
+    file as it was.
+    """
     real = Path(os.path.realpath(path))  # a link stays one
     with _writing(path):
         if create:
@@ -141,12 +152,13 @@ def edit(
 
 
 def _half(step: Progress, number: int) -> Progress:
-    """Reading is one half of an edit, reading what is to be written the other."""
+    """A `Progress` for one half of an edit: reading (0), or reading what is to be written (1)."""
     return lambda share: step((number + share) / 2)
 
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
+    """A block in which an OSError becomes a CassetteError that names `path`."""
     try:
         yield
     except OSError as error:
@@ -154,6 +166,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def _whole(path: Path, header: str, found: Sequence[Piece], step: Progress) -> bytes:
+    """The file to be written. CassetteError if it does not read as what is meant."""
     text = header + "".join(piece.text for piece in found)
     written = entries(text, str(path), step)
     if [entry.interaction for entry in written] != [piece.interaction for piece in found]:
@@ -166,6 +179,7 @@ def _whole(path: Path, header: str, found: Sequence[Piece], step: Progress) -> b
 
 
 Content = tuple[Request, Variant, int, str, bytes]
+"""A request, and of its answer variant, status, content type and body."""
 
 
 def content(item: Interaction) -> Content:
@@ -175,118 +189,5 @@ def content(item: Interaction) -> Content:
 
 
 def by_id(piece: Piece) -> list[tuple[int, str]]:
+    """The key by which pieces sort in a file."""
     return order(piece.interaction.id)
-
-
-# Whole files
-
-
-RequestName = Callable[[Interaction], Hashable]
-"""Names the request that a recording answers: equal for those that replay plays in turn."""
-
-
-def dedupe(
-    path: Path, asked: RequestName, *, least: int = 1, dry: bool = False, step: Progress = silently
-) -> list[str]:
-    """Take out answers that replay does without, as it repeats a request's last one.
-
-    Those are the later ones of equal answers at the end of what was recorded of a
-    request: A, B, B becomes A, B, while A, B, A stays. At least `least` of each request
-    stay. Gives the ids of those that went.
-    """
-    return _take_out(path, lambda found: _spare(found, asked, least), dry, step)
-
-
-def dedupe_anywhere(path: Path, *, dry: bool = False, step: Progress = silently) -> list[str]:
-    """Take out all but the first of each content: A, B, A becomes A, B."""
-    return _take_out(path, _repeated, dry, step)
-
-
-def prune(
-    path: Path, unused: Collection[str], *, dry: bool = False, step: Progress = silently
-) -> list[str]:
-    """Take out the recordings with these ids; gives those that were there."""
-    return _take_out(
-        path, lambda found: [one for one in found if one.interaction.id in unused], dry, step
-    )
-
-
-def _take_out(
-    path: Path, chosen: Callable[[list[Piece]], list[Piece]], dry: bool, step: Progress
-) -> list[str]:
-    gone: list[str] = []
-
-    def change(before: list[Piece]) -> list[Piece]:
-        going = set(map(id, chosen(before)))
-        gone.extend(piece.interaction.id for piece in before if id(piece) in going)
-        return [piece for piece in before if id(piece) not in going]
-
-    edit(path, change, dry=dry, step=step)
-    return gone
-
-
-def _repeated(found: Iterable[Piece]) -> list[Piece]:
-    first: dict[Content, Piece] = {}
-    return [
-        piece for piece in found if first.setdefault(content(piece.interaction), piece) is not piece
-    ]
-
-
-def _spare(found: Iterable[Piece], asked: RequestName, least: int) -> list[Piece]:
-    turns: dict[Hashable, list[Piece]] = defaultdict(list)
-    for piece in in_recorded_order(found, lambda piece: piece.interaction):
-        turns[asked(piece.interaction), piece.interaction.variant].append(piece)
-    return [piece for group in turns.values() for piece in _spare_turns(group, least)]
-
-
-def _spare_turns(group: Sequence[Piece], least: int) -> list[Piece]:
-    last = _answer(group[-1])
-    run = list(takewhile(lambda piece: _answer(piece) == last, reversed(group)))[::-1]
-    # A rule may make requests equal that differ: each keeps an answer for when it is gone.
-    first: dict[Request, Piece] = {}
-    spare = [one for one in run if first.setdefault(one.interaction.request, one) is not one]
-    return spare[max(0, len(spare) - (len(group) - least)) :] if len(group) > least else []
-
-
-def _answer(piece: Piece) -> tuple[object, ...]:
-    return content(piece.interaction)[2:]
-
-
-def divide(
-    folder: Path, name: str, part_of: Callable[[Interaction], str]
-) -> Mapping[str, list[str]]:
-    """Write each part of cassette `name` to `name/PART`, which must not hold anything else.
-
-    The cassette itself stays. Gives the ids in each new cassette.
-    """
-    parts: dict[str, list[Piece]] = defaultdict(list)
-    spelled: dict[str, str] = {}
-    for piece in read_pieces(path_of(folder, name)):
-        part = _fit(part_of(piece.interaction))
-        # Where case does not count in file names, two such parts would be one file.
-        parts[f"{name}/{spelled.setdefault(part.casefold(), part)}"].append(piece)
-    for part, found in parts.items():
-        path = path_of(folder, part)
-        if path.exists() and _texts(read_pieces(path)) != _texts(found):
-            raise UsageError(f"there is a cassette {part} already, and it holds something else")
-    for part, found in parts.items():
-        _create(path_of(folder, part), found)
-    return {part: [piece.interaction.id for piece in found] for part, found in parts.items()}
-
-
-def _texts(found: Iterable[Piece]) -> list[str]:
-    return [piece.text for piece in found]
-
-
-def _create(path: Path, found: list[Piece]) -> None:
-    def change(before: list[Piece]) -> list[Piece]:
-        if before and _texts(before) != _texts(found):
-            raise CassetteError("somebody else has just written it; nothing was changed there")
-        return found
-
-    edit(path, change, create=True)
-
-
-def _fit(part: str) -> str:
-    """As a part of a cassette's name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", part)[:80].strip(".-") or "other"

@@ -1,4 +1,4 @@
-"""A small cassette in memory, for who plays it once: a test.
+"""A small cassette as a store in memory, for who plays it once: a test.
 
 To index it takes longer than to read it, and an index that nobody asks twice is
 no use. It follows its file like any other and writes nothing.
@@ -19,7 +19,10 @@ _SMALL = 64 * 1024
 
 
 class LoadedCassette:
-    """`refresh` it before its first use. CassetteError if the file is corrupt."""
+    """A `Store` of one cassette file that is only played.
+
+    What is found is as of the last `refresh`; before the first, nothing is.
+    """
 
     def __init__(self, path: Path, canon: Canon) -> None:
         self._path = path
@@ -29,7 +32,7 @@ class LoadedCassette:
 
     @staticmethod
     def fits(path: Path) -> bool:
-        """Whether there is a file at `path`, a small one."""
+        """Whether there is a file at `path` that is small enough to be read for one use."""
         try:
             return path.stat().st_size <= _SMALL
         except OSError:
@@ -40,7 +43,10 @@ class LoadedCassette:
         return self._path.exists()
 
     async def refresh(self) -> bool:
-        """Follow the file to its present content; whether there was anything to follow."""
+        """Follow the file to its present content. False if that is what is found already.
+
+        CassetteError if it is corrupt: what was found before stays.
+        """
         seen = signature(self._path)
         if seen == self._seen:
             return False
@@ -52,18 +58,23 @@ class LoadedCassette:
         return True
 
     def find(self, key: str) -> Sequence[Stored]:
+        """All recordings under a fingerprint, in the order of their time."""
         return self._rows.get(key, ())
 
     def state(self) -> Hashable:
+        """Changes when what is found may have; the file itself is not looked at."""
         return self._seen
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        """Every recording's id and canonical form."""
         for rows in self._rows.values():
             yield from ((row.interaction.id, row.canonical) for row in rows)
 
     def names(self) -> Iterator[str]:
+        """Every recording's id, in the order of `canonicals`."""
         for rows in self._rows.values():
             yield from (row.interaction.id for row in rows)
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
+        """Raise NotImplementedError: who records uses a `Cassette`."""
         raise NotImplementedError("a cassette that is only played is not written to")

@@ -15,23 +15,28 @@ from typing import NamedTuple
 
 from promptdeck.errors import CassetteError
 
+from .dump import HEADER
 from .edit import Content, Piece, by_id, content, edit, pieces, read_pieces
-from .file import Numbers, cut_number
-from .yaml import HEADER, entries
+from .load import entries
+from .save import Numbers, cut_number
 
 
 class Merged(NamedTuple):
+    """What `merge` did to the file."""
+
     recordings: int
     """In the file now."""
     duplicates: list[str]
     """Ids, as their own file had them, of what was there already."""
     renumbered: list[tuple[str, str]]
+    """Ids that stood for another recording, before and after."""
 
 
 def merge(target: Path, sources: Sequence[Path]) -> Merged:
     """Put all of `sources` into `target`, beside what it has; duplicates once, sorted by id.
 
-    What one file has several times it has on purpose: so many times it stays.
+    What one file has several times it has on purpose: so many times it stays. CassetteError,
+    also for a source that cannot be read, leaves `target` as it was.
     """
     found = [read_pieces(path) for path in sources if not _same(path, target)]
     duplicates: list[str] = []
@@ -55,11 +60,12 @@ def merge(target: Path, sources: Sequence[Path]) -> Merged:
 
 
 def _same(path: Path, other: Path) -> bool:
+    """Whether two paths lead to one file."""
     return os.path.realpath(path) == os.path.realpath(other)
 
 
 def _united(files: Iterable[Sequence[Piece]]) -> tuple[list[Piece], list[str]]:
-    """Each content as often as the file that has it most often, and the ids of the others."""
+    """Each content as often as the file that has it most often, and the ids of what is left out."""
     have: Counter[Content] = Counter()
     kept: list[Piece] = []
     gone: list[str] = []
@@ -84,13 +90,19 @@ class NotByRecording(Exception):
 
 
 class ThreeWay(NamedTuple):
+    """What a merge of two sides gave."""
+
     text: str
+    """The whole file, with git's marks around conflicts."""
     conflicts: list[str]
     """Ids, in the order in which they stand in the text between marks."""
 
 
 def three_way(base: bytes, ours: bytes, theirs: bytes, path: Path) -> ThreeWay:
-    """What both sides made of `base`, recording by recording. NotByRecording."""
+    """What both sides made of `base`, recording by recording; empty contents are no file.
+
+    `path` is for messages. NotByRecording where the files must be merged as text.
+    """
     headers, sides = zip(*(_side(data, path) for data in (base, ours, theirs)), strict=True)
     header = _settled(*headers)
     if header is None:
@@ -115,6 +127,7 @@ def three_way(base: bytes, ours: bytes, theirs: bytes, path: Path) -> ThreeWay:
 
 
 def _side(data: bytes, path: Path) -> tuple[str, dict[str, Piece]]:
+    """The header and the recordings of one side, by their ids. NotByRecording."""
     if not data:
         return HEADER, {}
     try:
@@ -128,11 +141,12 @@ def _side(data: bytes, path: Path) -> tuple[str, dict[str, Piece]]:
 
 
 def _text(piece: Piece | None) -> str:
+    """A piece's text without the empty lines around it; the empty text for none."""
     return piece.text.strip("\n") if piece else ""
 
 
 def _settled(before: str, mine: str, other: str) -> str | None:
-    """What both sides agree on or only one has changed; None for a conflict."""
+    """The text that both sides agree on or only one has changed; None for a conflict."""
     if mine == other or other == before:
         return mine
     return other if mine == before else None
@@ -142,7 +156,7 @@ _MARKS = ("<<<<<<< ours", "=======", ">>>>>>> theirs")
 
 
 def _marked(mine: Piece | None, other: Piece | None) -> Piece:
-    """Both in the place of one; either may have been removed."""
+    """Two pieces between git's marks, as one piece; one of them may have been removed."""
     begin, between, end = _MARKS
     texts = [f"{_text(piece)}\n" if piece else "" for piece in (mine, other)]
     text = f"{begin}\n{texts[0]}{between}\n{texts[1]}{end}\n"
@@ -151,13 +165,14 @@ def _marked(mine: Piece | None, other: Piece | None) -> Piece:
 
 
 def _by_side(merged: Iterable[Piece], mine: dict[str, Piece]) -> Iterator[list[Piece]]:
-    """Ours in the order in which they stand, and what is new in the order of its ids."""
+    """Two lists: our recordings in the order in which they stand, and new ones by their ids."""
     found = list(merged)
     yield [piece for piece in found if piece.interaction.id in mine]
     yield sorted((piece for piece in found if piece.interaction.id not in mine), key=by_id)
 
 
 def _check(text: str, placed: Sequence[Piece], path: Path) -> None:
+    """NotByRecording if a merged text does not read as these recordings."""
     try:
         written = [entry.interaction for entry in entries(text, str(path))]
     except CassetteError as error:

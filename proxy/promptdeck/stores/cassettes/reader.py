@@ -14,18 +14,21 @@ import yaml
 
 from promptdeck.core.text.jsontext import JSON, Unfaithful, parse
 
-# PyYAML can be built without libyaml.
+# libyaml's parser, several times as fast; PyYAML can be built without it.
 _Events: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CONSTANTS = {"": None, "~": None, "null": None, "true": True, "false": False}
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
-# JSON kept as structure has at most 200 levels of its own.
 _MAX_DEPTH = 210
+"""Levels of a file's entry: JSON kept as structure has at most 200, some are the entry's own.
+
+Building is recursive: beyond Python's limit of 1000 frames, text could end it with an error
+that has no line."""
 _TOO_DEEP = f"more than {_MAX_DEPTH} levels, which cassettes do not use"
 _CONFLICT = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?: |$)", re.MULTILINE)
 
 
 class BadYAML(ValueError):
-    """`line` counts from 1."""
+    """What is wrong with a text; `line` says where, from 1."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)
@@ -33,9 +36,10 @@ class BadYAML(ValueError):
 
 
 class YAMLReader:
-    """Goes through one text from front to back. Whatever it does may raise Unreadable.
+    """Goes through one text from front to back. Each call may raise BadYAML.
 
-    `pairs` and `entries` stop before each value, which the caller takes.
+    `pairs` and `entries` stop before each value, which the caller has to take, by `value`
+    or `entries`, before going on.
     """
 
     def __init__(self, text: str) -> None:
@@ -57,7 +61,7 @@ class YAMLReader:
             raise _refused(event, "a second document")
 
     def entries(self) -> Iterator[int]:
-        """The line of each entry of a list; none for null."""
+        """The line of each entry of the list that comes next; none for null."""
         event = self._next()
         if not isinstance(event, yaml.SequenceStartEvent):
             if self._built(event, 1) is not None:
@@ -69,6 +73,7 @@ class YAMLReader:
         self._next()
 
     def value(self) -> JSON:
+        """The value that comes next, whole."""
         return self._built(self._next(), 1)
 
     def _next(self, *, peek: bool = False) -> Any:
@@ -78,6 +83,7 @@ class YAMLReader:
             raise _unreadable(error, self._text) from None
 
     def _keys(self, event: Any) -> Iterator[Any]:
+        """The key events of the mapping that `event` begins; stops before each value."""
         _check(event)
         seen: set[str] = set()
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
@@ -90,6 +96,7 @@ class YAMLReader:
             yield event
 
     def _built(self, event: Any, depth: int) -> JSON:
+        """The value that begins with `event`, so many levels deep."""
         _check(event)
         if isinstance(event, yaml.ScalarEvent):
             return _scalar(event)
@@ -107,6 +114,7 @@ class YAMLReader:
 
 
 def _check(event: Any) -> None:
+    """BadYAML for what JSON has no word for."""
     if isinstance(event, yaml.AliasEvent) or event.anchor:
         raise _refused(event, "an alias or anchor")
     if event.tag:
@@ -114,6 +122,7 @@ def _check(event: Any) -> None:
 
 
 def _scalar(event: Any) -> JSON:
+    """The value of a scalar: null, a truth value or a number as JSON writes them; else text."""
     text: str = event.value
     if not event.implicit[0]:
         return text
@@ -136,6 +145,7 @@ def _refused(event: Any, what: str) -> BadYAML:
 
 
 def _unreadable(error: yaml.YAMLError, text: str) -> BadYAML:
+    """PyYAML's error with its line, or as the unresolved merge that it comes from."""
     if conflict := _CONFLICT.search(text):
         return BadYAML(_line_at(text, conflict.start()), "an unresolved git merge")
     if isinstance(error, yaml.reader.ReaderError):

@@ -14,41 +14,38 @@ from promptdeck.core.interaction import Interaction, Request
 from promptdeck.core.matching.fingerprint import TAG, fingerprint
 from promptdeck.errors import PromptdeckError, StoreUnavailable
 from promptdeck.stores.base import Stored
-from promptdeck.stores.sqlite.database import Database, Tape
+from promptdeck.stores.sqlite.database import Database
+from promptdeck.stores.sqlite.tape import Tape
 
-from .file import (
-    New,
-    Saved,
-    Signature,
-    contents,
-    digest,
-    digest_of,
-    in_recorded_order,
-    names,
-    parsed,
-    path_of,
-    save,
-    signature,
-)
+from .file import Signature, contents, digest, digest_of, in_recorded_order, parsed, signature
+from .save import New, Saved, save
 
 _INDEX_VERSION = 1
+"""To be raised when an index of the same file by the same laws would hold something else."""
 _EMPTY = digest(b"")
+"""The state of a file that is not there, which is as good as an empty one."""
 _LARGE = 1024 * 1024
+"""Bytes of a file whose parsing leaves so much freed memory behind that giving it back pays."""
 
 
 class Canon(NamedTuple):
-    """How a kept request gets its canonical form."""
+    """How the request of a recording gets its canonical form."""
 
     canonical: Callable[[Request], bytes]
+    """The form that is compared, by the user's rules."""
     base: Callable[[Request], bytes]
-    """Without the user's rules."""
+    """The form without the user's rules, which ids and keys in a file are made of."""
     rules_digest: str
+    """Names the user's rules; part of each fingerprint."""
     laws: str
     """Names rules and redaction together: an index is good for one such set."""
 
 
 class Cassette:
-    """`open` it; the file need not exist yet."""
+    """A `Store` of one cassette file, which need not exist yet. Make it by `open`.
+
+    What is found is as of the last `refresh` or `put`.
+    """
 
     def __init__(self, name: str, path: Path, database: Database, canon: Canon) -> None:
         self.name = name
@@ -57,13 +54,20 @@ class Cassette:
         self._canon = canon
         self._tape = Tape(database, ())
         self._state = ""
+        """Digest of the content that `_tape` is an index of."""
         self._seen: Signature | None = None
+        """Of the file with that content; None where it has to be looked at again."""
         self._saving = asyncio.Lock()
+        """Held by who reads or writes the file for this store."""
         self._waiting: list[tuple[New, asyncio.Future[Interaction]]] = []
+        """What was put while somebody held it."""
 
     @classmethod
     async def open(cls, name: str, path: Path, database: Database, canon: Canon) -> "Cassette":
-        """Index the file unless this content is indexed. CassetteError if it is corrupt."""
+        """The cassette `name` with the index of its file, which is made unless there is one.
+
+        CassetteError if the file is corrupt, StoreUnavailable if the database is.
+        """
         cassette = cls(name, path, database, canon)
         await cassette.refresh()
         return cassette
@@ -74,20 +78,27 @@ class Cassette:
 
     @property
     def tapes(self) -> tuple[int, ...]:
+        """The tape of the index; none where the file is empty or not there."""
         return self._tape.tapes
 
     async def refresh(self) -> bool:
-        """Follow the file to its present content; whether there was anything to follow."""
+        """Follow the file to its present content. False if that is what is found already.
+
+        Costs a stat(2) where the file is as it was. CassetteError if it is corrupt: what
+        was found before stays. StoreUnavailable.
+        """
         async with self._saving:
             return await self._follow_file()
 
     async def _follow_file(self) -> bool:
+        """`refresh`, for who holds `_saving`."""
         seen = signature(self.path)
         if seen == self._seen and all(map(self._database.has_tape, self.tapes)):
             return False
         state = await asyncio.to_thread(digest_of, self.path) if seen else _EMPTY
         before = self._state, self.tapes
         tape = self._database.tape_named(self._index_name(state))
+        # A digest is read in blocks: only who has to parse the file holds it whole.
         if tape is None and state != _EMPTY:
             data = await asyncio.to_thread(contents, self.path)
             state, tape = digest(data), await self._indexed(data) if data else None
@@ -98,6 +109,7 @@ class Cassette:
         self._state, self._seen, self._tape = state, seen, Tape(self._database, tapes)
 
     async def _indexed(self, data: bytes) -> int:
+        """The tape of the index of this content, made unless there is one."""
         name = self._index_name(digest(data))
         tape = self._database.tape_named(name)
         if tape is None:
@@ -113,30 +125,39 @@ class Cassette:
         return str(self.path.absolute())
 
     def _index_name(self, state: str) -> str:
+        """The name of a tape: all that an index of the file in this state depends on."""
         return f"{_INDEX_VERSION}|{TAG}|{self._canon.laws}|{state}|{self._source}"
 
     def _parsed(self, data: bytes) -> list[tuple[str, Stored]]:
         return rows_of(in_recorded_order(parsed(data, self.path), lambda item: item), self._canon)
 
     def find(self, key: str) -> Sequence[Stored]:
+        """All recordings under a fingerprint, in the order of their time. StoreUnavailable."""
         return self._tape.find(key)
 
     def state(self) -> Hashable:
+        """Changes when what is found may have; the file itself is not looked at."""
         return self._tape.tapes, self._database.state()
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        """Every recording's id and canonical form."""
         return self._tape.canonicals()
 
     def names(self) -> Iterator[str]:
+        """Every recording's id, in the order of `canonicals`."""
         return self._tape.names()
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
-        """Write into the file, together with whatever else is waiting."""
+        """Write a recording into the file, together with whatever else is waiting.
+
+        StoreUnavailable if that fails. A cancelled caller may leave it written.
+        """
         del key  # the index makes it anew, as it will for whoever reads the file
         done: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
         new = New(stored.interaction, self._canon.base(stored.interaction.request), replace)
         self._waiting.append((new, done))
         async with self._saving:
+            # Whoever comes first writes for all: each save reads and writes the whole file.
             batch, self._waiting = self._waiting, []
             try:
                 if batch:
@@ -148,6 +169,7 @@ class Cassette:
         return await done
 
     async def _save(self, batch: Sequence[tuple[New, asyncio.Future[Interaction]]]) -> None:
+        """Save recordings and answer those who wait for them, each with result or error."""
         news = [new for new, _ in batch]
         work = asyncio.get_running_loop().run_in_executor(None, save, self.path, news)
         cancelled = await _end_of(work)
@@ -172,6 +194,7 @@ class Cassette:
             raise cancelled
 
     async def _follow_save(self, saved: Saved) -> None:
+        """Bring the index from the content before a save to the content after it."""
         before, after = self._index_name(saved.before), self._index_name(saved.after)
         try:
             rows = await asyncio.to_thread(rows_of, saved.interactions, self._canon)
@@ -186,7 +209,7 @@ class Cassette:
 
 
 def rows_of(interactions: Iterable[Interaction], canon: Canon) -> list[tuple[str, Stored]]:
-    """Each under the fingerprint by which it is looked for."""
+    """Interactions as a store holds them, each with the fingerprint by which it is looked for."""
     canonicals = ((canon.canonical(item.request), item) for item in interactions)
     return [
         (fingerprint(canonical, canon.rules_digest), Stored(item, canonical))
@@ -195,7 +218,10 @@ def rows_of(interactions: Iterable[Interaction], canon: Canon) -> list[tuple[str
 
 
 async def _end_of(work: asyncio.Future[Saved]) -> asyncio.CancelledError | None:
-    """Wait for what a thread is at, which nothing stops; the cancellation that came meanwhile."""
+    """Wait for what a thread is at, which nothing stops.
+
+    Returns the cancellation that came meanwhile, to be raised when its outcome is dealt with.
+    """
     cancelled = None
     while not work.done():
         try:
@@ -211,47 +237,3 @@ def _give_back() -> None:
 
     with contextlib.suppress(OSError, AttributeError, TypeError):  # of other C libraries
         ctypes.CDLL(None).malloc_trim(0)
-
-
-class Shelf:
-    """All cassettes below a folder, read as one store in the order of their names."""
-
-    def __init__(self, folder: Path, database: Database, canon: Canon) -> None:
-        self._folder = folder
-        self._database = database
-        self._canon = canon
-        self._cassettes: dict[str, Cassette] = {}
-        self._tape = Tape(database, ())
-
-    @property
-    def exists(self) -> bool:
-        return bool(self._cassettes)
-
-    async def refresh(self) -> bool:
-        """Follow the folder: files that came, went or changed."""
-        present = names(self._folder)
-        moved = self._cassettes.keys() != set(present)
-        self._cassettes = {name: self._cassettes.get(name) or self._new(name) for name in present}
-        for cassette in self._cassettes.values():
-            moved |= await cassette.refresh()
-        tapes = (tape for cassette in self._cassettes.values() for tape in cassette.tapes)
-        self._tape = Tape(self._database, tuple(tapes))
-        return moved
-
-    def _new(self, name: str) -> Cassette:
-        return Cassette(name, path_of(self._folder, name), self._database, self._canon)
-
-    def find(self, key: str) -> Sequence[Stored]:
-        return self._tape.find(key)
-
-    def state(self) -> Hashable:
-        return self._tape.tapes, self._database.state()
-
-    def canonicals(self) -> Iterator[tuple[str, bytes]]:
-        return self._tape.canonicals()
-
-    def names(self) -> Iterator[str]:
-        return self._tape.names()
-
-    async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
-        raise NotImplementedError("a recording goes into one cassette, not into a folder of them")

@@ -1,4 +1,4 @@
-"""Whether a cassette file is what it claims to be, and safe to commit."""
+"""What is wrong with a cassette file: it is not what it claims to be, or not safe to commit."""
 
 import re
 from bisect import bisect_right
@@ -7,20 +7,25 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.accumulate import says
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
+from promptdeck.core.secrets.answers import cleared_frames
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import CassetteError
 
-from .file import Progress, contents, decoded, silently
-from .yaml import Entry, dump, each_entry
+from .dump import dump
+from .file import contents, decoded
+from .load import Entry, each_entry
+from .progress import Progress, silently
 
 _NO_RULES = Rules()
 
 
 class Flaw(NamedTuple):
+    """Something wrong with a cassette, as a line for people."""
+
     place: str
     """`FILE:LINE`"""
     text: str
@@ -41,8 +46,8 @@ def verify(
 ) -> list[Flaw]:
     """Every problem of a readable cassette, by lines. CassetteError for one that cannot be read.
 
-    `name` is the cassette's, for the commands that mend it; `unused` are ids that should
-    not be there any more.
+    `redactor` knows secrets; `name` is the cassette's, for the commands that mend it;
+    `unused` are ids that should not be there any more.
     """
     text = decoded(contents(path), path)
     problems: list[_Noticed] = []
@@ -82,7 +87,7 @@ _REDACT = "run promptdeck cassette redact {} and, if others may have seen the se
 
 
 def _problems(entry: Entry, redactor: Redactor) -> Iterator[tuple[str, str]]:
-    """What is wrong, and the mend."""
+    """What is wrong with one entry, and how each thing is mended."""
     item = entry.interaction
     key = fingerprint(normalize(item.request, _NO_RULES, redactor).canonical)
     if key != item.key:
@@ -98,10 +103,11 @@ def _problems(entry: Entry, redactor: Redactor) -> Iterator[tuple[str, str]]:
 
 
 def _secrets(entry: Entry, redactor: Redactor) -> set[str]:
+    """The kinds of secrets that stand in an entry, comments aside."""
     item = entry.interaction
     _, in_request = redactor.body(item.request.body)
     if item.response.is_stream:
-        _, in_response = redactor.stream(item.response.frames)
+        _, in_response = cleared_frames(redactor, item.response.frames)
     else:
         _, in_response = redactor.body(item.response.body)
     urls = (item.request.target, item.upstream)
@@ -111,6 +117,7 @@ def _secrets(entry: Entry, redactor: Redactor) -> set[str]:
     return {*in_request, *in_response, *in_target, *in_rest}
 
 
+# What looks like a comment: a `#` at a line's start or behind a space.
 # A block of text may have such lines, too; its secrets were found before.
 # Within quotes it would be none; before them it may yet be text, which has no secrets by now.
 _COMMENT = re.compile(r'(?m)^(?:[^"\n#]*[ \t])?(#[^\n]*)')
@@ -119,7 +126,10 @@ _COMMENT = re.compile(r'(?m)^(?:[^"\n#]*[ \t])?(#[^\n]*)')
 def _in_comments(
     text: str, redactor: Redactor, starts: Sequence[int], found: Iterable[_Noticed]
 ) -> list[_Noticed]:
-    """Secrets that people wrote beside the recordings, which start at these lines."""
+    """The secrets in comments, but for those of recordings that have secrets already.
+
+    `starts` are the lines at which recordings begin; `found` is what is known of them.
+    """
     known = {line for line, what, _ in found if what.startswith(_SUSPECT)}
     told: list[_Noticed] = []
     line, seen = 1, 0

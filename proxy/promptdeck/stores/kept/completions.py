@@ -14,7 +14,8 @@ import orjson
 
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import StoreUnavailable
-from promptdeck.stores.sqlite.database import Database
+
+from . import Tables
 
 
 class Page(NamedTuple):
@@ -23,29 +24,38 @@ class Page(NamedTuple):
     after: str = ""
     """The id of the last item of the page before."""
     limit: int = 20
+    """At most so many items; 20 is OpenAI's own default."""
     newest_first: bool = False
 
 
 class Completions:
-    def __init__(
-        self, database: Database, *, lasting: bool, redactor: Redactor | None = None
-    ) -> None:
-        self._database = database
+    """The stored completions that one server sees. Each call may raise StoreUnavailable.
+
+    `lasting` ones stay and are seen by every such server on the same store; others go by
+    `close`. `redactor` takes secrets out of metadata that is changed later on.
+    """
+
+    def __init__(self, tables: Tables, *, lasting: bool, redactor: Redactor | None = None) -> None:
+        self._tables = tables
         self._redactor = redactor or Redactor()
         self._scope = "" if lasting else uuid4().hex
         """Replay starts with none each time: what an earlier run stored must not show in it."""
 
     async def close(self) -> None:
+        """Delete what does not last; no error if that cannot be."""
         if self._scope:
             with suppress(StoreUnavailable):
-                await self._database.execute("DELETE FROM completion WHERE scope = ?", self._scope)
+                await self._tables.execute("DELETE FROM completion WHERE scope = ?", self._scope)
 
     async def put(
         self, completion: Mapping[str, Any], messages: Sequence[Any], metadata: Mapping[str, str]
     ) -> None:
-        """Keep a completion, from which secrets have been taken; the same id again replaces it."""
+        """Keep a completion with the messages it answers; the same id again replaces it.
+
+        Secrets must have been taken out of all three. TypeError for what JSON cannot hold.
+        """
         created, model = completion.get("created"), completion.get("model")
-        await self._database.execute(
+        await self._tables.execute(
             "INSERT OR REPLACE INTO completion"
             " (scope, id, created, model, metadata, messages, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
             self._scope,
@@ -58,28 +68,37 @@ class Completions:
         )
 
     def get(self, name: str) -> dict[str, Any] | None:
+        """The completion of this id with its metadata; None if there is none."""
         query = "SELECT body, metadata FROM completion WHERE scope = ? AND id = ?"
-        rows = self._database.query(query, self._scope, name)
-        return _with_metadata(*rows[0]) if rows else None
+        for body, metadata in self._tables.query(query, self._scope, name):
+            return _with_metadata(body, metadata)
+        return None
 
     async def update(self, name: str, metadata: Mapping[str, str]) -> dict[str, Any] | None:
+        """Replace all metadata of a completion, and give it as it is then; None if there is none.
+
+        Secrets are taken out of the metadata.
+        """
         statement = "UPDATE completion SET metadata = ? WHERE scope = ? AND id = ?"
         clean, _ = self._redactor.value(metadata)
-        await self._database.execute(statement, _text(clean), self._scope, name)
+        await self._tables.execute(statement, _text(clean), self._scope, name)
         return self.get(name)
 
     async def delete(self, name: str) -> bool:
-        """Whether there was one."""
+        """Delete the completion of this id; False if there was none."""
         there = self.get(name) is not None
         statement = "DELETE FROM completion WHERE scope = ? AND id = ?"
-        await self._database.execute(statement, self._scope, name)
+        await self._tables.execute(statement, self._scope, name)
         return there
 
     async def find(self, page: Page, model: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-        """A page of those whose model and metadata are as given, in the order they were made."""
+        """A page of the completions of a model with at least these metadata, oldest first.
+
+        An empty `model` stands for any.
+        """
         every = [
             (name, _with_metadata(body, labels))
-            async for name, body, labels in self._database.scan(
+            async for name, body, labels in self._tables.scan(
                 "SELECT id, body, metadata FROM completion WHERE scope = ? AND ? IN ('', model)"
                 " ORDER BY created, n",
                 self._scope,
@@ -90,19 +109,19 @@ class Completions:
         return _listed(every[::-1] if page.newest_first else every, page)
 
     def messages(self, name: str, page: Page) -> dict[str, Any] | None:
-        """A page of the messages that a stored completion answered; None if there is none."""
+        """A page of the messages that a completion answers; None if there is no such completion."""
         query = "SELECT messages FROM completion WHERE scope = ? AND id = ?"
-        rows = self._database.query(query, self._scope, name)
-        if not rows:
-            return None
-        told = [
-            (f"{name}-{number}", {"id": f"{name}-{number}", **_message(message)})
-            for number, message in enumerate(orjson.loads(rows[0][0]))
-        ]
-        return _listed(told[::-1] if page.newest_first else told, page)
+        for (messages,) in self._tables.query(query, self._scope, name):
+            told = [
+                (f"{name}-{number}", {"id": f"{name}-{number}", **_message(message)})
+                for number, message in enumerate(orjson.loads(messages))
+            ]
+            return _listed(told[::-1] if page.newest_first else told, page)
+        return None
 
 
 def _text(value: Any) -> str:
+    """A value as JSON; a column of text is read as such by every tool for SQLite."""
     return orjson.dumps(value).decode()
 
 
@@ -119,13 +138,17 @@ def _message(message: Any) -> dict[str, Any]:
 
 
 def _listed(every: Sequence[tuple[str, dict[str, Any]]], page: Page) -> dict[str, Any]:
+    """One page of items, each with its id, as the API lists them.
+
+    An unknown `after` gives the first page.
+    """
     names = [name for name, _ in every]
     start = names.index(page.after) + 1 if page.after in names else 0
-    chosen = every[start : start + page.limit]
+    shown = names[start : start + page.limit]
     return {
         "object": "list",
-        "data": [item for _, item in chosen],
-        "first_id": chosen[0][0] if chosen else None,
-        "last_id": chosen[-1][0] if chosen else None,
+        "data": [item for _, item in every[start : start + page.limit]],
+        "first_id": shown[0] if shown else None,
+        "last_id": shown[-1] if shown else None,
         "has_more": start + page.limit < len(every),
     }

@@ -9,56 +9,66 @@ import os
 import time
 from typing import NamedTuple
 
-from promptdeck.stores.sqlite.database import Database
+from . import Tables
 
 _LIFETIME = 24 * 60 * 60
+"""Seconds that an answer waits for its collection, as the API's document promises."""
 
 
 class Slip(NamedTuple):
+    """A deferred completion as it is found by who comes for it."""
+
     pending: bool
+    """Its owner still works at it."""
     lost: bool
+    """Its owner ended without an answer: nobody works at it any more."""
     status: int
+    """Of the answer; 0 while it is pending and where it is lost."""
     body: bytes
 
 
 class Slips:
-    def __init__(self, database: Database) -> None:
-        self._database = database
+    """The deferred completions of all processes that share a store. StoreUnavailable."""
+
+    def __init__(self, tables: Tables) -> None:
+        self._tables = tables
 
     async def open(self, name: str) -> None:
-        """A new slip, pending, of this process. What is a day old goes."""
+        """Add a slip under a new name, pending, of this process; slips a day old go."""
         now = time.time()
-        await self._database.execute("DELETE FROM slip WHERE created_at < ?", now - _LIFETIME)
-        await self._database.execute(
+        await self._tables.execute("DELETE FROM slip WHERE created_at < ?", now - _LIFETIME)
+        await self._tables.execute(
             "INSERT INTO slip (id, created_at, owner) VALUES (?, ?, ?)", name, now, os.getpid()
         )
 
     async def fill(self, name: str, status: int, body: bytes) -> None:
-        await self._database.execute(
+        """Put the answer to a slip, which is pending no longer."""
+        await self._tables.execute(
             "UPDATE slip SET status = ?, body = ? WHERE id = ?", status, body, name
         )
 
     async def collect(self, name: str) -> Slip | None:
         """The slip, which is gone then unless it is pending; None if there is none."""
-        rows = self._database.query(
+        rows = self._tables.query(
             "SELECT owner, status, body FROM slip WHERE id = ? AND created_at >= ?",
             name,
             time.time() - _LIFETIME,
         )
         if not rows:
             return None
-        owner, status, body = rows[0]
+        [(owner, status, body)] = rows
         pending = status is None and _alive(owner)
         if not pending:
-            await self._database.execute("DELETE FROM slip WHERE id = ?", name)
+            await self._tables.execute("DELETE FROM slip WHERE id = ?", name)
         return Slip(pending, status is None and not pending, status or 0, body or b"")
 
 
 def _alive(process: int) -> bool:
+    """Whether there is a process of this number, which may be another one by now."""
     try:
-        os.kill(process, 0)
+        os.kill(process, 0)  # signal 0 is not sent, only tried
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # somebody else's, and there
         return True
     return True

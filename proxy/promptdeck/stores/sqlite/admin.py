@@ -2,20 +2,21 @@
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from promptdeck.errors import StoreUnavailable
 
+from .migrations import connect, unusable
 from .pieces import Pieces, numbers_of
-from .schema import connect, unusable
 from .tapes import named
 from .writer import CACHE
 
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection until the block ends; what the file's damage raises in it is a StoreError."""
     with contextlib.closing(connect(path)) as db:
         try:
             yield db
@@ -23,45 +24,65 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
             raise unusable(path, error) from error
 
 
-_TABLES = ("recording", "packed")
-_HAS = "(id IN (SELECT tape FROM recording) OR id IN (SELECT tape FROM packed))"
+class _Filled(NamedTuple):
+    """A tape with recordings."""
+
+    name: str
+    source: str
+    recordings: int
 
 
-def _count(db: sqlite3.Connection, of: str) -> int:
-    """Recordings of tapes whose name is so."""
-    query = "SELECT count(*) FROM {} JOIN tape ON tape.id = tape WHERE name " + of
-    return sum(db.execute(query.format(table), (CACHE,)).fetchone()[0] for table in _TABLES)
+def _filled(db: sqlite3.Connection) -> list[_Filled]:
+    """All tapes that have recordings."""
+    query = """
+        SELECT name, source, sum(number) FROM tape JOIN (
+            SELECT tape, count(*) AS number FROM recording GROUP BY tape
+            UNION ALL SELECT tape, count(*) FROM packed GROUP BY tape
+        ) ON tape.id = tape GROUP BY tape.id"""
+    return [_Filled._make(columns) for columns in db.execute(query)]
+
+
+def _answers(tapes: Iterable[_Filled]) -> int:
+    """The number of recordings in the cache."""
+    return sum(tape.recordings for tape in tapes if tape.name == CACHE)
 
 
 def statistics(path: Path) -> dict[str, int]:
-    """How much a store's file holds, from outside a running server. StoreError."""
+    """How much a store's file holds; all zero where there is none. StoreError.
+
+    `answers` and `bytes` are the cache's; `cassettes` are the files of which it has an
+    index, and `indexed` the recordings in all of these.
+    """
     if not path.exists():
         return dict.fromkeys(("answers", "bytes", "cassettes", "indexed"), 0)
+    # `bytes` of a tape counts what is packed of it.
+    query = (
+        "SELECT bytes + (SELECT coalesce(sum(bytes), 0) FROM recording WHERE tape = tape.id)"
+        " FROM tape WHERE name = ?"
+    )
     with _opened(path) as db:
-        answers, indexed = _count(db, "= ?"), _count(db, "!= ?")
-        query = f"SELECT count(DISTINCT source) FROM tape WHERE name != ? AND {_HAS}"
-        [cassettes] = db.execute(query, (CACHE,)).fetchone()
-        query = (
-            "SELECT bytes + (SELECT coalesce(sum(bytes), 0) FROM recording WHERE tape = tape.id)"
-            " FROM tape WHERE name = ?"
-        )
-        size = db.execute(query, (CACHE,)).fetchone()
+        tapes = _filled(db)
+        size = sum(weight for (weight,) in db.execute(query, (CACHE,)))
+    indexes = [tape for tape in tapes if tape.name != CACHE]
     return {
-        "answers": answers,
-        "bytes": size[0] if size else 0,
-        "cassettes": cassettes,
-        "indexed": indexed,
+        "answers": _answers(tapes),
+        "bytes": size,
+        "cassettes": len({tape.source for tape in indexes}),
+        "indexed": sum(tape.recordings for tape in indexes),
     }
 
 
 def clear(path: Path) -> int:
-    """Empty a store's file; how many cached answers it held. StoreError."""
+    """Empty a store's file and make it small; the number of cached answers that it held.
+
+    The cache's tape stays, as a server that is running has its number. StoreError.
+    """
     if not path.exists():
         return 0
     with _opened(path) as db:
         db.execute("BEGIN IMMEDIATE")
-        answers = _count(db, "= ?")
-        for table in (*_TABLES, "piece", "dictionary", "completion", "slip"):
+        answers = _answers(_filled(db))
+        for table in ("recording", "packed", "piece", "dictionary", "completion", "slip"):
             db.execute(f"DELETE FROM {table}")
         db.execute("DELETE FROM tape WHERE name != ?", (CACHE,))
         db.execute("UPDATE tape SET bytes = 0")
@@ -71,7 +92,7 @@ def clear(path: Path) -> int:
 
 
 def cached(path: Path) -> list[tuple[str, bytes]]:
-    """Id and canonical form of every cached answer of a store's file. StoreError."""
+    """Id and canonical form of every cached answer of a store's file, oldest first. StoreError."""
     if not path.exists():
         return []
     with _opened(path) as db:
@@ -79,7 +100,7 @@ def cached(path: Path) -> list[tuple[str, bytes]]:
         def query(query: str, *parameters: object) -> list[tuple[Any, ...]]:
             return db.execute(query, parameters).fetchall()
 
-        db.execute("BEGIN")
+        db.execute("BEGIN")  # all reads are of one moment
         tape = named(db, CACHE)
         numbers = numbers_of(query, tape) if tape is not None else []
         return list(filter(None, map(Pieces(query).canonical, numbers)))

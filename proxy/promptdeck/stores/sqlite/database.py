@@ -1,48 +1,53 @@
-"""Recordings in SQLite: point reads on the caller's thread, writes grouped behind it.
+"""One SQLite file: point reads on the caller's thread, writes grouped behind it.
 
-One `Database` is one file in WAL mode with a reading connection and a `Writer`,
-which has another. (Scans are aiosqlite's.) `Tape` is the store over one or more
-tapes.
+A point read takes tens of microseconds, less than a change of threads, so that who asks
+reads on the loop; what was found lately is at hand until somebody commits. Writes
+go through a `Writer`, which has a connection and a thread of its own. Scans are
+aiosqlite's, off the loop.
 """
 
 import contextlib
-import math
 import sqlite3
-import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Hashable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
-from promptdeck.core.interaction import Interaction
-from promptdeck.core.matching.fingerprint import recording_id
 from promptdeck.errors import StoreUnavailable
 from promptdeck.stores.base import Stored
 
+from .migrations import connect
 from .pieces import Pieces, names_of, numbers_of
-from .schema import OF_KEY, SELECT, SELECT_PACKED, Row, connect, key_of, row_of
-from .tapes import drop_variant, forget, insert, last_ordinal, named, remove, size, tape_of
+from .rows import OF_KEY, SELECT, SELECT_PACKED, Row, key_of, row_of
+from .tapes import forget, insert, named, remove, tape_of
 from .wal import State, Watch
-from .writer import CACHE, Writer
+from .writer import Writer
 
 _MEMORY = 64 * 1024 * 1024
-"""Bytes of recently found recordings kept ready."""
+"""Bytes of recently found recordings kept ready: 10,000 chats of 5.6 KB, more than most projects
+have. To find one again takes a microsecond or two, to read it 30 fresh and 120 packed."""
 _SCAN = 64
-"""Rows read at once when all are read."""
+"""Recordings read in one transaction when all are read: some milliseconds, as it is on the
+loop, while one each would cost more in transactions than in reading."""
 
 _UNREADABLE = (sqlite3.Error, UnicodeDecodeError, ValueError, TypeError)
+"""What damage to a file comes out as: SQLite checks pages, we the texts and blobs in them."""
 
 
 class Database:
-    """One SQLite file. Use as an async context manager."""
+    """One SQLite file, open as an async context manager: StoreError if it cannot be.
+
+    `submit`, `pack` and `touch` are the `Writer`'s.
+    """
 
     state: State
-    """Equal answers: nobody committed anything to the file between, in whatever process.
+    """Gives bytes that change with each commit to the file, by whatever process.
 
     About 0.1 us where the file system has shared memory, 4 us where not.
     """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
+        """`max_bytes` is what the cache may weigh when packed; beyond it, recordings go."""
         self.path = path
         self._writer = Writer(path, max_bytes)
         self.submit, self.pack = self._writer.submit, self._writer.pack
@@ -74,7 +79,10 @@ class Database:
     # Reading
 
     def find(self, key: str) -> Sequence[Row]:
-        """Every recording under a fingerprint, of whatever tape, oldest first."""
+        """Every recording under a fingerprint, of whatever tape, oldest first. StoreUnavailable.
+
+        Few misses repeat, so that only what was found is remembered.
+        """
         self._follow()
         if rows := self._found.get(key):
             self._found.move_to_end(key)
@@ -88,7 +96,11 @@ class Database:
         return rows
 
     def _follow(self) -> None:
-        """Forget what was found before a commit that may have changed it."""
+        """Forget what was found before a commit that may have changed it.
+
+        Of this process's own commits the writer tells what they changed; without that, each
+        recording made would cost all that was found before it.
+        """
         if self.state() == self._found_at:
             return
         while change := self._writer.changes.pop(self._found_at, None):
@@ -103,11 +115,12 @@ class Database:
         self._pieces = Pieces(self.query)
 
     def _forget(self, key: str) -> None:
+        """Let go of what was found under a fingerprint, if anything was."""
         self._found_bytes -= sum(row.weight for row in self._found.pop(key, ()))
 
     @contextlib.contextmanager
     def _reading(self) -> Iterator[None]:
-        """What is read within is of one moment. StoreUnavailable."""
+        """A block in which all that is read is of one moment. Its errors are StoreUnavailable."""
         try:
             self._reader.execute("BEGIN")
             try:
@@ -130,14 +143,17 @@ class Database:
         )
 
     def query(self, query: str, *parameters: object) -> list[tuple[Any, ...]]:
-        """All rows of a query, at once. StoreUnavailable."""
+        """All rows of a query that has few, at once. StoreUnavailable."""
         try:
             return self._reader.execute(query, parameters).fetchall()
         except (sqlite3.Error, UnicodeDecodeError) as error:
             raise self._unreadable(error) from error
 
-    async def scan(self, query: str, *parameters: object) -> AsyncIterator[sqlite3.Row]:
-        """The rows of a query that may have many, read off the loop, few at a time in memory."""
+    async def scan(self, query: str, *parameters: object) -> AsyncIterator[Sequence[Any]]:
+        """The rows of a query that may have many, read off the loop, few at a time in memory.
+
+        StoreUnavailable, perhaps after some rows.
+        """
         # Late: most never scan.
         import aiosqlite
 
@@ -152,13 +168,18 @@ class Database:
             raise self._unreadable(error) from error
 
     def _remember(self, key: str, rows: list[Row]) -> None:
+        """Keep at hand what was found; what was asked longest ago makes room for it."""
         self._found[key] = rows
         self._found_bytes += sum(row.weight for row in rows)
         while self._found_bytes > _MEMORY and self._found:
             self._forget(next(iter(self._found)))
 
     def canonicals(self, tape: int) -> Iterator[tuple[str, bytes]]:
-        """Id and canonical form of a tape's recordings, oldest first; few at a time in memory."""
+        """Id and canonical form of a tape's recordings, oldest first, few at a time in memory.
+
+        It lists those that are there when it begins, but for what goes meanwhile.
+        StoreUnavailable, perhaps after some.
+        """
         numbers = numbers_of(self.query, tape)
         for start in range(0, len(numbers), _SCAN):
             yield from self._canonicals(numbers[start : start + _SCAN])
@@ -169,32 +190,35 @@ class Database:
             return list(filter(None, map(self._pieces.canonical, numbers)))
 
     def names(self, tape: int) -> Iterator[str]:
-        """The ids of a tape's recordings, oldest first."""
+        """The ids of a tape's recordings, oldest first. StoreUnavailable."""
         return iter(names_of(self.query, tape))
 
     def tape_named(self, name: str) -> int | None:
-        found = self.query("SELECT id FROM tape WHERE name = ?", name)
-        return found[0][0] if found else None
+        """The id of the tape `name`; None if there is none. StoreUnavailable."""
+        for (tape,) in self.query("SELECT id FROM tape WHERE name = ?", name):
+            return int(tape)
+        return None
 
     def has_tape(self, tape: int) -> bool:
+        """Whether the tape is still there; its number is never given again. StoreUnavailable."""
         return bool(self.query("SELECT 1 FROM tape WHERE id = ?", tape))
 
     # Writing
 
     async def execute(self, statement: str, *parameters: object) -> None:
-        """Run one statement in the next transaction. StoreUnavailable."""
+        """Run one statement in the next transaction; return when it is done. StoreUnavailable."""
 
         def job(db: sqlite3.Connection) -> None:
             db.execute(statement, parameters)
 
         await self.submit(job)
 
-    async def cache_tape(self) -> "Tape":
-        tape = await self.submit(lambda db: tape_of(db, CACHE, ""))
-        return Tape(self, (tape,), evictable=True)
-
     async def index(self, name: str, source: str, rows: Sequence[tuple[str, Stored]]) -> int:
-        """Make a tape of the recordings of a cassette file, unless another process has."""
+        """Make a tape `name` of recordings, each with its fingerprint, unless there is one.
+
+        `source` is the cassette file they are from, of which too old tapes go. Returns the
+        tape. StoreUnavailable.
+        """
 
         def job(db: sqlite3.Connection) -> int:
             found = named(db, name)
@@ -210,9 +234,10 @@ class Database:
     async def extend(
         self, before: str, after: str, gone: Sequence[str], rows: Sequence[tuple[str, Stored]]
     ) -> int | None:
-        """Follow a cassette file to its next state: `gone` ids left it, `rows` came.
+        """Turn the tape `before` into `after`: the ids `gone` leave it, `rows` join it.
 
-        Returns the tape; None where the state before is not indexed.
+        Where there is a tape `after`, by another process, that is left as it is. Returns the
+        tape; None where there is neither. StoreUnavailable.
         """
 
         def job(db: sqlite3.Connection) -> int | None:
@@ -228,52 +253,3 @@ class Database:
 
         found: int | None = await self.submit(job)
         return found
-
-
-class Tape:
-    """The store over some tapes of a database, read in the order given, written to the first."""
-
-    def __init__(
-        self, database: Database, tapes: tuple[int, ...], *, evictable: bool = False
-    ) -> None:
-        self._database = database
-        self._evictable = evictable
-        self.tapes = tapes
-
-    def find(self, key: str) -> Sequence[Stored]:
-        rows = [row for row in self._database.find(key) if row.tape in self.tapes]
-        if len(self.tapes) > 1:
-            rows = sorted(rows, key=lambda row: self.tapes.index(row.tape))
-        if self._evictable:
-            # The end of this second, and so after all that was recorded in it: see `packed_values`.
-            now = math.ceil(time.time())
-            for row in rows:
-                self._database.touch(row.n, now)
-        return [row.stored for row in rows]
-
-    def state(self) -> Hashable:
-        return self._database.state()
-
-    async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
-        tape = self.tapes[0]
-
-        def job(db: sqlite3.Connection) -> Interaction:
-            if replace:
-                drop_variant(db, tape, key, stored.interaction.variant)
-            ordinal = 1 + last_ordinal(db, tape, key)
-            name = recording_id(stored.canonical, stored.interaction.key, ordinal)
-            kept = stored.interaction._replace(id=name)
-            insert(db, tape, [(key, stored._replace(interaction=kept))])
-            return kept
-
-        brings = size([(key, stored)])
-        result: Interaction = await self._database.submit(job, fresh=brings, keys=(key,))
-        return result
-
-    def canonicals(self) -> Iterator[tuple[str, bytes]]:
-        for tape in self.tapes:
-            yield from self._database.canonicals(tape)
-
-    def names(self) -> Iterator[str]:
-        for tape in self.tapes:
-            yield from self._database.names(tape)

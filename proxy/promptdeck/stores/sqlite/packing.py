@@ -19,11 +19,13 @@ from .dictionaries import WINDOW, Dictionaries, Dictionary, deflate, inflate
 _SPLIT = 256
 """Bytes from which a value is worth a piece of its own: a piece costs about 60."""
 _LONG = 1024
-"""Bytes from which a string is copied by reference between the two forms of an element."""
+"""Bytes from which a string is copied by reference between the two forms of an element.
+
+Deflate sees a shorter one twice within its window, at less cost than the reference."""
 _ASIDE = 4096
 """A first question of up to so many bytes is no piece: many a conversation has no second."""
 _SAMPLE = 4096
-"""Bytes at most of each text that a dictionary is made of."""
+"""Bytes at most of each text that a dictionary is made of: an eighth of it, for variety."""
 _CONTEXT = 8192
 """Of the text before, as a dictionary: with more, the common words would fall out of the window."""
 
@@ -32,18 +34,20 @@ Pair = tuple[bytes, bytes]
 
 
 class Packed(NamedTuple):
-    """A recording without its slots."""
+    """A recording as it was given to `pack`."""
 
     meta: Sequence[Any]
+    """JSON values: whatever the caller keeps beside the three texts."""
     body: bytes
     canonical: bytes
     answer: bytes
 
 
 class Slot(NamedTuple):
-    """A long value of a request, by its elements."""
+    """A long value of a request, by its elements, and where they stand in the two texts."""
 
     elements: list[Pair]
+    """Those of a list, between whose elements there are commas alone; else the value itself."""
     body_at: int
     body_length: int
     canonical_at: int
@@ -54,7 +58,11 @@ class Slot(NamedTuple):
 
 
 def slots_of(body: bytes, canonical: bytes) -> list[Slot]:
-    """The long values of a request, where both texts hold them in plain sight."""
+    """The long values of a request that stand in both its texts as orjson writes them.
+
+    They come in the order of the body and never overlap. None for what is no JSON object
+    in both, or is written otherwise.
+    """
     _, _, text = canonical.partition(b"\n")
     try:
         value, other = orjson.loads(body), orjson.loads(text)
@@ -71,6 +79,10 @@ def slots_of(body: bytes, canonical: bytes) -> list[Slot]:
 
 
 def _slot(key: str, value: Any, other: Any, body: bytes, canonical: bytes) -> Slot | None:
+    """The slot of one member: `value` in the body, `other` in the canonical form.
+
+    None if it is short or does not stand in plain sight.
+    """
     listed = isinstance(value, list) and isinstance(other, list) and len(value) == len(other)
     try:
         if listed and _ends_alone(value):
@@ -91,7 +103,7 @@ def _slot(key: str, value: Any, other: Any, body: bytes, canonical: bytes) -> Sl
 
 
 def _ends_alone(messages: list[Any]) -> bool:
-    """Whether the last is the first question of a conversation, and not long."""
+    """Whether the last message is the first question of a conversation, and not long."""
     roles = [item.get("role") if isinstance(item, dict) else None for item in messages]
     return (
         roles[-1:] == ["user"]
@@ -101,6 +113,7 @@ def _ends_alone(messages: list[Any]) -> bool:
 
 
 def _overlap(a: Slot, b: Slot) -> bool:
+    """Whether two slots share bytes, as the text of one may be found within the other's."""
     return (a.body_at < b.body_at + b.body_length and b.body_at < a.body_at + a.body_length) or (
         a.canonical_at < b.canonical_at + b.canonical_length
         and b.canonical_at < a.canonical_at + a.canonical_length
@@ -108,10 +121,11 @@ def _overlap(a: Slot, b: Slot) -> bool:
 
 
 def digests(elements: Sequence[Pair]) -> list[bytes]:
-    """Names of all beginnings of a slot, the shortest first.
+    """A name for each beginning of a slot's elements, the shortest first: 16 bytes each.
 
     Cryptographic: who can choose a message must not be able to make it read as another.
     """
+    # 128 bits: a second text for a given name takes 2**128 tries, two texts of one 2**64.
     digest = blake2b(digest_size=16)
     found = []
     for ours, theirs in elements:
@@ -123,9 +137,9 @@ def digests(elements: Sequence[Pair]) -> list[bytes]:
 
 
 def cuts(elements: Sequence[Pair], known: int) -> list[int]:
-    """Where to end pieces behind the first `known` elements.
+    """Where to end pieces behind the first `known` elements: counts of elements, rising.
 
-    Behind the first element and before the last, where that leaves something: many
+    Behind the first element and before the last, where a piece is worth it: many
     conversations share a system prompt, or all but the question.
     """
     sizes = [len(ours) for ours, _ in elements]
@@ -142,7 +156,7 @@ def cuts(elements: Sequence[Pair], known: int) -> list[int]:
 
 
 def pack_piece(elements: Sequence[Pair], context: bytes, dictionary: Dictionary) -> bytes:
-    """Elements that follow `context`, the text of those before."""
+    """Elements as one blob. `context` is the text of those before, as `context_of` gives it."""
     entries, texts = [], []
     for ours, theirs in elements:
         if ours == theirs:
@@ -156,7 +170,7 @@ def pack_piece(elements: Sequence[Pair], context: bytes, dictionary: Dictionary)
 
 
 def unpack_piece(data: bytes, context: bytes, dictionaries: Dictionaries) -> list[Pair]:
-    """ValueError if it is damaged."""
+    """The elements that `pack_piece` made a blob of. ValueError if it is damaged."""
     head, rest = _lined(inflate(data, dictionaries, context))
     elements, at = [], 0
     for length, *recipe in orjson.loads(head):
@@ -171,10 +185,12 @@ def unpack_piece(data: bytes, context: bytes, dictionaries: Dictionaries) -> lis
 
 
 def _recipe(ours: bytes, theirs: bytes, of: bytes) -> tuple[list[int], bytes]:
-    """`theirs` as lengths of new text, each but the last followed by a place in `ours` to copy.
+    """How to make `theirs` from `ours`, and the new text for it; `_follow` does it.
 
-    What is copied are strings of the JSON `of` which `ours` is a part. Short texts
-    need none: deflate finds what is the same within its window.
+    A recipe is numbers: how much new text, then from where and how much of `ours`, by
+    turns, and how much new text at the end. What is copied are long strings of the JSON
+    `of` which `ours` is a part. Short texts need none: deflate finds what is the same
+    within its window.
     """
     numbers, rest, done = [], [], 0
     for text in _long_strings(of) if len(theirs) > _LONG else ():
@@ -187,6 +203,10 @@ def _recipe(ours: bytes, theirs: bytes, of: bytes) -> tuple[list[int], bytes]:
 
 
 def _follow(recipe: list[int], ours: bytes, rest: bytes, at: int) -> tuple[bytes, int]:
+    """The text that a recipe makes of `ours` and of new text, which stands in `rest` from `at`.
+
+    Also how much of `rest` it took.
+    """
     parts: list[bytes] = []
     start = at
     for n in range(0, len(recipe) - 1, 3):
@@ -225,7 +245,10 @@ def pack(
     slots: Sequence[Slot],
     dictionary: Dictionary,
 ) -> bytes:
-    """What is left of a recording without its slots, and how all fits together."""
+    """A recording without the elements of its slots, as one blob that says how all fits together.
+
+    `meta` are JSON values to be kept with it. TypeError where they are none.
+    """
     ours, mine = _without(body, [(s.body_at, s.body_length) for s in slots])
     order = sorted(range(len(slots)), key=lambda n: slots[n].canonical_at)
     places = [(slots[n].canonical_at, slots[n].canonical_length) for n in order]
@@ -237,7 +260,10 @@ def pack(
 
 
 def unpack(data: bytes, slots: Sequence[Sequence[Pair]], dictionaries: Dictionaries) -> Packed:
-    """`slots` are the elements of each. ValueError if it is damaged."""
+    """The recording that `pack` made a blob of, given the elements of each of its slots, in order.
+
+    ValueError or TypeError if it is damaged.
+    """
     (ours, order, theirs, meta), around, copied, answer = _opened(data, dictionaries)
     texts = [b",".join([mine for mine, _ in elements]) for elements in slots]
     forms = [b",".join([form for _, form in slots[n]]) for n in order]
@@ -245,7 +271,12 @@ def unpack(data: bytes, slots: Sequence[Sequence[Pair]], dictionaries: Dictionar
 
 
 def _opened(data: bytes, dictionaries: Dictionaries) -> tuple[tuple[Any, ...], bytes, bytes, bytes]:
-    """The head; what is around the slots in the body, in the canonical form; the answer."""
+    """The parts of a blob by `pack`.
+
+    Its head; what is around the slots in the body, and in the canonical form; the answer.
+    The head says what of the body is around each slot, in which order the canonical form
+    has the slots, what of it is around them, and `meta`.
+    """
     head, rest = _lined(inflate(data, dictionaries))
     ours, order, theirs, *meta = orjson.loads(head)
     # Earlier versions copied nothing from the one to the other.
@@ -258,7 +289,11 @@ def _opened(data: bytes, dictionaries: Dictionaries) -> tuple[tuple[Any, ...], b
 
 
 def dictionary_of(recordings: Sequence[bytes], dictionaries: Dictionaries) -> bytes:
-    """What those to come will resemble: the texts of packed recordings, and the last as a whole."""
+    """A dictionary for recordings to come, made of packed ones: what they will resemble.
+
+    Long texts of all, and the beginning of the last as a whole, for its envelope; what
+    comes last is found nearest. ValueError or TypeError if one is damaged.
+    """
     texts = []
     for data in recordings[:-1]:
         _, around, _, answer = _opened(data, dictionaries)
@@ -269,7 +304,7 @@ def dictionary_of(recordings: Sequence[bytes], dictionaries: Dictionaries) -> by
 
 
 def _without(text: bytes, places: Sequence[tuple[int, int]]) -> tuple[list[int], list[bytes]]:
-    """What lies around the places; its lengths, and itself."""
+    """A text without what is at some places, each a start and a length: lengths of the rest, it."""
     parts, done = [], 0
     for at, length in places:
         parts.append(text[done:at])
@@ -279,6 +314,7 @@ def _without(text: bytes, places: Sequence[tuple[int, int]]) -> tuple[list[int],
 
 
 def _with(text: bytes, lengths: Sequence[int], values: Sequence[bytes]) -> bytes:
+    """The opposite of `_without`: `values` between parts of `text` that have these lengths."""
     parts: list[bytes] = []
     at = 0
     for length, value in zip(lengths, [*values, b""], strict=True):
@@ -288,7 +324,7 @@ def _with(text: bytes, lengths: Sequence[int], values: Sequence[bytes]) -> bytes
 
 
 def context_of(elements: Sequence[Pair]) -> bytes:
-    """The last text of some elements: what comes behind them resembles it."""
+    """The end of some elements' text, up to `_CONTEXT`: what comes behind them resembles it."""
     parts: list[bytes] = []
     size = 0
     for ours, _ in reversed(elements):
@@ -300,6 +336,7 @@ def context_of(elements: Sequence[Pair]) -> bytes:
 
 
 def _lined(text: bytes) -> tuple[bytes, bytes]:
+    """The first line and all behind it. ValueError if there is no end of a line."""
     end = text.find(b"\n")
     if end < 0:
         raise ValueError("there is no first line")

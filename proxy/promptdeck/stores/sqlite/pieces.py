@@ -22,29 +22,46 @@ from .packing import (
     unpack,
     unpack_piece,
 )
-from .schema import INSERT_PACKED, PIECE_BYTES, SELECT, Row, full_id, packed_row, packed_values
+from .rows import (
+    INSERT_PACKED,
+    PIECE_BYTES,
+    SELECT,
+    FreshRow,
+    PackedRow,
+    Row,
+    full_id,
+    packed_row,
+    row_of_packed,
+)
 
 log = logging.getLogger("promptdeck")
 
 _AT_ONCE = 64
 _BYTES_AT_ONCE = 4 * 1024 * 1024
-"""Rows and bytes packed in one transaction: others wait for its end."""
+"""Recordings and bytes packed in one transaction, 25 ms of chats of 5 KB: others wait for its
+end. Few would cost a commit each; one that is larger than this is packed by itself."""
 _KEPT = 16 * 1024 * 1024
-"""Bytes of pieces kept ready by a reader."""
+"""Bytes of pieces kept ready by a reader: the conversations that are being read, mostly."""
 _PAIR = 150
-"""What the two forms of an element take in memory beside their text."""
+"""Bytes that the two forms of an element take in memory beside their text."""
 
 _LEARN_AT = 64
-"""Recordings from which a first dictionary is learnt, and another at each time `_GROWN` as many."""
+"""Recordings from which a first dictionary is learnt: a few would fill it, but say less of
+those to come."""
 _GROWN = 4
+"""Another is learnt whenever there are so many times as many recordings as at the last one.
+
+A dictionary weighs some KB and is never let go, as recordings need theirs: a million
+recordings make 7."""
 _SAMPLES = 64
+"""The last recordings, of which a dictionary is made; it has room for about so many texts."""
 
 
 # Packing
 
 
 class Done(NamedTuple):
-    """What was packed at once."""
+    """What `pack_oldest` did."""
 
     last: int | None
     """The last recording looked at; None where there was none."""
@@ -53,10 +70,10 @@ class Done(NamedTuple):
 
 
 def pack_oldest(db: sqlite3.Connection, after: int) -> Done:
-    """Pack some of the cache's fresh recordings beyond `after`.
+    """Pack the oldest of the cache's fresh recordings whose numbers are beyond `after`.
 
-    What cannot be packed stays as it is, and so does the index of a cassette: it is
-    made from the file in less time than it takes to pack.
+    At most `_AT_ONCE` of them. What cannot be packed stays as it is, and so does the index
+    of a cassette: it is made from the file in less time than it takes to pack.
     """
     last = None
     size = 0
@@ -78,11 +95,12 @@ def pack_oldest(db: sqlite3.Connection, after: int) -> Done:
 
 
 def _dictionaries(db: sqlite3.Connection) -> Dictionaries:
+    """The dictionaries of the store, as the transaction of `db` sees them."""
     return Dictionaries(lambda query, *parameters: db.execute(query, parameters).fetchall())
 
 
 def _learn(db: sqlite3.Connection, n: int) -> None:
-    """Make a dictionary of the last recordings, if there are enough since the one before."""
+    """Make a dictionary of the packed recordings up to `n`, if many have come since the last."""
     query = "SELECT coalesce(max(learnt), 0), coalesce(max(id), ?) FROM dictionary"
     [(before, number)] = db.execute(query, (shipped().number,)).fetchall()
     if n < max(_LEARN_AT, _GROWN * before):
@@ -99,27 +117,31 @@ def _learn(db: sqlite3.Connection, n: int) -> None:
 
 
 def _pack(db: sqlite3.Connection, n: int, dictionary: Dictionary) -> None:
-    row = db.execute(f"{SELECT} WHERE n = ?", (n,)).fetchone()
-    tape, canonical, body = row[1], row[12], row[14]
-    if not (isinstance(canonical, bytes) and isinstance(body, bytes)):
+    """Move a recording from `recording` to `packed`. ValueError or TypeError if it cannot be."""
+    fresh = FreshRow._make(db.execute(f"{SELECT} WHERE n = ?", (n,)).fetchone())
+    texts: tuple[object, ...] = fresh.canonical, fresh.request_body
+    if not all(isinstance(text, bytes) for text in texts):
         raise TypeError("it is not made of bytes")
     if db.execute("SELECT 1 FROM packed WHERE n = ?", (n,)).fetchone():
         raise ValueError("its number is taken")
-    slots = slots_of(body, canonical)
+    slots = slots_of(fresh.request_body, fresh.canonical)
     # What can fail comes before what is written.
-    values = packed_values(row, slots, dictionary)
-    ends, size = [], 0
+    packed = packed_row(fresh, slots, dictionary)
+    ends, size = [], packed.bytes
     for slot in slots:
-        end, added = _keep(db, tape, slot, dictionary)
+        end, added = _keep(db, packed.tape, slot, dictionary)
         ends.append(str(end))
         size += added
-    db.execute(INSERT_PACKED, (*values[:10], " ".join(ends), values[10]))
+    db.execute(INSERT_PACKED, packed._replace(pieces=" ".join(ends)))
     db.execute("DELETE FROM recording WHERE n = ?", (n,))
-    db.execute("UPDATE tape SET bytes = bytes + ? WHERE id = ?", (size + values[9], tape))
+    db.execute("UPDATE tape SET bytes = bytes + ? WHERE id = ?", (size, packed.tape))
 
 
 def _keep(db: sqlite3.Connection, tape: int, slot: Slot, dictionary: Dictionary) -> tuple[int, int]:
-    """Its elements as pieces, as far as they are new: the last piece, and what was added."""
+    """Keep a slot's elements as pieces, as far as they are new to the tape.
+
+    Returns the id of the last piece, which stands for all, and the bytes that were added.
+    """
     elements = slot.elements
     names = digests(elements)
     parent, known = _known(db, tape, names)
@@ -142,7 +164,10 @@ def _keep(db: sqlite3.Connection, tape: int, slot: Slot, dictionary: Dictionary)
 
 
 def _known(db: sqlite3.Connection, tape: int, names: Sequence[bytes]) -> tuple[int | None, int]:
-    """The piece that ends farthest in, and how many elements it covers."""
+    """The piece of a tape that covers the most elements of a slot, and how many it covers.
+
+    `names` are the `digests` of the slot. None and 0 where the tape has no piece of it.
+    """
     for count in range(len(names), 0, -1):
         query = (
             "SELECT id FROM piece WHERE tape = ?1"
@@ -155,41 +180,61 @@ def _known(db: sqlite3.Connection, tape: int, names: Sequence[bytes]) -> tuple[i
 
 
 def _use(db: sqlite3.Connection, piece: int) -> None:
+    """Count one more recording or piece that names this one."""
     db.execute("UPDATE piece SET uses = uses + 1 WHERE id = ?", (piece,))
 
 
 # Letting go
 
 
-def drop(db: sqlite3.Connection, tape: int, rows: Iterable[tuple[int, int, str]]) -> int:
-    """Delete packed recordings, given by number, bytes and pieces, and what only they used.
+class Leaving(NamedTuple):
+    """The columns of `packed` that must be known of a recording to let it go."""
 
-    Returns how much lighter the tape is.
+    n: int
+    bytes: int
+    pieces: str
+
+
+LEAVING = ", ".join(Leaving._fields)
+"""These columns in a SELECT."""
+
+
+def drop(db: sqlite3.Connection, tape: int, rows: Iterable[Leaving]) -> int:
+    """Delete packed recordings of a tape, and the pieces that nothing else uses.
+
+    Returns how many bytes lighter the tape is.
     """
     freed = 0
-    for n, weight, pieces in rows:
-        db.execute("DELETE FROM packed WHERE n = ?", (n,))
-        freed += weight + sum(_release(db, int(piece)) for piece in pieces.split())
+    for row in rows:
+        db.execute("DELETE FROM packed WHERE n = ?", (row.n,))
+        freed += row.bytes + sum(_release(db, int(piece)) for piece in row.pieces.split())
     db.execute("UPDATE tape SET bytes = bytes - ? WHERE id = ?", (freed, tape))
     return freed
 
 
 def _release(db: sqlite3.Connection, piece: int | None) -> int:
+    """Count one user less of a piece; one without users goes, and releases its parent.
+
+    Returns how many bytes went.
+    """
     freed = 0
     while piece is not None:
         query = "SELECT uses, parent, length(data) FROM piece WHERE id = ?"
         found = db.execute(query, (piece,)).fetchone()
-        if found is None or found[0] > 1:
+        if found is None:  # lost by damage
+            break
+        uses, parent, size = found
+        if uses > 1:
             db.execute("UPDATE piece SET uses = uses - 1 WHERE id = ?", (piece,))
             break
         db.execute("DELETE FROM piece WHERE id = ?", (piece,))
-        freed += found[2] + PIECE_BYTES
-        piece = found[1]
+        freed += size + PIECE_BYTES
+        piece = parent
     return freed
 
 
 def limit(db: sqlite3.Connection, name: str, most: int) -> bool:
-    """Bring what is packed of a tape to at most so many bytes: least recently used goes first.
+    """Bring what is packed of the tape `name` to at most `most` bytes, least recently used first.
 
     Returns whether anything had to go.
     """
@@ -197,27 +242,25 @@ def limit(db: sqlite3.Connection, name: str, most: int) -> bool:
     query = "SELECT id, bytes FROM tape WHERE name = ? AND bytes > ?"
     for tape, size in db.execute(query, (name, most)).fetchall():
         while size > most:
-            oldest = (
-                "SELECT n, bytes, pieces FROM packed WHERE tape = ? ORDER BY used_at, n LIMIT 1"
-            )
-            victims = db.execute(oldest, (tape,)).fetchall()
-            if not victims:
+            oldest = f"SELECT {LEAVING} FROM packed WHERE tape = ? ORDER BY used_at, n LIMIT 1"
+            victim = db.execute(oldest, (tape,)).fetchone()
+            if victim is None:
                 break
-            size -= drop(db, tape, victims)
+            size -= drop(db, tape, [Leaving._make(victim)])
             evicted = True
     return evicted
 
 
 _SPARE = 4
-"""Free pages that a file keeps for the next fresh recordings."""
+"""Free pages, of 8 KB, that a file keeps for the next fresh recordings."""
 _STEP = 256
-"""Pages given back at once, 4 MB."""
+"""Pages given back at once, 2 MB: writes wait for the end of it."""
 
 
 def shrink(db: sqlite3.Connection) -> bool:
-    """Give free pages back but for a few; whether there are more.
+    """Give some free pages of the file back to the disk; whether there are more to give.
 
-    Outside a transaction.
+    To be called outside a transaction. A few pages stay free.
     """
     [(free,)] = db.execute("PRAGMA freelist_count")
     if free <= _SPARE:
@@ -229,6 +272,14 @@ def shrink(db: sqlite3.Connection) -> bool:
 
 
 # Reading
+
+
+class _Link(NamedTuple):
+    """A row of `piece` as far as reading goes: the columns of a SELECT."""
+
+    id: int
+    parent: int | None
+    data: bytes
 
 
 class Pieces:
@@ -243,15 +294,20 @@ class Pieces:
         self._known: dict[int, list[Pair]] = {}
         self._bytes = 0
 
-    def row(self, values: tuple[Any, ...]) -> Row:
-        """A row of `packed`. ValueError if it, or a piece of it, is damaged or lost."""
-        return packed_row(values, self._slots(values[10]), self._dictionaries)
+    def row(self, columns: Sequence[Any]) -> Row:
+        """A recording from its columns in `packed`, as `SELECT_PACKED` has them.
+
+        ValueError or TypeError if it, or a piece of it, is damaged or lost.
+        """
+        row = PackedRow._make(columns)
+        return row_of_packed(row, self._slots(row.pieces), self._dictionaries)
 
     def _slots(self, pieces: str) -> list[list[Pair]]:
+        """The elements of each slot, by the column `pieces`."""
         return [self._elements(int(piece)) for piece in pieces.split()]
 
     def canonical(self, n: int) -> tuple[str, bytes] | None:
-        """Id and canonical form of a recording, if it is still there."""
+        """Id and canonical form of recording `n`; None if it is not there any more."""
         query = "SELECT id, key, base_key, data, pieces FROM packed WHERE n = ?"
         for *name, data, pieces in self._query(query, n):
             return full_id(*name), unpack(data, self._slots(pieces), self._dictionaries).canonical
@@ -259,35 +315,36 @@ class Pieces:
         return fresh[0] if fresh else None
 
     def _elements(self, piece: int) -> list[Pair]:
+        """All elements up to the last of a piece."""
         chain = self._chain(piece)
-        first = chain[-1][1] if chain else piece
+        first = chain[-1].parent if chain else piece
         elements = self._known[first] if first is not None else []
-        for number, _, data in reversed(chain):
-            new = unpack_piece(data, context_of(elements), self._dictionaries)
+        for link in reversed(chain):
+            new = unpack_piece(link.data, context_of(elements), self._dictionaries)
             elements = [*elements, *new]
             self._bytes += sum(len(ours) + len(theirs) + _PAIR for ours, theirs in new)
-            self._known[number] = elements
+            self._known[link.id] = elements
         if self._bytes > _KEPT:
             self._known.clear()
             self._bytes = 0
         return elements
 
-    def _chain(self, piece: int | None) -> list[tuple[int, int | None, bytes]]:
-        """A piece and those before it, up to one that is known."""
-        found: list[tuple[int, int | None, bytes]] = []
-        query = "SELECT id, parent, data FROM piece WHERE id = ?"
+    def _chain(self, piece: int | None) -> list[_Link]:
+        """A piece and those before it, the last first, back to one that is known."""
+        found: list[_Link] = []
+        query = f"SELECT {', '.join(_Link._fields)} FROM piece WHERE id = ?"
         while piece is not None and piece not in self._known:
-            rows = self._query(query, piece)
+            links = [_Link._make(columns) for columns in self._query(query, piece)]
             # A parent is older: without this, damage might lead in circles.
-            if not rows or (found and rows[0][0] >= found[-1][0]):
+            if not links or (found and links[0].id >= found[-1].id):
                 raise ValueError("a piece of it is lost")
-            found.append(rows[0])
-            piece = rows[0][1]
+            found += links
+            piece = links[0].parent
         return found
 
 
 def numbers_of(query: Query, tape: int) -> list[int]:
-    """The recordings of a tape, packed or fresh, oldest first."""
+    """The numbers (`n`) of a tape's recordings, packed or fresh, oldest first."""
     numbers = (
         "SELECT n FROM packed WHERE tape = ? UNION ALL SELECT n FROM recording WHERE tape = ?"
         " ORDER BY n"
@@ -296,7 +353,7 @@ def numbers_of(query: Query, tape: int) -> list[int]:
 
 
 def names_of(query: Query, tape: int) -> list[str]:
-    """Their ids, in the same order."""
+    """The ids of a tape's recordings, packed or fresh, oldest first."""
     names = (
         "SELECT n, id, key, base_key FROM packed WHERE tape = ?1 UNION ALL"
         " SELECT n, id, key, base_key FROM recording WHERE tape = ?1 ORDER BY n"

@@ -8,38 +8,43 @@ from pathlib import Path
 from promptdeck.core.interaction import Variant
 from promptdeck.stores.base import Stored
 
-from .pieces import drop
-from .schema import INSERT, OF_KEY, full_id, key_of, ordinal_of, values_of
+from .pieces import LEAVING, Leaving, drop
+from .rows import FRESH_ROW_BYTES, INSERT, OF_KEY, fresh_row, full_id, key_of, ordinal_of
 
 _STATES_KEPT = 4
-"""Of each cassette file: on another branch, or under other rules, it has another."""
+"""Indexes kept of each cassette file. On another branch, or under other rules, it has another
+state; who goes back and forth between a few has them indexed, and old ones take no room."""
 
 
 def tape_of(db: sqlite3.Connection, name: str, source: str) -> int:
+    """The id of the tape `name`, made if there is none: of the file `source`, '' for the cache."""
     db.execute("INSERT OR IGNORE INTO tape (name, source) VALUES (?, ?)", (name, source))
     [tape] = db.execute("SELECT id FROM tape WHERE name = ?", (name,)).fetchone()
     return int(tape)
 
 
 def named(db: sqlite3.Connection, name: str) -> int | None:
-    found = db.execute("SELECT id FROM tape WHERE name = ?", (name,)).fetchone()
-    return int(found[0]) if found else None
+    """The id of the tape `name`; None if there is none."""
+    for (tape,) in db.execute("SELECT id FROM tape WHERE name = ?", (name,)):
+        return int(tape)
+    return None
 
 
 def size(rows: Iterable[tuple[str, Stored]]) -> int:
-    """About how many bytes they bring."""
+    """About how many bytes recordings bring, each with the fingerprint it goes under."""
     return sum(_weight(stored) for _, stored in rows)
 
 
 def _weight(stored: Stored) -> int:
     request, response = stored.interaction.request, stored.interaction.response
     answer = sum([len(data) for _, data in response.frames])
-    return len(stored.canonical) + len(request.body) + answer + 500
+    return len(stored.canonical) + len(request.body) + answer + FRESH_ROW_BYTES
 
 
 def insert(db: sqlite3.Connection, tape: int, rows: Iterable[tuple[str, Stored]]) -> None:
+    """Append recordings, each with the fingerprint it goes under, to a tape, as fresh rows."""
     now = time.time()
-    db.executemany(INSERT, (values_of(tape, key, stored, now) for key, stored in rows))
+    db.executemany(INSERT, (fresh_row(tape, key, stored, now) for key, stored in rows))
 
 
 def forget(db: sqlite3.Connection, source: str) -> None:
@@ -47,29 +52,40 @@ def forget(db: sqlite3.Connection, source: str) -> None:
     old = "SELECT id FROM tape WHERE source = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
     db.execute(f"DELETE FROM tape WHERE id IN ({old})", (source, _STATES_KEPT))
     sources = db.execute("SELECT DISTINCT source FROM tape WHERE source != ''").fetchall()
-    gone = [row for row in sources if not Path(row[0]).exists()]
+    gone = [(source,) for (source,) in sources if not Path(source).exists()]
     db.executemany("DELETE FROM tape WHERE source = ?", gone)
 
 
 def remove(db: sqlite3.Connection, tape: int, gone: frozenset[str]) -> None:
-    """Drop recordings by id. There is no index by it, which would serve nothing but this."""
+    """Drop a tape's recordings whose ids are in `gone`.
+
+    It reads all ids of the tape: an index by id would serve nothing but this.
+    """
     fresh = db.execute("SELECT n, id FROM recording WHERE tape = ?", (tape,)).fetchall()
     lost = [(n,) for n, name in fresh if name in gone]
     db.executemany("DELETE FROM recording WHERE n = ?", lost)
-    query = "SELECT n, bytes, pieces, id, key, base_key FROM packed WHERE tape = ?"
-    rows = db.execute(query, (tape,)).fetchall()
-    drop(db, tape, [row[:3] for row in rows if full_id(*row[3:]) in gone])
+    query = f"SELECT id, key, base_key, {LEAVING} FROM packed WHERE tape = ?"
+    packed = db.execute(query, (tape,)).fetchall()
+    leaving = [
+        Leaving._make(columns)
+        for short, key, base_key, *columns in packed
+        if full_id(short, key, base_key) in gone
+    ]
+    drop(db, tape, leaving)
 
 
 def drop_variant(db: sqlite3.Connection, tape: int, key: str, variant: Variant) -> None:
+    """Drop a tape's recordings of one fingerprint and variant."""
     # The plus keeps SQLite from the index by tape, which would read the whole cache.
     where = "WHERE +tape = ? AND key = ? AND variant = ?"
     db.execute(f"DELETE FROM recording {where}", (tape, key, variant))
-    query = f"SELECT n, bytes, pieces FROM packed WHERE {OF_KEY} AND +tape = ?2 AND variant = ?3"
-    drop(db, tape, db.execute(query, (key_of(key), tape, variant)).fetchall())
+    query = f"SELECT {LEAVING} FROM packed WHERE {OF_KEY} AND +tape = ?2 AND variant = ?3"
+    packed = db.execute(query, (key_of(key), tape, variant)).fetchall()
+    drop(db, tape, map(Leaving._make, packed))
 
 
 def last_ordinal(db: sqlite3.Connection, tape: int, key: str) -> int:
+    """The greatest number at the end of a tape's ids under a fingerprint; 0 if there are none."""
     query = (
         f"SELECT id FROM packed WHERE {OF_KEY} AND +tape = ?2"
         " UNION ALL SELECT id FROM recording WHERE key = ?3 AND +tape = ?2"

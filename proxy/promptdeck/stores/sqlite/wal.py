@@ -1,4 +1,4 @@
-"""Whether anybody committed to an SQLite file since: the header of its write-ahead log's index.
+"""The state of an SQLite file, which any commit changes: the header of its log's index.
 
 In WAL mode each commit, by whatever process, ends with a new header at the start
 of the `-shm` file: a counter, the log's length, salts and checksums. SQLite itself
@@ -18,12 +18,18 @@ from functools import partial
 from pathlib import Path
 
 State = Callable[[], bytes]
-"""Equal answers: nothing was committed between."""
+"""Gives bytes that are the same for as long as nothing is committed to a file."""
 
+# The layout is of sqlite.org/walformat.html, section 2.1, in the machine's order of bytes.
 _SIZE = 48
+"""Bytes of the header; a copy of it follows."""
 _HEADER = slice(0, _SIZE)
 _CHANGES = slice(8, 12)
+"""Where the header counts transactions."""
 _VERSION = 3007000
+"""What it begins with, in every version of SQLite so far."""
+_LOOKS = 100
+"""How often to look for two copies that agree: a commit writes them within a microsecond."""
 
 
 class _Mapping:
@@ -54,7 +60,10 @@ class Watch:
             _mappings.setdefault(self._name, _Mapping()).users += 1
 
     def state(self, connection: sqlite3.Connection) -> State:
-        """As `connection`, which must only read, can tell it at the least cost."""
+        """A way to tell the state, the cheapest there is.
+
+        `connection` must only read: to SQLite's `data_version` its own commits are no change.
+        """
         header = self._known = self._header()
         if header is None:
             return partial(_data_version, connection)
@@ -63,11 +72,15 @@ class Watch:
         return read
 
     def mark(self) -> bytes:
-        """The state as any thread can tell it; empty where it cannot, or somebody commits."""
+        """The state as any thread can tell it, with no connection.
+
+        Empty where it cannot be told, or while somebody commits.
+        """
         both = self._known[: 2 * _SIZE] if self._known else b""
         return both[:_SIZE] if both[:_SIZE] == both[_SIZE:] else b""
 
     def _header(self) -> mmap.mmap | None:
+        """The `-shm` file's beginning; None where there is none or it looks like no header."""
         if os.name != "posix":
             return None
         try:
@@ -75,19 +88,24 @@ class Watch:
                 header = self._mapped(_mappings[self._name].files)
         except (OSError, ValueError):
             return None
-        return header if any(_is_known(header) for _ in range(100)) else None
+        return header if any(_is_known(header) for _ in range(_LOOKS)) else None
 
     def _mapped(self, files: dict[tuple[int, int], tuple[int, mmap.mmap]]) -> mmap.mmap:
+        """The `-shm` file that is there now, from `files` or added to them. OSError."""
         name = self._name + "-shm"
         found = Path(name).stat()
         place = found.st_dev, found.st_ino
         if place not in files:
+            # One page: the header and its copy are its first 96 bytes.
             descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
             files[place] = descriptor, mmap.mmap(descriptor, 4096, access=mmap.ACCESS_READ)
         return files[place][1]
 
     def close(self) -> None:
-        """Only after this process's connections that were opened under this watch are closed."""
+        """Let go of the file.
+
+        To be called after the connections that were opened under this watch are closed.
+        """
         with _lock:
             mapping = _mappings[self._name]
             mapping.users -= 1
@@ -113,5 +131,6 @@ def _is_known(header: mmap.mmap) -> bool:
 
 
 def _data_version(connection: sqlite3.Connection) -> bytes:
+    """SQLite's number that changes when another connection has committed."""
     [version] = connection.execute("PRAGMA data_version").fetchone()
     return b"%d" % version

@@ -25,8 +25,8 @@ from typing import Any, NamedTuple
 
 from promptdeck.errors import StoreUnavailable
 
+from .migrations import connect, is_locked
 from .pieces import Done, limit, pack_oldest, shrink
-from .schema import connect, is_locked
 from .wal import Watch, is_next
 
 log = logging.getLogger("promptdeck")
@@ -35,45 +35,61 @@ CACHE = "cache"
 """The name of the tape that is not made from a cassette."""
 
 _QUIET = 1.0
-"""Seconds without a write, after which fresh recordings are packed."""
+"""Seconds without a write, after which fresh recordings are packed. Pauses within a burst are
+mostly shorter, and packing costs ten times what writing does: it shall be in nobody's way."""
 _FRESH_BYTES = 32 * 1024 * 1024
-"""From so much on, writes wait for packing."""
+"""From so many bytes of fresh recordings on, writes wait for packing.
+
+A store that is never quiet would outgrow its limit, which counts what is packed: this much
+is what it may be over. 6,000 chats of 5 KB are a long burst."""
 _LOG_BYTES = 4 * 1024 * 1024
-"""What the write-ahead log may keep of a burst."""
+"""Bytes that the write-ahead log keeps of the disk after a burst: what SQLite lets it grow to
+by default, 1000 pages of 4 KB."""
 _CHANGES = 256
-"""Commits that are remembered for readers; with nobody reading, none needs to be."""
+"""Commits that are remembered for readers. Who reads takes them out at each read; with nobody
+reading, none is needed, so that they may all be forgotten at once."""
 _NICER = 10
-"""By so much less than the loop the thread presses for a core: a tenth of its share."""
+"""Steps of niceness that the thread has beyond its loop: a tenth of the loop's share of a core
+that both want (sched(7): 1.25 a step). A client waits for the loop, nobody for packing."""
 _LAST = 0.05
-"""Seconds that closing takes for packing; who opens the file next does the rest."""
+"""Seconds that closing takes for packing, which nobody notices; who opens the file next does
+the rest."""
 
 Job = Callable[[sqlite3.Connection], Any]
+"""What is done in a transaction: it neither begins nor ends one."""
 
 
 class Commit(NamedTuple):
     """What one commit of this process did to what can be found."""
 
     after: bytes
+    """The state of the file that it led to, as `Watch.mark` tells it."""
     keys: Collection[str]
-    """Under all others, what was found before is what is found after."""
+    """Under all other fingerprints, what was found before is what is found after."""
 
 
 class _Submitted(NamedTuple):
+    """A job on its way to the thread; the arguments of `submit`, and what goes with it."""
+
     job: Job
     done: asyncio.Future[Any]
     fresh: int
     keys: Collection[str] | None
     touched: dict[int, float]
+    """Recordings that were used since the job before, and when."""
     alone: bool
-    """In no transaction."""
+    """The job runs in no transaction."""
 
 
 class _Outcome(NamedTuple):
+    """A job's result or error on its way back to the loop."""
+
     done: asyncio.Future[Any]
     result: Any
     error: Exception | None = None
 
     def give(self) -> None:
+        """Tell who submitted the job; on the loop."""
         if self.done.done():  # who asked has given up
             return
         if self.error is None:
@@ -83,7 +99,10 @@ class _Outcome(NamedTuple):
 
 
 class Writer:
-    """Runs jobs in the order they came, those that wait together in one transaction."""
+    """Runs jobs in the order they came, those that wait together in one transaction.
+
+    `start` it on a running loop; `close` it before whatever else has the file open.
+    """
 
     def __init__(self, path: Path, max_bytes: int) -> None:
         self._path = path
@@ -92,16 +111,24 @@ class Writer:
         self._closing = False
         self._touched: dict[int, float] = {}
         self.changes: dict[bytes, Commit] = {}
-        """By the state before, for who reads in this process; what is not here may be anything."""
+        """Commits of this process by the state before each. One reader takes them out.
+
+        A change of state that is not here may have changed anything.
+        """
         # From here on the thread's own.
         self._pause: float | None = _QUIET
         """Seconds to wait for a write before some is packed; None where all is."""
-        self._fresh_bytes = self._packed_to = 0
+        self._fresh_bytes = 0
+        """About how much has been written since all was packed."""
+        self._packed_to = 0
+        """The number of the last recording that packing has looked at; 0 to look at all."""
         self._before = b""
+        """The state of the file when the last transaction began."""
 
     # On the loop
 
     def start(self, watch: Watch) -> None:
+        """Begin to take jobs; `watch` tells the state of the same file."""
         self._watch = watch
         self._loop = asyncio.get_running_loop()
         self._ended = self._loop.create_future()
@@ -110,7 +137,7 @@ class Writer:
         self._thread.start()
 
     async def close(self) -> None:
-        """Once all that has been submitted is written."""
+        """Write all that has been submitted, then end the thread; later jobs are refused."""
         last = [self._ask(lambda _: None)] if self._touched else []
         self._closing = True
         self._queue.put(None)
@@ -121,23 +148,25 @@ class Writer:
             self._thread.join()
 
     def touch(self, n: int, now: float) -> None:
-        """Note that a recording was used; no write."""
+        """Note that recording `n` was used at `now`; written with the next job."""
         self._touched[n] = now
 
     async def submit(self, job: Job, *, fresh: int = 0, keys: Collection[str] | None = None) -> Any:
         """Run `job` in the next transaction and return its result once that is committed.
 
-        It runs on the writer's thread. `fresh` is how many bytes of recordings it
-        brings; `keys`, if given, are all under which it changes what is found.
+        It runs on the writer's thread, perhaps twice: where another job of the transaction
+        fails, each is run again by itself. `fresh` is how many bytes of recordings it
+        brings; `keys`, if given, are all fingerprints under which it changes what is found.
+        StoreUnavailable for whatever it or the commit raises.
         """
         return await self._ask(job, fresh=fresh, keys=keys)
 
     async def run(self, work: Job) -> Any:
-        """Run `work` in no transaction."""
+        """Run `work` on the writer's thread and connection, in no transaction."""
         return await self._ask(work, alone=True)
 
     async def pack(self) -> None:
-        """Pack what is fresh, now. Unless asked to, that happens when nothing is written."""
+        """Pack all that is fresh, now. By itself that happens when nothing is written."""
         await self.run(lambda _: self._pack(math.inf))
 
     def _ask(
@@ -156,6 +185,7 @@ class Writer:
         return done
 
     def _settle(self, answers: Sequence[_Outcome], lost: dict[int, float]) -> None:
+        """Give the answers, on the loop. What was touched and `lost` goes with the next job."""
         if lost:
             self._touched = lost | self._touched
         for answer in answers:
@@ -164,6 +194,7 @@ class Writer:
     # On the thread
 
     def _work(self) -> None:
+        """All that the thread does, until the writer is closed."""
         _stand_back()
         try:
             while self._round():
@@ -176,7 +207,7 @@ class Writer:
 
     @cached_property
     def _connection(self) -> sqlite3.Connection:
-        """Made when it is needed: to serve hits, it is not."""
+        """The writer's connection, made when it is needed: to serve hits, it is not."""
         db = connect(self._path)
         # Most of what is fresh is packed before it would be copied from the log into the file.
         [(page,)] = db.execute("PRAGMA page_size")
@@ -185,7 +216,7 @@ class Writer:
         return db
 
     def _round(self) -> bool:
-        """Do what has queued, or pack where nothing does; False after the last."""
+        """Do what has queued, or pack where nothing has; False when the writer is to end."""
         if self._fresh_bytes > _FRESH_BYTES:
             self._pack_some()
         queued = self._queued()
@@ -198,7 +229,10 @@ class Writer:
         return not queued or queued[-1] is not None
 
     def _queued(self) -> list[_Submitted | None]:
-        """All that is there; where nothing is, what comes first; nothing where it is quiet."""
+        """Take all that has queued; where nothing has, wait for it, at most for the pause.
+
+        None is the sign to end. Nothing came where the list is empty.
+        """
         queued: list[_Submitted | None] = []
         with contextlib.suppress(Empty):
             queued.append(self._queue.get(timeout=self._pause))
@@ -207,8 +241,9 @@ class Writer:
         return queued
 
     def _done(self, asked: list[_Submitted]) -> tuple[list[_Outcome], dict[int, float]]:
-        """All in one transaction; if one fails, each in its own, so that only it does.
+        """Run jobs in one transaction; if one fails, each in its own, so that only it does.
 
+        A file that is locked is so for all: they fail together, after one wait.
         Returns the answers, and what was touched and could not be written.
         """
         touched = {n: when for one in asked for n, when in one.touched.items()}
@@ -230,6 +265,10 @@ class Writer:
         return [_Outcome(one.done, result) for one, result in zip(asked, results, strict=True)], {}
 
     def _transaction(self, jobs: list[Job], touched: dict[int, float]) -> list[Any]:
+        """Run jobs and note what was touched in one transaction; the results of the jobs.
+
+        Where anything raises, nothing of it is done.
+        """
         db = self._connection
         try:
             db.execute("BEGIN IMMEDIATE")
@@ -249,7 +288,11 @@ class Writer:
         return results
 
     def _tell(self, keys: Collection[str]) -> None:
-        """Nobody commits while a writer is at work, so that the next commit was this one."""
+        """Remember for readers that the last commit changed what is found under `keys` alone.
+
+        From `_before` to the commit nobody else can write; a commit that came after it shows,
+        as the state is then two steps on, and nothing is remembered.
+        """
         after = self._watch.mark()
         if is_next(self._before, after):
             if len(self.changes) >= _CHANGES:
@@ -257,14 +300,16 @@ class Writer:
             self.changes[self._before] = Commit(after, keys)
 
     def _pack(self, seconds: float) -> None:
+        """Pack until all is packed or so many seconds are over."""
         end = time.monotonic() + seconds
         while self._pause is not None and time.monotonic() < end:
             self._pack_some()
 
     def _pack_some(self) -> None:
-        """Pack some of what is fresh, and evict: only what is packed counts.
+        """Pack some of what is fresh, in one transaction, and evict: only what is packed counts.
 
-        What cannot be packed now is tried after the next write.
+        Sets the pause until the next time. What cannot be packed now is tried after the
+        next write.
         """
         began = time.monotonic()
         pack = partial(pack_oldest, after=self._packed_to)
@@ -280,14 +325,15 @@ class Writer:
         except Exception as error:  # noqa: BLE001  whatever it is, the recordings are there as they are
             log.warning("cannot pack the recordings in %s: %s", self._path, error)
             done, more = Done(None, 0), False
-        # It shares a core with whoever answers: half of it is enough.
+        # It may share a core with whoever answers: with a pause as long as the work, hits over
+        # one connection come at half their rate meanwhile; without one it was a quarter.
         self._pause = time.monotonic() - began if more else None
         self._packed_to = done.last or 0
         self._fresh_bytes = max(0, self._fresh_bytes - done.size) if more else 0
 
 
 def _stand_back() -> None:
-    """Where the loop and this thread want the same core, the loop has it: a client waits there."""
+    """Make the calling thread nicer than the others: a client waits for the loop, not for this."""
     if sys.platform == "linux":  # where each thread has a niceness of its own: sched(7)
         me = get_native_id()
         with contextlib.suppress(OSError):

@@ -4,8 +4,10 @@ import orjson
 import pytest
 from hypothesis import assume, given, settings
 
-from promptdeck.core.dialects.chat.accumulate import cut, fold, says
+from promptdeck.core.dialects.chat.cut import cut
+from promptdeck.core.dialects.chat.fold import fold
 from promptdeck.core.dialects.chat.recut import Impossible, recut
+from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.text import sse
 from tests.chats import COMPLETIONS, HELLO, TEXT, WEATHER

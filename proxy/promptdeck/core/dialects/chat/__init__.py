@@ -1,1 +1,1 @@
-"""OpenAI's chat completions: streams and messages turned into each other, and what is whole."""
+"""OpenAI's chat completions: what an answer says, whether it is whole, and its other forms."""

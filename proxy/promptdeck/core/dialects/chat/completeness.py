@@ -1,7 +1,8 @@
-"""Is an answer whole? One that broke off, or that reports an error, must not be replayed for ever.
+"""The test of an answer for being whole: a broken one or an error must not be kept for ever.
 
-A stream is whole when it says so itself: every choice finished, `[DONE]` at
-the end. Of JSON all that can be asked is that it parses and holds no error.
+A chat answer is whole when it says so itself: every choice has a finish reason,
+and a stream ends with `[DONE]`. Of an answer of another kind less can be asked:
+its JSON parses, its stream ends behind an event and tells of no error.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,8 @@ def problem_with(
 ) -> str | None:
     """Why this answer must not be kept, in plain words; None if it is whole.
 
-    `in_runs` are a stream's frames as `runs` puts them together, if that has been done.
+    `chat` is whether a chat completion was asked for. `in_runs` are a stream's frames as
+    `runs` puts them together, if that has been done. The status is not judged.
     """
     kind = response.content_type.partition(";")[0].strip().lower()
     if kind == "text/event-stream":
@@ -36,7 +38,10 @@ def problem_with(
 
 
 def _problem_with_unnamed(body: bytes) -> str | None:
-    """A chat answer under another type's name: a login page of some network, or a sloppy server."""
+    """The problem with a chat answer whose content type is neither JSON nor a stream.
+
+    It may be the login page of some network, or a good answer of a sloppy server.
+    """
     if body.lstrip().startswith((b"{", b"[")):
         return _problem_with_json(body, chat=True)
     firsts = [run.first for run in runs(sse.frames(body))]
@@ -46,6 +51,7 @@ def _problem_with_unnamed(body: bytes) -> str | None:
 
 
 def _problem_with_stream(frames: list[bytes], chat: bool) -> str | None:
+    """The problem with a stream, of which the first frame of each run is enough."""
     if not frames:
         return "the stream is empty"
     events = [sse.parse(frame) for frame in frames]
@@ -63,12 +69,13 @@ def _is_done(text: str) -> bool:
 
 
 def _is_cut_off(tail: bytes) -> bool:
-    """A few servers close behind an odd blank line: that loses nothing."""
+    """True if a stream's last frame holds something and has no blank line to end it."""
+    # A few servers close behind an odd blank line: that loses nothing.
     return bool(tail.strip()) and not sse.is_whole(tail)
 
 
 def _value(text: str) -> JSON:
-    """The JSON in an event, None if there is none. Numbers of any size will do."""
+    """The JSON in an event's data, None if there is none; numbers of any size will do."""
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
@@ -76,11 +83,13 @@ def _value(text: str) -> JSON:
 
 
 def _is_error(value: JSON) -> bool:
+    """True if an event's JSON tells of an error in chat's, Messages' or Responses' way."""
     item = as_object(value)
     return item.get("error") is not None or item.get("type") in ("error", "response.failed")
 
 
 def _problem_with_chunks(chunks: list[JSON], *, done: bool) -> str | None:
+    """The problem with the chunks of a chat stream; `done` if `[DONE]` came too."""
     if not all(isinstance(chunk, dict) for chunk in chunks):
         return "a chunk of the stream is no JSON object"
     if not done:
@@ -93,10 +102,12 @@ def _problem_with_chunks(chunks: list[JSON], *, done: bool) -> str | None:
 
 
 def _problem_with_choices(unfinished: set[int]) -> str | None:
+    """The problem that choices have no finish reason; `unfinished` are their indices, if any."""
     return f"choice {min(unfinished)} has no finish_reason" if unfinished else None
 
 
 def _problem_with_json(body: bytes, chat: bool) -> str | None:
+    """The problem with a body that ought to be JSON."""
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:

@@ -26,19 +26,19 @@ def as_object(value: JSON) -> JSONObject:
 
 
 def objects_in(lists: Iterable[JSON]) -> list[JSONObject]:
-    """The objects in those values that are lists."""
+    """The objects in those of the values that are lists, in their order."""
     items = chain.from_iterable(value for value in lists if isinstance(value, list))
     return [item for item in items if isinstance(item, dict)]
 
 
 def index_of(item: JSONObject, otherwise: int) -> int:
-    """The item's own `index` if it has a proper one."""
+    """The item's own `index` if it is an integer, else the number given."""
     index = item.get("index")
     return index if isinstance(index, int) else otherwise
 
 
 def gathered(objects: Iterable[JSONObject]) -> dict[str, list[JSON]]:
-    """All values of each key, in the order they came."""
+    """Under each key of the objects the values that they have there, in the objects' order."""
     found: dict[str, list[JSON]] = {}
     for item in objects:
         for key, value in item.items():
@@ -47,7 +47,11 @@ def gathered(objects: Iterable[JSONObject]) -> dict[str, list[JSON]]:
 
 
 def joined(key: str, values: Iterable[JSON], *, grows: bool) -> JSON:
-    """One value for all. Text continues in a delta (`grows`) and is repeated anywhere else."""
+    """The one value that the values under `key` add up to; None if there are none but nulls.
+
+    Text continues in a delta (`grows`) and is repeated anywhere else. Objects are joined key
+    by key, lists put together; of values that cannot be joined the last one counts.
+    """
     known = [value for value in values if value is not None]
     if len(known) < 2:
         return known[0] if known else None
@@ -67,7 +71,8 @@ def joined(key: str, values: Iterable[JSON], *, grows: bool) -> JSON:
 
 
 def _joined_text(key: str, values: Sequence[str]) -> str:
-    if key == "name":
+    """The text that goes on from value to value, or the label that they repeat."""
+    if key == "name":  # of a call: some repeat it, no server is known to cut it in two
         return next(filter(None, values), "")
     if key in _LABELS:  # DashScope: an empty id on every delta but the first
         return next(filter(None, reversed(values)), "")
@@ -75,7 +80,7 @@ def _joined_text(key: str, values: Sequence[str]) -> str:
 
 
 def _joined_items(items: list[JSON]) -> list[JSON]:
-    """Numbered items continue the one of their number; others follow one another."""
+    """The items with those of one number joined, by number; as they are if one has none."""
     found: dict[tuple[int, str], list[JSONObject]] = {}
     kinds: dict[int, JSON] = {}
     for item in items:
@@ -89,7 +94,7 @@ def _joined_items(items: list[JSON]) -> list[JSON]:
 
 
 def _joined_parts(values: Iterable[JSON]) -> list[JSON]:
-    """Text beside parts becomes a part; a run of text or of thinking becomes one part."""
+    """One list of parts for all, in which a run of text or of thinking is one part."""
     whole: list[JSON] = []
     for kind, run in groupby(_parts(values), lambda part: as_object(part).get("type")):
         parts = list(run)
@@ -98,6 +103,7 @@ def _joined_parts(values: Iterable[JSON]) -> list[JSON]:
 
 
 def _parts(values: Iterable[JSON]) -> Iterator[JSON]:
+    """The parts in lists of them, and each text that stands beside lists as a part."""
     for value in values:
         if isinstance(value, list):
             yield from value
@@ -106,7 +112,11 @@ def _parts(values: Iterable[JSON]) -> Iterator[JSON]:
 
 
 def joined_calls(pieces: Iterable[JSONObject]) -> list[JSONObject]:
-    """Tool calls by index, and without it. Gemini sends no index: a new id begins a new call."""
+    """The tool calls that pieces of them add up to, in the order of their index, without it.
+
+    A piece without an index belongs to the call of its id, or else to the last call. So does
+    Gemini send them, whose every call has an id of its own.
+    """
     calls: dict[int, list[JSONObject]] = {}
     slots: dict[str, int] = {}
     slot = 0

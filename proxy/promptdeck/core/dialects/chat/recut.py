@@ -1,4 +1,4 @@
-"""Give a recorded stream another text, as if the model had said it.
+"""A recorded stream with another text, as if the model had said it.
 
 Only the frames that carry the text are cut anew, in the style of those that
 did. All others, with tool calls, finish reason, usage and end marker, stay byte
@@ -12,33 +12,42 @@ from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import Unfaithful, compact, parse, render, style_of
 
-from . import accumulate
+from .cut import words
 from .deltas import JSONObject, as_object, index_of, objects_in
+from .fold import fold
+from .saying import says
 
 
 class Impossible(ValueError):
-    """The stream cannot say that; the message says why."""
+    """A stream cannot be made to say a text; the message says why."""
 
 
 class _TextLeaf(NamedTuple):
-    """A text of an answer: which choice's, and under which name."""
+    """The place of a text in an answer: a choice's message, and a key in it."""
 
     choice: int
+    """The choice's index."""
     field: str
 
 
+# What a stream deals out in words and `says` shows; the text of a call would have to stay JSON.
 _TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
+# Stands for a text while `says` is looked at: private characters, which no model writes in a row.
 _MARK = "\ue000\ue001text\ue001\ue000"
 
 
 def recut(response: Response, told: str) -> Response:
-    """The stream with one of its texts replaced, so that `accumulate.says` gives `told`."""
+    """The stream `response` with one of its texts replaced, so that `says` gives `told` for it.
+
+    Impossible if no change of a single text does, or if its frames cannot be read or deal out
+    no such text.
+    """
     for leaf, before, after in _around(response):
         fits = told.startswith(before) and told.endswith(after)
         if fits and len(told) > len(before) + len(after):
             text = told[len(before) : len(told) - len(after)]
             new = Response(response.status, response.headers, _with(response.frames, leaf, text))
-            if accumulate.says(new) == told:
+            if says(new) == told:
                 return new
     raise Impossible(
         "`says` was edited in more than one text at a time, or in what is no text of the answer,"
@@ -49,7 +58,7 @@ def recut(response: Response, told: str) -> Response:
 def _around(response: Response) -> Iterator[tuple[_TextLeaf, str, str]]:
     """Each text that may be edited, and what `says` has before and after it."""
     try:
-        answer = accumulate.fold(frame.data for frame in response.frames)
+        answer = fold(frame.data for frame in response.frames)
     except Unfaithful as error:
         raise Impossible(f"its frames cannot be read: {error}") from None
     for choice in objects_in([answer.get("choices")]):
@@ -64,7 +73,8 @@ def _around(response: Response) -> Iterator[tuple[_TextLeaf, str, str]]:
 
 
 def _says(answer: JSONObject) -> str:
-    return accumulate.says(Response(200, (), (Frame(0, compact(answer)),)))
+    """The text that `says` gives for a completion."""
+    return says(Response(200, (), (Frame(0, compact(answer)),)))
 
 
 class _Carrier(NamedTuple):
@@ -72,17 +82,22 @@ class _Carrier(NamedTuple):
 
     frame: Frame
     data: str
+    """The frame's data, as it is written."""
     style: str
+    """The name of the style that its JSON is written in."""
     value: JSONObject
+    """The chunk in `data`."""
     choice: JSONObject
-    """In `value`."""
+    """The choice in `value` that has the text."""
     field: str
+    """The key of the text in the choice's delta."""
     plain: bool
-    """Whether it carries nothing else, so that there may be more or fewer of its kind."""
+    """True if it carries nothing else, so that there may be more or fewer of its kind."""
 
     def saying(self, text: str) -> bytes:
-        """The frame with another text; log probabilities were those of the old tokens."""
+        """The frame's bytes with `text` in place of its own. It alters `value`."""
         self.choice["delta"][self.field] = text
+        # They were those of the old tokens.
         if "logprobs" in self.choice:
             self.choice["logprobs"] = None
         written = render(self.value, self.style)
@@ -90,14 +105,15 @@ class _Carrier(NamedTuple):
 
 
 def _with(frames: Sequence[Frame], leaf: _TextLeaf, text: str) -> tuple[Frame, ...]:
+    """The frames with `text` in place of the one that they have at `leaf`; or Impossible."""
     carriers = {n: found for n, frame in enumerate(frames) if (found := _carrier(frame, leaf))}
     if not carriers:
         raise Impossible("its frames hold no deltas of the text")
-    words = _words(text)
-    counts = _counts(carriers, max(1, len(words)))
+    spoken = words(text)
+    counts = _counts(carriers, max(1, len(spoken)))
     total = sum(counts.values())
     offsets = [carrier.frame.offset_ms for carrier in carriers.values()]
-    moments, texts = _moments(offsets[0], offsets[-1], total), _dealt(words, total)
+    moments, texts = _moments(offsets[0], offsets[-1], total), _dealt(spoken, total)
     new: list[Frame] = []
     for n, frame in enumerate(frames):
         if n in carriers:
@@ -108,7 +124,11 @@ def _with(frames: Sequence[Frame], leaf: _TextLeaf, text: str) -> tuple[Frame, .
 
 
 def _counts(carriers: Mapping[int, _Carrier], wanted: int) -> dict[int, int]:
-    """How many frames take each one's place: as many as words, as far as the plain ones allow."""
+    """The number of frames that take each carrier's place, by the carrier's number in the stream.
+
+    All together as many as are wanted, as far as the plain ones allow: those at the end go
+    first, and the last of them is the one that is repeated.
+    """
     counts = dict.fromkeys(carriers, 1)
     plain = [n for n, carrier in carriers.items() if carrier.plain]
     surplus = len(carriers) - wanted
@@ -120,6 +140,7 @@ def _counts(carriers: Mapping[int, _Carrier], wanted: int) -> dict[int, int]:
 
 
 def _carrier(frame: Frame, leaf: _TextLeaf) -> _Carrier | None:
+    """The frame, read, if it carries some of the text at `leaf`; Impossible if it tells it all."""
     data = sse.parse(frame.data).data or ""
     try:
         value = as_object(parse(data))
@@ -131,6 +152,7 @@ def _carrier(frame: Frame, leaf: _TextLeaf) -> _Carrier | None:
         return None
     if "message" in choice:
         raise Impossible("its frames repeat the whole message so far")
+    # OpenAI pads its chunks with `obfuscation`, which may come more or fewer times.
     alone = choice["delta"].keys() <= {leaf.field, "obfuscation"} and len(choices) == 1
     plain = alone and choice.get("finish_reason") is None and value.get("usage") is None
     style = style_of(data, value) or "compact"
@@ -138,33 +160,26 @@ def _carrier(frame: Frame, leaf: _TextLeaf) -> _Carrier | None:
 
 
 def _of_leaf(choices: Sequence[JSONObject], leaf: _TextLeaf) -> Iterator[JSONObject]:
+    """The choices of a chunk that have some of the text at `leaf`."""
     for choice in choices:
         text = as_object(choice.get("delta")).get(leaf.field)
         if index_of(choice, 0) == leaf.choice and isinstance(text, str) and text:
             yield choice
 
 
-def _words(text: str) -> list[str]:
-    """As the stream of a new answer would be cut."""
-    frames = accumulate.cut({"choices": [{"message": {"content": text}}]}, include_usage=False)
-    chunks = (parse(sse.parse(frame).data or "") for frame in frames[:-1])
-    words = (chunk["choices"][0]["delta"].get("content") for chunk in chunks)
-    return [word for word in words if word]
-
-
 def _dealt(words: Sequence[str], count: int) -> Iterator[str]:
-    """All words in `count` texts, as evenly as may be."""
+    """All the words in `count` texts, as evenly as may be; some are empty if there are fewer."""
     total = len(words)
     return ("".join(words[n * total // count : (n + 1) * total // count]) for n in range(count))
 
 
 def _moments(first: int, last: int, count: int) -> Iterator[int]:
-    """Even steps."""
+    """`count` moments from `first` to `last`, in even steps."""
     return (first + (last - first) * n // max(1, count - 1) for n in range(count))
 
 
 def _in_time(frames: Sequence[Frame]) -> Iterator[Frame]:
-    """No frame before the one it follows, where other frames stand between the new ones."""
+    """The frames, none before the one it follows: others may stand between the new ones."""
     now = 0
     for frame in frames:
         now = max(now, frame.offset_ms)

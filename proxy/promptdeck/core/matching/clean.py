@@ -1,0 +1,97 @@
+"""A request without its secrets: what a recording keeps of it, and what is brought to a form.
+
+Both are made from the same cleared body, so that what is kept has the canonical form of
+what was sent.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from promptdeck.core.interaction import Request
+from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, has_integral, load
+
+from . import rawjson
+from .chat import Dropped, is_chat, without_credentials
+
+
+class Clean(NamedTuple):
+    """A body without secrets."""
+
+    body: JSON
+    """Parsed, or else as bytes."""
+    secrets: int
+    """How many were taken out, credentials of MCP servers not among them."""
+    text: bytes | None
+    """The body written compactly, or as it is; None where it has yet to be written."""
+    faithful: bool
+    """Whether it was JSON as it came."""
+    integral: bool
+    """Whether there may be numbers like 1.0 in it."""
+
+
+def is_json(content_type: str) -> bool:
+    """Whether a `Content-Type` is `application/json` or one made of it, such as `x/y+json`."""
+    essence = content_type.partition(";")[0].strip().lower()
+    return essence == "application/json" or essence.endswith("+json")
+
+
+def keepable(request: Request, redactor: Redactor) -> tuple[Request, int]:
+    """The request as a recording keeps it, and how many secrets were taken out of it.
+
+    Its canonical form is that of the request as sent, and it is kept as it is when it is
+    given again.
+    """
+    cleared = clean(request, redactor, [])
+    kept = compact(cleared.body) if cleared.text is None else cleared.text
+    return request._replace(target=redactor.query(request.target), body=kept), cleared.secrets
+
+
+def clean(
+    request: Request,
+    redactor: Redactor,
+    dropped: list[Dropped],
+    inspect: Callable[[JSON], None] | None = None,
+    value: Callable[[], JSON] | None = None,
+) -> Clean:
+    """Parse a body and take secrets out of it, and credentials out of a chat completion's.
+
+    Appends to `dropped` the credentials. `inspect` and `value` are those of `examine`.
+    A chat completion's is read as JSON whatever its type is declared to be, any other only
+    where it is declared JSON.
+    """
+    chat = is_chat(request.method, request.target)
+    as_json = chat or is_json(request.content_type)
+    body, integral = _parsed(request.body, value) if as_json else (request.body, True)
+    faithful = not isinstance(body, bytes)
+    if inspect and chat and faithful:
+        inspect(body)
+    count = 0
+    if isinstance(body, bytes):
+        text, count = rawjson.without_secrets(body, redactor, chat=chat)
+        # What kept it from being parsed may have been in a secret.
+        body, integral = _parsed(text) if as_json else (text, True)
+        if isinstance(body, bytes):
+            return Clean(body, count, text, faithful, integral)
+    if chat and isinstance(body, dict):
+        body = without_credentials(body, dropped)
+    # The compact form is searched, not the body as it came: what is compact has no escapes
+    # that could hide a secret, and it is what will be kept.
+    text = compact(body)
+    if redactor.suspicious(text):
+        body, found = redactor.value(body)
+        if found:
+            return Clean(body, count + found.total(), None, faithful, integral=True)
+    return Clean(body, count, text, faithful, integral)
+
+
+def _parsed(body: bytes, value: Callable[[], JSON] | None = None) -> tuple[JSON, bool]:
+    """JSON, or the bytes themselves where a parser would alter it; whether it may hold a 1.0.
+
+    `value` gives the body as `load` reads it, for who has that already.
+    """
+    try:
+        found = value() if value else load(body)
+        return found, has_integral(found)
+    except Unfaithful:
+        return body, True

@@ -1,0 +1,219 @@
+"""Secrets out of answers: whole ones, and streams over whose frames one may be spread.
+
+A model says a key in pieces, a few letters a frame. So what goes on from frame to frame
+is put together, searched as one text, and cut out of the frames in which it stands; only
+then is each frame cleared by itself.
+"""
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from promptdeck.core.interaction import Frame, Headers, Response
+from promptdeck.core.text import sse
+from promptdeck.core.text.jsontext import JSON
+from promptdeck.core.text.runs import LeafPath, Run, alike, event_value, leaves, runs, said
+
+from . import search
+from .redact import BUILT_IN, Redactor, literals, rendered_like, without
+from .shapes import LONGEST_HEAD
+
+
+def cleared_response(
+    redactor: Redactor,
+    response: Response,
+    extra: Sequence[str] = (),
+    in_runs: Sequence[Run] | None = None,
+) -> tuple[Response, Counter[str]]:
+    """A response without secrets, and how many of each name its body or frames held.
+
+    Headers lose theirs too, which are not counted. `extra` are secrets known literally;
+    `in_runs` are the frames as `runs` puts them together, if that has been done.
+    """
+    if response.is_stream:
+        frames, counts = cleared_frames(redactor, response.frames, extra, in_runs)
+    else:
+        [frame] = response.frames
+        data, counts = redactor.body(frame.data, extra)
+        frames = (Frame(frame.offset_ms, data),) if counts else response.frames
+    headers = _cleared_headers(redactor, response.headers, extra)
+    if not counts and headers is response.headers:
+        return response, counts
+    return Response(response.status, headers, frames), counts
+
+
+def cleared_frames(
+    redactor: Redactor,
+    frames: Sequence[Frame],
+    extra: Sequence[str] = (),
+    in_runs: Sequence[Run] | None = None,
+) -> tuple[tuple[Frame, ...], Counter[str]]:
+    """SSE frames without secrets, also those spread over several, and the counts by name.
+
+    The placeholder stands in the frame in which the secret begins. Frames that hold none
+    are the same objects, and no frame is dropped.
+    """
+    if not _may_change(redactor, frames, extra, in_runs):
+        return tuple(frames), Counter()
+    values = [event_value(frame.data) for frame in frames]
+    channels: dict[LeafPath, list[_FrameLeaf]] = defaultdict(list)
+    for number, value in enumerate(values):
+        for path, holder, key in leaves(value):
+            channels[path].append(_FrameLeaf(number, holder, key))
+    counts: Counter[str] = Counter()
+    changed: set[int] = set()
+    for channel in (*channels.values(), *_counted(channels)):
+        changed |= _join(redactor, channel, extra, counts)
+    # Only now each frame by itself: a token's first part may look like a whole one.
+    cleared = []
+    for number, (frame, value) in enumerate(zip(frames, values, strict=True)):
+        data = _with_value(frame.data, value) if number in changed else frame.data
+        data, more = (redactor if value is None else BUILT_IN).body(data, extra)
+        counts += more
+        cleared.append(frame if data == frame.data else Frame(frame.offset_ms, data))
+    return tuple(cleared), counts
+
+
+def _cleared_headers(redactor: Redactor, headers: Headers, extra: Sequence[str]) -> Headers:
+    """Headers without secrets in their values; the same object where they may have none."""
+    # A server may send bytes that are no UTF-8; aiohttp gives them as surrogates.
+    values = [value.encode("utf-8", "surrogateescape") for _, value in headers]
+    # All at once: no secret reaches over a blank line.
+    if not redactor.may_change(b"\n\n".join(values), extra):
+        return headers
+    cleared = [
+        redactor.body(value, extra)[0].decode("utf-8", "surrogateescape") for value in values
+    ]
+    return tuple((name, value) for (name, _), value in zip(headers, cleared, strict=True))
+
+
+# Whether there is anything to do
+
+
+def _may_change(
+    redactor: Redactor,
+    frames: Sequence[Frame],
+    extra: Sequence[str],
+    in_runs: Sequence[Run] | None,
+) -> bool:
+    """Whether frames may hold anything to take out; False is a promise.
+
+    All texts, as they are written and as they go on from frame to frame, are searched as
+    one: no secret reaches over a blank line, and a blank line hides none. Of what frames
+    have in common the first one's is enough: no secret reaches over a quote, unless what
+    stands before it says that a secret follows.
+    """
+    if redactor.users:
+        return True
+    found = in_runs or runs([frame.data for frame in frames])
+    if any(search.announced(lead.decode("latin-1")) for run in found for lead in run.leads):
+        return True
+    known = literals(extra)
+    written = b"\n\n".join([text for run in found for text in (run.first, run.written)])
+    together = _together(found, max([LONGEST_HEAD, *map(len, known)]))
+    return (
+        search.hit(f"{written.decode('latin-1')}\n\n{together}")
+        or any(secret in together for secret in ("redacted", *known))
+        or any(_is_in(secret, frames, written) for secret in known)
+    )
+
+
+def _together(in_runs: Iterable[Run], longest: int) -> str:
+    """What the frames say, each text that goes on from frame to frame by itself.
+
+    What only says the same again and again, as ids and names of models do, is repeated just
+    often enough to show what is up to `longest` characters long, unless a head of a secret
+    is in it.
+    """
+    same: list[list[str]] = []
+    others: list[list[str]] = []
+    for texts in said(in_runs):
+        (same if texts.count(texts[0]) == len(texts) else others).append(texts)
+    repeated = "\n\n".join([_few(texts, longest) for texts in same])
+    if search.may_hit(repeated):
+        others += same
+    return "\n\n".join([repeated, *map("".join, others)])
+
+
+def _few(texts: list[str], longest: int) -> str:
+    """Equal texts joined, but no more of them than show each part of `longest` characters."""
+    # One more than they fill, as the part may begin anywhere in the first.
+    return texts[0] * min(len(texts), 2 + longest // max(1, len(texts[0])))
+
+
+def _is_in(secret: str, frames: Sequence[Frame], written: bytes) -> bool:
+    """Whether a literal is in any of the frames, whose `written` lacks what repeats."""
+    data = secret.encode("utf-8", "surrogateescape")
+    # Only one that has a quote itself may be neither in a text nor in what all have in common.
+    return data in written or (b'"' in data and any(data in frame.data for frame in frames))
+
+
+# What goes on from frame to frame
+
+
+@dataclass(slots=True, eq=False, repr=False)
+class _FrameLeaf:
+    """A string in the JSON of a frame, which can be replaced there."""
+
+    frame: int
+    """The frame's number."""
+    holder: Any
+    """The object or list in which the string stands, under `key`."""
+    key: str | int
+
+    @property
+    def text(self) -> str:
+        text: str = self.holder[self.key]
+        return text
+
+    @text.setter
+    def text(self, text: str) -> None:
+        self.holder[self.key] = text
+
+
+def _counted(channels: Mapping[LeafPath, list[_FrameLeaf]]) -> Iterator[list[_FrameLeaf]]:
+    """Leaves, together, whose index no other event has: a count of events, no place in a list."""
+    for each in alike(channels).values():
+        if len(each) > 1 and all(len(channel) == 1 for channel in each):
+            yield [leaf for [leaf] in each]
+
+
+def _join(
+    redactor: Redactor, leaves: Sequence[_FrameLeaf], extra: Sequence[str], counts: Counter[str]
+) -> set[int]:
+    """Clear what the leaves say together; gives the numbers of the frames that changed.
+
+    Adds to `counts`.
+    """
+    changed: set[int] = set()
+    while spans := redactor.spans(text := "".join(leaf.text for leaf in leaves), extra):
+        counts.update(span.name for span in spans)
+        begin = 0
+        for leaf in leaves:
+            old = leaf.text
+            leaf.text = without(text, spans, begin, begin + len(old))
+            begin += len(old)
+            if leaf.text != old:
+                changed.add(leaf.frame)
+    return changed
+
+
+_LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
+
+
+def _with_value(frame: bytes, value: JSON) -> bytes:
+    """The frame with other data, in the style and lines of the old; every other line stays."""
+    lines = iter(rendered_like(sse.parse(frame).data or "", value).split("\n"))
+    kept = []
+    written = False
+    for line, end in _LINE.findall(frame.decode()):
+        field = re.match("\ufeff?data: ?", line)
+        if field is None:
+            kept.append(line + end)
+        elif not written:
+            written = True
+            between = (end or "\n") + field[0].removeprefix("\ufeff")
+            kept.append(field[0] + between.join(lines) + end)
+    return "".join(kept).encode()

@@ -1,0 +1,214 @@
+"""An entry of another tool's file: a request with its answer, or the reason why it is not carried.
+
+The readers, one for each tool, make `Imported` of what they parse; what they all need for it
+is here: text and bytes out of JSON, bodies unpacked, streams cut into frames, and the checks
+that any entry has to pass.
+"""
+
+import base64
+import binascii
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+import orjson
+
+from promptdeck.core.interaction import Frame, Headers, header
+from promptdeck.core.text import sse
+from promptdeck.core.text.jsontext import JSON
+
+_MOST = 32 * 1024 * 1024
+"""Bytes that one compressed body may unfold to, as in `engine.flights.recorder`."""
+
+_LONGEST = 30 * 24 * 3600 * 1000
+"""Milliseconds that an answer may take, a month: what is longer is no duration but a time of
+day in the place of one, as edited files have it."""
+
+GZIP_BITS = 31
+"""zlib's `wbits` for gzip; 15 is its own wrapper, -15 is none (zlib's manual, inflateInit2)."""
+
+
+class NotCarried(NamedTuple):
+    """An entry that no cassette can hold."""
+
+    place: str
+    """A line number, or a JSON path."""
+    reason: str
+
+
+class Imported(NamedTuple):
+    """A request and its answer, as a tool's file tells them, with their bodies unpacked."""
+
+    place: str
+    """A line number, or a JSON path."""
+    method: str
+    url: str
+    request_headers: Headers
+    body: bytes
+    status: int
+    headers: Headers
+    frames: tuple[Frame, ...]
+    """Those of a stream, or else the whole body as one."""
+    recorded_at: float | None = None
+    """Seconds since the epoch; None where the file does not say."""
+    target: str = ""
+    """What of the URL's end is the target, where the file says so."""
+
+
+class Elided(ValueError):
+    """Why an entry cannot be carried."""
+
+
+class Unreadable(ValueError):
+    """Why a file cannot be read, with the line where it is known."""
+
+
+def listed(text: str, *keys: str) -> list[tuple[str, JSON]]:
+    """The list at `keys` of a JSON text, each entry with its place: `$.log.entries[0]`.
+
+    Unreadable if the text is not JSON or has no list there.
+    """
+    place = ".".join(("$", *keys))
+    try:
+        value = orjson.loads(text)
+        for key in keys:
+            value = value[key]
+    except orjson.JSONDecodeError as error:
+        raise Unreadable(f"broken JSON: {error}") from None
+    except (LookupError, TypeError):
+        raise Unreadable(f"it has no {place}") from None
+    if not isinstance(value, list):
+        raise Unreadable(f"{place} is no list")
+    return [(f"{place}[{number}]", entry) for number, entry in enumerate(value)]
+
+
+def each(
+    entries: Iterable[tuple[str, JSON]], imported: Callable[[str, JSON], Imported]
+) -> Iterator[Imported | NotCarried]:
+    """Each entry as `imported` reads it, or with the reason why it is not carried.
+
+    `imported` gets place and entry, and raises Elided where it knows a reason; the errors of
+    an unexpected layout (LookupError, TypeError and the like) are reasons, too.
+    """
+    for place, entry in entries:
+        try:
+            yield _checked(imported(place, entry))
+        except Elided as reason:
+            yield NotCarried(place, str(reason))
+        except (LookupError, TypeError, ValueError, AttributeError) as error:
+            yield NotCarried(place, f"it is not laid out as expected: {error!r}")
+
+
+def _checked(found: Imported) -> Imported:
+    """An entry as it came, if it is one request and one answer over HTTP. Elided."""
+    for text in (found.target, *chain(*found.request_headers, *found.headers)):
+        if not isinstance(text, str):
+            raise Elided(f"a header or target that is no text but {type(text).__name__}")
+    url = urlsplit(found.url)
+    scheme = url.scheme.lower()
+    if scheme in ("ws", "wss") or found.status == 101:
+        raise Elided("it is a WebSocket, not one request and one answer")
+    if scheme not in ("http", "https") or found.method == "CONNECT":
+        raise Elided(f"it is not HTTP but {scheme or found.method}")
+    if not url.hostname:
+        raise Elided("its URL names no host")
+    if not 100 <= found.status <= 599:
+        raise Elided(f"its status is {found.status}, which HTTP does not have")
+    if not all(0 <= frame.offset_ms <= _LONGEST for frame in found.frames):
+        raise Elided("its times are not those of an answer")
+    if not found.body and header(found.request_headers, "content-length").strip() not in ("", "0"):
+        raise Elided("its request had a body, which the file does not hold")
+    return found
+
+
+def utf8(text: str) -> bytes:
+    """The bytes of a text. Elided if it holds half a surrogate pair."""
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        raise Elided("its text holds half a surrogate pair, so its bytes are lost") from None
+
+
+def unbase64(text: str) -> bytes:
+    """The bytes that base64 stands for, whatever white space is in it. Elided if it is broken."""
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise Elided("its base64 is broken") from None
+
+
+def moment(text: str) -> float | None:
+    """Seconds since the epoch of an ISO 8601 time; None for what is none. No zone means UTC."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
+
+
+def unpacked(body: bytes, encoding: str) -> bytes:
+    """A body without its `Content-Encoding`, which is `encoding`. Elided if it cannot be undone.
+
+    Tools that keep it unpacked often leave the header as it was, so a body that
+    does not look packed is taken as it is.
+    """
+    encoding = encoding.strip().lower()
+    if encoding in ("gzip", "x-gzip") and body.startswith(b"\x1f\x8b"):
+        return _inflated(body, GZIP_BITS)
+    if encoding in ("gzip", "x-gzip") and body.startswith(b"\x1f"):
+        raise Elided("its compressed body was kept as text, which lost bytes")
+    if encoding == "deflate" and not _is_text(body):
+        # RFC 9110, 8.4.1.2: some servers leave the zlib wrapper out. RFC 1950, 2.2: with it,
+        # the first byte ends in 8, and both together are a multiple of 31.
+        wrapped = body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
+        return _inflated(body, 15 if wrapped else -15)
+    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate") and not _is_text(body):
+        raise Elided(f"its body is compressed with {encoding}")
+    return body
+
+
+def _inflated(body: bytes, wbits: int) -> bytes:
+    """A body decompressed. Elided for what is broken, cut off or too large."""
+    inflate = zlib.decompressobj(wbits)
+    try:
+        data = inflate.decompress(body, _MOST)
+    except zlib.error as error:
+        raise Elided(f"its compression is broken: {error}") from None
+    if inflate.unconsumed_tail or not inflate.eof:
+        raise Elided("its compressed body is cut off or too large")
+    return data
+
+
+def _is_text(body: bytes) -> bool:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def framed(headers: Headers, body: bytes, first_ms: int = 0, last_ms: int = 0) -> tuple[Frame, ...]:
+    """A body in frames: those of a stream, or the whole as one at `last_ms`.
+
+    A stream has no times of its own here: they are spread evenly from `first_ms` to `last_ms`.
+    """
+    if not is_stream(headers):
+        return (Frame(last_ms, body),)
+    data = sse.frames(body)
+    step = (last_ms - first_ms) / max(1, len(data) - 1)
+    return tuple(Frame(round(first_ms + n * step), item) for n, item in enumerate(data))
+
+
+def is_stream(headers: Headers) -> bool:
+    """Whether an answer's headers say that it is a stream of server-sent events."""
+    return header(headers, "content-type").lower().startswith("text/event-stream")
+
+
+def text_of(value: Any, what: str) -> str:
+    """`value`, which has to be text. Elided if it is not; `what` is what to call it."""
+    if not isinstance(value, str):
+        raise Elided(f"it has no {what}")
+    return value

@@ -1,0 +1,209 @@
+"""One interaction written as a piece of YAML that a reviewer can read, losing no byte.
+
+What writes itself again exactly is kept as structure with its JSON style; what
+does not, as verbatim text; what is not UTF-8, as base64. `dump` reads back what
+it wrote and falls back a step until nothing is lost.
+
+A stream is kept as one line a frame. Where several share all but their delta, that is
+written once, as `chunk`, and each line has its delta alone: `load` lists the forms.
+"""
+
+import base64
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from promptdeck.core.dialects.chat import saying
+from promptdeck.core.interaction import Frame, Headers, Interaction, Response
+from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse, render, style_of
+from promptdeck.core.text.yamltext import block
+from promptdeck.errors import CassetteError
+
+from .load import DELTA, JSON_TYPE, VERSION, Template, load
+
+HEADER = (
+    "# promptdeck cassette: model calls recorded once, replayed for ever.\n"
+    f"promptdeck: {VERSION}\n"
+    "interactions:\n"
+)
+
+
+class _Richness(NamedTuple):
+    """How readable an interaction is written; `dump` tries the most readable first."""
+
+    structure: bool
+    """JSON as YAML, frames by a template."""
+    text: bool
+    """UTF-8 as text."""
+
+
+_FORMS = (_Richness(True, True), _Richness(False, True), _Richness(False, False))
+
+
+def dump(interaction: Interaction) -> str:
+    """The text of one interaction, an item of the file's list, ending with a line's end.
+
+    CassetteError if no form keeps it exactly.
+    """
+    for form in _FORMS:
+        try:
+            text = "".join(f"{line}\n" for line in block([_plain(interaction, form)]))
+            if load(HEADER + text) == [interaction]:
+                return text
+        # Header values can hold what is not Unicode, bodies a depth that is no YAML of ours;
+        # times before the year 1 are none.
+        except (CassetteError, ValueError, TypeError, OverflowError, RecursionError):
+            continue
+    raise CassetteError(f"recording {interaction.id} cannot be written as YAML without loss")
+
+
+def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
+    """The item as a JSON value, its keys in the order in which they are written."""
+    request, response = interaction.request, interaction.response
+    return {
+        "id": interaction.id,
+        "key": interaction.key,
+        "recorded": _time_text(interaction.recorded_at),
+        "upstream": interaction.upstream,
+        "variant": str(interaction.variant),
+        **({"redacted": interaction.redacted} if interaction.redacted else {}),
+        "request": {
+            "method": request.method,
+            "target": request.target,
+            **({} if request.content_type == JSON_TYPE else {"content-type": request.content_type}),
+            **_request_body(request.body, form),
+        },
+        "response": {
+            "status": response.status,
+            **_headers_out(response.headers),
+            **(_stream(response, form) if _as_stream(response) else _answer(response, form)),
+        },
+    }
+
+
+def _request_body(body: bytes, form: _Richness) -> dict[str, JSON]:
+    """A request's body under one key; `json` where it is compact JSON. Empty for none."""
+    if form.structure:
+        try:
+            value = parse(body)
+        except Unfaithful:
+            pass
+        else:
+            if compact(value) == body:
+                return {"json": value}
+    return _verbatim(body, form) if body else {}
+
+
+def _verbatim(body: bytes, form: _Richness) -> dict[str, JSON]:
+    """A body as `text` or, where that is not UTF-8 or not wanted, as `base64`."""
+    if form.text:
+        try:
+            return {"text": body.decode()}
+        except UnicodeDecodeError:
+            pass
+    return {"base64": base64.encodebytes(body).decode().removesuffix("\n")}
+
+
+def _headers_out(headers: Headers) -> dict[str, JSON]:
+    """Headers as a mapping, or as a list of pairs where a name stands twice."""
+    if not headers:
+        return {}
+    named = dict(headers)
+    return {"headers": named if len(named) == len(headers) else [list(item) for item in headers]}
+
+
+def _as_stream(response: Response) -> bool:
+    """Whether a response is written frame by frame: a stream, or what is not of one frame."""
+    return response.is_stream or len(response.frames) != 1
+
+
+def _answer(response: Response, form: _Richness) -> dict[str, JSON]:
+    """What a response of one frame has beside status and headers: time and body."""
+    [frame] = response.frames
+    return {"took": frame.offset_ms, **_answer_body(frame.data, form)}
+
+
+def _answer_body(body: bytes, form: _Richness) -> dict[str, JSON]:
+    """An answer's body under one key; `json` where a style writes it as it is, which is named."""
+    if form.structure:
+        try:
+            text, value = body.decode(), parse(body)
+        except ValueError:
+            pass
+        else:
+            if style := style_of(text, value):
+                return {**({} if style == "compact" else {"style": style}), "json": value}
+    return _verbatim(body, form)
+
+
+def _stream(response: Response, form: _Richness) -> dict[str, JSON]:
+    """What a stream has beside status and headers: text for people, template, frames."""
+    template = _template(response.frames) if form.structure else None
+    says = saying.says(response)
+    return {
+        **({"says": says} if says else {}),
+        **({} if template is None or template.style == "compact" else {"style": template.style}),
+        **({} if template is None else {"chunk": template.text}),
+        "frames": [[ms, *_frame_out(data, template, form)] for ms, data in response.frames],
+    }
+
+
+def _template(frames: Sequence[Frame]) -> Template | None:
+    """The first template that two frames have; None where no two share one."""
+    seen: set[Template] = set()
+    for _, data in frames:
+        if template := _template_of(data):
+            if template in seen:
+                return template
+            seen.add(template)
+    return None
+
+
+def _template_of(data: bytes) -> Template | None:
+    """A frame with a place in it for its delta; None where it has none or not in plain sight."""
+    delta, text = _delta(data)
+    if delta is None or DELTA in text:
+        return None
+    for style in ("compact", "spaced", "compact ascii", "spaced ascii"):
+        head, colon = '"delta":', " " if style.startswith("spaced") else ""
+        filled = head + colon + render(delta, style)
+        if text.count(filled) == 1:
+            return Template(text.replace(filled, head + colon + DELTA), style)
+    return None
+
+
+def _delta(data: bytes) -> tuple[JSON, str]:
+    """The first choice's delta of a frame `data: {...}`, and the frame's text.
+
+    None and an empty text where it is no such frame.
+    """
+    try:
+        text = data.decode().removesuffix("\n\n")
+        value = parse(text.removeprefix("data:"))
+        delta = value["choices"][0]["delta"]
+    except (ValueError, TypeError, LookupError):
+        return None, ""
+    return (delta, text) if isinstance(delta, dict) else (None, "")
+
+
+def _frame_out(data: bytes, template: Template | None, form: _Richness) -> list[JSON]:
+    """What stands behind a frame's milliseconds, in the first form that gives it back."""
+    if template:
+        delta, text = _delta(data)
+        if delta is not None and data.endswith(b"\n\n") and template.fill(delta) == text:
+            return [delta]
+    if form.text:
+        try:
+            text = data.decode()
+        except UnicodeDecodeError:
+            pass
+        else:
+            ended = text.removesuffix("\n\n")
+            return [ended] if ended != text else ["exact", text]
+    return ["base64", base64.b64encode(data).decode()]
+
+
+def _time_text(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the millisecond."""
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

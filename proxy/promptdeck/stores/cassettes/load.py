@@ -1,0 +1,251 @@
+"""A cassette's text read: every interaction, byte for byte, or an error with its line.
+
+The form is what `dump` writes, however it is laid out. Of a frame's three forms `[ms,
+delta]` is the `chunk` template with that delta, `[ms, "text"]` a frame's text without
+the blank line that ends it, and `[ms, exact, "text"]` or `[ms, base64, "..."]` anything
+else. `says` is for people: replay reads the frames.
+"""
+
+import base64
+from collections.abc import Iterator
+from datetime import datetime
+from typing import NamedTuple
+
+from promptdeck.core.interaction import Frame, Headers, Interaction, Request, Response, Variant
+from promptdeck.core.text.jsontext import JSON, compact, render
+from promptdeck.errors import CassetteError
+
+from .progress import Progress, silently
+from .reader import BadYAML, YAMLReader
+
+VERSION = 1
+"""Of the format: the number behind `promptdeck:` at the top of each file."""
+JSON_TYPE = "application/json"
+"""The content type of a request that names none."""
+DELTA = "<delta>"
+"""Where the delta of each frame stands in the `chunk` template."""
+
+
+class Entry(NamedTuple):
+    """An interaction and what else a file says of it."""
+
+    line: int
+    """Where it begins, from 1."""
+    interaction: Interaction
+    says: str | None
+    """What the model said, for people; None where that is not written. Replay does not read it."""
+
+
+def load(text: str, name: str = "cassette") -> list[Interaction]:
+    """Every interaction of a cassette's text. CassetteError names the file, `name`, and line."""
+    return [entry.interaction for entry in entries(text, name)]
+
+
+def entries(text: str, name: str = "cassette", step: Progress = silently) -> list[Entry]:
+    """Every interaction with its line and readable text. CassetteError names file and line."""
+    return list(each_entry(text, name, step))
+
+
+def each_entry(text: str, name: str = "cassette", step: Progress = silently) -> Iterator[Entry]:
+    """The `entries` one by one, as they are read; a CassetteError may come after some."""
+    lines = text.count("\n") + 1
+    try:
+        for entry in _entries(YAMLReader(text)):
+            step(entry.line / lines)
+            yield entry
+        step(1)
+    except BadYAML as error:
+        raise CassetteError(f"{name}:{error.line}: {error}") from None
+
+
+def _entries(reader: YAMLReader) -> Iterator[Entry]:
+    """The entries of a whole file. BadYAML where it is no cassette of this version."""
+    version = None
+    for key, line in reader.pairs():
+        if key == "promptdeck":
+            version = _version(reader.value(), line)
+        elif key == "interactions":
+            for entry in reader.entries():
+                yield _entry(reader.value(), entry)
+        else:
+            raise BadYAML(line, f"unknown key {key!r} beside `interactions`")
+    if version is None:
+        raise BadYAML(1, f"`promptdeck: {VERSION}` is missing")
+
+
+def _version(version: JSON, line: int) -> int:
+    """The format version if this promptdeck reads it; else BadYAML with what to do."""
+    if type(version) is int and version > VERSION:
+        raise BadYAML(
+            line,
+            f"format version {version} is newer than {VERSION}, the newest that this promptdeck"
+            " reads; update promptdeck",
+        )
+    if version != VERSION or type(version) is not int:
+        raise BadYAML(line, f"no format version {version!r}; there is {VERSION}")
+    return version
+
+
+def _entry(item: JSON, line: int) -> Entry:
+    """One entry of the list, which begins at `line`. BadYAML says what is wrong with it."""
+    try:
+        return Entry(line, _read(item), _text(item["response"], "says", "") or None)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BadYAML(line, f"this interaction: {error}") from None
+
+
+class Template(NamedTuple):
+    """What most frames of a stream share: their text with `DELTA` where the delta stands."""
+
+    text: str
+    style: str
+    """How a delta is written, as `jsontext.render` names it."""
+
+    def fill(self, delta: JSON) -> str:
+        """A frame's text without the blank line that ends it."""
+        return self.text.replace(DELTA, render(delta, self.style))
+
+
+_ITEM = frozenset("id key recorded upstream variant redacted request response".split())
+_BODY = frozenset(["json", "text", "base64"])
+_REQUEST = _BODY | {"method", "target", "content-type"}
+_WHOLE = _BODY | {"status", "headers", "took", "style"}
+_STREAM = frozenset("status headers says style chunk frames".split())
+
+
+def _read(item: JSON) -> Interaction:
+    """The interaction of an entry. ValueError or TypeError says what is wrong with it."""
+    _expect(item, "the entry", _ITEM)
+    request, response = item.get("request"), item.get("response")
+    _expect(request, "`request`", _REQUEST)
+    streamed = isinstance(response, dict) and "frames" in response
+    _expect(response, "`response`", _STREAM if streamed else _WHOLE)
+    return Interaction(
+        id=_text(item, "id"),
+        key=_text(item, "key"),
+        variant=Variant(_text(item, "variant")),
+        recorded_at=_time(_text(item, "recorded")),
+        upstream=_text(item, "upstream"),
+        request=Request(
+            method=_text(request, "method"),
+            target=_text(request, "target"),
+            content_type=_text(request, "content-type", JSON_TYPE),
+            body=_body_in(request),
+        ),
+        response=Response(
+            status=_number(response, "status", range(100, 1000)),
+            headers=_headers_in(response.get("headers", {})),
+            frames=tuple(_frames_in(response) if streamed else [_whole_in(response)]),
+        ),
+        redacted=_number(item, "redacted") if "redacted" in item else 0,
+    )
+
+
+def _expect(holder: JSON, what: str, known: frozenset[str]) -> None:
+    """TypeError or ValueError unless `holder`, called `what`, is a mapping with known keys alone.
+
+    A key that nobody reads is a slip of who edited the file, and would go unnoticed.
+    """
+    if not isinstance(holder, dict):
+        raise TypeError(f"{what} must be a mapping")
+    if unknown := sorted(holder.keys() - known):
+        raise ValueError(f"{what} has an unknown key {unknown[0]!r}")
+
+
+def _text(holder: dict[str, JSON], key: str, default: str | None = None) -> str:
+    """The text under a key, or the default. TypeError if it is none, or missing without one."""
+    value = holder.get(key, default)
+    if not isinstance(value, str):
+        raise TypeError(f"`{key}` must be text" if key in holder else f"`{key}` is missing")
+    return value
+
+
+_NUMBERS = range(2**53)
+"""Whole numbers that SQLite and every reader of JSON hold exactly (RFC 8259, section 6)."""
+
+
+def _number(holder: dict[str, JSON], key: str, allowed: range = _NUMBERS) -> int:
+    """The whole number under a key. ValueError if it is none, missing, or not allowed."""
+    value = holder.get(key)
+    if type(value) is not int or value not in allowed:
+        raise ValueError(f"`{key}` must be a whole number, {allowed[0]} to {allowed[-1]}")
+    return value
+
+
+def _time(text: str) -> float:
+    """Seconds since the epoch by ISO 8601. ValueError without a time zone."""
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError(f"`recorded` has no time zone: {text}")
+    return moment.timestamp()
+
+
+def _headers_in(headers: JSON) -> Headers:
+    """Headers from a mapping, or from a list of pairs where a name stands twice."""
+    pairs = headers.items() if isinstance(headers, dict) else headers
+    if not all(isinstance(part, str) for pair in pairs for part in pair):
+        raise TypeError("names and values of `headers` must be text; numbers want quotes")
+    return tuple((name, value) for name, value in pairs)
+
+
+def _body_in(holder: dict[str, JSON], style: str | None = None) -> bytes:
+    """The body under `json`, `text` or `base64`; empty without any, ValueError with two.
+
+    `json` is written in `style`; without one compact, as requests are kept.
+    """
+    forms = holder.keys() & _BODY
+    if len(forms) > 1:
+        raise ValueError(f"more than one of {', '.join(sorted(forms))}")
+    if "json" in holder:
+        value = holder["json"]
+        return render(value, style).encode() if style else compact(value)
+    if "base64" in holder:
+        return _bytes(_text(holder, "base64"))
+    return _text(holder, "text", "").encode()
+
+
+def _bytes(text: str) -> bytes:
+    return base64.b64decode("".join(text.split()), validate=True)
+
+
+def _style(response: dict[str, JSON]) -> str:
+    """The JSON style of a response. ValueError if there is none of that name."""
+    style = _text(response, "style", "compact")
+    try:
+        render(None, style)
+    except KeyError:
+        raise ValueError(f"no style {style!r}") from None
+    return style
+
+
+def _whole_in(response: dict[str, JSON]) -> Frame:
+    """The one frame of a response that is no stream."""
+    return Frame(_number(response, "took"), _body_in(response, _style(response)))
+
+
+def _frames_in(response: dict[str, JSON]) -> Iterator[Frame]:
+    """The frames of a stream. ValueError or TypeError counts them from 1."""
+    template = Template(_text(response, "chunk", ""), _style(response))
+    frames = response["frames"]
+    if not isinstance(frames, list):
+        raise TypeError("`frames` must be a list")
+    for n, entry in enumerate(frames, 1):
+        match entry:
+            case [int() as ms, *form] if type(ms) is int and ms in _NUMBERS:
+                yield Frame(ms, _frame_in(form, template, n))
+            case _:
+                raise ValueError(f"frame {n} does not start with its milliseconds")
+
+
+def _frame_in(form: list[JSON], template: Template, n: int) -> bytes:
+    """The bytes of frame `n` by what stands behind its milliseconds. ValueError for no form."""
+    match form:
+        case [dict(delta)] if DELTA in template.text:
+            return f"{template.fill(delta)}\n\n".encode()
+        case [str(text)]:
+            return f"{text}\n\n".encode()
+        case ["exact", str(text)]:
+            return text.encode()
+        case ["base64", str(text)]:
+            return _bytes(text)
+    raise ValueError(f"frame {n} has no known form")

@@ -1,0 +1,192 @@
+"""Recordings put into a cassette's file.
+
+`save` takes the folder's lock, reads the file as it is now, puts the new
+interactions where their ids sort, and replaces the file in one step. The text
+of all other interactions, with whatever people wrote around it, stays as it was.
+"""
+
+import os
+import re
+from bisect import bisect_right
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from itertools import accumulate, pairwise
+from pathlib import Path
+from typing import NamedTuple
+
+from promptdeck.core.interaction import Interaction
+from promptdeck.core.matching.fingerprint import order, recording_id
+
+from .file import Signature, decoded, digest, locked, overwrite
+from .progress import Progress, silently
+
+_COMMENTS = r"(?:(?:#[^\n]*)?\n)*"
+"""Any number of lines that are comments or empty."""
+# The layout that `dump` gives. Text: only who writes needs it compiled.
+_HEADER = (
+    rf"\ufeff?{_COMMENTS}promptdeck: 1 *\n{_COMMENTS}interactions: *\n(?={_COMMENTS}(?:- |\Z))"
+)
+# What stands at a line's start: an interaction or, without the dash, something foreign.
+_START = re.compile(r"\n(?:(- )|[^\s#])")
+_FIELD = re.compile(r"\n(?:- |  )(id|key|variant): [\"']?([^\s\"']+)[\"']? *(?=\n)")
+
+
+class New(NamedTuple):
+    """A recording on its way into a file."""
+
+    interaction: Interaction
+    base: bytes
+    """Its canonical form without user rules, which its id is made of."""
+    replace: bool
+    """Whether older recordings of the same request and variant leave the file."""
+
+
+class Saved(NamedTuple):
+    """What a save did."""
+
+    before: str
+    """Digest of the file as it was found."""
+    after: str
+    """Digest of the file as it was written."""
+    gone: list[str]
+    """Ids that left."""
+    interactions: list[Interaction]
+    """The new ones, with their ids, in the order given."""
+    signature: Signature
+    """Of the file as it was written."""
+
+
+class Item(NamedTuple):
+    """One interaction's text with the comments above it, and what its first lines say.
+
+    An item has all of its fields; one that is empty was not found.
+    """
+
+    id: str
+    key: str
+    variant: str
+    text: str
+
+
+def save(path: Path, news: Sequence[New], step: Progress = silently) -> Saved:
+    """Put recordings into a cassette file, made with its folder where there is none.
+
+    OSError or CassetteError leave the file as it was.
+    """
+    # PyYAML is needed only where a file is written.
+    from .dump import HEADER
+
+    path = Path(os.path.realpath(path))  # a link stays one
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with locked(path.parent):
+        data = path.read_bytes() if path.exists() else b""
+        header, items = split(decoded(data, path), path) if data else (HEADER, [])
+        items, gone = _without_replaced(items, news)
+        named = _put(items, news, step)
+        text = (header + "".join(item.text for item in items)).encode()
+        written = overwrite(path, text)
+    return Saved(digest(data), digest(text), gone, named, written)
+
+
+def _without_replaced(items: Sequence[Item], news: Sequence[New]) -> tuple[list[Item], list[str]]:
+    """The items that stay, and the ids of those that a new recording replaces."""
+    replaced = {(new.interaction.key, new.interaction.variant) for new in news if new.replace}
+    gone = [item.id for item in items if (item.key, item.variant) in replaced]
+    return [item for item in items if (item.key, item.variant) not in replaced], gone
+
+
+def _put(items: list[Item], news: Sequence[New], step: Progress) -> list[Interaction]:
+    """Insert recordings into `items`, each under the next id of its stem, where that sorts.
+
+    Returns them with their ids.
+    """
+    from .dump import dump
+
+    numbers = Numbers(item.id for item in items)
+    # The greatest so far: it rises even where somebody has moved items about.
+    greatest = list(accumulate((order(item.id) for item in items), max))
+    named: list[Interaction] = []
+    for count, new in enumerate(news, 1):
+        stem = recording_id(new.base, new.interaction.key, 0).removesuffix("0")
+        one = new.interaction._replace(id=numbers.next(stem))
+        place = bisect_right(greatest, order(one.id))
+        greatest.insert(place, order(one.id))
+        items.insert(place, Item(one.id, one.key, one.variant, "\n" + dump(one)))
+        named.append(one)
+        step(count / len(news))
+    return named
+
+
+def split(text: str, path: Path) -> tuple[str, list[Item]]:
+    """Cut a file's text into header and items, without reading YAML where `dump` wrote it.
+
+    Another layout is laid anew, which loses its comments. CassetteError names `path` and line.
+    """
+    if "\r" in text:
+        text = text.replace("\r\n", "\n")
+    text = text if text.endswith("\n") else text + "\n"
+    if header := re.match(_HEADER, text):
+        starts = list(_START.finditer(text, header.end() - 1))
+        cuts = [*(with_comments(text, match.start() + 1) for match in starts), len(text)]
+        items = [_item(text[a:b]) for a, b in pairwise(cuts)]
+        if all(match[1] for match in starts) and all(map(all, items)):
+            return text[: cuts[0]], items
+    from .dump import HEADER, dump
+    from .load import load
+
+    return HEADER, [_item("\n" + dump(found)) for found in load(text, str(path))]
+
+
+def with_comments(text: str, start: int) -> int:
+    """The place where the comments and blank lines above the line at `start` begin."""
+    while start > 0:
+        above = text.rfind("\n", 0, start - 1) + 1
+        if text[above] not in "\n#":
+            break
+        start = above
+    return start
+
+
+def _item(text: str) -> Item:
+    """An item by its text; a field that is not found is empty."""
+    # The fields stand at the top unless somebody moved them.
+    head = "\n" + text.partition("\n  request:")[0] + "\n"
+    fields = dict(_FIELD.findall(head))
+    if len(fields) < len(Item._fields) - 1:
+        fields = dict(reversed(_FIELD.findall("\n" + text)))
+    return Item(fields.get("id", ""), fields.get("key", ""), fields.get("variant", ""), text)
+
+
+class Numbers:
+    """Gives ids: a stem and the next number, by the last one given under each stem."""
+
+    def __init__(self, ids: Iterable[str]) -> None:
+        self._last: dict[str, int] = defaultdict(int)
+        self._taken: set[str] = set()
+        for name in ids:
+            self.take(name)
+
+    def take(self, name: str) -> bool:
+        """Note that an id is in use; False if it was already."""
+        stem, number = cut_number(name)
+        self._last[stem] = max(self._last[stem], number)
+        free = name not in self._taken
+        self._taken.add(name)
+        return free
+
+    def next(self, stem: str) -> str:
+        """The next id on a stem, which is in use then."""
+        self._last[stem] += 1
+        name = f"{stem}{self._last[stem]}"
+        self._taken.add(name)
+        return name
+
+
+def cut_number(name: str) -> tuple[str, int]:
+    """An id's stem and number: `x-` and 3 of `x-3`, `x-` and 0 of an `x` without a number."""
+    match = _NUMBERED.fullmatch(name)
+    return (match[1], int(match[2])) if match else (name + "-", 0)
+
+
+# 18 digits are a number of 64 bits; what has more is somebody's own text.
+_NUMBERED = re.compile(r"(.*-)([0-9]{1,18})", re.DOTALL)

@@ -1,0 +1,299 @@
+"""How a recording is a row: fresh in `recording`, as it came, and small in `packed`.
+
+`FreshRow` and `PackedRow` are the columns of these two tables. Their fields are declared
+once: the SQL that reads and writes a whole row is made from them.
+"""
+
+import math
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+import orjson
+
+from promptdeck.core.interaction import Frame, Interaction, Request, Response, Variant
+from promptdeck.stores.base import Stored
+
+from .dictionaries import Dictionaries, Dictionary
+from .packing import Pair, Slot, pack, unpack
+
+Blob = bytes
+"""In rows, which have a column named `bytes`."""
+
+
+class FreshRow(NamedTuple):
+    """A row of `recording`; `migrations` says what each column holds."""
+
+    n: int
+    """0 in a row to be inserted: `INSERT` numbers it."""
+    tape: int
+    key: str
+    id: str
+    base_key: str
+    variant: str
+    recorded_at: float
+    expires_at: float | None
+    used_at: float
+    bytes: int
+    upstream: str
+    redacted: int
+    canonical: Blob
+    request: str
+    request_body: Blob
+    status: int
+    headers: str
+    frames: str
+    body: Blob
+
+
+class PackedRow(NamedTuple):
+    """A row of `packed`; `migrations` says what each column holds."""
+
+    n: int
+    tape: int
+    key: Blob | str
+    """As `key_of` gives it."""
+    id: Blob | str
+    """As `id_of` gives it."""
+    base_key: Blob | str | None
+    """As `key_of` gives it; None where it equals `key`."""
+    variant: str
+    recorded_at: float
+    expires_at: float | None
+    used_at: float
+    bytes: int
+    pieces: str
+    """Ids of the last piece of each slot, separated by spaces."""
+    data: Blob
+    """Everything else, by `packing.pack`."""
+
+
+_NEXT = (
+    "(SELECT 1 + max(coalesce((SELECT max(n) FROM recording), 0),"
+    " coalesce((SELECT max(n) FROM packed), 0)))"
+)
+_GIVEN = ", ".join(f"?{place}" for place in range(2, len(FreshRow._fields) + 1))
+INSERT = f"INSERT INTO recording ({', '.join(FreshRow._fields)}) VALUES ({_NEXT}, {_GIVEN})"
+"""Takes a `FreshRow`, whose `n` it leaves out: the row gets the next number of both tables."""
+SELECT = f"SELECT {', '.join(FreshRow._fields)} FROM recording"
+INSERT_PACKED = (
+    f"INSERT INTO packed ({', '.join(PackedRow._fields)})"
+    f" VALUES ({', '.join('?' * len(PackedRow._fields))})"
+)
+SELECT_PACKED = f"SELECT {', '.join(PackedRow._fields)} FROM packed"
+OF_KEY = "substr(key, 1, 6) = substr(?1, 1, 6) AND key = ?1"
+"""Finds packed recordings by key: an index of its beginning takes half the room."""
+
+ROW_BYTES = 130
+"""What a packed recording takes beside its blob: the rest of its row, its entries in indexes."""
+PIECE_BYTES = 70
+"""What a piece takes beside its blob, counted alike."""
+
+FRESH_ROW_BYTES = 500
+"""What a fresh recording is taken to weigh beside its texts: it is packed before long."""
+_OBJECTS, _FRAME = 1000, 130
+"""Bytes that a recording takes in memory beside its texts, and each of its frames."""
+
+
+class Row(NamedTuple):
+    """A recording as it was found, of either table."""
+
+    n: int
+    tape: int
+    stored: Stored
+    weight: int
+    """Bytes of memory."""
+
+
+# Fresh
+
+
+def fresh_row(tape: int, key: str, stored: Stored, now: float) -> FreshRow:
+    """A recording as a row to be inserted into `tape` under `key`, last used `now`.
+
+    TypeError where its request or headers hold text that is not Unicode.
+    """
+    interaction = stored.interaction
+    request, response = interaction.request, interaction.response
+    body = response.body
+    frames = orjson.dumps([(ms, len(data)) for ms, data in response.frames]).decode()
+    texts = len(stored.canonical) + len(request.body) + len(body) + len(frames)
+    return FreshRow(
+        n=0,
+        tape=tape,
+        key=key,
+        id=interaction.id,
+        base_key=interaction.key,
+        variant=str(interaction.variant),
+        recorded_at=interaction.recorded_at,
+        expires_at=stored.expires_at,
+        used_at=now,
+        bytes=texts + FRESH_ROW_BYTES,
+        upstream=interaction.upstream,
+        redacted=interaction.redacted,
+        canonical=stored.canonical,
+        request=orjson.dumps((request.method, request.target, request.content_type)).decode(),
+        request_body=request.body,
+        status=response.status,
+        headers=orjson.dumps(response.headers).decode(),
+        frames=frames,
+        body=body,
+    )
+
+
+def row_of(columns: Sequence[Any]) -> Row:
+    """A recording from its columns in `recording`, as `SELECT` has them."""
+    row = FreshRow._make(columns)
+    loads = orjson.loads
+    meta = (
+        row.upstream, row.redacted, loads(row.request), row.status,
+        loads(row.headers), loads(row.frames),
+    )  # fmt: skip
+    interaction = _interaction(
+        row.id, row.base_key, row.variant, row.recorded_at, meta, row.request_body, row.body
+    )
+    return _row(row.n, row.tape, Stored(interaction, row.canonical, row.expires_at))
+
+
+def _interaction(
+    name: str,
+    key: str,
+    variant: str,
+    recorded_at: float,
+    meta: Sequence[Any],
+    body: bytes,
+    answer: bytes,
+) -> Interaction:
+    """`meta`: upstream, redacted, request but for its body, status, headers, frames' lengths."""
+    upstream, redacted, request, status, headers, frames = meta
+    upstream, method, target, content_type = _alike(upstream, *request)
+    named = _alike(*[(key, value) for key, value in headers])
+    return Interaction(
+        id=name,
+        key=key,
+        variant=Variant(variant),
+        recorded_at=recorded_at,
+        upstream=upstream,
+        request=Request(method, target, content_type, body),
+        response=Response(status, named, tuple(_cut(answer, frames))),
+        redacted=redacted,
+    )
+
+
+# Enough for the upstreams and sets of headers of one project: others only take more memory.
+@lru_cache(maxsize=256)
+def _alike(*values: Any) -> tuple[Any, ...]:
+    """The same objects for equal values: nearly all recordings have these in common."""
+    return values
+
+
+def _row(n: int, tape: int, stored: Stored) -> Row:
+    """A row with what it weighs, estimated: to ask each object would take longer than to read."""
+    request, response = stored.interaction.request, stored.interaction.response
+    texts = len(stored.canonical) + len(request.body) + sum([len(f.data) for f in response.frames])
+    return Row(n, tape, stored, _OBJECTS + _FRAME * len(response.frames) + texts)
+
+
+def _cut(body: bytes, frames: list[list[int]]) -> Iterator[Frame]:
+    """The frames that `body` is made of, by the milliseconds and length of each."""
+    start = 0
+    for ms, length in frames:
+        yield Frame(ms, body[start : start + length])
+        start += length
+
+
+# Packed
+
+
+_KEY = re.compile(r"p1:([0-9a-f]{32})")
+
+
+def key_of(name: str) -> bytes | str:
+    """A fingerprint as `packed` keeps it: bytes, half as long, for the form `p1:` and 32 digits."""
+    usual = _KEY.fullmatch(name)
+    return bytes.fromhex(usual[1]) if usual else name
+
+
+def name_of(key: bytes | str) -> str:
+    """The fingerprint of which `key_of` made `key`."""
+    return key if isinstance(key, str) else f"p1:{key.hex()}"
+
+
+_ID = re.compile(r"([0-9a-f]{6})-([0-9]{3}-)([0-9a-f]{8})(-[0-9]+)")
+_FIRST = 3
+"""Bytes of a short id that stand for the six digits before its first dash; text follows."""
+_OF_KEY = 8
+"""Digits of an id that are the first ones of its recording's own fingerprint."""
+
+
+def id_of(name: str, key: str) -> bytes | str:
+    """An id as `packed` keeps it: 8 bytes or so for the form that `recording_id` gives.
+
+    `key` is the recording's own fingerprint (`base_key`), whose part of the id is left out.
+    """
+    usual = _ID.fullmatch(name)
+    if usual and key.startswith(f"p1:{usual[3]}"):
+        return bytes.fromhex(usual[1]) + f"{usual[2]}{usual[4][1:]}".encode()
+    return name
+
+
+def full_id(short: bytes | str, key: bytes | str, base_key: bytes | str | None) -> str:
+    """The whole id of a row of `packed` from its columns `id`, `key` and `base_key`."""
+    if isinstance(short, str):
+        return short
+    first, rest = short[:_FIRST], short[_FIRST:].decode()
+    turns, _, ordinal = rest.partition("-")
+    start = name_of(key if base_key is None else base_key).removeprefix("p1:")[:_OF_KEY]
+    return f"{first.hex()}-{turns}-{start}-{ordinal}"
+
+
+def ordinal_of(name: bytes | str) -> int:
+    """The number at the end of an id, whole or as `id_of` gives it; ValueError without one."""
+    if isinstance(name, bytes):
+        # Its first bytes may be anything, a dash too.
+        _, _, ordinal = name[_FIRST:].rpartition(b"-")
+        return int(ordinal)
+    return int(name.rpartition("-")[2])
+
+
+def packed_row(row: FreshRow, slots: Sequence[Slot], dictionary: Dictionary) -> PackedRow:
+    """The row in `packed` of a row in `recording`, with no pieces yet.
+
+    `slots` are the long values of its request, which are kept as pieces.
+    """
+    meta = (
+        row.upstream, row.redacted, orjson.Fragment(row.request), row.status,
+        orjson.Fragment(row.headers), orjson.Fragment(row.frames),
+    )  # fmt: skip
+    data = pack(meta, row.request_body, row.canonical, row.body, slots, dictionary)
+    key, base = key_of(row.key), key_of(row.base_key)
+    return PackedRow(
+        n=row.n,
+        tape=row.tape,
+        key=key,
+        id=id_of(row.id, row.base_key),
+        base_key=None if base == key else base,
+        variant=row.variant,
+        recorded_at=row.recorded_at,
+        expires_at=row.expires_at,
+        # SQLite writes whole seconds in half the room; what was recorded in one lies in order.
+        used_at=math.floor(row.used_at),
+        bytes=len(data) + ROW_BYTES,
+        pieces="",
+        data=data,
+    )
+
+
+def row_of_packed(
+    row: PackedRow, slots: Sequence[Sequence[Pair]], dictionaries: Dictionaries
+) -> Row:
+    """A recording from its row in `packed`; `slots` are the elements of each of its `pieces`.
+
+    ValueError if it is damaged.
+    """
+    meta, body, canonical, answer = unpack(row.data, slots, dictionaries)
+    key = name_of(row.key if row.base_key is None else row.base_key)
+    name = full_id(row.id, row.key, row.base_key)
+    interaction = _interaction(name, key, row.variant, row.recorded_at, meta, body, answer)
+    return _row(row.n, row.tape, Stored(interaction, canonical, row.expires_at))

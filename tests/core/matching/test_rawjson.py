@@ -1,0 +1,69 @@
+"""Members of JSON text are found by hand where a parser would find them, and in any bytes."""
+
+import json  # noqa: TID251  bodies as clients write them: spaced, in ASCII
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptdeck.core.matching.rawjson import members, without_secrets
+from promptdeck.core.secrets.redact import Redactor
+from tests.secret_samples import TOKENS
+
+REDACTOR = Redactor()
+NAMES = st.sampled_from(["a", "credentials", "mcp_servers", 'q"', "é", "\\", ",", "{:[", ""])
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.floats(-9, 9) | NAMES | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=3),
+    max_leaves=12,
+)
+DEEPEST = 3
+
+
+def parsed(value, path=()):
+    """Path and value of each member of objects, down to the third level."""
+    for key, item in value.items() if isinstance(value, dict) else ():
+        if len(path) < DEEPEST:
+            yield (*path, key), item
+            yield from parsed(item, (*path, key))
+    for item in value if isinstance(value, list) else ():
+        yield from parsed(item, (*path, ""))
+
+
+def plain(found):
+    return sorted((path, json.dumps(value)) for path, value in found)
+
+
+@given(VALUES, st.sampled_from([None, 0, 2]), st.booleans())
+def test_the_members_of_json_are_those_that_a_parser_finds(value, indent, ascii_only):
+    text = json.dumps(value, indent=indent, ensure_ascii=ascii_only).encode()
+    found = (
+        (tuple(json.loads(key) if key else "" for key in path), json.loads(text[begin:end]))
+        for path, begin, end in members(text)
+    )
+    assert plain(found) == plain(
+        (path, item) for path, item in parsed(value) if len(path) <= DEEPEST
+    )
+
+
+@given(st.binary(max_size=60) | st.text('{}[]:,"\\ 1é', max_size=60).map(str.encode))
+def test_in_any_bytes_values_lie_within_the_text(text):
+    assert all(0 <= begin <= end <= len(text) for _, begin, end in members(text))
+
+
+@given(VALUES, st.data())
+def test_of_a_text_cut_off_the_same_members_are_found_as_far_as_it_goes(value, data):
+    text = json.dumps(value).encode()
+    cut = text[: data.draw(st.integers(0, len(text)))]
+    whole = {(path, begin) for path, begin, end in members(text)}
+    assert {(path, begin) for path, begin, _ in members(cut) if path[-1]} <= whole
+
+
+@given(st.binary(max_size=60), st.sampled_from(TOKENS), st.booleans())
+def test_what_is_cleared_stays_as_it_is_when_it_is_cleared_again(around, token, chat):
+    _, secret = token
+    cleared, count = without_secrets(
+        around + b" " + secret.encode() + b" " + around, REDACTOR, chat=chat
+    )
+    assert secret.encode() not in cleared
+    assert count
+    assert without_secrets(cleared, REDACTOR, chat=chat) == (cleared, 0)

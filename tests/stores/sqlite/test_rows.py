@@ -1,0 +1,79 @@
+"""Recordings as rows: nothing is lost on the way, and their weights are about right."""
+
+import tracemalloc
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptdeck.stores.base import Stored
+from promptdeck.stores.sqlite.migrations import connect
+from promptdeck.stores.sqlite.rows import (
+    INSERT,
+    SELECT,
+    FreshRow,
+    PackedRow,
+    fresh_row,
+    full_id,
+    id_of,
+    key_of,
+    ordinal_of,
+    row_of,
+)
+from tests.recordings import INTERACTIONS, interaction, stored
+
+
+@pytest.mark.parametrize(("table", "row"), [("recording", FreshRow), ("packed", PackedRow)])
+def test_a_row_has_the_columns_of_its_table(table, row):
+    with closing(connect(Path(":memory:"))) as db:
+        columns = db.execute(f"SELECT name FROM pragma_table_info('{table}')").fetchall()
+    assert tuple(name for (name,) in columns) == row._fields
+
+
+@given(INTERACTIONS, st.binary(max_size=20), st.none() | st.floats(0, 2**33))
+def test_a_row_says_all_of_a_recording(interaction, canonical, expires_at):
+    stored = Stored(interaction, canonical, expires_at)
+    with closing(connect(Path(":memory:"))) as db:
+        db.execute("INSERT INTO tape (id, name, source) VALUES (7, 'a', '')")
+        db.execute(INSERT, fresh_row(7, "k", stored, 1.5))
+        [values] = db.execute(SELECT)
+    row = row_of(values)
+    assert row.stored == stored
+    assert row.tape == 7
+    assert row.weight > len(interaction.request.body) + len(interaction.response.body)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_what_a_row_is_said_to_weigh_is_what_it_takes_in_memory(stream):
+    many = [stored(interaction(f"{n} " * 300, "word " * 100, stream=stream)) for n in range(300)]
+    with closing(connect(Path(":memory:"))) as db:
+        db.execute("INSERT INTO tape (id, name, source) VALUES (7, 'a', '')")
+        db.executemany(INSERT, [fresh_row(7, key, one, 1.5) for key, one in many])
+        row_of(db.execute(SELECT).fetchone())
+        tracemalloc.start()
+        rows = [row_of(values) for values in db.execute(SELECT)]
+        taken, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert 0.8 < sum(row.weight for row in rows) / taken < 1.25
+
+
+_HEX = st.text("0123456789abcdef", min_size=32, max_size=32)
+_KEYS = _HEX.map("p1:{}".format) | st.text(max_size=12)
+
+
+@given(_KEYS, st.none() | _KEYS, st.integers(0, 9999), st.integers(1, 10**6), st.text(max_size=9))
+def test_an_id_in_whatever_form_is_the_same(key, base, turns, ordinal, other):
+    own = key if base is None else base
+    usual = f"{'0a' * 3}-{turns:03}-{own[3:11]}-{ordinal}"
+    for name in (usual, other, f"{other}-{ordinal}"):
+        short = id_of(name, own)
+        assert full_id(short, key_of(key), None if base is None else key_of(base)) == name
+    assert ordinal_of(id_of(usual, own)) == ordinal
+
+
+def test_an_id_of_the_usual_form_is_kept_short():
+    key = f"p1:{'12345678' * 4}"
+    assert len(id_of("abcdef-002-12345678-1", key)) == 8
+    assert id_of("abcdef-002-87654321-1", key) == "abcdef-002-87654321-1"
