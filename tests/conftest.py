@@ -14,7 +14,7 @@ from yarl import URL
 
 from promptdeck.app import Serving, serving
 from promptdeck.config import load
-from tests.project import project as project  # a fixture
+from tests.pytest_project import project as project  # a fixture
 from tests.scripted_upstream import Upstream, upstream
 
 pytest_plugins = ["pytester"]

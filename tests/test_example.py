@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from promptdeck.stores.cassettes.file import names, read
-from tests.project import Project, told
+from tests.pytest_project import Project, told
 from tests.scripted_upstream import Seen, Upstream, completion, plain
 
 pytest.importorskip("openai")

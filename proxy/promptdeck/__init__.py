@@ -94,6 +94,7 @@ imports upward and only `app` knows all the parts.
         repeat        a hit that comes out the same again
       flights/
         flight        one upstream response, many readers
+        sides         what fills it, what reads it
         launch        those that are under way
         silence       notice of nothing coming
         landing       what becomes of them in the end

@@ -80,7 +80,7 @@ def _errors(recorded: Response, live: Response) -> str:
 
 
 def _error_of(response: Response) -> str:
-    """What an error answer says, at least a blank; empty for any other answer."""
+    """The message of an answer that reports an error, at least a blank; empty for any other."""
     told = [value for _, value in _events(response)]
     errors = [as_object(value)["error"] for value in told if as_object(value).get("error")]
     if errors:
@@ -307,7 +307,7 @@ def _alike(before: JSON, now: JSON) -> bool:
 
 
 def _text(response: Response, *, chat: bool) -> bytes:
-    """What an answer says: a chat's words, or the body of any other."""
+    """The words of a chat answer; the body of any other."""
     return says(response).encode(errors="replace") if chat else response.body
 
 
@@ -323,7 +323,7 @@ def _length(text: bytes) -> str:
 
 
 def _told(response: Response, *, chat: bool) -> JSON:
-    """What an answer tells, without what changes with each: of a stream, what it adds up to."""
+    """The values of an answer without what changes with each: a chat's whole, others' events."""
     if chat and (whole := _folded(response) if response.is_stream else [_body(response)]):
         return _lasting(whole[0])
     return [[name, _lasting(value)] for name, value in _events(response)]
@@ -337,7 +337,7 @@ def _lasting(value: JSON) -> JSON:
 
 
 def _labels(completion: JSON) -> Mapping[str, str]:
-    """What a chat answer tells beside its text: its model, and how each choice finished."""
+    """The model of a chat answer, and how each of its choices finished, as far as it says."""
     told = as_object(completion)
     choices = objects_in([told.get("choices")])
     finishes = [str(choice["finish_reason"]) for choice in choices if "finish_reason" in choice]

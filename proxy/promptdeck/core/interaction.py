@@ -45,7 +45,10 @@ def frames_of(pairs: Iterable[tuple[int, bytes]]) -> tuple[Frame, ...]:
 
 
 class Request(NamedTuple):
-    """What is kept of a request: no headers, no secrets, JSON written compactly."""
+    """A request, without headers: as it was sent, or as a recording keeps it.
+
+    Kept ones hold no secrets, and their JSON is written compactly (`matching.clean`).
+    """
 
     method: str
     target: str

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Mode(StrEnum):
-    """What a deck is for: see README's table."""
+    """The modes of a deck, by their names in settings: README's table says what each does."""
 
     PASSTHROUGH = "passthrough"
     CACHE = "cache"
@@ -29,7 +29,7 @@ class Mode(StrEnum):
 
 
 class Found(StrEnum):
-    """What a look for a recording gave."""
+    """The outcome of a look for a recording."""
 
     HIT = "hit"
     STALE = "stale"
@@ -38,7 +38,7 @@ class Found(StrEnum):
 
 
 class Action(StrEnum):
-    """What is done with a request, in the words of README's table."""
+    """The ways to deal with a request, in the words of README's table."""
 
     SERVE = "serve"
     """From the recording."""
@@ -133,7 +133,7 @@ ANYTHING = CacheControl()
 
 
 def decide(mode: Mode, found: Found, wants: CacheControl = ANYTHING) -> Action:
-    """What to do with a request: the table's action, less what its `Cache-Control` forbids.
+    """The action for a request: the table's, less what its `Cache-Control` forbids.
 
     A wish can only take away: it never has replay use the network, nor a mode store that
     does not. `no_cache` and `max_age` have made a hit stale before (`CacheControl.accepts`).

@@ -61,7 +61,7 @@ def format_size(size: int) -> str:
 
 
 def parse_pace(text: str) -> float:
-    """What recorded delays are divided by: `instant` is infinity, `recorded` 1, `2x` 2."""
+    """The number that recorded delays are divided by: `instant` infinity, `recorded` 1, `2x` 2."""
     if text == "instant":
         return math.inf
     if text == "recorded":
@@ -73,7 +73,7 @@ def parse_pace(text: str) -> float:
 
 
 def format_pace(pace: float) -> str:
-    """What recorded delays are divided by, as `parse_pace` reads it: `instant`, `2x`."""
+    """A pace as `parse_pace` reads it: `instant` for infinity, `recorded` for 1, `2x` for 2."""
     # Seven digits are all that the parser takes: four before the point and three behind.
     if pace == math.inf:
         return "instant"

@@ -48,7 +48,7 @@ class Store(Protocol):
 
 
 class Claims(Protocol):
-    """What the processes that share a store are asking upstream, so that none asks the same."""
+    """Requests that the processes of a store are asking upstream, so that none asks the same."""
 
     def take(self, name: str) -> bool:
         """Claim a request by its name; False if another process has claimed it.

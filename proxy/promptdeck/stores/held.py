@@ -22,20 +22,25 @@ class Held:
         self._puts: list[tuple[str, Stored, bool]] = []
 
     def find(self, key: str) -> Sequence[Stored]:
+        """All recordings under a fingerprint, oldest first, held ones last."""
         return [*self._behind.find(key), *self._new.find(key)]
 
     def state(self) -> Hashable:
+        """Changes with the state of the store behind, with each put and each release."""
         return self._behind.state(), self._new.state(), self._releases
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
+        """Hold a recording back, under an id for now: `release` gives the lasting one."""
         self._puts.append((key, stored, replace))
         return await self._new.put(key, stored, replace=replace)
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        """Every recording's id and canonical form, held ones last."""
         yield from self._behind.canonicals()
         yield from self._new.canonicals()
 
     def names(self) -> Iterator[str]:
+        """Every recording's id, in the order of `canonicals`."""
         yield from self._behind.names()
         yield from self._new.names()
 

@@ -17,12 +17,15 @@ class MemoryStore:
         self._puts = 0
 
     def find(self, key: str) -> Sequence[Stored]:
+        """All recordings under a fingerprint, oldest first."""
         return list(self._by_key.get(key, ()))
 
     def state(self) -> Hashable:
+        """Changes with each put."""
         return self._puts
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
+        """Keep a recording and return it with its id; `replace` drops older ones of its variant."""
         self._puts += 1
         rows = self._by_key[key]
         interaction = stored.interaction
@@ -34,11 +37,13 @@ class MemoryStore:
         return rows[-1].interaction
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        """Every recording's id and canonical form."""
         for rows in self._by_key.values():
             for row in rows:
                 yield row.interaction.id, row.canonical
 
     def names(self) -> Iterator[str]:
+        """Every recording's id, in the order of `canonicals`."""
         return (name for name, _ in self.canonicals())
 
 

@@ -44,7 +44,7 @@ from promptdeck.core.dialects.providers import BYOK_HEADERS
 from promptdeck.core.headers import CREDENTIALS, to_client, to_upstream
 from promptdeck.core.interaction import Headers, header
 from promptdeck.engine.asking import Incoming
-from promptdeck.engine.flights.flight import Ended, Full, GiveUp, Sink
+from promptdeck.engine.flights.sides import Ended, Full, GiveUp, Sink
 from promptdeck.errors import UpstreamError
 
 from .connection import Call

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from aiohttp.http import HttpProcessingError
 
-from promptdeck.engine.flights.flight import Ended, Full, Sink
+from promptdeck.engine.flights.sides import Ended, Full, Sink
 
 from .framing import BodyFraming, FramingError, UntilClosed
 from .head import answer_of, end_of
@@ -183,6 +183,7 @@ class Connection(asyncio.BufferedProtocol):
         return self._received
 
     def buffer_updated(self, nbytes: int) -> None:
+        """Hand on what of the bytes received is head or body. Whatever is no HTTP closes it."""
         data = bytes(self._received[:nbytes])
         if self._sink is None:
             # Nobody has asked: whatever it is, it must not answer the next request.
@@ -205,6 +206,7 @@ class Connection(asyncio.BufferedProtocol):
         """Have the transport close itself, as None says; `connection_lost` follows."""
 
     def connection_lost(self, exc: Exception | None) -> None:
+        """Tell that the answer has ended: well if its body ends with the connection, else not."""
         self._transport = None
         if self._timer:
             self._timer.cancel()

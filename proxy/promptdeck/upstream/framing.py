@@ -85,6 +85,7 @@ class Chunked:
         self.beyond = b""
 
     def feed(self, data: bytes) -> bytes:
+        """Take the next bytes from the connection; returns what of them is body. FramingError."""
         # One whole chunk and nothing else, as a stream's nearly always come: told by its two ends.
         if self._expected is _SIZE and not self._held and (size := _SIZE.match(data)):
             start = size.end()

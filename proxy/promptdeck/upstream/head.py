@@ -148,6 +148,7 @@ _NO_FLOW = _NoFlow()
 
 
 def _parsed(head: bytes, loop: asyncio.AbstractEventLoop) -> RawResponseMessage:
+    """Have aiohttp's parser read a whole head. HttpProcessingError, FramingError."""
     parser = HttpResponseParser(
         _NO_FLOW,  # type: ignore[arg-type]  # all that a head uses of a protocol
         loop,

@@ -10,7 +10,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from promptdeck.core.interaction import Headers
-from promptdeck.engine.flights.flight import Sink
+from promptdeck.engine.flights.sides import Sink
 
 
 class LazyClient:
@@ -64,6 +64,7 @@ class LazyClient:
                 response.close()
 
     def _made(self) -> aiohttp.ClientSession:
+        """The session, which is made if there is none: a connector needs a running loop."""
         if self._client is None:
             self._client = aiohttp.ClientSession(
                 # No limit of connections: a flight is to wait for no other flight.

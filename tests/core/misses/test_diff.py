@@ -1,11 +1,14 @@
 """A diff shows people where two requests part, and how much of them it leaves out."""
 
+import difflib
+
 import pytest
 from hypothesis import given
 
 from promptdeck.core.misses.diff import unified_diff
 from promptdeck.core.text.jsontext import canonical
 from tests.core.misses.test_differences import FORM, LARGE, PAIR, form, user
+from tests.work import calls
 
 
 @given(FORM, FORM)
@@ -91,5 +94,24 @@ def test_a_diff_says_of_bytes_only_how_many():
 
 
 @pytest.mark.parametrize("make", LARGE)
-def test_a_diff_of_large_requests_takes_no_hours(make):
-    assert unified_diff(form({"input": make(3)}), form({"input": make(5)}))
+def test_a_diff_of_twice_as_large_requests_takes_at_most_twice_the_steps(make, monkeypatch):
+    diff, given = difflib.unified_diff, []
+
+    def little(old, new, *names, **options):
+        given.append(max(len(old), len(new)))
+        return diff(old[:20], new[:20], *names, **options)
+
+    # difflib's steps grow with the square of what it is given.
+    monkeypatch.setattr(difflib, "unified_diff", little)
+
+    def steps(size):
+        asked, recorded = form({"input": make(3, size)}), form({"input": make(5, size)})
+
+        def compare():
+            assert unified_diff(asked, recorded)
+
+        return calls(compare)
+
+    # By pairs it would be four times.
+    assert steps(2) < 2.2 * steps(1)
+    assert max(given) <= 3000

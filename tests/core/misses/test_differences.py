@@ -1,4 +1,4 @@
-"""Where two requests differ: every place is named, and none is made up."""
+"""Where two requests differ: every place is named, none is made up, and a diff stays readable."""
 
 import pytest
 from hypothesis import example, given
@@ -14,6 +14,7 @@ from promptdeck.core.misses.differences import (
     differences,
 )
 from promptdeck.core.text.jsontext import Unfaithful, canonical, compact, parse
+from tests.work import calls
 
 SCALAR = (
     st.none()
@@ -299,18 +300,26 @@ def test_countless_differences_stop_somewhere():
     assert len(differences(list(range(5000)), list(range(5000, 9000)))) == MOST_PLACES
 
 
+# Of a number and a size: what differs in the number and grows with the size.
 LARGE = [
-    lambda n: list(range(n, n + 100_000)),
-    lambda n: [{"a": [k], "b": n} for k in range(30_000)],
-    lambda n: [[(k * n) % 7 for k in range(190)] for _ in range(60)],
-    lambda n: {f"k{k}": k % n for k in range(30_000)},
-    lambda n: f"line {n}\n" * 100_000,
-    lambda n: [user(f"some {k % n} words " * 300) for k in range(300)],
+    lambda n, size: list(range(n, n + 50_000 * size)),
+    lambda n, size: [{"a": [k], "b": n} for k in range(10_000 * size)],
+    lambda n, size: [[(k * n) % 7 for k in range(190)] for _ in range(10 * size)],
+    lambda n, size: {f"k{k}": k % n for k in range(15_000 * size)},
+    lambda n, size: f"line {n}\n" * (50_000 * size),
+    lambda n, size: [user(f"some {k % n} words " * 300) for k in range(150 * size)],
 ]
 
 
 @pytest.mark.parametrize("make", LARGE)
-def test_large_requests_take_no_hours(make):
-    """A second or so; by pairs it would take longer than any test may."""
-    asked, recorded = form({"input": make(3)}), form({"input": make(5)})
-    assert between(FormParts.read(asked), FormParts.read(recorded))
+def test_twice_as_large_requests_take_at_most_twice_the_steps(make):
+    def steps(size):
+        asked, recorded = form({"input": make(3, size)}), form({"input": make(5, size)})
+
+        def compare():
+            assert between(FormParts.read(asked), FormParts.read(recorded))
+
+        return calls(compare)
+
+    # By pairs it would be four times.
+    assert steps(2) < 2.2 * steps(1)

@@ -1,9 +1,10 @@
-"""How two texts differ: the words are named, the measures are sane, and large texts end soon."""
+"""How two texts differ: the words are named, the measures are sane, large texts cost no more."""
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptdeck.core.text import wording
 from promptdeck.core.text.wording import (
     common_prefix,
     contrast,
@@ -14,6 +15,7 @@ from promptdeck.core.text.wording import (
     shared_words,
     visible,
 )
+from tests.work import calls
 
 # Few characters, so that texts share much.
 TEXT = st.text("ab .\né的", max_size=60)
@@ -129,13 +131,30 @@ def test_the_careful_measure_minds_the_order_of_words():
 
 
 @pytest.mark.parametrize("unit", ["word ", "\\", "\n", " ", "a", ".,", "的一"])
-def test_ten_megabytes_take_no_hours(unit):
-    """A second or so; what is quadratic would take longer than any test may."""
-    text = unit * (10_000_000 // len(unit))
-    changed = text[:7_000_000] + "X" + text[7_000_001:-3]
-    contrast(text, changed)
-    shared_words(text.encode(), changed.encode())
-    shared_text(text.encode(), changed.encode())
+def test_ten_megabytes_take_no_more_steps_than_one(unit, monkeypatch):
+    matcher, given = wording._matcher, []
+
+    def little(a, b):
+        given.append(max(len(a), len(b)))
+        return matcher(a[:20], b[:20])
+
+    # difflib's steps grow with the square of what it is given.
+    monkeypatch.setattr(wording, "_matcher", little)
+
+    def steps(size):
+        text = unit * (size // len(unit))
+        at = len(text) * 7 // 10
+        changed = text[:at] + "X" + text[at + 1 : -3]
+
+        def compare():
+            contrast(text, changed)
+            shared_words(text.encode(), changed.encode())
+            shared_text(text.encode(), changed.encode())
+
+        return calls(compare)
+
+    assert steps(10_000_000) < 1.1 * steps(1_000_000)
+    assert max(given) <= 400
 
 
 def test_what_a_terminal_would_obey_is_escaped():

@@ -18,9 +18,9 @@ from promptdeck.config import load
 from promptdeck.server.fast import connection as fastpath
 from promptdeck.server.fast.direct import Direct
 from tests.conftest import Start
+from tests.raw_client import CHAT, Got, dechunked, talking
+from tests.raw_upstream import Reply, Wired, ending, in_pieces, wired
 from tests.scripted_upstream import DONE, Seen, chunk, chunks, plain, stream
-from tests.talk import CHAT, Got, dechunked, talking
-from tests.wire import Reply, Wired, ending, in_pieces, wired
 
 
 @pytest.fixture(scope="module")

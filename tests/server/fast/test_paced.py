@@ -17,8 +17,8 @@ from promptdeck.server.answers.pace import beats_of
 from promptdeck.server.fast import connection as fastpath
 from promptdeck.server.fast.paced import Paced, chunked
 from tests.conftest import Start
+from tests.raw_client import Got, dechunked, talking
 from tests.scripted_upstream import Answer, Seen, chunk, chunks
-from tests.talk import Got, dechunked, talking
 
 FRAMES = chunks("one two three four")
 GAP = 0.015

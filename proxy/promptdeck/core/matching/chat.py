@@ -153,7 +153,7 @@ def without_credentials(body: dict[str, JSON], dropped: list[Dropped]) -> dict[s
 
 
 def matching_table() -> str:
-    """What does not count and what counts as equal, in Markdown: two tables."""
+    """README's two tables: what does not count, and what counts as equal."""
     rows = [
         f"| {', '.join(f'`{name}`' for name, _ in group)} | {why} |"
         for why, group in groupby(EXCLUDED.items(), key=lambda item: item[1])

@@ -71,7 +71,7 @@ class FormParts(NamedTuple):
 
 
 class DifferenceKind(StrEnum):
-    """What happened at a place between the recording and the request."""
+    """The way from the recording to the request at one place."""
 
     CHANGED = "changed"
     ADDED = "added"
@@ -149,7 +149,7 @@ def dump(value: JSON) -> bytes:
 
 
 def between(asked: FormParts, recorded: FormParts) -> list[Difference]:
-    """What differs between two requests, in document order; of other endpoints, only that."""
+    """The differences between two requests, in document order; of other endpoints, only that."""
     if asked.endpoint != recorded.endpoint:
         return [Difference(ENDPOINT, DifferenceKind.CHANGED, asked.endpoint, recorded.endpoint)]
     found = []
@@ -159,7 +159,7 @@ def between(asked: FormParts, recorded: FormParts) -> list[Difference]:
 
 
 def _in_body(asked: FormParts, recorded: FormParts) -> list[Difference]:
-    """What differs between two bodies: by value where both are JSON, else by text."""
+    """The differences between two bodies: by value where both are JSON, else by text."""
     found: list[Difference] = []
     if asked.value is not None and recorded.value is not None:
         found = list(islice(_walk(asked.value, recorded.value, "$", "$"), MOST_PLACES))
@@ -168,7 +168,7 @@ def _in_body(asked: FormParts, recorded: FormParts) -> list[Difference]:
 
 
 def _in_text(asked: FormParts, recorded: FormParts) -> list[Difference]:
-    """What differs between two bodies line by line; of bytes, where they part."""
+    """The differences between two bodies line by line; of bytes, the place where they part."""
     ours, theirs = asked.text, recorded.text
     if ours is None or theirs is None:
         at = common_prefix(asked.body, recorded.body)
@@ -266,6 +266,7 @@ def _runs(asked: list[bytes], recorded: list[bytes]) -> list[tuple[int, int, int
 
 
 def _plus(index: int | None, offset: int) -> int | None:
+    """An index moved by an offset; None stays None."""
     return None if index is None else index + offset
 
 

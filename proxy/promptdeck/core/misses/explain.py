@@ -150,7 +150,7 @@ _MOST_SHOWN = 5
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What is known of a miss."""
+    """A miss, and all that is known of why: to be told as a sentence, as JSON or as text."""
 
     reason: Reason
     nearest: tuple[Near, ...] = ()
@@ -200,7 +200,7 @@ class Explanation:
         return "\n".join([*map(visible, lines), *filter(None, [self.diff]), f"{self._mend()}."])
 
     def _what(self) -> str:
-        """What is wrong, as a sentence without its full stop."""
+        """A sentence, without its full stop, that says what is wrong."""
         match self.reason:
             case Reason.NOT_RECORDED:
                 return "No recording matches this request"
@@ -237,12 +237,13 @@ class Explanation:
         return f"{count}{or_more} more {'place' if count == 1 else 'places'}"
 
     def _mend(self) -> str:
-        """What to do about it, as a sentence without its full stop."""
+        """A sentence, without its full stop, that says what to do about it."""
         undo = self.reason is Reason.NOT_RECORDED and self.differences
         return _MEND[self.reason] + (", or undo the change" if undo else "")
 
 
 def _times(count: int) -> str:
+    """A count in words: `once`, `twice`, `3 times`."""
     return {1: "once", 2: "twice"}.get(count, f"{count} times")
 
 

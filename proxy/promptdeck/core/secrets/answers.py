@@ -121,7 +121,7 @@ def _may_change(
 
 
 def _together(in_runs: Iterable[Run], longest: int) -> str:
-    """What the frames say, each text that goes on from frame to frame by itself.
+    """All texts of the frames, each that goes on from frame to frame joined, a blank line between.
 
     What only says the same again and again, as ids and names of models do, is repeated just
     often enough to show what is up to `longest` characters long, unless a head of a secret
@@ -165,6 +165,7 @@ class _FrameLeaf:
 
     @property
     def text(self) -> str:
+        """The string as it is now."""
         text: str = self.holder[self.key]
         return text
 

@@ -152,7 +152,7 @@ class Redactor(NamedTuple):
         return target
 
     def spans(self, text: str, extra: Sequence[str] = ()) -> list[Span]:
-        """Where secrets are, in order; those that overlap are one, by the name of the first.
+        """The places of secrets, in order; those that overlap are one, by the name of the first.
 
         Placeholders are left alone: no secret is found in one or across one.
         """

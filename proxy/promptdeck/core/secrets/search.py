@@ -50,7 +50,7 @@ the texts measured differ by 5 %, at 100 the search takes twice as long."""
 
 
 class Span(NamedTuple):
-    """Where in a text a secret is: `text[start:end]`; and the name of its kind."""
+    """A secret in a text: its place, `text[start:end]`, and the name of its kind."""
 
     start: int
     end: int

@@ -39,7 +39,7 @@ def read(data: bytes | str) -> tuple[JSON, bool]:
 
 
 def load(data: bytes | str) -> JSON:
-    """What orjson makes of JSON text; raises Unfaithful if it is none.
+    """Read JSON text with orjson, which may alter numbers; raises Unfaithful if it is none.
 
     The first half of `read`: `has_integral` of the value tells whether numbers were altered.
     """

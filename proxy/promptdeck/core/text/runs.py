@@ -52,16 +52,16 @@ class _Mould(NamedTuple):
 
     @property
     def head(self) -> bytes:
-        """What all frames of the run begin with, the quote before the first text included."""
+        """The common beginning of all frames of the run, up to the quote before the first text."""
         return self.before(self.first)
 
     @property
     def tail(self) -> bytes:
-        """What all frames of the run end in, from the quote behind the last text on."""
+        """The common end of all frames of the run, from the quote behind the last text on."""
         return b'"' + b'"'.join(self.parts[self.last + 1 :])
 
     def before(self, at: int) -> bytes:
-        """What stands in the frame before a part, up to its quote."""
+        """The frame up to a part, with the quote that opens it."""
         return b'"'.join([*self.parts[:at], b""])
 
 
@@ -106,12 +106,12 @@ def _masked(frame: bytes) -> bytes:
 
 
 def _unmasked(text: bytes) -> bytes:
-    """What `_masked` was given."""
+    """The inverse of `_masked`."""
     return text.replace(b"\0\1", b'\\"').replace(b"\0\0", b"\\\\") if b"\0" in text else text
 
 
 def _mould(one: bytes, next_one: bytes) -> _Mould | None:
-    """What two masked frames have in common; None if more than texts in their data differs."""
+    """The mould of two masked frames; None if more than texts in their data differs."""
     data_at = sse.data_at(one)
     if not data_at or not sse.data_at(next_one):
         return None
@@ -131,7 +131,7 @@ def _mould(one: bytes, next_one: bytes) -> _Mould | None:
 
 
 def _middles(masked: Sequence[bytes], at: int, mould: _Mould) -> list[bytes]:
-    """What is between head and tail in the frames from `at` on, as long as they fit the mould."""
+    """The parts between head and tail of the frames from `at` on, as long as they fit the mould."""
     head, tail = mould.head, mould.tail
     seam = tail + head
     begin, end = len(head), -len(tail)
@@ -190,7 +190,7 @@ def _written(texts: list[bytes]) -> bytes:
 
 
 def _said(texts: list[bytes]) -> list[str]:
-    """What masked texts say; JSONDecodeError if any of them is no JSON by itself."""
+    """Masked texts as strings; JSONDecodeError if any of them is no JSON by itself."""
     said: list[str] = orjson.loads(_written(texts))
     return said
 

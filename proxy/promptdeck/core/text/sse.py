@@ -63,7 +63,7 @@ def is_sole_data(frame: bytes) -> bool:
 
 
 def data_at(frame: bytes) -> int:
-    """Where the data begins in a frame that has one line of it and at most a name before.
+    """The place at which data begins in a frame of one line of it and at most a name before.
 
     `frame[at:-2]` is the data, if the frame holds no CR. 0 for any other frame.
     """

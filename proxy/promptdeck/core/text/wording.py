@@ -110,7 +110,7 @@ def _matcher(a: list[str], b: list[str]) -> SequenceMatcher[str]:
 
 
 class Contrast(NamedTuple):
-    """What to show of two texts, quoted, and the words that changed from one to the other."""
+    """Two texts as they are shown, quoted, and the words that changed from one to the other."""
 
     old: str
     new: str
@@ -137,7 +137,7 @@ def contrast(old: str, new: str) -> Contrast:
 
 
 class _Stretch(NamedTuple):
-    """What changed: `old[start:end]` became `new[new_start:new_end]`."""
+    """A change: `old[start:end]` became `new[new_start:new_end]`."""
 
     start: int
     end: int

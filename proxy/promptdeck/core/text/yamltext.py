@@ -91,7 +91,7 @@ def _is_prose(text: str) -> bool:
 
 
 def _indicator(text: str) -> str:
-    """What begins a literal block that holds exactly this text (YAML 1.2, section 8.1.1)."""
+    """The sign before a literal block that holds exactly this text (YAML 1.2, section 8.1.1)."""
     # A reader would take blanks in the first line for the block's depth: it is said instead.
     depth = "2" if text[0] in " \t\n" else ""
     return f"|{depth}{'' if text.endswith(chr(10)) else '-'}"
@@ -123,6 +123,7 @@ def _in_flow(value: JSON) -> str:
 
 
 def _key(key: str) -> str:
+    """A key, in quotes unless it is a plain word that no reader takes for another type."""
     plain = _PLAIN_KEY.fullmatch(key) and not _NOT_TEXT.fullmatch(key)
     return key if plain else _double_quoted(key)
 

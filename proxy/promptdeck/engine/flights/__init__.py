@@ -1,6 +1,7 @@
 """Upstream responses under way: shared while they come, recorded when they have landed.
 
 flight    one response: a log with many readers
+sides     what it meets: upstream, which fills it, and those that read it
 launch    those that are under way: asked for, given up, waited for at the end
 silence   notice of nothing coming
 landing   what becomes of an answer that has ended

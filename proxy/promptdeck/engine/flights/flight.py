@@ -16,11 +16,12 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable
 from functools import partial
 from operator import attrgetter
-from typing import NamedTuple, Protocol, TypeVar
+from typing import NamedTuple
 
 from promptdeck.core.interaction import Headers
 from promptdeck.errors import UpstreamError
 
+from .sides import Client, Follower, Full, GiveUp
 from .silence import Silence
 
 WINDOW = 256 * 1024
@@ -30,43 +31,6 @@ As much as one read of a connection brings at most, so that no single read pause
 bounds what a client that stops reading costs: 1.4 MB where 40 MB come, kernel and transport
 included (benchmarks/README.md, row 10); a prototype without a bound took 138 MB.
 """
-
-GiveUp = Callable[[], object]
-"""Gives up a request that is under way: upstream is let go, and its `Ended` is never told."""
-
-Why = TypeVar("Why", bound=Exception)
-Ended = Callable[[Why | None], None]
-"""Told once that an answer has ended: None when all of it has come, else why it has not."""
-
-Full = asyncio.Future[None] | None
-"""A future: read no more from upstream before it is done. None: read on."""
-
-
-class Sink(Protocol):
-    """Where an upstream's response goes: its head once, then the pieces of its body."""
-
-    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
-        """Take the head, and what came of the body in the same read, maybe nothing."""
-
-    def came(self, data: bytes) -> Full:
-        """Take the next piece of the body, which is not empty."""
-
-
-class Follower(Protocol):
-    """A reader that is written to in the call in which a piece comes."""
-
-    def write(self, data: bytes) -> bool:
-        """Take a piece that is not empty; False when there is no room for another."""
-
-
-class Client(Follower, Protocol):
-    """A follower that can be waited for."""
-
-    async def drain(self) -> None:
-        """Wait until there is room for another piece."""
-
-    def company(self) -> None:
-        """Show the client that its answer is still coming: upstream has been silent for a while."""
 
 
 class Head(NamedTuple):
@@ -224,6 +188,7 @@ class Flight:
         return self._room() if self._size > WINDOW and self._ahead() > WINDOW else None
 
     def _all_follow(self) -> bool:
+        """Whether no reader needs the log for the piece that is coming; true without readers."""
         return all(map(_FOLLOWER, self._readers))
 
     def land(self, error: UpstreamError | None = None) -> None:

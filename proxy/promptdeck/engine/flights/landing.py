@@ -19,9 +19,10 @@ from promptdeck.engine.stats import Stats
 from promptdeck.errors import StoreUnavailable, UpstreamError
 from promptdeck.stores.base import Stored
 
-from .flight import Ended, Flight
+from .flight import Flight
 from .recorder import NotKept, Recorder, Take, response_of
 from .sharing import Sharing
+from .sides import Ended
 
 log = logging.getLogger("promptdeck")
 

@@ -14,7 +14,8 @@ from typing import Any, Protocol
 from promptdeck.engine.asking import Incoming
 from promptdeck.errors import UpstreamError
 
-from .flight import Ended, Flight, GiveUp, Sink
+from .flight import Flight
+from .sides import Ended, GiveUp, Sink
 
 log = logging.getLogger("promptdeck")
 

@@ -71,5 +71,6 @@ class Sharing:
 
 
 def _name(question: Question) -> str:
+    """What processes call a question among them; decks of one store may share it."""
     _, key, variant = question
     return f"{key} {variant}"

@@ -30,6 +30,7 @@ class Comparison(NamedTuple):
 
     @property
     def differs(self) -> bool:
+        """True if any recording is missing on one side or says something else."""
         return bool(self.only_ours or self.only_theirs or self.differing)
 
 

@@ -113,12 +113,12 @@ def _headers_out(headers: Headers) -> dict[str, JSON]:
 
 
 def _as_stream(response: Response) -> bool:
-    """Whether a response is written frame by frame: a stream, or what is not of one frame."""
+    """True if a response is written frame by frame: a stream, or what is not of one frame."""
     return response.is_stream or len(response.frames) != 1
 
 
 def _answer(response: Response, form: _Richness) -> dict[str, JSON]:
-    """What a response of one frame has beside status and headers: time and body."""
+    """Time and body of a response of one frame, which stand beside status and headers."""
     [frame] = response.frames
     return {"took": frame.offset_ms, **_answer_body(frame.data, form)}
 
@@ -137,7 +137,7 @@ def _answer_body(body: bytes, form: _Richness) -> dict[str, JSON]:
 
 
 def _stream(response: Response, form: _Richness) -> dict[str, JSON]:
-    """What a stream has beside status and headers: text for people, template, frames."""
+    """Text for people, template and frames of a stream, which stand beside status and headers."""
     template = _template(response.frames) if form.structure else None
     says = saying.says(response)
     return {
@@ -187,7 +187,7 @@ def _delta(data: bytes) -> tuple[JSON, str]:
 
 
 def _frame_out(data: bytes, template: Template | None, form: _Richness) -> list[JSON]:
-    """What stands behind a frame's milliseconds, in the first form that gives it back."""
+    """A frame but for its milliseconds, in the first of the forms that gives it back."""
     if template:
         delta, text = _delta(data)
         if delta is not None and data.endswith(b"\n\n") and template.fill(delta) == text:

@@ -49,7 +49,7 @@ as long as a short sentence; the cost of a wrong one is a warning too many or to
 
 
 def _repeats(body: bytes, text: str) -> bool:
-    """Whether a request's body has an answer's text, as JSON writes it."""
+    """True if a request's body has an answer's text, as JSON writes it."""
     quoted = compact(text)
     if len(text) >= _TELLING:
         return quoted[1:-1] in body
@@ -58,7 +58,7 @@ def _repeats(body: bytes, text: str) -> bool:
 
 
 def _texts(response: Response) -> Iterator[str]:
-    """What a chat answer says, choice by choice; nothing for what is none."""
+    """The texts of a chat answer, choice by choice; none of any other."""
     try:
         if response.is_stream:
             answer = fold(frame.data for frame in response.frames)

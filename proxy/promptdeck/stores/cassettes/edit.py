@@ -38,7 +38,7 @@ class Piece(NamedTuple):
 
     @property
     def says_otherwise(self) -> bool:
-        """Whether the readable text is not what the frames say: somebody edited one of them."""
+        """True if the readable text is not what the frames say: somebody edited one of them."""
         return self.says is not None and self.says != says(self.interaction.response)
 
     def becoming(self, new: Interaction) -> "Piece":
@@ -73,7 +73,7 @@ _LEAD = re.compile(r"(?:(?:#[^\n]*)?\n)*")
 
 
 def _reads_as(text: str, new: Interaction) -> bool:
-    """Whether an item's text is read as this interaction."""
+    """True if an item's text is read as this interaction."""
     try:
         return load(HEADER + text) == [new]
     except CassetteError:  # an id of several lines
@@ -116,13 +116,14 @@ Edit = Callable[[list[Piece]], list[Piece]]
 
 
 class Edited(NamedTuple):
-    """What an edit did, or would do."""
+    """The pieces of a file before an edit and after it, done or not."""
 
     before: list[Piece]
     after: list[Piece]
 
     @property
     def differs(self) -> bool:
+        """True if the text of the file is, or would be, another."""
         return [piece.text for piece in self.before] != [piece.text for piece in self.after]
 
 
@@ -183,7 +184,7 @@ Content = tuple[Request, Variant, int, str, bytes]
 
 
 def content(item: Interaction) -> Content:
-    """What makes two recordings duplicates: the request and the response's bytes, not its times."""
+    """Equal for duplicates: recordings of one request and the same bytes, at whatever times."""
     response = item.response
     return item.request, item.variant, response.status, response.content_type, response.body
 

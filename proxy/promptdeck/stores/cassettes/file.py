@@ -107,10 +107,10 @@ def _signature_of(stat: os.stat_result) -> Signature:
 
 
 def in_recorded_order(found: Iterable[One], of: Callable[[One], Interaction]) -> list[One]:
-    """Interactions, or what has them, as replay plays them: by the time they were recorded.
+    """The interactions of a file (each `of` one of `found`) in the order in which replay plays.
 
-    `of` gives the interaction. A file sorts by conversation instead. Recordings of one
-    request and variant stay in the order of the file, where a person may have put them.
+    That is by time, where the file sorts by conversation; those of one request and variant
+    stay as the file has them, whatever their times.
     """
     # By variant too: a recording that goes must not move those that other requests play.
     latest: dict[tuple[str, Variant], float] = {}

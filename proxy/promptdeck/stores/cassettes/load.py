@@ -95,7 +95,7 @@ def _entry(item: JSON, line: int) -> Entry:
 
 
 class Template(NamedTuple):
-    """What most frames of a stream share: their text with `DELTA` where the delta stands."""
+    """The text that most frames of a stream share, with `DELTA` where the delta stands."""
 
     text: str
     style: str

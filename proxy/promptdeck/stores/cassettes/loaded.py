@@ -32,7 +32,7 @@ class LoadedCassette:
 
     @staticmethod
     def fits(path: Path) -> bool:
-        """Whether there is a file at `path` that is small enough to be read for one use."""
+        """True if there is a file at `path` that is small enough to be read for one use."""
         try:
             return path.stat().st_size <= _SMALL
         except OSError:
@@ -40,6 +40,7 @@ class LoadedCassette:
 
     @property
     def exists(self) -> bool:
+        """True if there is a file, as of now."""
         return self._path.exists()
 
     async def refresh(self) -> bool:

@@ -22,7 +22,7 @@ from .save import Numbers, cut_number
 
 
 class Merged(NamedTuple):
-    """What `merge` did to the file."""
+    """The outcome of `merge`."""
 
     recordings: int
     """In the file now."""
@@ -60,7 +60,7 @@ def merge(target: Path, sources: Sequence[Path]) -> Merged:
 
 
 def _same(path: Path, other: Path) -> bool:
-    """Whether two paths lead to one file."""
+    """True if two paths lead to one file."""
     return os.path.realpath(path) == os.path.realpath(other)
 
 
@@ -90,7 +90,7 @@ class NotByRecording(Exception):
 
 
 class ThreeWay(NamedTuple):
-    """What a merge of two sides gave."""
+    """The outcome of a merge of two sides."""
 
     text: str
     """The whole file, with git's marks around conflicts."""
@@ -99,7 +99,7 @@ class ThreeWay(NamedTuple):
 
 
 def three_way(base: bytes, ours: bytes, theirs: bytes, path: Path) -> ThreeWay:
-    """What both sides made of `base`, recording by recording; empty contents are no file.
+    """Merge what both sides made of `base`, recording by recording; empty contents are no file.
 
     `path` is for messages. NotByRecording where the files must be merged as text.
     """

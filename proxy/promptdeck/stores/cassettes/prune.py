@@ -90,6 +90,6 @@ def _spare_turns(group: Sequence[Piece], least: int) -> list[Piece]:
 
 
 def _answer(piece: Piece) -> tuple[object, ...]:
-    """What makes two answers the same: their `content` without the request."""
+    """Equal for answers that are the same: status, content type and body."""
     _, _, *answer = content(piece.interaction)
     return tuple(answer)

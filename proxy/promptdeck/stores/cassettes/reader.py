@@ -28,7 +28,7 @@ _CONFLICT = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?: |$)", re.MULTILINE)
 
 
 class BadYAML(ValueError):
-    """What is wrong with a text; `line` says where, from 1."""
+    """A text that is no YAML as cassettes use it; `line` says where, from 1."""
 
     def __init__(self, line: int, problem: str) -> None:
         super().__init__(problem)

@@ -75,7 +75,7 @@ def _body(body: bytes, old: str, new: str) -> bytes:
 
 
 def _parses_to(text: str, value: JSON) -> bool:
-    """Whether a text is JSON of this value."""
+    """True if a text is JSON of this value."""
     try:
         return same(parse(text), value)
     except Unfaithful:

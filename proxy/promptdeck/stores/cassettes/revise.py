@@ -24,7 +24,7 @@ _NO_RULES = Rules()
 
 
 class Revised(NamedTuple):
-    """What a change of recordings did to a file, or would do."""
+    """The outcome of a change of recordings, done or not."""
 
     changed: list[tuple[str, str]]
     """Each recording that is written otherwise now: its id before and after."""

@@ -42,7 +42,7 @@ class New(NamedTuple):
 
 
 class Saved(NamedTuple):
-    """What a save did."""
+    """The outcome of a save."""
 
     before: str
     """Digest of the file as it was found."""

@@ -27,7 +27,7 @@ class Shelf:
 
     @property
     def exists(self) -> bool:
-        """Whether there is any cassette."""
+        """True if there was any cassette at the last `refresh`."""
         return bool(self._cassettes)
 
     async def refresh(self) -> bool:

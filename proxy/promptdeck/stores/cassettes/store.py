@@ -74,6 +74,7 @@ class Cassette:
 
     @property
     def exists(self) -> bool:
+        """True if there is a file, as of now."""
         return self.path.exists()
 
     @property

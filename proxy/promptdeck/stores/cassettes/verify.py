@@ -1,4 +1,4 @@
-"""What is wrong with a cassette file: it is not what it claims to be, or not safe to commit."""
+"""Flaws of a cassette file: it is not what it claims to be, or not safe to commit."""
 
 import re
 from bisect import bisect_right
@@ -87,7 +87,7 @@ _REDACT = "run promptdeck cassette redact {} and, if others may have seen the se
 
 
 def _problems(entry: Entry, redactor: Redactor) -> Iterator[tuple[str, str]]:
-    """What is wrong with one entry, and how each thing is mended."""
+    """Each thing that is wrong with one entry, and how it is mended."""
     item = entry.interaction
     key = fingerprint(normalize(item.request, _NO_RULES, redactor).canonical)
     if key != item.key:

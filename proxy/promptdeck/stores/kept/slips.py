@@ -64,7 +64,7 @@ class Slips:
 
 
 def _alive(process: int) -> bool:
-    """Whether there is a process of this number, which may be another one by now."""
+    """True if there is a process of this number, which may be another one by now."""
     try:
         os.kill(process, 0)  # signal 0 is not sent, only tried
     except ProcessLookupError:

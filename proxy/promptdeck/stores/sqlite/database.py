@@ -200,7 +200,7 @@ class Database:
         return None
 
     def has_tape(self, tape: int) -> bool:
-        """Whether the tape is still there; its number is never given again. StoreUnavailable."""
+        """True if the tape is still there; its number is never given again. StoreUnavailable."""
         return bool(self.query("SELECT 1 FROM tape WHERE id = ?", tape))
 
     # Writing

@@ -177,7 +177,7 @@ def _use_wal(connection: sqlite3.Connection) -> None:
 
 
 def is_locked(error: Exception) -> bool:
-    """Whether `error` is SQLite's for a file that another connection has locked."""
+    """True if `error` is SQLite's for a file that another connection has locked."""
     # The low byte: there are several kinds, such as of recovery after a crash.
     return getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
 

@@ -103,7 +103,7 @@ def _slot(key: str, value: Any, other: Any, body: bytes, canonical: bytes) -> Sl
 
 
 def _ends_alone(messages: list[Any]) -> bool:
-    """Whether the last message is the first question of a conversation, and not long."""
+    """True if the last message is the first question of a conversation, and not long."""
     roles = [item.get("role") if isinstance(item, dict) else None for item in messages]
     return (
         roles[-1:] == ["user"]
@@ -113,7 +113,7 @@ def _ends_alone(messages: list[Any]) -> bool:
 
 
 def _overlap(a: Slot, b: Slot) -> bool:
-    """Whether two slots share bytes, as the text of one may be found within the other's."""
+    """True if two slots share bytes, as the text of one may be found within the other's."""
     return (a.body_at < b.body_at + b.body_length and b.body_at < a.body_at + a.body_length) or (
         a.canonical_at < b.canonical_at + b.canonical_length
         and b.canonical_at < a.canonical_at + a.canonical_length

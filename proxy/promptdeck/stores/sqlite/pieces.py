@@ -61,7 +61,7 @@ _SAMPLES = 64
 
 
 class Done(NamedTuple):
-    """What `pack_oldest` did."""
+    """The outcome of `pack_oldest`."""
 
     last: int | None
     """The last recording looked at; None where there was none."""

@@ -184,7 +184,7 @@ def _interaction(
 # Enough for the upstreams and sets of headers of one project: others only take more memory.
 @lru_cache(maxsize=256)
 def _alike(*values: Any) -> tuple[Any, ...]:
-    """The same objects for equal values: nearly all recordings have these in common."""
+    """One set of objects for equal values: nearly all recordings have these in common."""
     return values
 
 

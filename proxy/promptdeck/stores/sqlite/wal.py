@@ -117,7 +117,7 @@ class Watch:
 
 
 def is_next(before: bytes, after: bytes) -> bool:
-    """Whether exactly one transaction was committed between two marks."""
+    """True if exactly one transaction was committed between two marks."""
     if not before or not after:
         return False
     first, second = (int.from_bytes(mark[_CHANGES], sys.byteorder) for mark in (before, after))
@@ -125,7 +125,7 @@ def is_next(before: bytes, after: bytes) -> bool:
 
 
 def _is_known(header: mmap.mmap) -> bool:
-    """Whether these are the two copies that SQLite writes; they differ while somebody commits."""
+    """True if these are the two copies that SQLite writes; they differ while somebody commits."""
     first, second = header[_HEADER], header[_SIZE : 2 * _SIZE]
     return struct.unpack_from("=I", first) == (_VERSION,) and first == second
 

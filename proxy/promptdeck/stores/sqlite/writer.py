@@ -60,7 +60,7 @@ Job = Callable[[sqlite3.Connection], Any]
 
 
 class Commit(NamedTuple):
-    """What one commit of this process did to what can be found."""
+    """The change that one commit of this process made to what can be found."""
 
     after: bytes
     """The state of the file that it led to, as `Watch.mark` tells it."""

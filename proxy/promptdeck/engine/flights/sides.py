@@ -1,0 +1,49 @@
+"""What a flight meets on its two sides: upstream, which fills it, and its readers."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Protocol, TypeVar
+
+from promptdeck.core.interaction import Headers
+
+# Upstream's side
+
+GiveUp = Callable[[], object]
+"""Gives up a request that is under way: upstream is let go, and its `Ended` is never told."""
+
+Why = TypeVar("Why", bound=Exception)
+Ended = Callable[[Why | None], None]
+"""Told once that an answer has ended: None when all of it has come, else why it has not."""
+
+Full = asyncio.Future[None] | None
+"""A future: read no more from upstream before it is done. None: read on."""
+
+
+class Sink(Protocol):
+    """Where an upstream's response goes: its head once, then the pieces of its body."""
+
+    def headed(self, status: int, headers: Headers, data: bytes) -> Full:
+        """Take the head, and what came of the body in the same read, maybe nothing."""
+
+    def came(self, data: bytes) -> Full:
+        """Take the next piece of the body, which is not empty."""
+
+
+# The readers' side
+
+
+class Follower(Protocol):
+    """A reader that is written to in the call in which a piece comes."""
+
+    def write(self, data: bytes) -> bool:
+        """Take a piece that is not empty; False when there is no room for another."""
+
+
+class Client(Follower, Protocol):
+    """A follower that can be waited for."""
+
+    async def drain(self) -> None:
+        """Wait until there is room for another piece."""
+
+    def company(self) -> None:
+        """Show the client that its answer is still coming: upstream has been silent for a while."""
