@@ -99,7 +99,7 @@ async def test_a_signal_reaches_the_command(tmp_path: Path) -> None:
     assert process.stdout
     assert await process.stdout.readline() == b"1\n"
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 15) == 9
+    assert await asyncio.wait_for(process.wait(), 60) == 9
     await process.communicate()
 
 

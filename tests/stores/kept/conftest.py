@@ -1,3 +1,5 @@
+"""A store for what clients asked to have kept."""
+
 import pytest
 
 from tests.recordings import opened

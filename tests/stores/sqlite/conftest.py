@@ -1,3 +1,5 @@
+"""The place of a store's file."""
+
 import pytest
 
 from tests.recordings import opened
