@@ -1,4 +1,4 @@
-"""A store for what clients asked to have kept."""
+"""The store, open on a file of its own, that what clients asked to have kept lies in."""
 
 import pytest
 

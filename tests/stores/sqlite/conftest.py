@@ -1,4 +1,4 @@
-"""The place of a store's file."""
+"""The place of a store's file, and the store that is open there."""
 
 import pytest
 
