@@ -14,7 +14,8 @@ import pytest
 
 from promptdeck.config.render import settings_table
 from promptdeck.core.contract.request import fields_table
-from promptdeck.core.matching.chat import matching_table
+from promptdeck.core.dialects.chat.counting import matching_table
+from promptdeck.core.dialects.table import calls_table
 from promptdeck.core.policy import modes_table
 from tests import ROOT
 from tests.command import environment
@@ -23,6 +24,7 @@ README = ROOT / "README.md"
 TABLES = {
     "modes": modes_table,
     "matching": matching_table,
+    "calls": calls_table,
     "settings": settings_table,
     "fields": fields_table,
 }

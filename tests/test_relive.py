@@ -256,7 +256,7 @@ async def test_refresh_stops_at_q_and_keeps_what_was_taken(shell: Shell) -> None
     [
         raw(b'{"error": {"message": "slow down"}}', status=429),
         raw(b'{"error": {"message": "odd"}}'),
-        stream(chunks("Take a bus.")[:-1]),
+        stream(chunks("Take a bus.")[:-2]),
         stream(chunks("Take a bus.")[:3], cut=True),
     ],
     ids=["error", "error in a good status", "no end", "cut"],

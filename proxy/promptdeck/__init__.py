@@ -15,14 +15,14 @@ imports upward and only `app` knows all the parts.
         jsontext      JSON read without loss, written in any style, canonical
         yamltext      JSON values as YAML for people
         sse           a stream's bytes as frames
+        rawjson       members of JSON that no parser reads
+        paths         places in JSON as people write them
         runs          events of a stream that are alike, read as one
         wording       how two texts differ, in words
       matching/
         rules         what the user says must not count
         normalize     a request's canonical form
-        chat          what counts of a chat completion, and what as equal
         clean         a request without its secrets, as it is kept
-        rawjson       parts of one that no parser reads
         recall        what was found out about a request, found again by what says the same
         body, repeated   the names of a body for that, and what need not be read again
         fingerprint   its short name, and the ids of recordings
@@ -36,13 +36,18 @@ imports upward and only `app` knows all the parts.
         request, messages, tools, answers   the API, defined once
         openapi, examples, page   its document, made from that
       dialects/
+        base          the questions that each dialect answers
+        table         from method and path to a dialect
+        responses, messages, gemini, completions, plain   the dialects without a folder
+        choices, marks   what several have: choices that end, marks for prompt caches
         providers     requests that bring their own provider
         chat/
           deltas        how the deltas of a stream add up
           fold, cut     a stream to a message, a message to a stream
           variants      a recorded answer as JSON, as a stream, with its usage or without
           saying        what an answer says, for people
-          completeness  whether an answer is whole
+          dialect       what this protocol answers
+          counting      what counts of a request, and what as equal
           rendering     a chat stream as every SDK reads it
           recut         a stream made anew from its edited text
       misses/

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .core.dialects.providers import Route, routed
+from .core.dialects.table import is_chat
 from .core.drift import Drift, Tier, compare
 from .core.interaction import Interaction
-from .core.matching.chat import is_chat
 from .core.secrets.answers import cleared_response
 from .core.secrets.redact import Redactor
 from .core.text.jsontext import Unfaithful, parse

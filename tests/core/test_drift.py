@@ -166,7 +166,7 @@ def test_an_answer_that_is_not_whole_is_shape_drift() -> None:
     assert drift.notes == ("$.choices[].finish_reason is null, was text",)
     assert chat(completion("hello"), completion("hello", choices=[])) == (
         Tier.SHAPE,
-        ("the body has no choices",),
+        ("there are no choices",),
     )
 
 

@@ -104,7 +104,7 @@ async def test_only_if_cached_never_goes_upstream(start: Start) -> None:
 @pytest.mark.parametrize(
     "frames",
     [
-        pytest.param(chunks("cut short")[:-1], id="no [DONE]"),
+        pytest.param(chunks("cut short")[:-2], id="no end"),
         pytest.param([chunk({"content": "x"}), DONE], id="no finish_reason"),
         pytest.param(
             [*chunks("x")[:-1], b'event: error\ndata: {"error":{"message":"m"}}\n\n', DONE],

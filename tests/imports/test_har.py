@@ -119,8 +119,8 @@ FIELDS = {"mimeType": "application/x-www-form-urlencoded", "params": [{"name": "
             "the stream breaks off inside an event",
         ),
         (
-            entry({"text": STREAM.decode().replace("data: [DONE]\n\n", "")}, "text/event-stream"),
-            "the stream ends without [DONE]",
+            entry({"text": STREAM.decode().replace('"stop"', "null")}, "text/event-stream"),
+            "choice 0 has no finish_reason",
         ),
         ({"request": {}}, "it is not laid out as expected: KeyError('response')"),
     ],
@@ -278,7 +278,7 @@ def test_any_stream_comes_back_frame_for_frame(moments, text):
     data = [b"data: " + orjson.dumps(f"{n}{text}") + b"\n\n" for n in range(len(moments))]
     frames = tuple(map(Frame, moments, data))
     response = answer.response._replace(frames=frames)
-    request = Request("POST", "/v1/responses", "application/json", answer.request.body)
+    request = Request("POST", "/v1/threads/t/runs", "application/json", answer.request.body)
     kept = of(request, response._replace(frames=cleared_frames(Redactor(), frames)[0]))
     [made] = back(kept)
     assert made.response == kept.response

@@ -91,6 +91,7 @@ def test_bodies_that_are_no_json_are_undone(tmp_path):
 def test_another_providers_path_goes_to_its_host(tmp_path):
     item = line(provider="gemini")
     item["request"]["path"] = "/v1beta/models/m:generateContent"
+    item["response"]["body"] = {"candidates": [{"content": {}, "finishReason": "STOP"}]}
     [made] = carried(imported(tmp_path / "a.jsonl", tape(item)))
     assert made.upstream == "https://generativelanguage.googleapis.com"
     assert made.request.target == "/v1/v1beta/models/m:generateContent"
@@ -104,7 +105,7 @@ def test_what_cannot_be_carried_is_listed_with_its_line(tmp_path):
     assert [item.place for item in made] == ["2", "3", "5"]
     assert "the provider only, acme" in made[0].reason
     assert "its JSON would change when read" in made[1].reason
-    assert made[2].reason == "the stream ends without [DONE]"
+    assert made[2].reason == "choice 0 has no finish_reason"
 
 
 @pytest.mark.parametrize("broken", [b'{"a":', b"[1]"])

@@ -10,10 +10,11 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.completeness import problem_with
 from promptdeck.core.dialects.chat.deltas import as_object, objects_in
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.dialects.chat.fold import fold
 from promptdeck.core.dialects.chat.saying import says
+from promptdeck.core.dialects.table import HTTP
 from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, same
 from promptdeck.core.text.wording import cut, shared_text, visible
 
@@ -121,8 +122,9 @@ def _shapes(recorded: Response, live: Response, *, chat: bool) -> _Findings:
             found.broken.append(f"the content type is {now or 'not given'}, was {before or 'none'}")
         _values([_body(recorded)], [_body(live)], "$", found)
     # The last resort: what is no whole answer has mostly been found to lack a field before.
-    problem = problem_with(live, chat)
-    if problem and not found.broken and not problem_with(recorded, chat):
+    dialect = CHAT if chat else HTTP
+    problem = dialect.problem_with(live)
+    if problem and not found.broken and not dialect.problem_with(recorded):
         found.broken.append(problem)
     return found
 

@@ -82,8 +82,17 @@ class Response(NamedTuple):
 
     @property
     def is_stream(self) -> bool:
-        """Whether this is a stream of server-sent events, by its content type."""
-        return self.content_type.lower().startswith("text/event-stream")
+        """True for a stream of server-sent events: by its type, or else by how it begins.
+
+        Some servers send streams as text/plain or without a type.
+        """
+        if self.content_type.lower().startswith("text/event-stream"):
+            return True
+        return bool(self.frames) and self.frames[0].data.lstrip(b"\r\n").startswith(_FIELDS)
+
+
+# With what a stream of events begins (WHATWG HTML, 9.2.6); a comment begins with the colon.
+_FIELDS = (b"data:", b"event:", b"id:", b"retry:", b": ")
 
 
 class Interaction(NamedTuple):

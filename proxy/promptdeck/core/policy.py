@@ -132,13 +132,20 @@ ANYTHING = CacheControl()
 """No wishes: what a request without the header has."""
 
 
-def decide(mode: Mode, found: Found, wants: CacheControl = ANYTHING) -> Action:
+def decide(
+    mode: Mode, found: Found, wants: CacheControl = ANYTHING, *, stateful: bool = False
+) -> Action:
     """The action for a request: the table's, less what its `Cache-Control` forbids.
+
+    What is `stateful` (`Dialect.is_stateful`) is neither kept in a cache nor answered from one:
+    a write must reach upstream (RFC 9111, section 4), and a poll would never end.
 
     A wish can only take away: it never has replay use the network, nor a mode store that
     does not. `no_cache` and `max_age` have made a hit stale before (`CacheControl.accepts`).
     """
     action = DECISIONS[mode][found]
+    if stateful and mode is Mode.CACHE:
+        action = Action.FORWARD
     if mode is Mode.PASSTHROUGH or action in (Action.SERVE, Action.REFUSE):
         return action
     if wants.only_if_cached:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import xxhash
 
 from promptdeck.core.counts import Counts
+from promptdeck.core.dialects.chat.counting import item_text
 from promptdeck.core.dialects.providers import Route
+from promptdeck.core.dialects.table import is_chat
 from promptdeck.core.interaction import Headers, Request, Variant
 from promptdeck.core.matching.body import EFFECTS, Body, BodyName
-from promptdeck.core.matching.chat import is_chat, item_text
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized, examine, normalize
 from promptdeck.core.matching.recall import Recall

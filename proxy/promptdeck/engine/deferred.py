@@ -15,8 +15,8 @@ from uuid import uuid4
 import orjson
 
 from promptdeck.core import headers
+from promptdeck.core.dialects.table import is_chat
 from promptdeck.core.interaction import Request
-from promptdeck.core.matching.chat import is_chat
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful, compact, parse
 from promptdeck.engine.decks.deck import Deck

@@ -40,6 +40,8 @@ log = logging.getLogger("promptdeck")
 
 NO_RULES = Rules()
 _BYPASS = http.cache_status("fwd=bypass")
+# More answers than anybody asks for.
+_EACH = 2**63
 
 
 class Exchange:
@@ -109,8 +111,10 @@ class Exchange:
             action, search = self._plan(asked, deck)
         except StoreUnavailable:
             return None
-        if action is Action.SERVE and search.until:
+        if action is Action.SERVE and search.until and not self._draws(asked):
             return self._hit(asked, deck, search)
+        if action is Action.FORWARD and not deck.follows:
+            return self._forward(asked, deck, search, store=False)
         # A cassette's file may have changed, and to look takes waiting.
         new = action is Action.STORE and self._settings.mode is Mode.CACHE and not deck.follows
         if new and self._may_ask(asked, deck, search):
@@ -131,7 +135,7 @@ class Exchange:
             except StoreUnavailable as error:
                 self._go_on_without(error)
                 search = Search(Found.MISS)
-        return decide(mode, search.found, asked.wants), search
+        return decide(mode, search.found, asked.wants, stateful=asked.form.stateful), search
 
     async def _plan_afresh(self, asked: Asked, deck: Deck) -> tuple[Action, Search]:
         """`_plan`, and once more where there is a miss and a cassette's file has changed."""
@@ -191,8 +195,15 @@ class Exchange:
             await self._flights.finish(timeout)
 
     def _draws(self, asked: Asked) -> int:
-        """Draws are recorded where what is missing is; elsewhere a wish for them means nothing."""
-        return asked.incoming.draws if self._settings.mode is Mode.RECORD_MISSING else 0
+        """How many answers are to be recorded before any is repeated; 0 for as many as the deck's.
+
+        Draws are recorded where what is missing is; elsewhere a wish for them means nothing.
+        What is stateful is recorded as often as it is asked, in its order: a job that is polled
+        comes to its end.
+        """
+        if self._settings.mode is not Mode.RECORD_MISSING:
+            return 0
+        return _EACH if asked.form.stateful else asked.incoming.draws
 
     def _go_on_without(self, error: StoreUnavailable) -> None:
         """Warn, once, that the store cannot be read. In replay, raise: it has nothing else."""
@@ -226,6 +237,7 @@ class Exchange:
         stored, response = search.stored, search.response
         if stored is None or response is None:
             raise AssertionError("a hit without a recording")
+        repeats = search.until and not self._draws(asked)
         interaction = stored.interaction
         detail = interaction.id
         if search.converted:
@@ -236,7 +248,7 @@ class Exchange:
             age=max(0, int(time.time() - interaction.recorded_at)),
             key=asked.key,
             warning=asked.warning,
-            repeat=Repeat(deck, self.stats, asked, search) if search.until else None,
+            repeat=Repeat(deck, self.stats, asked, search) if repeats else None,
         )
 
     # Misses
@@ -289,7 +301,9 @@ class Exchange:
 
     def _forward(self, asked: Asked, deck: Deck, search: Search, *, store: bool) -> Flown:
         why = http.FORWARDED[search.found]
-        if search.requested:
+        if asked.form.stateful and not store:
+            why = "bypass"
+        elif search.requested:
             why = "request"
         words = [f"fwd={why}", *(["stored"] if store else [])]
         if not store:
@@ -320,7 +334,8 @@ class Exchange:
         """Whether another's answer under way will do."""
         fresh = asked.wants.no_cache or search.requested
         alike = not deck.samples(self._draws(asked))
-        return self._settings.mode.shares_flights and alike and not fresh
+        shares = self._settings.mode.shares_flights and not asked.form.stateful
+        return shares and alike and not fresh
 
     async def _claimed(self, asked: Asked, deck: Deck, search: Search) -> Served | Flown:
         """Ask upstream, unless another process does: then take what that one has recorded."""

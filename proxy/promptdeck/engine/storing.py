@@ -7,8 +7,8 @@ import orjson
 
 from promptdeck.core import headers
 from promptdeck.core.dialects.chat.variants import to_json
+from promptdeck.core.dialects.table import is_chat
 from promptdeck.core.interaction import Response
-from promptdeck.core.matching.chat import is_chat
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful, parse
 

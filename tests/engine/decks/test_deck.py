@@ -7,6 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
+from promptdeck.core.dialects.chat.dialect import CHAT
+from promptdeck.core.dialects.table import HTTP
 from promptdeck.core.interaction import Frame, Interaction, Request, Response, Variant
 from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.policy import ANYTHING, CacheControl, Found
@@ -35,7 +37,7 @@ def stored(variant: Variant, text: str, *, status: int = 200, expires: float = 0
 
 
 def asked(variant: Variant, canonical: bytes = CANONICAL, *, chat: bool = True) -> Normalized:
-    return Normalized(canonical, variant, chat, ())
+    return Normalized(canonical, variant, CHAT if chat else HTTP, False, ())
 
 
 async def deck(*recordings: Stored, newest: bool = False, **options: Any) -> Deck:

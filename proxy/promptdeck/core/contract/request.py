@@ -17,7 +17,7 @@ from heapq import nsmallest
 from re import findall
 from typing import NamedTuple
 
-from promptdeck.core.matching.chat import EQUAL, EXCLUDED
+from promptdeck.core.dialects.chat.counting import EQUAL, EXCLUDED
 from promptdeck.core.text.jsontext import JSON, parse
 
 from . import tools

@@ -9,8 +9,8 @@ from functools import reduce
 from itertools import islice
 from typing import NamedTuple
 
-from promptdeck.core.matching.rules import child_path
 from promptdeck.core.text.jsontext import JSON, compact
+from promptdeck.core.text.paths import child_path
 
 from .compound import Unknown
 from .schema import MOST, Absent, Problem, Problems, Secret, nearest

@@ -7,12 +7,13 @@ what was sent.
 from collections.abc import Callable
 from typing import NamedTuple
 
+from promptdeck.core.dialects.base import Dropped, essence, is_json
+from promptdeck.core.dialects.chat.counting import without_credentials
+from promptdeck.core.dialects.table import is_chat
 from promptdeck.core.interaction import Request
 from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.text import rawjson
 from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, has_integral, load
-
-from . import rawjson
-from .chat import Dropped, is_chat, without_credentials
 
 
 class Clean(NamedTuple):
@@ -28,12 +29,6 @@ class Clean(NamedTuple):
     """Whether it was JSON as it came."""
     integral: bool
     """Whether there may be numbers like 1.0 in it."""
-
-
-def is_json(content_type: str) -> bool:
-    """Whether a `Content-Type` is `application/json` or one made of it, such as `x/y+json`."""
-    essence = content_type.partition(";")[0].strip().lower()
-    return essence == "application/json" or essence.endswith("+json")
 
 
 def keepable(request: Request, redactor: Redactor) -> tuple[Request, int]:
@@ -57,18 +52,19 @@ def clean(
     """Parse a body and take secrets out of it, and credentials out of a chat completion's.
 
     Appends to `dropped` the credentials. `inspect` and `value` are those of `examine`.
-    A chat completion's is read as JSON whatever its type is declared to be, any other only
-    where it is declared JSON.
+    A chat completion's is read as JSON whatever its type is declared to be, any other where
+    it is declared JSON, or looks like it and nothing is declared.
     """
     chat = is_chat(request.method, request.target)
-    as_json = chat or is_json(request.content_type)
+    kind = essence(request.content_type)
+    as_json = chat or is_json(kind) or (not kind and request.body.lstrip()[:1] in (b"{", b"["))
     body, integral = _parsed(request.body, value) if as_json else (request.body, True)
     faithful = not isinstance(body, bytes)
     if inspect and chat and faithful:
         inspect(body)
     count = 0
     if isinstance(body, bytes):
-        text, count = rawjson.without_secrets(body, redactor, chat=chat)
+        text, count = raw_without_secrets(body, redactor, chat=chat)
         # What kept it from being parsed may have been in a secret.
         body, integral = _parsed(text) if as_json else (text, True)
         if isinstance(body, bytes):
@@ -95,3 +91,39 @@ def _parsed(body: bytes, value: Callable[[], JSON] | None = None) -> tuple[JSON,
         return found, has_integral(found)
     except Unfaithful:
         return body, True
+
+
+_CREDENTIALS: frozenset[rawjson.RawPath] = frozenset(
+    [
+        (b'"credentials"',),
+        (b'"mcp_servers"', b'"credentials"'),
+        (b'"mcp_servers"', b"", b'"credentials"'),
+    ]
+)
+
+
+def raw_without_secrets(body: bytes, redactor: Redactor, *, chat: bool) -> tuple[bytes, int]:
+    """A body of any bytes without secrets, and how many were taken out.
+
+    With `chat` the values of `credentials` become null where a chat completion has them;
+    they are not counted.
+    """
+    count = 0
+    while True:
+        cleared, found = redactor.body(_without_credentials(body) if chat else body)
+        count += found.total()
+        # A user's pattern may take a quote or a brace along: what is left reads differently.
+        if cleared == body:
+            return body, count
+        body = cleared
+
+
+def _without_credentials(text: bytes) -> bytes:
+    """JSON text, or what is left of one, with null for each value of `credentials`."""
+    kept: list[bytes] = []
+    done = 0
+    for path, begin, end in rawjson.members(text):
+        if path in _CREDENTIALS:
+            kept += text[done:begin], b"null"
+            done = end
+    return b"".join([*kept, text[done:]])

@@ -1,7 +1,7 @@
 """The canonical form of a request: equal requests, and only those, have equal bytes.
 
-A chat completion's body counts as `chat` says, any other in all that it holds; key order,
-white space and escapes do not matter in either. A body that is not JSON, or holds
+What counts of a JSON body is its dialect's to say; key order, white space and escapes do
+not matter in any. A body that is not JSON, or holds
 numbers that a parser alters, stands for itself byte for byte. Secrets are taken out
 first of all (`clean`), so that what is kept of a request has its canonical form.
 """
@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
+from promptdeck.core.dialects.base import Dialect, Dropped
+from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.interaction import Request, Variant
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import JSON, canonical
 
-from .chat import Dropped, counting, is_chat, variant_asked
 from .clean import clean
 from .rules import Rules
 
@@ -25,8 +26,10 @@ class Normalized(NamedTuple):
     canonical: bytes
     """`METHOD TARGET`, a line feed, and the canonical body."""
     variant: Variant
-    chat: bool
-    """Whether this is a chat completion, whose forms convert into each other."""
+    dialect: Dialect
+    """The protocol that the request speaks."""
+    stateful: bool
+    """True where its answer hangs on more than the request, or the request has effects."""
     dropped: tuple[Dropped, ...]
     """Filled only by `explain=True`: the hot path has no use for it."""
 
@@ -68,24 +71,25 @@ def examine(
     what it raises is raised. `value` gives that body as `jsontext.load` reads it, for who
     has it already, and raises Unfaithful where `load` would.
     """
-    chat = is_chat(request.method, request.target)
+    dialect = dialect_of(request.method, request.target)
     dropped: list[Dropped] = []
     cleared = clean(request, redactor, dropped, inspect, value)
     body = cleared.body
     # Of the body without secrets, but with all that does not count: `stream` does not.
-    variant = variant_asked(body) if chat else Variant.JSON
+    variant, stateful = dialect.variant(body), dialect.is_stateful(body)
     if isinstance(body, bytes):
         body = _without_boundary(body, request.content_type)
     else:
-        if chat and isinstance(body, dict):
-            body = counting(body, dropped)
+        if isinstance(body, dict):
+            body = dialect.counting(body, dropped)
         # The user's rules see the canonical form: `$.stop[0]`, whether it was sent as a list.
         body, ignored = rules.apply(body)
         dropped += (Dropped(path, "named in match.ignore") for path in ignored)
         body = canonical(body, integral=cleared.integral)
     target = rules.replace_text(redactor.query(request.target))
     head = f"{request.method} {target}\n".encode("utf-8", "surrogatepass")
-    form = Normalized(head + body, variant, chat, tuple(dropped) if explain else ())
+    why = tuple(dropped) if explain else ()
+    form = Normalized(head + body, variant, dialect, stateful, why)
     return Examined(form, cleared.faithful and not cleared.secrets)
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import xxhash
 
 from promptdeck.core.text.jsontext import JSON, Unfaithful, parse
+from promptdeck.core.text.paths import child_path
 
 _SEGMENT = r"""(?x)
         (?: (?P<deep>\.\.) | \.(?!\[) | (?=\[) )
@@ -201,22 +202,3 @@ def _without(value: JSON, path: RulePath, place: str, dropped: list[str]) -> JSO
             item = _without(item, path, here, dropped)
         kept[key] = item
     return kept if isinstance(value, dict) else list(kept.values())
-
-
-def child_path(place: str, key: str | int) -> str:
-    """The JSON path of the child `key` of what is at `place`: `$.a`, `$[0]`, `$['a key']`.
-
-    `parse_path` reads it back.
-    """
-    if isinstance(key, int):
-        return f"{place}[{key}]"
-    # Nearly all keys are plain, and the engine for expressions takes ten times as long.
-    if (key.isascii() and key.isidentifier()) or re.fullmatch(r"[A-Za-z_]\w*", key):
-        return f"{place}.{key}"
-    return f"{place}['{key.translate(_ESCAPES)}']"
-
-
-# As RFC 9535 section 2.7 writes names in normalized paths.
-_ESCAPES = {code: f"\\u{code:04x}" for code in range(0x20)} | str.maketrans(
-    {"\b": r"\b", "\f": r"\f", "\n": r"\n", "\r": r"\r", "\t": r"\t", "'": r"\'", "\\": r"\\"}
-)

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from promptdeck.core.matching.rules import child_path
 from promptdeck.core.text.jsontext import JSON, Unfaithful, canonical, parse
+from promptdeck.core.text.paths import child_path
 from promptdeck.core.text.wording import (
     Contrast,
     common_prefix,

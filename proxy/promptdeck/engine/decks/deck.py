@@ -140,7 +140,7 @@ class Deck:
         variant that converts to it, judged by the first of them. All of a group are of one
         variant, so that turns count recordings of the same call.
         """
-        stand_ins = STAND_INS[asked.variant] if asked.chat else ()
+        stand_ins = STAND_INS[asked.variant] if asked.dialect.converts else ()
         for variant in (asked.variant, *stand_ins):
             group = [row for row in rows if row.interaction.variant == variant]
             if group and self._conversions.response(group[0].interaction, asked.variant):

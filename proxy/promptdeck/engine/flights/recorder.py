@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate, repeat
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.completeness import problem_with
+from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.headers import kept
 from promptdeck.core.interaction import (
     Frame,
@@ -17,7 +17,6 @@ from promptdeck.core.interaction import (
     frames_of,
     header,
 )
-from promptdeck.core.matching.chat import is_chat
 from promptdeck.core.matching.clean import keepable
 from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
@@ -71,8 +70,8 @@ class Recorder(NamedTuple):
         response = response_of(head, flight.chunks)
         stream = response.is_stream
         in_runs = runs([frame.data for frame in response.frames]) if stream else None
-        chat = is_chat(take.request.method, take.request.target)
-        problem = problem_with(response, chat, in_runs)
+        dialect = dialect_of(take.request.method, take.request.target)
+        problem = dialect.problem_with(response, in_runs)
         if problem and not failed:
             raise NotKept(problem)
         request, in_request = keepable(take.request, self.redactor)
@@ -92,10 +91,8 @@ class Recorder(NamedTuple):
 def response_of(head: Head, chunks: Sequence[Chunk]) -> Response:
     """An answer as a recording has it: decompressed, a stream in frames. NotKept if it can't be."""
     chunks = _decoded(chunks, header(head.headers, "content-encoding"))
-    response = Response(head.status, kept(head.headers), ())
-    return Response(
-        head.status, response.headers, _frames(chunks) if response.is_stream else _whole(chunks)
-    )
+    whole = Response(head.status, kept(head.headers), _whole(chunks))
+    return whole._replace(frames=_frames(chunks)) if whole.is_stream else whole
 
 
 def _whole(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:

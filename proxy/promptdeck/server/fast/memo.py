@@ -78,7 +78,7 @@ class Memo:
             return self._given(head, ready, digest)
         answer = lane.answer(head.counts, head.headers, body, known)
         if isinstance(answer, Served):
-            plain = known and known.form.chat and not known.warning
+            plain = known and known.form.dialect.converts and not known.warning
             ready = Ready.of(answer, lane.pace) if plain else None
             return self._kept(head, digest, ready) if ready else None
         return answer

@@ -8,28 +8,20 @@ differently but means the same (null for absent, one text part for a string, ...
 from collections.abc import Mapping
 from functools import lru_cache
 from itertools import groupby
-from typing import Any, NamedTuple
+from typing import Any
 
-from promptdeck.core.interaction import CHAT_COMPLETIONS, Variant
+from promptdeck.core.dialects.base import LABELS, MARKERS, Dropped
+from promptdeck.core.dialects.marks import without_marks
+from promptdeck.core.interaction import Variant
+from promptdeck.core.text import rawjson
 from promptdeck.core.text.jsontext import JSON, Unfaithful, canonical, read
-
-from . import rawjson
-from .rules import child_path
+from promptdeck.core.text.paths import child_path
 
 EXCLUDED: Mapping[str, str] = {
     "stream": "chooses the variant, JSON or SSE",
     "stream_options": "chooses the variant, with or without the usage chunk",
-    "user": "names the end user, for abuse reports",
-    "safety_identifier": "names the end user, for abuse reports",
-    "metadata": "labels for the provider's dashboard",
-    "store": "whether the provider keeps a copy",
-    "prompt_cache_key": "routing to a warm prompt cache",
-    "prompt_cache_retention": "how long the prompt cache lives; sets the entry's ttl in cache mode",
-    "service_tier": "how soon, not what",
-    "speed": "how soon, not what",
-    "inference_geo": "where, not what",
+    **LABELS,
     "deferred": "when the answer is fetched",
-    "correlation_id": "names a session",
     "credentials": "secret",
 }
 """Top-level fields of a chat completion request that cannot change the answer, and why."""
@@ -73,25 +65,17 @@ EQUAL = (
         '{"messages": [{"content": [{"type": "text", "text": "hi"}]}]}',
     ),
     (
+        "a message, part or tool with and without marks for prompt caches",
+        '{"messages": [{"content": "hi", "cache_control": {"type": "ephemeral"}}]}',
+        '{"messages": [{"content": "hi"}]}',
+    ),
+    (
         "the JSON in a tool call's `arguments`, however it is written",
         r'{"messages": [{"tool_calls": [{"function": {"arguments": "{ \"a\": 1.0 }"}}]}]}',
         r'{"messages": [{"tool_calls": [{"function": {"arguments": "{\"a\":1}"}}]}]}',
     ),
 )
 """What counts as equal in the body of a chat completion request, with an example of each."""
-
-
-class Dropped(NamedTuple):
-    """A place in a request that does not count, and why."""
-
-    path: str
-    """A JSON path: `$.user`."""
-    why: str
-
-
-def is_chat(method: str, target: str) -> bool:
-    """Whether method and target (path and query) are those of chat completions."""
-    return method == "POST" and target.partition("?")[0] == CHAT_COMPLETIONS
 
 
 def variant_asked(body: JSON) -> Variant:
@@ -130,12 +114,14 @@ def counting(body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
         value["stop"] = [value["stop"]]
     if isinstance(value.get("messages"), list):
         value["messages"] = [_message(item) for item in value["messages"]]
+    if isinstance(value.get("tools"), list):
+        value["tools"] = [_tool(item) for item in value["tools"]]
     return value
 
 
 def item_text(place: str, item: JSON) -> bytes:
     """An item of a chat's `messages` or `tools` (`place`), as it stands in the canonical form."""
-    return canonical(_message(item) if place == "messages" else item)
+    return canonical(_message(item) if place == "messages" else _tool(item))
 
 
 def without_credentials(body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
@@ -207,15 +193,15 @@ def _is_ambiguous(key: str, item: JSON) -> bool:
 
 
 def _message(message: JSON) -> JSON:
-    """A message with nulls left out, a sole text part as text, and arguments in one form."""
+    """A message without nulls and marks, a sole text part as text, arguments in one form."""
     if not isinstance(message, dict):
         return message
     value = message
-    if None in message.values():
+    if None in message.values() or not MARKERS.keys().isdisjoint(message):
         value = {
             key: item
             for key, item in message.items()
-            if item is not None or key not in _NULLABLE_IN_MESSAGE
+            if key not in (_NULLABLE_IN_MESSAGE if item is None else MARKERS)
         }
     if isinstance(value.get("content"), list):
         value = {**value, "content": _content(value["content"])}
@@ -225,8 +211,19 @@ def _message(message: JSON) -> JSON:
     return _with_arguments(value, "function_call") if "function_call" in value else value
 
 
+def _tool(tool: JSON) -> JSON:
+    """A tool without marks, in it and in its function."""
+    bare = without_marks(tool)
+    if isinstance(bare, dict) and isinstance(bare.get("function"), dict):
+        function = without_marks(bare["function"])
+        bare = bare if function is bare["function"] else {**bare, "function": function}
+    return bare
+
+
 def _content(content: JSON) -> JSON:
-    """The text of a list of one text part that has nothing else; any other content as it is."""
+    """Content without marks; the text of a list of one text part that has nothing else."""
+    if isinstance(content, list):
+        content = [without_marks(part) for part in content]
     match content:
         case [{"type": "text", "text": str(text), **rest}] if not rest:
             return text

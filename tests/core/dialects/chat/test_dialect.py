@@ -5,9 +5,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.dialects.chat.completeness import problem_with
+from promptdeck.core.dialects.chat.dialect import CHAT
+from promptdeck.core.dialects.table import HTTP
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.text import sse
+
+
+def problem_with(response, chat, in_runs=None):
+    return (CHAT if chat else HTTP).problem_with(response, in_runs)
+
 
 DONE = sse.encode(b"[DONE]")
 
@@ -46,7 +52,8 @@ def test_a_chat_stream_cut_off_anywhere_is_not_whole(length):
     cut_off = sse.frames(whole[:length])
     problem = chat_problem(*cut_off)
     only_its_blank_line_is_missing = whole[:length].endswith((b"[DONE]", b"[DONE]\n"))
-    assert (problem is None) == only_its_blank_line_is_missing
+    finished = length in (len(b"".join(WHOLE[:2])), len(b"".join(WHOLE[:3])))
+    assert (problem is None) == (only_its_blank_line_is_missing or finished)
 
 
 def test_a_stream_without_a_frame_is_empty():
@@ -96,18 +103,26 @@ def test_a_chunk_that_is_no_json_object_spoils_a_chat_stream(data):
     assert problem == "a chunk of the stream is no JSON object"
 
 
-def test_a_chat_stream_must_say_that_it_is_done():
-    assert chat_problem(*WHOLE[:-1]) == "the stream ends without [DONE]"
+def test_a_chat_stream_is_done_when_every_choice_says_so():
+    assert chat_problem(*WHOLE[:-1]) is None
+    assert chat_problem(*WHOLE[:1], DONE) == "choice 0 has no finish_reason"
+
+
+def test_without_its_end_a_chat_stream_lacks_the_usage_that_it_announced():
+    frames = [chunk(piece("Hi", "stop"), usage=None)]
+    assert chat_problem(*frames) == "the stream ends before its usage"
+    assert chat_problem(*frames, chunk(usage={"total_tokens": 2})) is None
+    assert chat_problem(*frames, DONE) is None
 
 
 def test_done_inside_a_text_is_not_the_end():
-    frames = [chunk(piece("data: [DONE]", "stop"))]
-    assert chat_problem(*frames) == "the stream ends without [DONE]"
+    frames = [chunk(piece("data: [DONE]"))]
+    assert chat_problem(*frames) == "choice 0 has no finish_reason"
 
 
 def test_a_chat_stream_without_choices_says_nothing():
-    assert chat_problem(chunk(usage={"total_tokens": 2}), DONE) == "the stream has no choices"
-    assert chat_problem(DONE) == "the stream has no choices"
+    assert chat_problem(chunk(usage={"total_tokens": 2}), DONE) == "there are no choices"
+    assert chat_problem(DONE) == "there are no choices"
 
 
 def test_every_choice_must_be_finished():
@@ -148,10 +163,17 @@ def test_other_streams_may_fail_too():
 @pytest.mark.parametrize(
     "kind", ["application/json", "Application/JSON; charset=utf-8", "a/b+json"]
 )
-@pytest.mark.parametrize("data", [b"", b'{"a":', b"<html>"])
+@pytest.mark.parametrize("data", [b'{"a":', b"<html>"])
 def test_json_must_parse(kind, data):
     assert problem_with(body(data, kind), chat=False) == "the body is not JSON"
     assert problem_with(body(data, kind), chat=True) == "the body is not JSON"
+
+
+def test_nothing_is_an_answer_where_the_status_says_so():
+    nothing = Response(202, (("content-type", "application/json"),), (Frame(0, b""),))
+    assert problem_with(nothing, chat=True) is None
+    assert problem_with(body(b""), chat=False) is None
+    assert problem_with(body(b""), chat=True) == "the body is empty"
 
 
 @pytest.mark.parametrize(
@@ -159,8 +181,8 @@ def test_json_must_parse(kind, data):
     [
         ({"choices": [{"finish_reason": "stop"}]}, None),
         ({"choices": [{"finish_reason": "stop"}], "error": None}, None),
-        ({"request_id": "r", "choices": []}, "the body has no choices"),
-        ({"request_id": "r"}, "the body has no choices"),
+        ({"request_id": "r", "choices": []}, "there are no choices"),
+        ({"request_id": "r"}, "there are no choices"),
         ({"error": {"message": "no"}}, "the body reports an error"),
         ({"error": "no", "choices": []}, "the body reports an error"),
         ({"choices": [{"finish_reason": None}]}, "choice 0 has no finish_reason"),
@@ -188,9 +210,11 @@ def test_a_chat_answer_is_json_or_a_stream_whatever_its_type(kind):
     finished = b'{"choices":[{"index":0,"delta":{"content":"x"},"finish_reason":"stop"}]}'
     for whole in (finished, b"data: %b\n\ndata: [DONE]\n\n" % finished):
         assert problem_with(body(whole, kind), chat=True) is None
-    for page in (b"<html>log in</html>", b"", b"choose: data: no\n\n"):
-        problem = problem_with(body(page, kind), chat=True)
-        assert problem == "the body is neither JSON nor a stream of events"
+    page = body(b"<html>log in</html>", kind)
+    assert problem_with(page, chat=True) == "a web page came in place of an answer"
+    if kind != "text/html":
+        other = problem_with(body(b"choose: data: no\n\n", kind), chat=True)
+        assert other == "the body is neither JSON nor a stream of events"
     assert problem_with(body(finished[:-1], kind), chat=True) == "the body is not JSON"
-    cut = b"data: %b\n\n" % finished
-    assert problem_with(body(cut, kind), chat=True) == "the stream ends without [DONE]"
+    cut = b"data: %b\n\n" % finished.replace(b'"stop"', b"null")
+    assert problem_with(body(cut, kind), chat=True) == "choice 0 has no finish_reason"

@@ -5,8 +5,9 @@ import json  # noqa: TID251  bodies as clients write them: spaced, in ASCII
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.matching.rawjson import members, without_secrets
+from promptdeck.core.matching.clean import raw_without_secrets as without_secrets
 from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.text.rawjson import members
 from tests.secret_samples import TOKENS
 
 REDACTOR = Redactor()

@@ -1,0 +1,56 @@
+"""OpenAI's Responses: `/v1/responses`.
+
+https://platform.openai.com/docs/api-reference/responses
+"""
+
+from promptdeck.core.text import sse
+from promptdeck.core.text.jsontext import JSON
+
+from .base import Dropped, Model
+from .marks import parts_without_marks
+
+_ENDS = frozenset(["response.completed", "response.incomplete", "response.failed"])
+_STATE = ("previous_response_id", "conversation")
+
+
+class ResponsesDialect(Model):
+    """A stream ends with an event that holds the whole response, whatever became of it."""
+
+    whole = "`response.completed` or `response.incomplete`; in JSON its status says so"
+    state = "with `background`, `previous_response_id`, a conversation or an item reference"
+
+    def is_stateful(self, body: JSON) -> bool:
+        """True for calls that name what the provider keeps, or whose answer is fetched later."""
+        if not isinstance(body, dict):
+            return False
+        if body.get("background") is True or any(body.get(name) is not None for name in _STATE):
+            return True
+        items = body.get("input")
+        return isinstance(items, list) and any(
+            isinstance(item, dict) and item.get("type") == "item_reference" for item in items
+        )
+
+    def counting(self, body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
+        counted = super().counting(body, dropped)
+        for place in ("input", "tools"):
+            if isinstance(items := counted.get(place), list):
+                counted[place] = [parts_without_marks(item) for item in items]
+        return counted
+
+    def is_end(self, event: sse.Event) -> bool:
+        # The event's name is the type within its data; some proxies leave the name out.
+        if event.event:
+            return event.event in _ENDS
+        return any(f'"{name}"' in (event.data or "")[:200] for name in _ENDS)
+
+    def _problem_with_value(self, value: JSON) -> str | None:
+        status = value.get("status") if isinstance(value, dict) else None
+        # Without a status it may be another server's: the body is whole, and no error.
+        return None if status in (None, "completed", "incomplete") else f"its status is {status}"
+
+    def _problem_with_events(self, values: list[JSON], *, ended: bool) -> str | None:
+        del values
+        return None if ended else "the stream ends without response.completed"
+
+
+RESPONSES = ResponsesDialect("responses")

@@ -1,0 +1,82 @@
+"""Which protocol a path speaks: from method and path to a dialect."""
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+
+from .base import Dialect
+from .chat.dialect import CHAT
+from .completions import COMPLETIONS
+from .gemini import GEMINI
+from .messages import MESSAGES
+from .plain import PLAIN_MODEL
+from .responses import RESPONSES
+
+HTTP = Dialect()
+"""Everything that is no model's endpoint: it creates, changes, deletes, lists or polls."""
+
+ENDPOINTS: Mapping[str, Dialect] = {
+    "chat/completions": CHAT,
+    "responses": RESPONSES,
+    "messages": MESSAGES,
+    "completions": COMPLETIONS,
+    "fim/completions": COMPLETIONS,
+    **dict.fromkeys(
+        """embeddings moderations rerank ocr classify score tokenize detokenize
+        images/generations images/edits images/variations
+        audio/speech audio/transcriptions audio/translations
+        messages/count_tokens responses/input_tokens chat/moderations""".split(),
+        PLAIN_MODEL,
+    ),
+}
+"""By what follows /v1/ in the path of a POST."""
+
+VERBS: Mapping[str, Dialect] = {
+    "generateContent": GEMINI,
+    "streamGenerateContent": GEMINI,
+    **dict.fromkeys(
+        """countTokens embedContent batchEmbedContents embedText batchEmbedText predict
+        """.split(),
+        PLAIN_MODEL,
+    ),
+}
+"""By what follows the colon in the path of a POST, as Google names methods."""
+
+# Azure's deployments come before the endpoint; the model then stands in the path.
+_PATH = re.compile(r"/v1/(?:deployments/[^/]+/)?(?P<endpoint>[^:]+?)/?")
+_VERB = re.compile(r"/v1/(?:.*/)?(?:models|tunedModels|endpoints)/[^:]+:(?P<verb>\w+)")
+
+
+def calls_table() -> str:
+    """README's table of calls: which are stateful and when an answer is whole, in Markdown."""
+    paths: dict[Dialect, list[str]] = {}
+    for endpoint, dialect in ENDPOINTS.items():
+        paths.setdefault(dialect, []).append(f"`{endpoint}`")
+    for verb, dialect in VERBS.items():
+        paths.setdefault(dialect, []).append(f"`:{verb}`")
+    rows = [
+        f"| {', '.join(named)} | {dialect.state} | {dialect.whole} |"
+        for dialect, named in paths.items()
+    ]
+    rest = f"| everything else | {HTTP.state} | {HTTP.whole} |"
+    head = "| `POST /v1/...` | stateful | an answer is whole when |"
+    return "\n".join([head, "|---|---|---|", *rows, rest])
+
+
+def is_chat(method: str, target: str) -> bool:
+    """True for a chat completion's request, at whatever path; `target` as `dialect_of` has it."""
+    return dialect_of(method, target) is CHAT
+
+
+def dialect_of(method: str, target: str) -> Dialect:
+    """The dialect that a request speaks; `target` is its path and query, `/v1/...`."""
+    return _dialect_of(target.partition("?")[0]) if method == "POST" else HTTP
+
+
+@lru_cache(maxsize=1024)  # a path is asked for again and again; those that hold ids are many
+def _dialect_of(path: str) -> Dialect:
+    if found := _PATH.fullmatch(path):
+        return ENDPOINTS.get(found["endpoint"], HTTP)
+    if found := _VERB.fullmatch(path):
+        return VERBS.get(found["verb"], HTTP)
+    return HTTP

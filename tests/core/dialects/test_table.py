@@ -1,0 +1,287 @@
+"""Which protocol a path speaks, and what each says: pure or stateful, whole or not, what counts."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptdeck.core.dialects.base import LABELS, MARKERS
+from promptdeck.core.dialects.table import HTTP, dialect_of, is_chat
+from promptdeck.core.interaction import Frame, Request, Response
+from promptdeck.core.matching.normalize import normalize
+from promptdeck.core.matching.rules import Rules
+from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.text import sse
+
+CHAT = "/v1/chat/completions"
+GEMINI = "/v1/models/gemini-4:generateContent"
+
+
+def event(value, name=""):
+    data = value if isinstance(value, bytes) else orjson.dumps(value)
+    return sse.encode(data, event=name) if name else sse.encode(data)
+
+
+def typed(kind, **more):
+    return event({"type": kind, **more}, kind)
+
+
+CHUNK = {"choices": [{"index": 0, "delta": {"content": "a"}, "finish_reason": None}]}
+LAST = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+# By path: a stream, how many of its frames make it whole, and a whole answer that is none.
+PROTOCOLS = {
+    CHAT: ([event(CHUNK), event(LAST), event(b"[DONE]")], 2, LAST),
+    "/v1/deployments/gpt/chat/completions?api-version=1": (
+        [event(CHUNK), event(LAST), event(b"[DONE]")],
+        2,
+        LAST,
+    ),
+    "/v1/completions": (
+        [
+            event({"choices": [{"index": 0, "text": "a", "finish_reason": None}]}),
+            event({"choices": [{"index": 0, "text": "", "finish_reason": "length"}]}),
+            event(b"[DONE]"),
+        ],
+        2,
+        {"choices": [{"index": 0, "text": "a", "finish_reason": "stop"}]},
+    ),
+    "/v1/responses": (
+        [
+            typed("response.created", response={"status": "in_progress", "error": None}),
+            typed("response.output_text.delta", delta="a"),
+            typed("response.completed", response={"status": "completed", "error": None}),
+        ],
+        3,
+        {"id": "r", "status": "completed", "error": None, "output": []},
+    ),
+    "/v1/messages?beta=true": (
+        [
+            typed("message_start", message={"id": "m", "stop_reason": None}),
+            typed("content_block_delta", index=0, delta={"type": "text_delta", "text": "a"}),
+            typed("message_delta", delta={"stop_reason": "end_turn"}),
+            typed("message_stop"),
+        ],
+        4,
+        {"id": "m", "type": "message", "content": [], "stop_reason": "end_turn"},
+    ),
+    "/v1/models/gemini-4:streamGenerateContent?alt=sse": (
+        [
+            event({"candidates": [{"content": {"parts": [{"text": "a"}]}}]}),
+            event({"candidates": [{"content": {"parts": []}, "finishReason": "STOP"}]}),
+        ],
+        2,
+        {"candidates": [{"content": {}, "finishReason": "STOP"}]},
+    ),
+    "/v1/audio/transcriptions": (
+        [typed("transcript.text.delta", delta="a"), typed("transcript.text.done", text="a")],
+        2,
+        {"text": "a"},
+    ),
+}
+ANY = pytest.mark.parametrize("path", PROTOCOLS)
+
+
+def stream(frames, kind="text/event-stream"):
+    return Response(200, (("content-type", kind),), tuple(Frame(0, one) for one in frames))
+
+
+def answer(value, kind="application/json"):
+    data = value if isinstance(value, bytes) else orjson.dumps(value)
+    return Response(200, (("content-type", kind),), (Frame(0, data),))
+
+
+def problem(path, response):
+    return dialect_of("POST", path).problem_with(response)
+
+
+@ANY
+def test_a_stream_is_whole_by_the_end_of_its_own_protocol(path):
+    frames, enough, _ = PROTOCOLS[path]
+    for count in range(1, len(frames) + 1):
+        assert (problem(path, stream(frames[:count])) is None) == (count >= enough), count
+
+
+@ANY
+@pytest.mark.parametrize("kind", ["text/plain; charset=utf-8", "", "application/octet-stream"])
+def test_what_a_stream_is_its_bytes_say(path, kind):
+    frames, enough, _ = PROTOCOLS[path]
+    assert problem(path, stream(frames, kind)) is None
+    assert problem(path, stream(frames[: enough - 1], kind)) is not None
+
+
+@ANY
+@given(st.binary(max_size=30))
+def test_nothing_behind_the_end_makes_a_stream_less_whole(path, rest):
+    frames, _, _ = PROTOCOLS[path]
+    dialect = dialect_of("POST", path)
+    if dialect.has_ended(frames[-1]):
+        assert dialect.problem_with(stream([*frames, rest] if rest else frames)) is None
+
+
+@ANY
+def test_an_answer_that_is_whole_is_kept_and_an_error_with_status_200_is_not(path):
+    frames, _, whole = PROTOCOLS[path]
+    assert problem(path, answer(whole)) is None
+    assert problem(path, answer({**whole, "error": None})) is None
+    told = {"error": {"message": "overloaded", "code": 502}}
+    for failed in (
+        told,
+        {**whole, **told},
+        {"type": "error", **told},
+        {**whole, "status": "failed"},
+    ):
+        assert problem(path, answer(failed)) == "the body reports an error"
+        assert problem(path, stream([*frames[:1], event(failed), *frames[1:]])) is not None
+    page = b"<!doctype html><title>Log in</title>"
+    assert problem(path, answer(page, "text/html")) == "a web page came in place of an answer"
+
+
+@pytest.mark.parametrize(
+    "reason",
+    """error network_error insufficient_system_resource abort cancelled canceled failed
+    timeout MALFORMED_FUNCTION_CALL OTHER""".split(),
+)
+def test_a_finish_reason_can_name_a_failure(reason):
+    choices = {"choices": [{"index": 0, "message": {}, "delta": {}, "finish_reason": reason}]}
+    for path in (CHAT, "/v1/completions"):
+        assert problem(path, answer(choices)) == "choice 0 reports a failure"
+        assert problem(path, stream([event(choices), event(b"[DONE]")])) is not None
+    candidates = {"candidates": [{"finishReason": reason}]}
+    assert problem(GEMINI, answer(candidates)) == "candidate 0 reports a failure"
+
+
+@pytest.mark.parametrize(
+    "reason", ["stop", "length", "tool_calls", "content_filter", "function_call", "eos", "refusal"]
+)
+def test_other_finish_reasons_name_none(reason):
+    assert problem(CHAT, answer({"choices": [{"index": 0, "finish_reason": reason}]})) is None
+
+
+def test_an_error_in_a_choice_is_one_of_the_answer():
+    choice = {"index": 0, "finish_reason": "stop", "error": {"code": 502}}
+    assert problem(CHAT, answer({"choices": [choice]})) == "choice 0 reports a failure"
+    assert problem(CHAT, answer({"choices": [{**choice, "error": None}]})) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (CHAT, {}),
+        ("/v1/responses", {"input": "hi", "store": True, "previous_response_id": None}),
+        ("/v1/messages", {"messages": []}),
+        (GEMINI, {}),
+        ("/v1/models/gemini-4:countTokens", {}),
+        ("/v1/embeddings", {"input": "a"}),
+        ("/v1/moderations", {}),
+        ("/v1/images/generations", {}),
+        ("/v1/audio/speech", {}),
+        ("/v1/messages/count_tokens", {}),
+        ("/v1/deployments/ada/embeddings?api-version=1", {}),
+    ],
+)
+def test_a_model_is_a_function_of_its_request(path, body):
+    assert not dialect_of("POST", path).is_stateful(body)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/v1/models", {}),
+        ("GET", CHAT, {}),
+        ("GET", "/v1/batches/b", {}),
+        ("DELETE", "/v1/files/f", {}),
+        ("POST", "/v1/files", {}),
+        ("POST", "/v1/threads", {}),
+        ("POST", "/v1/threads/t/runs", {}),
+        ("POST", "/v1/conversations", {}),
+        ("POST", "/v1/batches", {}),
+        ("POST", "/v1/messages/batches", {}),
+        ("POST", "/v1/responses/r/cancel", {}),
+        ("POST", CHAT + "/c", {}),
+        ("POST", "/v1/models/gemini-4:batchGenerateContent", {}),
+        ("POST", "/v1/fine_tuning/jobs", {}),
+        ("POST", "/v1/responses", {"input": "hi", "background": True}),
+        ("POST", "/v1/responses", {"input": "hi", "previous_response_id": "r"}),
+        ("POST", "/v1/responses", {"input": "hi", "conversation": "c"}),
+        ("POST", "/v1/responses", {"input": [{"type": "item_reference", "id": "i"}]}),
+        ("POST", "/v1/messages", {"container": "c"}),
+    ],
+)
+def test_what_creates_changes_deletes_lists_or_polls_is_stateful(method, path, body):
+    assert dialect_of(method, path).is_stateful(body)
+
+
+def canonical(path, body):
+    request = Request("POST", path, "application/json", orjson.dumps(body))
+    return normalize(request, Rules(), Redactor()).canonical
+
+
+@ANY
+@pytest.mark.parametrize("label", LABELS)
+def test_a_label_counts_in_no_protocol(path, label):
+    plain = {"model": "m", "input": "hi"}
+    for value in ("one", {"run": "1"}, True, None):
+        assert canonical(path, {**plain, label: value}) == canonical(path, plain)
+    # Only at its place: within what is asked it is somebody's data.
+    inner = [canonical(path, {**plain, "input": {label: value}}) for value in ("one", "two")]
+    assert inner[0] != inner[1]
+
+
+@ANY
+def test_null_is_absent_in_every_protocol_at_the_top(path):
+    if "chat" not in path:  # which knows which of its fields may be null
+        assert canonical(path, {"a": None, "b": 1}) == canonical(path, {"b": 1})
+
+
+def test_where_no_protocol_is_known_everything_counts():
+    for label in LABELS:
+        bodies = [canonical("/v1/threads", {label: value}) for value in ("one", "two", None)]
+        assert len({*bodies, canonical("/v1/threads", {})}) == 4
+
+
+@pytest.mark.parametrize("mark", MARKERS)
+@pytest.mark.parametrize(
+    ("path", "place", "kind"),
+    [
+        (CHAT, "messages", "text"),
+        ("/v1/messages", "messages", "text"),
+        ("/v1/responses", "input", "input_text"),
+    ],
+)
+def test_a_mark_for_a_cache_does_not_count_where_protocols_have_it(path, place, kind, mark):
+    value = {"type": "ephemeral"}
+    part = {"type": kind, "text": "hi"}
+    plain = {place: [{"role": "user", "content": "hi"}], "tools": [{"name": "f"}]}
+    marked = {
+        place: [{"role": "user", "content": [{**part, mark: value}], mark: value}],
+        "tools": [{"name": "f", mark: value}],
+    }
+    assert canonical(path, marked) == canonical(path, plain)
+    two = {place: [{"role": "user", "content": [part, {**part, mark: value}]}]}
+    assert canonical(path, two) == canonical(
+        path, {place: [{"role": "user", "content": [part, part]}]}
+    )
+    # A tool's own data may have a member of that name.
+    own = {place: [{"role": "user", "content": [{"type": "x", "input": {mark: n}}]} for n in "12"]}
+    assert mark.encode() in canonical(path, own)
+
+
+def test_a_system_prompt_of_messages_may_be_a_text_or_a_part_with_a_mark():
+    part = {"type": "text", "text": "Be brief.", "cache_control": {"type": "ephemeral"}}
+    assert canonical("/v1/messages", {"system": [part]}) == canonical(
+        "/v1/messages", {"system": "Be brief."}
+    )
+
+
+@given(st.sampled_from(["GET", "POST", "PUT"]), st.text(max_size=20))
+def test_any_path_has_a_dialect_and_most_have_none_of_a_model(method, text):
+    dialect = dialect_of(method, "/v1/" + text)
+    assert dialect.is_model <= (method == "POST")
+
+
+def test_a_chat_completion_is_one_behind_other_paths_too():
+    assert is_chat("POST", CHAT + "?x=1")
+    assert is_chat("POST", "/v1/deployments/gpt-4o/chat/completions?api-version=2024-10-21")
+    assert not is_chat("GET", CHAT)
+    assert not is_chat("POST", CHAT + "/id")
+    assert dialect_of("POST", "/v1/unknown") is HTTP
