@@ -35,7 +35,7 @@ async def promptdeck(cwd: Path, *argv: str, stdin: bytes = b"", **extra: str) ->
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(stdin), 30)
+    out, err = await asyncio.wait_for(process.communicate(stdin), 60)
     assert process.returncode is not None
     return Ran(process.returncode, out.decode(), err.decode())
 
@@ -49,7 +49,7 @@ class Server(NamedTuple):
     async def stop(self, signal: int) -> tuple[int, str]:
         """Send a signal; the exit code and what was said on stderr."""
         self.process.send_signal(signal)
-        _, err = await asyncio.wait_for(self.process.communicate(), 30)
+        _, err = await asyncio.wait_for(self.process.communicate(), 60)
         assert self.process.returncode is not None
         return self.process.returncode, err.decode()
 
@@ -68,7 +68,7 @@ async def serve(cwd: Path, *argv: str, **extra: str) -> AsyncIterator[Server]:
     try:
         assert process.stdout
         assert process.stderr
-        lines = [(await asyncio.wait_for(process.stdout.readline(), 30)).decode() for _ in "12"]
+        lines = [(await asyncio.wait_for(process.stdout.readline(), 60)).decode() for _ in "12"]
         if not lines[1]:
             raise AssertionError((await process.stderr.read()).decode())
         yield Server(process, lines[0].split()[-1], lines[1].rstrip())

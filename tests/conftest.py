@@ -1,6 +1,7 @@
 """The scripted upstream and a promptdeck in front of it, both on real sockets."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,10 +15,14 @@ from yarl import URL
 
 from promptdeck.app import Serving, serving
 from promptdeck.config import load
-from tests.project import project as project  # a fixture
+from tests.pytest_project import project as project  # a fixture
 from tests.scripted_upstream import Upstream, upstream
 
 pytest_plugins = ["pytester"]
+
+# The tests start some hundred processes, and where the environment forbids bytecode each of them
+# would compile the package anew: a quarter of what starting one costs.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # A project of its own, which test_example.py runs.
 collect_ignore = ["example"]

@@ -8,7 +8,7 @@ import pytest
 from aiohttp import web
 
 from promptdeck.stores.cassettes.file import names, read
-from tests.project import Project, told
+from tests.pytest_project import Project, told
 from tests.scripted_upstream import Seen, Upstream, completion, plain
 
 pytest.importorskip("openai")
@@ -45,13 +45,13 @@ def change(project: Project, file: str, old: str, new: str) -> None:
     path.write_text(text.replace(old, new))
 
 
-async def test_it_replays_offline_in_one_process_and_in_four(example: Project) -> None:
+async def test_it_replays_offline_in_one_process_and_in_two(example: Project) -> None:
     alone = await example.run()
     alone.assert_outcomes(passed=5)
     assert told(alone) == "17 hits, 0 misses, 0 recorded, 0 upstream calls; 722 tokens not spent"
-    four = await example.run("-n", "4", plugins=["xdist"])
-    four.assert_outcomes(passed=5)
-    assert told(four) == told(alone)
+    two = await example.run("-n", "2", plugins=["xdist"])
+    two.assert_outcomes(passed=5)
+    assert told(two) == told(alone)
 
 
 async def test_a_changed_prompt_and_a_leftover_recording_are_named(example: Project) -> None:

@@ -48,10 +48,10 @@ async def test_a_program_of_any_kind_records_and_replays(
 
 
 async def test_fifty_requests_at_once_replay_in_any_order(start: Start) -> None:
-    prompts = [f"prompt {number}" for number in range(50)]
+    prompts, shuffled = [f"prompt {number}" for number in range(50)], random.Random(50)
 
     async def ask_all(base_url: str) -> dict[str, str | None]:
-        order = random.sample(prompts, len(prompts))
+        order = shuffled.sample(prompts, len(prompts))
         async with openai.AsyncOpenAI(base_url=base_url, api_key="k") as client:
 
             async def ask(prompt: str) -> str | None:

@@ -19,6 +19,7 @@ answer = openai.OpenAI().chat.completions.create(
 )
 print(answer.choices[0].message.content)
 """
+GET = "import os, urllib.request as r; r.urlopen(os.environ['OPENAI_BASE_URL'] + '{}')".format
 
 
 @pytest.fixture
@@ -49,9 +50,7 @@ async def test_record_then_replay_with_the_network_down(
 
 
 async def test_a_miss_that_the_program_swallows_still_fails_the_run(tmp_path: Path) -> None:
-    script = (
-        "import openai\ntry: openai.OpenAI().models.retrieve('x')\nexcept openai.NotFoundError: 0"
-    )
+    script = f"try: {GET('/models/x')}\nexcept OSError: 0"
     (tmp_path / "cassettes").mkdir()
     ran = await promptdeck(tmp_path, "run", "--mode", "replay", "--", sys.executable, "-c", script)
     assert ran.code == 6
@@ -63,7 +62,7 @@ async def test_leftovers_fail_the_run_where_it_is_asked_to(
     await promptdeck(
         tmp_path,
         *("run", "--mode", "record", "--cassette", "c", "--upstream", provider.url),
-        *("--", sys.executable, "-c", "import openai; openai.OpenAI().models.list()"),
+        *("--", sys.executable, "-c", GET("/models")),
     )
     replay = ("run", "--mode", "replay", "--cassette", "c")
     assert (await promptdeck(tmp_path, *replay, "--", "true")).code == 0
@@ -100,7 +99,7 @@ async def test_a_signal_reaches_the_command(tmp_path: Path) -> None:
     assert process.stdout
     assert await process.stdout.readline() == b"1\n"
     process.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(process.wait(), 15) == 9
+    assert await asyncio.wait_for(process.wait(), 60) == 9
     await process.communicate()
 
 

@@ -193,7 +193,7 @@ async def test_when_one_worker_dies_all_end_and_say_why(provider: Upstream, tmp_
             await asyncio.sleep(0.05)
         victim = found.pop()
         os.kill(victim, signal.SIGKILL)
-        _, err = await asyncio.wait_for(server.process.communicate(), 15)
+        _, err = await asyncio.wait_for(server.process.communicate(), 60)
         assert server.process.returncode == 1
         assert f"worker {victim} ended by itself (SIGKILL); stopping" in err.decode()
 

@@ -13,7 +13,7 @@ from promptdeck.errors import UsageError
 from promptdeck.stores.cassettes.file import path_of, read
 from promptdeck.stores.cassettes.save import save
 from promptdeck.stores.cassettes.verify import verify
-from tests.foreign import URL, answer, prompt
+from tests.other_tools import URL, answer, prompt
 from tests.recordings import interaction, new
 
 

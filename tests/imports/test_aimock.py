@@ -13,7 +13,7 @@ from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.interaction import Variant
 from promptdeck.imports import NotCarried
 from tests.conftest import Start
-from tests.foreign import carried, imported
+from tests.other_tools import carried, imported
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5}
 CALL = {"id": "call_1", "name": "look", "arguments": '{"at":"sky"}'}

@@ -12,7 +12,7 @@ from promptdeck.imports import NotCarried, carry
 from promptdeck.imports.carry import split
 from promptdeck.imports.entry import framed
 from promptdeck.stores.cassettes.save import New
-from tests.foreign import STREAM, answer, plain_entry, prompt
+from tests.other_tools import STREAM, answer, plain_entry, prompt
 from tests.recordings import THEN, base_of
 
 KEY = "sk-proj-" + "aB3dE6gH9jK2mN5pQ8sT" * 2

@@ -22,7 +22,7 @@ from promptdeck.imports.entry import (
     unpacked,
     utf8,
 )
-from tests.foreign import answer, packed, plain_entry
+from tests.other_tools import answer, packed, plain_entry
 
 SSE = (("content-type", "text/event-stream"),)
 

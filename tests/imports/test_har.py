@@ -15,7 +15,7 @@ from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import CassetteError
 from promptdeck.imports import NotCarried, har
 from promptdeck.imports.export_har import archive
-from tests.foreign import STREAM, URL, answer, carried, imported, packed, prompt
+from tests.other_tools import STREAM, URL, answer, carried, imported, packed, prompt
 from tests.recordings import ANY_BYTES, ODD, REDACTOR, interaction, of
 
 

@@ -9,9 +9,9 @@ from promptdeck.errors import CassetteError
 from promptdeck.imports import NotCarried, har, read, reel, vcr
 from promptdeck.stores.cassettes.dump import HEADER, dump
 from promptdeck.stores.cassettes.load import load
-from tests.foreign import carried
 from tests.imports import test_har, test_vcr
 from tests.imports.test_reel import line, streamed
+from tests.other_tools import carried
 from tests.recordings import JSON
 
 

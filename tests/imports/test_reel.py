@@ -8,7 +8,7 @@ import pytest
 from promptdeck.core.interaction import Frame, Variant
 from promptdeck.errors import CassetteError
 from promptdeck.imports import NotCarried
-from tests.foreign import answer, carried, imported, prompt
+from tests.other_tools import answer, carried, imported, prompt
 from tests.recordings import chunk
 
 META = b'{"_meta":{"match":{"mode":"normalized"}}}'

@@ -12,7 +12,7 @@ from promptdeck.core.interaction import Variant
 from promptdeck.core.text import sse
 from promptdeck.errors import CassetteError
 from promptdeck.imports import NotCarried, vcr
-from tests.foreign import STREAM, URL, answer, carried, imported, packed, prompt
+from tests.other_tools import STREAM, URL, answer, carried, imported, packed, prompt
 
 # As vcrpy 9.4.2 wrote it for httpx, which hands it compressed bodies.
 HTTPX = r"""interactions:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.project import Project
+from tests.pytest_project import Project
 
 RECORDED = "# promptdeck cassette\npromptdeck: 1\ninteractions:\n"
 

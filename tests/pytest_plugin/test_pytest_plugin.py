@@ -8,7 +8,7 @@ import pytest
 
 import promptdeck.stores.cassettes.dump  # noqa: F401  pytester forgets what a test imports first
 from promptdeck.stores.cassettes.file import names, read
-from tests.project import Project, told
+from tests.pytest_project import Project, told
 from tests.scripted_upstream import Upstream
 
 NOWHERE = "http://127.0.0.1:9/v1"

@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from promptdeck.pytest_plugin.results import Results, _money
-from tests.project import Project
+from tests.pytest_project import Project
 
 
 async def of_openai(project: Project, *prompts: str) -> Path:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from promptdeck.stores.cassettes.file import read
-from tests.project import Project, told
+from tests.pytest_project import Project, told
 from tests.scripted_upstream import Upstream
 
 

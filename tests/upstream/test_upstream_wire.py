@@ -22,7 +22,7 @@ from promptdeck.errors import UpstreamError
 from promptdeck.upstream import Upstream
 from promptdeck.upstream.lean import head_of
 from tests.clock import Clock, settle
-from tests.wire import Reply, Wired, ending, in_pieces, resetting, wired
+from tests.raw_upstream import Reply, Wired, ending, in_pieces, resetting, wired
 
 BOTH = pytest.mark.parametrize("lean", [True, False], ids=["lean", "session"])
 

@@ -12,7 +12,7 @@ import pytest
 from promptdeck.core.contract.openapi import document, page
 from promptdeck.core.contract.request import FIELDS, check
 from promptdeck.core.text import sse
-from tests.json_schema import KEYWORDS, accepts
+from tests.schema_oracle import KEYWORDS, accepts
 
 DOCUMENT = document("1.2.3")
 SHAPES: dict[str, Any] = DOCUMENT["components"]["schemas"]

@@ -29,7 +29,7 @@ from promptdeck.stores.cassettes import file as cassette_file
 from tests import ROOT
 from tests.chats import ANY_JSON
 from tests.contract_strategies import requests, spoilt, values
-from tests.json_schema import accepts
+from tests.schema_oracle import accepts
 
 NO_RULES = Rules()
 REDACTOR = Redactor()

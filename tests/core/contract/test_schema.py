@@ -32,7 +32,7 @@ from promptdeck.core.contract.violations import Checked, judge
 from promptdeck.core.matching.rules import parse_path
 from tests.chats import ANY_JSON, NAMES
 from tests.contract_strategies import values
-from tests.json_schema import accepts
+from tests.schema_oracle import accepts
 
 TEXT = Text()
 CALL = Tagged(

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import assume, example, given, settings
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.base import MARKERS, essence, is_json
@@ -616,7 +616,6 @@ def spoiled(body: Any, spoiler: str, place: str) -> bytes:
     return text.replace('"(here)"', spoiler).encode("utf-8", "surrogatepass")
 
 
-@settings(max_examples=300)
 @given(SECRETIVE, SPOILERS, st.sampled_from(["odd", "credentials", "user"]), RULES, REDACTORS)
 @example({}, BIG, "credentials", NO_RULES, REDACTOR)
 def test_what_is_kept_has_the_canonical_form_of_what_was_asked(

@@ -4,7 +4,7 @@ import asyncio
 
 import orjson
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from promptdeck.core.counts import Counts
@@ -120,7 +120,6 @@ async def outcome(canonicals, body):
     return known._replace(names=(), refused=None), said
 
 
-@settings(max_examples=300)
 @given(st.lists(chats(), min_size=2, max_size=6) | conversations(), st.booleans())
 def test_what_was_read_before_makes_no_difference(bodies, strict):
     def fresh():
@@ -134,7 +133,6 @@ def test_what_was_read_before_makes_no_difference(bodies, strict):
     asyncio.run(go())
 
 
-@settings(max_examples=200)
 @given(conversations())
 def test_a_name_is_the_same_or_none_whatever_was_read_before(bodies):
     known = Repeated(7, lambda place, item: b"")

@@ -6,7 +6,7 @@ from itertools import accumulate
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.chat.dialect import CHAT
@@ -109,7 +109,6 @@ def joined(found):
     return said
 
 
-@settings(max_examples=300)
 @given(streams())
 def test_a_run_says_what_its_frames_say_one_after_the_other(frames):
     plain = [frame for frame in frames if b"\r" not in frame and b"data:{" not in frame]
@@ -123,7 +122,6 @@ def test_a_run_says_what_its_frames_say_one_after_the_other(frames):
     assert joined(found) == joined((path, holder[key]) for path, holder, key in each)
 
 
-@settings(max_examples=300)
 @given(streams())
 def test_whether_a_stream_is_whole_shows_in_the_first_of_each_run(frames):
     response = Response(200, (("content-type", "text/event-stream"),), ())
@@ -131,7 +129,6 @@ def test_whether_a_stream_is_whole_shows_in_the_first_of_each_run(frames):
     assert CHAT.problem_with(response, runs(frames)) == CHAT.problem_with(response, one_by_one)
 
 
-@settings(max_examples=300)
 @given(streams(), st.sampled_from([(), (KNOWN, KNOWN_AND_ODD)]))
 def test_the_same_is_taken_out_as_from_each_frame_by_itself(frames, extra):
     stream = [Frame(number, data) for number, data in enumerate(frames)]

@@ -410,7 +410,7 @@ class Crowd:
     async def ends(self) -> list[BaseException | None]:
         for client in self.clients:
             client.gate.set()
-        return await asyncio.wait_for(asyncio.gather(*self.tasks, return_exceptions=True), 10)
+        return await asyncio.wait_for(asyncio.gather(*self.tasks, return_exceptions=True), 60)
 
 
 @given(steps=STEPS, keep=st.sampled_from([0, 10, WINDOW, 1 << 30]), cut=st.booleans())

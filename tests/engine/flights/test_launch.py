@@ -127,6 +127,20 @@ async def test_the_end_waits_for_answers_and_for_what_follows_them(waits: bool) 
 
 
 @WAYS
+async def test_all_who_wait_for_the_end_are_told_of_it(waits: bool) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        road = Road(waits=waits)
+        flights = Flights(road, tasks)
+        flight = Flight(keep_bytes=0, outlives_readers=True)
+        flights.launch(INCOMING, flight, flight.land)
+        waiting = [tasks.create_task(flights.finish(10_000)) for _ in range(3)]
+        await settle()
+        road.end()
+        await asyncio.gather(*waiting)
+    assert road.given_up == 0
+
+
+@WAYS
 async def test_what_takes_too_long_at_the_end_is_given_up(waits: bool) -> None:
     async with asyncio.TaskGroup() as tasks:
         road = Road(waits=waits)

@@ -6,8 +6,8 @@ import pytest
 
 from promptdeck.upstream import Upstream
 from tests.conftest import Start
+from tests.raw_upstream import Reply, ending, in_pieces, wired
 from tests.scripted_upstream import DONE, chunk, chunks, stream
-from tests.wire import Reply, ending, in_pieces, wired
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n"
 EVENTS = HEAD % b"text/event-stream"

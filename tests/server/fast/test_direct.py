@@ -18,9 +18,9 @@ from promptdeck.config import load
 from promptdeck.server.fast import connection as fastpath
 from promptdeck.server.fast.direct import Direct
 from tests.conftest import Start
+from tests.raw_client import CHAT, Got, dechunked, talking
+from tests.raw_upstream import Reply, Wired, ending, in_pieces, wired
 from tests.scripted_upstream import DONE, Seen, chunk, chunks, plain, stream
-from tests.talk import CHAT, Got, dechunked, talking
-from tests.wire import Reply, Wired, ending, in_pieces, wired
 
 
 @pytest.fixture(scope="module")
@@ -113,7 +113,7 @@ async def answers(folder: Path, mode: str, replies: list[Reply], *, fast: bool) 
             told = []
             for number in range(len(replies) + 1):
                 talk.ask(body("x" * (number + 1), stream=True))
-                got = await asyncio.wait_for(talk.answer(), 10)
+                got = await asyncio.wait_for(talk.answer(), 60)
                 await settled(served)
                 told.append(comparable(got, server.url))
                 if got.closed:
@@ -215,7 +215,7 @@ async def test_a_client_that_leaves_ends_a_call_that_nobody_records(
             talk.ask(b"{ }")
             await talk.reader.readuntil(b"data: x")
             talk.writer.transport.abort()
-            await asyncio.wait_for(left.wait(), 10)
+            await asyncio.wait_for(left.wait(), 60)
         await settled(deck.server)
     assert len(flown) == 1
     assert f"POST {CHAT} closed by the client" in caplog.messages
@@ -368,7 +368,7 @@ async def test_a_server_that_stops_waits_for_an_answer_but_not_for_ever(
             if waits:
                 await asyncio.sleep(0.05)
                 gate.set()
-            rest = await asyncio.wait_for(talk.reader.read(), 10)
+            rest = await asyncio.wait_for(talk.reader.read(), 60)
     assert (b"[DONE]" in rest) == waits
     assert len(flown) == 1
     gate.set()

@@ -17,8 +17,8 @@ from promptdeck.server.answers.pace import beats_of
 from promptdeck.server.fast import connection as fastpath
 from promptdeck.server.fast.paced import Paced, chunked
 from tests.conftest import Start
+from tests.raw_client import Got, dechunked, talking
 from tests.scripted_upstream import Answer, Seen, chunk, chunks
-from tests.talk import Got, dechunked, talking
 
 FRAMES = chunks("one two three four")
 GAP = 0.015
@@ -172,7 +172,8 @@ async def test_a_client_that_stops_reading_gets_the_rest_at_once_when_it_reads_a
     await recording.chat("first", stream=True)
     recording.upstream.answers = [answer]
     await recording.chat("streamed", stream=True)
-    async with playing(start) as server, talking(server) as talk:
+    # Recording megabytes may take seconds, which nobody needs to wait for again.
+    async with playing(start, pace="10x") as server, talking(server) as talk:
         talk.ask(body("first"))
         await talk.answer()
         talk.ask(body("streamed"))

@@ -1,3 +1,5 @@
+"""A cassette's file, and the database that keeps its index."""
+
 import pytest
 
 from tests.recordings import opened

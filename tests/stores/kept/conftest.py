@@ -1,3 +1,5 @@
+"""The store, open on a file of its own, that what clients asked to have kept lies in."""
+
 import pytest
 
 from tests.recordings import opened

@@ -1,3 +1,5 @@
+"""The place of a store's file, and the store that is open there."""
+
 import pytest
 
 from tests.recordings import opened

@@ -154,14 +154,22 @@ async def test_damage_is_unavailable_to_a_reader_and_an_error_to_a_command(path)
             command(path)
 
 
-@settings(deadline=None, max_examples=60)
-@given(seed=st.integers(0, 2**32), length=st.integers(1, 3000))
-def test_damage_anywhere_is_told_or_harmless(tmp_path_factory, seed, length):
-    path = tmp_path_factory.mktemp("damage") / "store.db"
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    path = tmp_path_factory.mktemp("filled") / "store.db"
 
     async def write():
         async with opened(path) as database:
             await fill(await cache_tape(database), range(10))
+
+    asyncio.run(write())
+    return path.read_bytes()
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 2**32), length=st.integers(1, 3000))
+def test_damage_anywhere_is_told_or_harmless(tmp_path_factory, filled, seed, length):
+    path = tmp_path_factory.mktemp("damage") / "store.db"
 
     async def read():
         async with opened(path) as database:
@@ -171,8 +179,7 @@ def test_damage_anywhere_is_told_or_harmless(tmp_path_factory, seed, length):
             list(tape.canonicals())
             await put(tape, conversation(11))
 
-    asyncio.run(write())
-    data = bytearray(path.read_bytes())
+    data = bytearray(filled)
     rng = random.Random(seed)
     start = rng.randrange(len(data))
     data[start : start + length] = rng.randbytes(length)

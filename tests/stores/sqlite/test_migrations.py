@@ -117,11 +117,17 @@ def test_what_is_no_database_is_refused_with_a_way_out(path, data):
     assert path.read_bytes() == data
 
 
-@given(st.integers(0, 2**32), st.integers(1, 2000))
-def test_a_damaged_file_is_refused_or_read(tmp_path_factory, seed, length):
-    path = tmp_path_factory.mktemp("damaged") / "store.db"
+@pytest.fixture(scope="module")
+def new_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("new") / "store.db"
     connect(path).close()
-    data = bytearray(path.read_bytes())
+    return path.read_bytes()
+
+
+@given(seed=st.integers(0, 2**32), length=st.integers(1, 2000))
+def test_a_damaged_file_is_refused_or_read(tmp_path_factory, new_file, seed, length):
+    path = tmp_path_factory.mktemp("damaged") / "store.db"
+    data = bytearray(new_file)
     rng = random.Random(seed)
     start = rng.randrange(len(data))
     data[start : start + length] = rng.randbytes(length)

@@ -37,7 +37,8 @@ def found(tape, recording):
 
 def words(seed, count=60):
     pick = random.Random(str(seed))
-    return " ".join(f"{pick.choice('abcdefghij')}{pick.randrange(999)}" for _ in range(count))
+    letters, numbers = pick.choices("abcdefghij", k=count), pick.choices(range(999), k=count)
+    return " ".join(f"{letter}{number}" for letter, number in zip(letters, numbers, strict=True))
 
 
 def turn(session, n):

@@ -79,7 +79,9 @@ class Flights:
         """Wait for what is under way, `timeout` seconds at most, then give up the rest."""
         if not self.under_way:
             return
-        self._quiet = asyncio.Event()
+        # Several may wait at once: two closings of one session, or one and the server's end.
+        if self._quiet is None or self._quiet.is_set():
+            self._quiet = asyncio.Event()
         with suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 await self._quiet.wait()

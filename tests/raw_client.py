@@ -1,4 +1,4 @@
-"""A client of bare bytes on a keep-alive connection."""
+"""A client that writes and reads the bytes of HTTP itself, on a keep-alive connection."""
 
 import asyncio
 from collections.abc import AsyncIterator
