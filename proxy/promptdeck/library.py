@@ -150,6 +150,7 @@ class Library:
             stores.append(self._cache)
         playing = Playing(
             newest=self._cache is not None,
+            converts=self._config.mode is not Mode.RECORD_MISSING,
             draws=self._config.record.draws if self._config.mode is Mode.RECORD_MISSING else 1,
             after_last=AfterLast(self._config.replay.after_last),
             expires=_expires(self._config),

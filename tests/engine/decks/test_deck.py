@@ -101,15 +101,116 @@ async def test_a_variant_stands_in_for_another_where_nothing_has_to_be_made_up(
         )
 
 
+def bare(text: str) -> Stored:
+    """A JSON answer without usage, which no stream with usage can be made of."""
+    recorded = stored(Variant.JSON, text)
+    value = {key: item for key, item in completion(text).items() if key != "usage"}
+    headers = recorded.interaction.response.headers
+    response = Response(200, headers, (Frame(1, orjson.dumps(value)),))
+    return recorded._replace(interaction=recorded.interaction._replace(response=response))
+
+
 async def test_json_without_usage_does_not_pass_for_a_stream_with_it() -> None:
-    recorded = stored(Variant.JSON, "first")
-    value = {key: item for key, item in completion("first").items() if key != "usage"}
-    response = recorded.interaction.response
-    bare = Response(200, response.headers, (Frame(1, orjson.dumps(value)),))
-    interaction = recorded.interaction._replace(response=bare)
-    one = await deck(recorded._replace(interaction=interaction))
+    one = await deck(bare("first"))
     assert one.find(KEY, asked(Variant.SSE_USAGE), ANYTHING).found is Found.MISS
     assert one.find(KEY, asked(Variant.SSE), ANYTHING).found is Found.HIT
+
+
+@pytest.mark.parametrize(
+    ("recorded", "played"),
+    [
+        ([stored, bare], ["first", "first", "first"]),
+        ([bare, stored], ["second", "second", "second"]),
+        ([stored, bare, stored], ["first", "third", "third"]),
+        ([bare, stored, stored], ["second", "third", "third"]),
+        ([bare, bare], ["not_recorded", "not_recorded", "not_recorded"]),
+    ],
+)
+async def test_what_does_not_convert_has_no_turn_and_the_others_stay_in_order(
+    recorded: list[Any], played: list[str]
+) -> None:
+    texts = ("first", "second", "third")
+    rows = [
+        bare(text) if kind is bare else stored(Variant.JSON, text)
+        for kind, text in zip(recorded, texts, strict=False)
+    ]
+    one = await deck(*rows)
+    assert [play(one, Variant.SSE_USAGE) for _ in range(3)] == played
+    # A stream without usage can be made of each.
+    everything = [*texts[: len(rows)], texts[len(rows) - 1]][:3]
+    assert [play(one, Variant.SSE) for _ in range(3)] == everything
+
+
+async def test_after_the_last_that_converts_it_refuses_where_it_is_to() -> None:
+    rows = stored(Variant.JSON, "first"), bare("second"), stored(Variant.JSON, "third")
+    one = await deck(*rows, after_last=AfterLast.REFUSE)
+    assert [play(one, Variant.SSE_USAGE) for _ in range(3)] == ["first", "third", "consumed"]
+
+
+async def test_the_cache_serves_the_newest_that_converts() -> None:
+    rows = stored(Variant.JSON, "first"), stored(Variant.JSON, "second"), bare("third")
+    cache = await deck(*rows, newest=True)
+    assert play(cache, Variant.SSE_USAGE) == "second"
+    assert play(cache, Variant.SSE) == "third"
+
+
+async def test_a_long_sequence_is_converted_one_by_one_as_it_is_played() -> None:
+    one = await deck(*(stored(Variant.JSON, f"first {n}") for n in range(40)))
+    made: list[str] = []
+    real = one._conversions._keep
+    one._conversions._keep = lambda place, *rest: (made.append(place[1]), real(place, *rest))[1]
+    for turn in range(10):
+        assert play(one, Variant.SSE) == "first"
+        assert len(made) == len(set(made)) <= turn + 2
+
+
+async def test_where_what_is_missing_is_recorded_nothing_stands_in_for_it() -> None:
+    one = await deck(stored(Variant.JSON, "first"), converts=False)
+    for variant in (Variant.SSE, Variant.SSE_USAGE):
+        assert one.find(KEY, asked(variant), ANYTHING).reason == "not_recorded"
+    assert play(one, Variant.JSON) == "first"
+
+
+async def test_a_replaced_recording_takes_its_conversions_along() -> None:
+    one = await deck(stored(Variant.JSON, "first"), newest=True)
+    assert play(one, Variant.SSE) == "first"
+    await one.keep(KEY, stored(Variant.JSON, "second"), overwrite=False)
+    assert play(one, Variant.SSE) == "second"
+
+
+async def two_stores(*recordings: tuple[int, Stored]) -> Deck:
+    """A deck as of the mode cache over a cassette: store 0, before the cache, store 1."""
+    stores = MemoryStore(), MemoryStore()
+    for number, recording in recordings:
+        await stores[number].put(KEY, recording, replace=False)
+    return Deck("c", stores, Playing(newest=True), writer=stores[1])
+
+
+@pytest.mark.parametrize("fresh", list(Variant))
+@pytest.mark.parametrize("place", [0, 1])
+async def test_what_is_too_old_hides_nothing_fresh(fresh: Variant, place: int) -> None:
+    one = await two_stores((0, stored(Variant.SSE_USAGE, "first")), (place, new(fresh, "second")))
+    young = CacheControl(max_age=60)
+    search = one.find(KEY, asked(Variant.SSE), young)
+    assert search.found is Found.HIT
+    assert search.response
+    assert b"second" in search.response.body
+    # Without such a wish the cassette goes first, and then what is the newest of the variant.
+    assert one.find(KEY, asked(Variant.SSE), ANYTHING).found is Found.HIT
+
+
+async def test_if_all_is_too_old_the_first_is_stale() -> None:
+    rows = (0, stored(Variant.JSON, "first")), (1, stored(Variant.JSON, "second"))
+    search = (await two_stores(*rows)).find(KEY, asked(Variant.JSON), CacheControl(max_age=60))
+    assert (search.found, search.requested) == (Found.STALE, True)
+
+
+async def test_who_plays_in_turns_keeps_the_order_whatever_the_request_accepts() -> None:
+    one = await deck(stored(Variant.JSON, "first"), new(Variant.SSE_USAGE, "second"))
+    search = one.find(KEY, asked(Variant.JSON), CacheControl(max_age=60))
+    assert search.found is Found.STALE
+    assert search.response
+    assert b"first" in search.response.body
 
 
 async def test_only_chat_completions_convert() -> None:

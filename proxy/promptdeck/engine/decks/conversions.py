@@ -1,6 +1,7 @@
 """Recorded answers in another variant than they were recorded in: a stream of JSON and so on."""
 
 from collections import OrderedDict
+from typing import NamedTuple
 
 from promptdeck.core.dialects.chat import variants
 from promptdeck.core.interaction import Interaction, Response, Variant
@@ -13,32 +14,98 @@ STAND_INS = {
 }
 """By variant asked for: in which variants an answer may stand in for it, best first."""
 
-_KEPT = 256
-"""Conversions that are remembered. Most recordings are asked for as they were recorded. To cut an
-answer of 1.5 KB into 275 frames takes 0.8 ms, to fold those 1.2; they are 55 KB, so that some 14 MB
-are remembered at most of such."""
+_MOST_BYTES = 16 * 1024 * 1024
+"""What the remembered conversions of one deck may weigh. To cut an answer of 1.5 KB into 275
+frames takes 0.8 ms, to fold those 1.2; they weigh 55 KB, so that some 150 of the usual answers,
+all of most cassettes, are made once. A larger one than all this is made each time: one of
+`record.max_bytes`, 32 MiB, would be a gigabyte of frames."""
+_FRAME_BYTES = 150
+"""What a frame weighs beside its data: the objects for itself, its bytes and its number."""
+_MOST_VERDICTS = 10_000
+"""Recordings of which is remembered whether they convert, some 3 MB: to play a long sequence in
+order, those before the one in turn are asked for it again each time."""
+
+_Conversion = tuple[str, str, Variant]
+"""Key and id of a recording, and the variant it is converted to."""
+
+
+class _Made(NamedTuple):
+    """A conversion and what it was made of."""
+
+    source: int
+    """Hash of the recorded response: a recording that replaces another gets the same id."""
+    response: Response
+    weight: int
 
 
 class Conversions:
-    """`response` in the variant asked for; the latest that were made are remembered."""
+    """Recorded responses in the variant asked for; the latest that were made are remembered.
+
+    A recording is known again by its id and its response: where another has taken its place,
+    under the same id, what was made of the old one is not given.
+    """
 
     def __init__(self) -> None:
-        self._made: OrderedDict[tuple[str, str, Variant], Response | None] = OrderedDict()
-        """By key and id of the recording, and the variant it was converted to."""
+        self._made: OrderedDict[_Conversion, _Made] = OrderedDict()
+        self._bytes = 0
+        self._verdicts: OrderedDict[_Conversion, tuple[int, bool]] = OrderedDict()
+        """Hash of the recorded response, and whether it converts."""
+
+    def converts(self, interaction: Interaction, variant: Variant) -> bool:
+        """True if `response` gives this recording in a variant: nothing has to be made up."""
+        if _as_recorded(interaction, variant):
+            return True
+        place = (interaction.key, interaction.id, variant)
+        source, verdict = self._verdicts.get(place, (0, False))
+        if source == hash(interaction.response) and place in self._verdicts:
+            return verdict
+        return self.response(interaction, variant) is not None
 
     def response(self, interaction: Interaction, variant: Variant) -> Response | None:
         """The recorded response in a variant; None if it lacks what that variant holds.
 
         An error is the same in all variants, and so is returned as it was recorded.
         """
-        if interaction.variant == variant or interaction.response.status != 200:
+        if _as_recorded(interaction, variant):
             return interaction.response
         place = (interaction.key, interaction.id, variant)
-        if place not in self._made:
-            self._made[place] = _converted(interaction.response, variant)
-            if len(self._made) > _KEPT:
-                self._made.popitem(last=False)
-        return self._made[place]
+        # Keyed by the process and of 64 bits: for an answer to pass for the one that it replaced
+        # would take a chance of one in 2**64. Bytes remember their hash, so it costs no second
+        # reading of what the store keeps in memory.
+        source = hash(interaction.response)
+        made = self._made.get(place)
+        if made is not None and made.source == source:
+            self._made.move_to_end(place)
+            return made.response
+        response = _converted(interaction.response, variant)
+        self._verdicts[place] = source, response is not None
+        if len(self._verdicts) > _MOST_VERDICTS:
+            self._verdicts.popitem(last=False)
+        self._keep(place, source, None if response is interaction.response else response)
+        return response
+
+    def _keep(self, place: _Conversion, source: int, response: Response | None) -> None:
+        """Remember a conversion in place of an older one, within the bounds of memory."""
+        if old := self._made.pop(place, None):
+            self._bytes -= old.weight
+        weight = _weight(response) if response else 0
+        if response is None or weight > _MOST_BYTES:
+            return
+        self._made[place] = _Made(source, response, weight)
+        self._bytes += weight
+        while self._bytes > _MOST_BYTES:
+            _, oldest = self._made.popitem(last=False)
+            self._bytes -= oldest.weight
+
+
+def _as_recorded(interaction: Interaction, variant: Variant) -> bool:
+    """True if a recording is given to who wants a variant just as it was recorded."""
+    return interaction.variant == variant or interaction.response.status != 200
+
+
+def _weight(response: Response) -> int:
+    """Bytes that a response takes in memory, about."""
+    return sum(_FRAME_BYTES + len(frame.data) for frame in response.frames)
 
 
 def _converted(response: Response, variant: Variant) -> Response | None:

@@ -9,6 +9,7 @@ import logging
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from itertools import islice
 from operator import call
 from typing import Any, NamedTuple
 
@@ -126,26 +127,57 @@ class Deck:
         of the deck's.
         """
         state = self.state()
+        place = (key, asked.variant)
+        older: Search | None = None
         for store in self._stores:
             # A fingerprint is only an index: the request itself is compared.
             rows = [row for row in store.find(key) if row.canonical == asked.canonical]
-            if group := self._playable(rows, asked):
-                return self._search(group, (key, asked.variant), wants, draws, state)
-        return Search(Found.MISS, reason="not_recorded" if self.exists() else "cassette_missing")
+            for group in self._playable(rows, asked, self.times_played(*place)):
+                search = self._search(group, place, wants, draws, state)
+                # What a cassette has is no reason to ask upstream for what the cache has fresh.
+                # Who plays in turns takes the first group, however old: the order is the point.
+                if search.found is Found.HIT or not self._playing.newest:
+                    return search
+                older = older or search
+        return older or Search(
+            Found.MISS, reason="not_recorded" if self.exists() else "cassette_missing"
+        )
 
-    def _playable(self, rows: Sequence[Stored], asked: Normalized) -> list[Stored]:
-        """Of a request's recordings in all variants: those to play to who wants one of them.
+    def _playable(
+        self, rows: Sequence[Stored], asked: Normalized, turn: int
+    ) -> Iterator[list[Stored]]:
+        """Of a request's recordings in all variants, those to play to who wants one: in groups.
 
-        Those of the variant asked for; if there are none and it is a chat, those of the best
-        variant that converts to it, judged by the first of them. All of a group are of one
+        First those of the variant asked for; if it is a chat and this deck converts, then those
+        of each variant that stands in for it, the best first. All of a group are of one
         variant, so that turns count recordings of the same call.
         """
-        stand_ins = STAND_INS[asked.variant] if asked.dialect.converts else ()
-        for variant in (asked.variant, *stand_ins):
+        if group := [row for row in rows if row.interaction.variant == asked.variant]:
+            yield group
+        for variant in STAND_INS[asked.variant] if self._converts(asked) else ():
             group = [row for row in rows if row.interaction.variant == variant]
-            if group and self._conversions.response(group[0].interaction, asked.variant):
-                return group
-        return []
+            if group := self._convertible(group, asked.variant, turn):
+                yield group
+
+    def _converts(self, asked: Normalized) -> bool:
+        return asked.dialect.converts and self._playing.converts
+
+    def _convertible(self, rows: Sequence[Stored], variant: Variant, turn: int) -> list[Stored]:
+        """Of recordings in another variant: those that convert, in their order, as far as needed.
+
+        Each is judged by itself. One that lacks what the variant holds is passed over, as if it
+        had not been recorded: to refuse its turn would be a miss in the middle of a sequence
+        whose other answers can be told, to end there would hide them. To convert takes a
+        millisecond or more each, so that no more are judged than tell whose turn it is, and
+        whether another one follows.
+        """
+        newest = self._playing.newest
+        judged = (
+            row
+            for row in (reversed(rows) if newest else rows)
+            if self._conversions.converts(row.interaction, variant)
+        )
+        return list(islice(judged, 1 if newest else turn + 2))
 
     def _search(
         self,
@@ -167,6 +199,8 @@ class Deck:
             self._warn(interaction)
         _, variant = place
         response = self._conversions.response(interaction, variant)
+        if response is None:
+            raise AssertionError("only what converts is played")
         expired = stored.expires_at is not None and stored.expires_at <= now
         fresh = wants.accepts(now - interaction.recorded_at)
         return Search(

@@ -34,6 +34,11 @@ class Playing(NamedTuple):
 
     newest: bool = False
     """Whether the newest recording is played each time, as a cache does; else all have turns."""
+    converts: bool = True
+    """Whether a recording stands in, converted, for another variant of its request that is missing.
+
+    Not where what is missing is recorded: made up, it would look recorded and never be asked for.
+    """
     draws: int = 1
     """So many answers of one request are recorded before any is repeated."""
     after_last: AfterLast = AfterLast.REPEAT
