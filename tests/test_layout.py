@@ -46,6 +46,7 @@ TESTED_WITH = {
     "core/matching/chat": "core/matching/test_normalize",
     "core/matching/clean": "core/matching/test_normalize",
     "engine/decks/repeat": "server/fast/test_connection",
+    "engine/flights/log": "engine/flights/test_flight",
     "engine/flights/sides": "engine/flights/test_flight",
     "engine/listing": "engine/test_exchange",
     "engine/outcome": "engine/test_exchange",
