@@ -54,6 +54,7 @@ TESTED_WITH = {
     "core/text/paths": "core/matching/test_rules",
     "core/matching/clean": "core/matching/test_normalize",
     "engine/decks/repeat": "server/fast/test_connection",
+    "engine/flights/log": "engine/flights/test_flight",
     "engine/flights/sides": "engine/flights/test_flight",
     "engine/listing": "engine/test_exchange",
     "engine/outcome": "engine/test_exchange",

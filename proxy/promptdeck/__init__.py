@@ -99,6 +99,8 @@ imports upward and only `app` knows all the parts.
         repeat        a hit that comes out the same again
       flights/
         flight        one upstream response, many readers
+        log           its pieces, and how many are kept
+        budget        what all of them may hold together
         sides         what fills it, what reads it
         launch        those that are under way
         silence       notice of nothing coming

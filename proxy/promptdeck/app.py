@@ -35,6 +35,7 @@ from .core.dialects.providers import PROVIDERS
 from .core.policy import Mode
 from .engine.deferred import Deferred
 from .engine.exchange import Exchange
+from .engine.flights.budget import Budget
 from .engine.stats import Stats
 from .engine.storing import Storing
 from .errors import BindError, ClientError, StoreError
@@ -153,6 +154,7 @@ class _Shared(NamedTuple):
     upstream: "Upstream | None"
     keeps: Keeps | None
     claims: "Claims | None"
+    budget: Budget
 
     def exchange(self, config: Config) -> Exchange:
         """The way of requests under `config`, with counts of its own."""
@@ -169,6 +171,7 @@ class _Shared(NamedTuple):
             answered=storing.keep if storing else None,
             # Only there does another process find what was asked meanwhile.
             claims=self.claims if config.mode is Mode.CACHE else None,
+            budget=self.budget,
         )
 
     async def library(self, config: Config, hold: bool = False) -> Library:
@@ -190,7 +193,8 @@ async def _shared(config: Config, tasks: asyncio.TaskGroup, ends: AsyncExitStack
     if upstream:
         ends.push_async_callback(upstream.close)
     keeps = _keeps(config, database, tasks, ends) if database else None
-    return _Shared(tasks, database, upstream, keeps, _claims(config, ends))
+    budget = Budget(config.record.max_pending)
+    return _Shared(tasks, database, upstream, keeps, _claims(config, ends), budget)
 
 
 async def _open_database(config: Config, ends: AsyncExitStack) -> Database | None:

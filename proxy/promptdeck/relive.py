@@ -109,7 +109,9 @@ class Asker:
         """Judge a flight that has ended: its drift, and what may replace `old` if anything may."""
         chat = is_chat(old.request.method, old.request.target)
         try:
-            new = Recorder(self.redactor, errors=True).interaction(head, flight, take)
+            new = Recorder(self.redactor, errors=True, most=self.keep_bytes).interaction(
+                head, flight, take
+            )
         except NotKept as reason:
             drift = self._incomplete(old, head, flight, str(reason))
             return Anew(drift, problem=str(reason))
@@ -130,7 +132,7 @@ class Asker:
         if not flight.whole:
             return bare
         try:
-            live = response_of(head, flight.chunks)
+            live = response_of(head, flight.chunks, self.keep_bytes)
         except NotKept:
             return bare
         # Notes tell what errors say, and some name the key that they do not like.

@@ -50,6 +50,7 @@ OTHER: Mapping[str, tuple[str, Any]] = {
     "record.errors": ("yes", True),
     "record.draws": ("3", 3),
     "record.max_bytes": ("64MB", 64_000_000),
+    "record.max_pending": ("1GiB", 1 << 30),
     "record.finish_after_disconnect": ("off", False),
     "match.ignore": ('["$.user", "$..id"]', ("$.user", "$..id")),
     "match.replace": (

@@ -34,7 +34,7 @@ async def test_a_documented_range_is_a_warning_and_strict_makes_it_an_error(star
     again = await deck.chat(temperature=9)
     assert again.headers["Warning"] == got.headers["Warning"]
     strict = await start(mode="cache", environ={"PROMPTDECK_CONTRACT_STRICT": "true"})
-    assert (await strict.chat(temperature=9)).json["param"] == "$.temperature"
+    assert (await strict.chat("new", temperature=9)).json["param"] == "$.temperature"
 
 
 async def test_an_ordinary_request_has_no_warning(start: Start) -> None:

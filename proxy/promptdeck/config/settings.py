@@ -145,6 +145,14 @@ class RecordSection(NamedTuple):
     )
     # An answer is held in memory until it is recorded.
     max_bytes: int = one(kinds.SIZE, "32 MiB", "larger answers pass through and are not kept")
+    # Four of the largest, or some thousands of the usual size. Without a bound, 200 clients that
+    # left streams of 24 MB took 10 GB.
+    max_pending: int = one(
+        kinds.SIZE,
+        "128 MiB",
+        "memory of all answers that are still coming or being recorded; beyond it they pass"
+        " through and are not kept",
+    )
     finish_after_disconnect: bool = one(
         kinds.TRUTH, "true", "whether a recording goes on when its client leaves"
     )

@@ -19,6 +19,7 @@ from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import ANYTHING, Action, Found, Mode, decide
 from promptdeck.engine.decks.deck import Deck, Search
 from promptdeck.engine.decks.repeat import Repeat
+from promptdeck.engine.flights.budget import Budget
 from promptdeck.engine.flights.flight import Flight
 from promptdeck.engine.flights.landing import Answered, Landing, Record
 from promptdeck.engine.flights.launch import Flights, Way
@@ -54,6 +55,7 @@ class Exchange:
         check: Check | None = None,
         answered: Answered | None = None,
         claims: Claims | None = None,
+        budget: Budget | None = None,
     ) -> None:
         self.stats = Stats()
         self._canonicals = Canonicals(settings.rules, settings.redactor, check)
@@ -61,7 +63,10 @@ class Exchange:
         self._first_answers: Idempotency[Served | Flight] = Idempotency(_weight)
         self._settings = settings
         self._flights = Flights(way, tasks) if way else None
-        self._landing = Landing(settings, self.stats, self._canonicals, self._sharing, answered)
+        self._budget = budget or Budget(settings.keep_bytes)
+        self._landing = Landing(
+            settings, self.stats, self._canonicals, self._sharing, answered, self._budget
+        )
         self._warned = False
 
     async def answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
@@ -369,7 +374,11 @@ class Exchange:
             raise AssertionError("replay never goes upstream")
         self.stats.upstream_calls += 1
         outlives = self._settings.outlives_client and record is not None
-        flight = Flight(keep_bytes=keep_bytes, outlives_readers=outlives)
+        flight = Flight(
+            keep_bytes=keep_bytes,
+            outlives_readers=outlives,
+            budget=self._budget,
+        )
         place = flight.join()
         ended = self._landing.of(flight, incoming, record, self._flights.start)
         self._flights.launch(incoming, flight, ended)

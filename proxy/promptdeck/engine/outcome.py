@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptdeck.core.interaction import Response
 from promptdeck.engine.decks.repeat import Repeat
-from promptdeck.engine.flights.flight import Flight, Reader
+from promptdeck.engine.flights.flight import Flight
+from promptdeck.engine.flights.log import Reader
 
 if TYPE_CHECKING:  # only configured faults need it at run time
     from promptdeck.core.faults.deal import Dealt
@@ -47,6 +48,20 @@ class Flown(NamedTuple):
     def error_status(self) -> str:
         """The Cache-Status where no answer came: nothing is stored then."""
         return self.cache_status.replace("; stored", "")
+
+    @property
+    def known_status(self) -> str:
+        """The Cache-Status by what is known when this is asked, mostly once the head has come.
+
+        `stored` stands there where the answer is being recorded and nothing is known that speaks
+        against it. RFC 9211, section 2.4, has it say that the response was stored, and as with
+        every cache that passes an answer on while it comes, that is not certain before its end:
+        an answer that is cut off, says an error in its body, outgrows `record.max_bytes`, or meets
+        a full disk, is not kept although its head said so. To leave the word out would hide for
+        every good answer that the next request hits.
+        """
+        flight = self.flight
+        return self.error_status if flight.unkept or flight.failed else self.cache_status
 
 
 class Listed(NamedTuple):

@@ -129,7 +129,9 @@ class Connection(asyncio.BufferedProtocol):
         self.idle_since = self._loop.time()
         if not usable:
             self.abort()
-        elif self._full:
+        if self._full:
+            # It may never be done: then it would hold this connection, which holds it.
+            self._full.remove_done_callback(self._go_on)
             self._go_on(self._full)
         return usable and self.open
 
@@ -194,10 +196,12 @@ class Connection(asyncio.BufferedProtocol):
             if self._body is None:
                 self._read_head(self._sink, data)
             else:
-                piece = self._body.feed(data)
+                body = self._body
+                piece = body.feed(data)
+                # A sink may give the answer up: then there is no `_body` any more.
                 full = self._sink.came(piece) if piece else None
-                if full or self._body.ended:
-                    self._handed_on(full, self._body)
+                if full or body.ended:
+                    self._handed_on(full, body)
         except (HttpProcessingError, FramingError) as error:
             self._tell_ended(error)
             self.abort()

@@ -1,13 +1,17 @@
 """The log of one upstream response: tee, late joiners, back-pressure, ends."""
 
 import asyncio
+import gc
+import logging
+import weakref
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.interaction import Headers
-from promptdeck.engine.flights.flight import WINDOW, Flight, Reader
+from promptdeck.engine.flights.flight import Flight
+from promptdeck.engine.flights.log import WINDOW, Reader
 from promptdeck.errors import UpstreamError
 from tests.clock import Clock
 
@@ -154,6 +158,130 @@ async def test_a_flight_too_large_to_keep_ends_when_its_readers_leave() -> None:
     await settle()
     assert wire.closed
     assert not flight.whole
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["before the head", "after it"])
+async def test_a_flight_that_outgrows_its_limit_without_readers_is_given_up(early: bool) -> None:
+    flight = Flight(keep_bytes=1000, outlives_readers=True)
+    given_up: list[int] = []
+    flight.give_up = lambda: given_up.append(flight.size)
+    place = flight.join()
+    if early:
+        flight.leave(place)
+    flight.headed(200, (), b"x" * 1000)
+    flight.leave(place)
+    assert given_up == []
+    flight.came(b"y")
+    assert given_up == [1001]
+    assert flight.chunks == ()
+
+
+async def test_an_answer_whose_head_says_that_it_is_not_kept_is_given_up_without_readers() -> None:
+    flight = Flight(keep_bytes=1000, outlives_readers=True)
+    flight.refusal = lambda head: f"status {head.status}"
+    given_up: list[str] = []
+    flight.give_up = lambda: given_up.append(flight.unkept)
+    place = flight.join()
+    flight.headed(500, (), b"x")
+    late = flight.join()
+    flight.leave(place)
+    assert given_up == []
+    assert flight.take(late) == b"x"
+    flight.leave(late)
+    assert given_up == ["status 500"]
+
+
+async def test_a_client_that_left_before_such_a_head_gives_the_flight_up_when_it_comes() -> None:
+    flight = Flight(keep_bytes=1000, outlives_readers=True)
+    flight.refusal = lambda head: f"status {head.status}"
+    given_up: list[int] = []
+    flight.give_up = lambda: given_up.append(1)
+    flight.leave(flight.join())
+    assert given_up == []
+    flight.headed(500, (), b"x")
+    assert given_up == [1]
+
+
+class Uncollected:
+    """No garbage collector: what dies within has no ring."""
+
+    def __enter__(self) -> None:
+        gc.collect()
+        gc.disable()
+
+    def __exit__(self, *_: object) -> None:
+        gc.enable()
+
+
+class Breaking:
+    """A client that cannot be written to."""
+
+    def write(self, data: bytes) -> bool:
+        raise ConnectionResetError("gone")
+
+    async def drain(self) -> None: ...
+
+    def company(self) -> None: ...
+
+
+@pytest.mark.parametrize("error", [None, UpstreamError("cut")], ids=["whole", "cut"])
+@pytest.mark.parametrize("how", ["read", "follow", "in silence", "break", "wait", "stall"])
+async def test_a_landed_flight_is_let_go_at_once(how: str, error: UpstreamError | None) -> None:
+    async def use() -> "weakref.ref[Flight]":
+        flight = Flight(keep_bytes=1 << 20, outlives_readers=True)
+        flight.give_up = lambda: None
+        place = flight.join()
+        loop = asyncio.get_running_loop()
+        task: asyncio.Task[object]
+        if how in ("read", "stall"):
+            task = loop.create_task(read_all(flight, place))
+        elif how == "wait":
+            task = loop.create_task(flight.head())
+        else:
+            client = Breaking() if how == "break" else Client()
+            idle = 60 if how == "in silence" else None
+            task = loop.create_task(flight.follow(place, client, idle))
+        await settle()
+        if how != "wait":
+            flight.headed(200, (), b"a" * (2 * WINDOW if how == "stall" else 1))
+            flight.came(b"b")
+            await settle()
+        try:
+            raise error or ValueError
+        except UpstreamError as why:
+            flight.land(why)
+        except ValueError:
+            flight.land()
+        await asyncio.wait([task])
+        assert str(task.exception()) in ("None", "cut", "gone", "upstream gave no answer")
+        # This frame, too, is one of those that the error leads to.
+        del task
+        flight.leave(place)
+        return weakref.ref(flight)
+
+    with Uncollected():
+        flight = await use()
+        await settle()
+        assert flight() is None
+
+
+async def test_news_that_one_reader_cannot_take_are_news_for_the_others(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def fail() -> None:
+        raise ValueError("a fault of ours")
+
+    flight = Flight(keep_bytes=10, outlives_readers=True)
+    told: list[bool] = []
+    readers = [flight.join() for _ in range(3)]
+    for reader in readers:
+        reader.news = lambda: told.append(flight.landed)
+    readers[1].news = fail
+    with caplog.at_level(logging.ERROR):
+        flight.headed(200, (), b"")
+        flight.land()
+    assert told == [False, False, True, True]
+    assert caplog.text.count("a fault of ours") >= 2
 
 
 async def test_upstream_waits_for_a_reader_that_does_not_read() -> None:

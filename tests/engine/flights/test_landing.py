@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import orjson
@@ -15,9 +15,12 @@ from promptdeck.core.secrets.redact import Redactor
 from promptdeck.engine.asking import Asked, Canonicals, Incoming
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.decks.playing import Playing
+from promptdeck.engine.flights.budget import Budget
 from promptdeck.engine.flights.flight import Flight
 from promptdeck.engine.flights.landing import Landing
+from promptdeck.engine.flights.launch import Flights
 from promptdeck.engine.flights.sharing import Sharing
+from promptdeck.engine.flights.sides import Ended, GiveUp, Sink
 from promptdeck.engine.settings import Settings
 from promptdeck.engine.stats import Stats
 from promptdeck.errors import StoreUnavailable, UpstreamError
@@ -47,13 +50,19 @@ class Field:
         self.sharing = Sharing(None)
         self.store = MemoryStore()
         self.deck = Deck("c", [self.store], Playing(newest=True), writer=self.store)
-        self.flight = Flight(keep_bytes=settings.keep_bytes, outlives_readers=True)
         self.answered: list[tuple[Response, bool]] = []
         """Answers that were stored, and whether the flight had landed then."""
         self.fails = False
-        self.work: list[Coroutine[Any, Any, None]] = []
+        self.work: list[tuple[Coroutine[Any, Any, None], Callable[[], None]]] = []
+        """What follows a landing, and what is to be called after it."""
+        self.budget = Budget(1 << 20)
+        self.flight = Flight(
+            keep_bytes=settings.keep_bytes, outlives_readers=True, budget=self.budget
+        )
         answered = self.keep if stores else None
-        self.landing = Landing(settings, self.stats, self.canonicals, self.sharing, answered)
+        self.landing = Landing(
+            settings, self.stats, self.canonicals, self.sharing, answered, self.budget
+        )
 
     async def keep(self, incoming: Incoming, response: Response) -> None:
         if self.fails:
@@ -74,14 +83,18 @@ class Field:
         """Bring an answer to a request that is recorded, and tell its end; work is left to do."""
         asked = await self.asked(body)
         self.sharing.add((self.deck, *asked.place), self.flight, asked.form.canonical)
-        ended = self.landing.of(self.flight, asked.incoming, (asked, self.deck), self.work.append)
+        ended = self.landing.of(self.flight, asked.incoming, (asked, self.deck), self.start)
         self.flight.headed(200, (("Content-Type", "application/json"),), answer)
         ended(error)
         return asked
 
     async def finish(self) -> None:
-        for work in self.work:
+        for work, after in self.work:
             await work
+            after()
+
+    def start(self, work: Coroutine[Any, Any, None], after: Callable[[], None]) -> None:
+        self.work.append((work, after))
 
     def found(self, asked: Asked) -> Found:
         return self.deck.find(asked.key, asked.form, ANYTHING).found
@@ -97,7 +110,7 @@ async def field() -> Field:
 
 async def test_what_is_only_passed_on_lands_and_that_is_all(field: Field) -> None:
     asked = await field.asked(b"{}")
-    ended = field.landing.of(field.flight, asked.incoming, None, field.work.append)
+    ended = field.landing.of(field.flight, asked.incoming, None, field.start)
     assert ended == field.flight.land
     ended(None)
     assert field.flight.landed_well
@@ -129,7 +142,7 @@ async def test_readers_wait_for_an_answer_to_be_stored(field: Field) -> None:
 
 async def test_what_need_not_be_recorded_is_stored_all_the_same(field: Field) -> None:
     asked = await field.asked(b'{"store":true}')
-    ended = field.landing.of(field.flight, asked.incoming, None, field.work.append)
+    ended = field.landing.of(field.flight, asked.incoming, None, field.start)
     field.flight.headed(200, (("Content-Type", "application/json"),), BODY)
     ended(None)
     await field.finish()
@@ -196,14 +209,77 @@ async def test_recording_that_is_cancelled_lands_its_flight_and_lets_others_ask(
 
     monkeypatch.setattr(field.landing, "_answered", hang)
     asked = await field.end(body=b'{"model":"m","store":true}')
-    [work] = field.work
+    [(work, after)] = field.work
     async with asyncio.TaskGroup() as tasks:
         task = tasks.create_task(work)
         await asyncio.sleep(0)
         assert not field.flight.landed
         task.cancel()
+    after()
     assert field.flight.landed
     assert field.shared(asked) is None
+
+
+async def test_work_that_is_cancelled_before_its_first_step_drops_its_claim(field: Field) -> None:
+    claims = Claimed()
+    field.sharing = Sharing(claims)
+    field.landing = Landing(
+        SETTINGS, field.stats, field.canonicals, field.sharing, field.keep, field.budget
+    )
+    async with asyncio.TaskGroup() as tasks:
+        flights = Flights(Never(), tasks)
+        asked = await field.asked(b'{"model":"m"}')
+        question = (field.deck, *asked.place)
+        assert field.sharing.claim_at_once(question)
+        field.sharing.add(question, field.flight, asked.form.canonical)
+        ended = field.landing.of(field.flight, asked.incoming, (asked, field.deck), flights.start)
+        flights.launch(asked.incoming, field.flight, ended)
+        assert claims.held
+        await flights.finish(0)
+    assert not claims.held
+    assert field.flight.failed
+    assert field.budget.used == 0
+
+
+async def test_an_answer_that_nobody_reads_and_nobody_can_keep_has_one_log_line(
+    field: Field, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        flights = Flights(Never(), tasks)
+        asked = await field.asked(b'{"model":"m"}')
+        ended = field.landing.of(field.flight, asked.incoming, (asked, field.deck), flights.start)
+        flights.launch(asked.incoming, field.flight, ended)
+        field.flight.leave(field.flight.join())
+        with caplog.at_level(logging.INFO, "promptdeck"):
+            field.flight.headed(200, (), b"x" * SETTINGS.keep_bytes)
+            assert flights.under_way == 1
+            field.flight.came(b"x")
+            await flights.finish(10)
+    assert caplog.messages == ["not recorded: it is larger than record.max_bytes"]
+    assert field.budget.used == 0
+
+
+class Claimed:
+    """Claims of one process."""
+
+    def __init__(self) -> None:
+        self.held: set[str] = set()
+
+    def take(self, name: str) -> bool:
+        self.held.add(name)
+        return True
+
+    def drop(self, name: str) -> None:
+        self.held.discard(name)
+
+
+class Never:
+    """A way on which no answer ends."""
+
+    def begin(self, incoming: Incoming, sink: Sink, ended: Ended[UpstreamError]) -> GiveUp:
+        return lambda: None
+
+    async def fly(self, incoming: Incoming, sink: Sink) -> None: ...
 
 
 @pytest.mark.parametrize(

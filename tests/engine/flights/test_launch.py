@@ -117,13 +117,36 @@ async def test_the_end_waits_for_answers_and_for_what_follows_them(waits: bool) 
 
         def landed(error: UpstreamError | None) -> None:
             flight.land(error)
-            flights.start(record())
+            flights.start(record(), lambda: None)
 
         flights.launch(INCOMING, flight, landed)
         asyncio.get_running_loop().call_later(0.01, road.end)
         await flights.finish(10)
     assert recorded == [True]
     assert road.given_up == 0
+
+
+async def test_what_is_to_be_done_after_work_is_done_though_it_never_began() -> None:
+    done: list[str] = []
+
+    async def record() -> None:
+        done.append("recorded")
+
+    async with asyncio.TaskGroup() as tasks:
+        road = Road(waits=True)
+        flights = Flights(road, tasks)
+        flight = Flight(keep_bytes=0, outlives_readers=True)
+
+        def ended(error: UpstreamError | None) -> None:
+            flight.land(error)
+            flights.start(record(), lambda: done.append("let go"))
+
+        flights.launch(INCOMING, flight, ended)
+        # The flight is given up, which starts the work, and the work is cancelled at once.
+        await flights.finish(0)
+        assert done == ["let go"]
+    flights.start(record(), lambda: done.append("let go late"))
+    assert done == ["let go", "let go late"]
 
 
 @WAYS
@@ -147,7 +170,7 @@ async def test_what_takes_too_long_at_the_end_is_given_up(waits: bool) -> None:
         flights = Flights(road, tasks)
         flight = Flight(keep_bytes=0, outlives_readers=True)
         flights.launch(INCOMING, flight, flight.land)
-        flights.start(asyncio.sleep(1000))
+        flights.start(asyncio.sleep(1000), lambda: None)
         await settle()
         await flights.finish(0.01)
         assert flights.under_way == 0

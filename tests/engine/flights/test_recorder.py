@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from promptdeck.core.interaction import Request, Variant
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
-from promptdeck.engine.flights.flight import Chunk, Flight, Head
+from promptdeck.engine.flights.flight import Flight, Head
+from promptdeck.engine.flights.log import Chunk
 from promptdeck.engine.flights.recorder import NotKept, Recorder, Take, response_of
 from tests.conftest import Start
 from tests.scripted_upstream import chunks, completion, raw
@@ -24,12 +25,14 @@ PIECE = st.sampled_from(
 )
 CHAT = Request("POST", "/v1/chat/completions", "application/json", b'{"model":"m"}')
 
+MOST = 1 << 20
+
 
 class Landed(Flight):
     """A flight that has landed with these chunks."""
 
     def __init__(self, *landed: Chunk) -> None:
-        super().__init__(keep_bytes=1 << 20, outlives_readers=True)
+        super().__init__(keep_bytes=MOST, outlives_readers=True)
         self._chunks.extend(landed)
         self._size = sum(len(chunk.data) for chunk in landed)
         self.land()
@@ -40,7 +43,7 @@ def take(request: Request = CHAT, secrets: tuple[str, ...] = ()) -> Take:
 
 
 def recorder(*, errors: bool = False) -> Recorder:
-    return Recorder(Redactor.build(), errors)
+    return Recorder(Redactor.build(), errors, MOST)
 
 
 async def test_frames_have_the_time_of_their_last_byte_however_the_network_cut_them() -> None:
@@ -57,7 +60,7 @@ def test_every_cut_of_a_stream_gives_the_same_frames(parts: list[bytes], cuts: l
     whole = b"".join(parts)
     borders = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
     pieces = [whole[a:b] for a, b in pairwise(borders) if a < b]
-    found = response_of(SSE_HEAD, [Chunk(n, piece) for n, piece in enumerate(pieces)]).frames
+    found = response_of(SSE_HEAD, [Chunk(n, piece) for n, piece in enumerate(pieces)], MOST).frames
     assert [frame.data for frame in found] == sse.frames(whole)
     ends = [0, *accumulate(map(len, pieces))]
     for end, (ms, _) in zip(accumulate(len(frame.data) for frame in found), found, strict=True):

@@ -1,7 +1,9 @@
 """Answers from upstream without aiohttp's request are those of the ordinary way, byte for byte."""
 
 import asyncio
+import gc
 import logging
+import weakref
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,6 +17,8 @@ from hypothesis import strategies as st
 
 from promptdeck.app import Serving, serving
 from promptdeck.config import load
+from promptdeck.engine.flights.flight import Flight
+from promptdeck.server.answers.rendering import EventRendering
 from promptdeck.server.fast import connection as fastpath
 from promptdeck.server.fast.direct import Direct
 from tests.conftest import Start
@@ -338,6 +342,122 @@ async def test_no_answer_at_all_is_an_error_that_sdks_read(
     assert b'"error":{"message":"cannot reach' in got.body
     assert got.headers["x-request-id"] == "mine"
     assert "stored" not in got.headers["cache-status"]
+
+
+@pytest.mark.parametrize("step", ["piece", "last", "company", "first", "head"])
+async def test_an_error_of_our_own_is_logged_and_its_client_cut(
+    start: Start,
+    flown: list[Direct],
+    step: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    deck = await start({"PROMPTDECK_SERVER_KEEP_ALIVE": "20ms"}, mode="cache")
+    gate = asyncio.Event()
+    if step != "company":
+        gate.set()
+    calls: list[str] = []
+
+    def fail(*_: object, **__: object) -> bytes:
+        calls.append(step)
+        raise ValueError("a fault of ours")
+
+    async with talking(deck.server) as talk:
+        talk.ask(body("to show the head", stream=True))
+        await talk.answer()
+        await settled(deck.server)
+        if step == "head":
+            monkeypatch.setattr("promptdeck.server.fast.direct.flown_headers", fail)
+        elif step == "piece":
+            whole = EventRendering.piece
+
+            def second(self: EventRendering, data: bytes) -> bytes:
+                calls.append("")
+                return whole(self, data) if len(calls) == 1 else fail()
+
+            monkeypatch.setattr(EventRendering, "piece", second)
+        else:
+            name = "piece" if step == "first" else step
+            monkeypatch.setattr(EventRendering, name, fail)
+        deck.upstream.answers = [stream(chunks("kept all the same"), gate=gate)]
+        talk.ask(body("broken off", stream=True))
+        # To the end of the connection, whatever comes before.
+        await asyncio.wait_for(talk.reader.read(), 10)
+        gate.set()
+        await settled(deck.server)
+    assert len(flown) == 1
+    assert calls
+    assert "a fault of ours" in caplog.text
+    monkeypatch.undo()
+    async with talking(deck.server) as talk:
+        talk.ask(body("broken off", stream=True))
+        got = await talk.answer()
+    assert "hit" in got.headers["cache-status"], "the recording was none of its client's business"
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("end", ["whole", "cut", "refused", "left", "large", "collapsed"])
+async def test_a_flight_is_let_go_when_it_has_landed_and_is_read(
+    start: Start,
+    monkeypatch: pytest.MonkeyPatch,
+    flown: list[Direct],
+    caplog: pytest.LogCaptureFixture,
+    fast: bool,
+    end: str,
+) -> None:
+    """Without the garbage collector: no ring holds it, its readers or upstream's connection."""
+    flights: weakref.WeakSet[Flight] = weakref.WeakSet()
+    count = 0
+
+    class Seen(Flight):
+        def __init__(self, **named: Any) -> None:
+            nonlocal count
+            count += 1
+            super().__init__(**named)
+            flights.add(self)
+
+    monkeypatch.setattr("promptdeck.engine.exchange.Flight", Seen)
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+    sent = b"".join(b"%x\r\n%b\r\n" % (len(piece), piece) for piece in chunks("one two"))
+    whole = head + b"Transfer-Encoding: chunked\r\n\r\n" + sent + b"0\r\n\r\n"
+    replies: dict[str, bytes | Reply] = {
+        "whole": whole,
+        "cut": ending(whole[:-200]),
+        "refused": ending(b""),
+        "left": whole[:-5],
+        "large": head + b"Content-Length: 3000000\r\n\r\n" + b"x" * 3_000_000,
+        "collapsed": in_pieces(whole[:300], whole[300:]),
+    }
+    limits = {"PROMPTDECK_RECORD_MAX_BYTES": "1MB", "PROMPTDECK_UPSTREAM_READ_TIMEOUT": "200ms"}
+    async with wired(whole, replies[end]) as server:
+        deck = await start(limits, mode="cache", upstream=server.url, fast=fast)
+        async with talking(deck.server) as talk, talking(deck.server) as other:
+            talk.ask(body("to show the head", stream=True))
+            await talk.answer()
+            await settled(deck.server)
+            gc.collect()
+            gc.disable()
+            try:
+                talk.ask(body("another", stream=True))
+                if end == "collapsed":
+                    other.ask(body("another", stream=True))
+                    await other.answer()
+                if end == "left":
+                    await talk.reader.readuntil(b"ping")
+                    talk.writer.transport.abort()
+                else:
+                    await talk.answer()
+                await settled(deck.server)
+                flown.clear()
+                caplog.clear()  # a line's arguments hold an error, and that the flight
+                for _ in range(200):
+                    if not flights:
+                        break
+                    await asyncio.sleep(0.005)
+                assert [*flights] == []
+            finally:
+                gc.enable()
+    assert count == 2 if end != "collapsed" else count in (2, 3)
 
 
 @pytest.mark.parametrize("waits", [True, False])

@@ -1,6 +1,8 @@
 """Upstream responses under way: shared while they come, recorded when they have landed.
 
 flight    one response: a log with many readers
+log       its pieces, how far each reader is, how much is kept
+budget    what the logs of all flights may hold in memory together
 sides     what it meets: upstream, which fills it, and those that read it
 launch    those that are under way: asked for, given up, waited for at the end
 silence   notice of nothing coming
@@ -40,10 +42,15 @@ recorded  what became of the answer is decided: kept or not, claims let go
                         Landing._record, in a task of Flights.start
                           Recorder.interaction -> Deck.keep; or NotKept, StoreUnavailable: logged
                            |
+                        Landing._recorded, when that task is done, whatever became of it
+                           |
     RECORDED            Sharing.recorded(question, flight)     nobody joins it any more
+                        Flight.settle                          its memory is the budget's again
 
-Given up is a flight whose last reader leaves (`Flight.leave`; not one that is to be recorded), or
-that is still coming when the server has waited for long enough (`Flights.finish`):
+Given up is a flight without readers that cannot be recorded, or is not to be: when the last reader
+leaves (`Flight.leave`), when its head says that it is not kept (`Flight.headed`), when it outgrows
+`record.max_bytes` or the budget (`Flight.came`); and any that is still coming when the server has
+waited for long enough (`Flights.finish`):
 
     Flights._give_up
       what Upstream.begin returned: Connection.release closes, and tells nobody; or task.cancel
@@ -53,7 +60,11 @@ The task of a flight that is given up is cancelled, and tells nobody either; `_e
 before. A task that somebody else cancels, even before its first step, is the case of its done
 callback: it calls `_ended`, so that no reader waits for ever.
 
-What follows a landing is cancelled by `finish`, too, and then records nothing: `_record` lands its
-flight and lets go of its claim all the same. But a `_record` that is cancelled before its first
-step does nothing: the claim is held until the claims file is closed.
+What follows a landing is cancelled by `finish`, too, and then records nothing. What lets go of its
+flight and claim is not in `_record`, whose `finally` would not run where the task is cancelled
+before its first step, but in a done callback: `_recorded`.
+
+A landed flight is let go at once, without the garbage collector: nothing that it refers to refers
+back to it. `Flights._ended` takes `give_up` from it, `Flight.land` takes from its error the frames
+through which it came, and each reader is raised a copy of that.
 """

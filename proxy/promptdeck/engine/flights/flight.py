@@ -12,8 +12,9 @@ is written to it in the very call that appends it.
 """
 
 import asyncio
-from collections import deque
+import logging
 from collections.abc import AsyncIterator, Callable
+from copy import copy
 from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
@@ -21,16 +22,12 @@ from typing import NamedTuple
 from promptdeck.core.interaction import Headers
 from promptdeck.errors import UpstreamError
 
+from .budget import Budget
+from .log import WINDOW, Chunk, PieceLog, Reader
 from .sides import Client, Follower, Full, GiveUp
 from .silence import Silence
 
-WINDOW = 256 * 1024
-"""Bytes that upstream may be ahead of its readers.
-
-As much as one read of a connection brings at most, so that no single read pauses upstream. It
-bounds what a client that stops reading costs: 1.4 MB where 40 MB come, kernel and transport
-included (benchmarks/README.md, row 10); a prototype without a bound took 138 MB.
-"""
+log = logging.getLogger("promptdeck")
 
 
 class Head(NamedTuple):
@@ -40,44 +37,30 @@ class Head(NamedTuple):
     headers: Headers
 
 
-class Chunk(NamedTuple):
-    """A piece of the body, and the milliseconds from the flight's start to its coming."""
-
-    offset_ms: int
-    data: bytes
-
-
-class Reader:
-    """How far one reader of a flight has come; `Flight.join` makes it, `Flight.leave` ends it."""
-
-    __slots__ = ("at", "follower", "had", "news", "waiter")
-
-    def __init__(self) -> None:
-        self.news: Callable[[], None] | None = None
-        """Called when the head has come, and when the flight has landed."""
-        self.follower: Follower | None = None
-        """Set while it has all that has come and wants the next at once."""
-        self.waiter: asyncio.Future[bool] | None = None
-        """What it waits on beside following: True when only silence came, False for news."""
-        self.at = 0
-        """Index of the next chunk to read, counted from the log's start."""
-        self.had = 0
-        """Bytes read so far."""
-
-
 _FOLLOWER = attrgetter("follower")
 
 
-class Flight:
+Refusal = Callable[[Head], str]
+"""Tells by an answer's head why it will not be recorded; the empty string if nothing says so."""
+
+
+class Flight(PieceLog):
     """A response to be filled by upstream, a `Sink`, and read from anywhere.
 
-    Up to `keep_bytes` the log is kept whole, for late joiners and the recorder; past that, only
-    what a reader has yet to read. A flight that `outlives_readers` goes on without any as long as
-    its log is whole: it is to be recorded.
+    Up to `keep_bytes`, and as far as the `budget` of all flights allows, the log is kept whole,
+    for late joiners and the recorder; past that, only what a reader has yet to read. A flight that
+    `outlives_readers` goes on without any as long as it can be recorded: its log is whole, and
+    its `refusal` has nothing against its head.
     """
 
-    def __init__(self, *, keep_bytes: int, outlives_readers: bool) -> None:
-        self._keep_bytes = keep_bytes
+    def __init__(
+        self,
+        *,
+        keep_bytes: int,
+        outlives_readers: bool,
+        budget: Budget | None = None,
+    ) -> None:
+        super().__init__(keep_bytes, budget)
         self._outlives_readers = outlives_readers
         loop = asyncio.get_running_loop()
         self._clock = loop.time
@@ -85,29 +68,14 @@ class Flight:
         self.last = self._started
         """When the latest piece came, by the loop's clock."""
         self._head: Head | None = None
-        self._chunks: deque[Chunk] = deque()
-        """The log, from the chunk with index `_first` on; the earlier ones have been let go."""
-        self._first = 0
-        self._size = 0
         self._landed = False
         self._error: UpstreamError | None = None
-        self._readers: set[Reader] = set()
         self._readable: set[asyncio.Future[bool]] = set()
         """What readers wait on that do not follow; done with the next head, piece or end."""
-        self._writable: asyncio.Future[None] | None = None
-        """What upstream waits on while it is too far ahead."""
         self.give_up: GiveUp | None = None
-        """Called when the last reader leaves a flight that does not outlive them."""
-
-    @property
-    def whole(self) -> bool:
-        """Whether the log still holds everything from the start."""
-        return self._first == 0 and self._size <= self._keep_bytes
-
-    @property
-    def size(self) -> int:
-        """Bytes of the body that have come."""
-        return self._size
+        """Called when a flight has no reader, and no recording for whose sake it would go on."""
+        self.refusal: Refusal | None = None
+        """Set for an answer that is to be recorded."""
 
     @property
     def landed(self) -> bool:
@@ -139,16 +107,11 @@ class Flight:
         """Status and headers, once they have come."""
         return self._head
 
-    @property
-    def chunks(self) -> tuple[Chunk, ...]:
-        """The log as far as it is kept: everything that has come if it is `whole`."""
-        return tuple(self._chunks)
-
     async def head(self) -> Head:
         """Wait for status and headers. UpstreamError if the flight lands without."""
         while self._head is None:
-            if self._landed:
-                raise self._error or UpstreamError("upstream gave no answer")
+            if self._has_landed():
+                raise UpstreamError("upstream gave no answer")
             await self._news()
         return self._head
 
@@ -157,6 +120,10 @@ class Flight:
     def headed(self, status: int, headers: Headers, data: bytes) -> Full:
         """As a `Sink`: take the head, and what came of the body with it."""
         self._head = Head(status, headers)
+        if self.refusal and (why := self.refusal(self._head)):
+            self.unkept, self._outlives_readers = why, False
+            if self._give_up():
+                return None
         full = self.came(data) if data else None
         self._wake()
         self._tell()
@@ -166,7 +133,9 @@ class Flight:
         """As a `Sink`: append a piece, and write it to all that follow."""
         self.last = self._clock()
         self._size += len(data)
-        if self._chunks or self._size <= self._keep_bytes or not self._all_follow():
+        if self._size > self._asks_at and not self._ask() and self._give_up():
+            return None
+        if self._chunks or self._keeping or not self._all_follow():
             self._chunks.append(Chunk(round((self.last - self._started) * 1000), data))
         else:
             # Past the size to keep, and all have it in a moment: it never enters the log.
@@ -179,9 +148,11 @@ class Flight:
                 try:
                     if not follower.write(data):
                         _stop_following(reader)
-                except Exception as error:  # noqa: BLE001  it is the reader's trouble, not upstream's
-                    _stop_following(reader, error)
-        if self._chunks and self._size > self._keep_bytes:
+                except Exception as error:
+                    # It is the reader's trouble, not upstream's.
+                    if not _stop_following(reader, error):
+                        log.exception("a client's answer has broken off: unexpected error")
+        if self._chunks and not self._keeping:
             self._trim()
         if self._readable:
             self._wake()
@@ -198,6 +169,10 @@ class Flight:
         """
         if self._landed:
             return
+        if error:
+            # An error's way here leads through frames that hold the flight: a ring, which would
+            # keep the log in memory until the garbage collector comes by.
+            error.__traceback__ = error.__context__ = error.__cause__ = None
         self._landed, self._error = True, error
         self._wake()
         self._tell()
@@ -216,52 +191,12 @@ class Flight:
         # Of a copy: whoever is told may leave.
         for reader in [*self._readers]:
             if reader.news:
-                reader.news()
-
-    def _trim(self) -> None:
-        """Past the size to keep, forget what every reader has read."""
-        if self._size <= self._keep_bytes:
-            return
-        needed = min([reader.at for reader in self._readers], default=self._first)
-        while self._first < needed:
-            self._chunks.popleft()
-            self._first += 1
-
-    def _ahead(self) -> int:
-        """How many bytes upstream is ahead of the reader that counts; 0 without any.
-
-        While the log is whole that is the fastest: a slower one holds up nobody and costs no
-        more memory than is kept anyway. Later it is the slowest, for whom the rest is kept.
-        """
-        had = [reader.had for reader in self._readers]
-        if not had:
-            return 0
-        return self._size - (max(had) if self.whole else min(had))
-
-    def _room(self) -> "asyncio.Future[None]":
-        """What upstream is to wait for, done when the readers have come nearer."""
-        if self._writable is None:
-            self._writable = asyncio.get_running_loop().create_future()
-        return self._writable
-
-    def _moved(self) -> None:
-        """Draw the consequences of a reader's having read, or left."""
-        if self._writable and self._ahead() <= WINDOW:
-            if not self._writable.done():
-                self._writable.set_result(None)
-            self._writable = None
-        self._trim()
+                try:
+                    reader.news()
+                except Exception:
+                    log.exception("a client's answer has broken off: unexpected error")
 
     # The readers' side
-
-    def join(self) -> Reader:
-        """A new reader at the log's start, for use only while the log is whole.
-
-        `leave` when done.
-        """
-        reader = Reader()
-        self._readers.add(reader)
-        return reader
 
     async def read(self, reader: Reader) -> AsyncIterator[bytes]:
         """Wait for the body, all there is at each turn in one piece, until the flight lands.
@@ -302,7 +237,8 @@ class Flight:
     def _has_landed(self) -> bool:
         """Whether nothing more will come. UpstreamError if more should have come."""
         if self._error:
-            raise self._error
+            # Each reader gets its own: what is raised holds the frames through which it came.
+            raise copy(self._error)
         return self._landed
 
     async def _news(
@@ -327,46 +263,38 @@ class Flight:
             return await waiter
         finally:
             if reader:
-                reader.follower = None
+                reader.follower = reader.waiter = None
             self._readable.discard(waiter)
-
-    def take(self, reader: Reader) -> bytes:
-        """Read all that has come since the last time, in one piece, maybe nothing."""
-        start = reader.at - self._first
-        pending = len(self._chunks) - start
-        if pending == 0:
-            return b""
-        # One chunk is what there is nearly always: no join, no copy.
-        one = pending == 1
-        data = (
-            self._chunks[-1].data
-            if one
-            else b"".join([self._chunks[n].data for n in range(start, start + pending)])
-        )
-        reader.at += pending
-        reader.had += len(data)
-        self._moved()
-        return data
+            # One that failed holds the frames through which its error came: this one, too.
+            del waiter
 
     def leave(self, reader: Reader) -> None:
         """Read no more. The last to leave gives up a flight that does not outlive its readers."""
-        self._readers.discard(reader)
-        self._moved()
-        if self._readers or self._landed or (self._outlives_readers and self.whole):
-            return
-        if self.give_up:
-            self.give_up()
+        self._part(reader)
+        self._give_up()
+
+    def _give_up(self) -> bool:
+        """Give up a flight without readers, unless it goes on to be recorded, or has landed."""
+        goes_on = self._readers or self._landed or (self._outlives_readers and self.whole)
+        if goes_on or not self.give_up:
+            return False
+        self.give_up()
+        return True
 
 
-def _stop_following(reader: Reader, error: Exception | None = None) -> None:
-    """Have a reader that follows go on by itself: for want of room, by `error`, or at the end."""
+def _stop_following(reader: Reader, error: Exception | None = None) -> bool:
+    """Have a reader that follows go on by itself: for want of room, by `error`, or at the end.
+
+    False if nobody waits who could be told.
+    """
     reader.follower = None
     if reader.waiter is None or reader.waiter.done():
-        return
+        return False
     if error:
         reader.waiter.set_exception(error)
     else:
         reader.waiter.set_result(False)
+    return True
 
 
 def _tell_of_silence(waiter: "asyncio.Future[bool]") -> None:

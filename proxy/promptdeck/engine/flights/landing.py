@@ -19,8 +19,9 @@ from promptdeck.engine.stats import Stats
 from promptdeck.errors import StoreUnavailable, UpstreamError
 from promptdeck.stores.base import Stored
 
+from .budget import Budget
 from .flight import Flight
-from .recorder import NotKept, Recorder, Take, response_of
+from .recorder import NotKept, Recorder, Take
 from .sharing import Sharing
 from .sides import Ended
 
@@ -32,8 +33,9 @@ Record = tuple[Asked, Deck]
 Answered = Callable[[Incoming, Response], Awaitable[None]]
 """Told of each whole answer to a request that says `store: true`."""
 
-Start = Callable[[Coroutine[Any, Any, None]], None]
-"""Does work in a task that the server's shutdown waits for."""
+Start = Callable[[Coroutine[Any, Any, None], Callable[[], None]], None]
+"""Does work in a task that the server's shutdown waits for, and then calls a function, which it
+does also where the work is cancelled or could not begin."""
 
 _DAY = 24 * 60 * 60
 """Seconds for which a request with `prompt_cache_retention: "24h"` has its answer kept."""
@@ -49,6 +51,7 @@ class Landing:
     """What the end of an answer sets off: `of` gives it for one flight.
 
     `answered` is told of answers that a client wants stored; None where nothing is stored.
+    `budget` is what the flights take their memory from, whose answers end here.
     """
 
     def __init__(
@@ -58,13 +61,15 @@ class Landing:
         canonicals: Canonicals,
         sharing: Sharing,
         answered: Answered | None,
+        budget: Budget,
     ) -> None:
         self._settings = settings
         self._stats = stats
         self._canonicals = canonicals
         self._sharing = sharing
         self._answered = answered
-        self._recorder = Recorder(settings.redactor, settings.keep_errors)
+        self._turn = budget.turn
+        self._recorder = Recorder(settings.redactor, settings.keep_errors, settings.keep_bytes)
 
     def of(
         self, flight: Flight, incoming: Incoming, record: Record | None, start: Start
@@ -74,6 +79,8 @@ class Landing:
         `record` is None where the answer is only passed on. What follows the landing is done
         by `start`.
         """
+        if record:
+            flight.refusal = partial(self._recorder.refusal, incoming.request.method)
         if record or self.stores(incoming):
             return partial(self._ended, flight, incoming, record, start, time.time())
         return flight.land
@@ -107,17 +114,19 @@ class Landing:
         if error or not self.stores(incoming):
             # Its readers need not wait for the recorder.
             flight.land(error)
-        start(self._record(flight, incoming, record, started))
+        start(
+            self._record(flight, incoming, record, started), partial(self._recorded, flight, record)
+        )
 
     async def _record(
         self, flight: Flight, incoming: Incoming, record: Record | None, started: float
     ) -> None:
         """Store and land what has not landed, then keep it, or log why not. Raises nothing."""
         try:
-            if not flight.landed and flight.whole:
+            if not flight.landed:
                 await self._store_flight(flight, incoming)
             flight.land()
-            if record and not flight.failed:
+            if record and (flight.unkept or not flight.failed):
                 await self._keep(flight, *record, started)
         except NotKept as reason:
             log.info("not recorded: %s", reason)
@@ -126,17 +135,19 @@ class Landing:
         except Exception:
             # One answer's trouble, even of our own making, must not end the server.
             log.exception("not recorded: unexpected error")
-        finally:
-            # Cancelled or not: nobody may wait for this flight for ever.
-            flight.land()
-            if record:
-                asked, deck = record
-                self._sharing.recorded((deck, *asked.place), flight)
+
+    def _recorded(self, flight: Flight, record: Record | None) -> None:
+        """Let go of a flight, recorded or not: nobody may wait for it, or its claim, for ever."""
+        flight.land()
+        flight.settle()
+        if record:
+            asked, deck = record
+            self._sharing.recorded((deck, *asked.place), flight)
 
     async def _store_flight(self, flight: Flight, incoming: Incoming) -> None:
         """Have the answer of a flight stored that has ended, but not landed."""
         try:
-            response = response_of(await flight.head(), flight.chunks)
+            response = self._recorder.response(await flight.head(), flight)
         except NotKept as reason:
             log.info("not stored: %s", reason)
         else:
@@ -145,6 +156,8 @@ class Landing:
     async def _keep(self, flight: Flight, asked: Asked, deck: Deck, started: float) -> None:
         """Record a flight that has landed. NotKept says why not; StoreUnavailable."""
         settings, incoming = self._settings, asked.incoming
+        if flight.unkept:
+            raise NotKept(flight.unkept)
         head = await flight.head()
         request = incoming.request
         take = Take(
@@ -157,9 +170,11 @@ class Landing:
         )
         large = flight.size + len(request.body) > _LARGE
         make = self._recorder.interaction
-        interaction = (
-            await asyncio.to_thread(make, head, flight, take) if large else make(head, flight, take)
-        )
+        if large:
+            async with self._turn:
+                interaction = await asyncio.to_thread(make, head, flight, take)
+        else:
+            interaction = make(head, flight, take)
         stored = Stored(interaction, asked.form.canonical, self._expiry(request, started))
         kept = await deck.keep(asked.key, stored, overwrite=settings.mode is Mode.RECORD)
         self._stats.recorded += 1

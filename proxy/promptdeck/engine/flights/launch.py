@@ -6,7 +6,7 @@ the answer comes. Only what follows its landing has one.
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
@@ -69,11 +69,20 @@ class Flights:
         self._flying[flight] = give_up, ended
         flight.give_up = partial(self._give_up, flight)
 
-    def start(self, work: Coroutine[Any, Any, None]) -> None:
-        """Do, in a task, what follows a landing; `finish` waits for it, too."""
-        task = self._group.create_task(work)
+    def start(self, work: Coroutine[Any, Any, None], after: Callable[[], None]) -> None:
+        """Do, in a task, what follows a landing, and then call `after`; `finish` waits for both.
+
+        `after` is called whatever becomes of the work: a task that is cancelled before its first
+        step, or never made as the group has ended, does not even run a `finally`.
+        """
+        try:
+            task = self._group.create_task(work)
+        except RuntimeError:
+            work.close()
+            after()
+            return
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(partial(self._done, after))
 
     async def finish(self, timeout: float) -> None:
         """Wait for what is under way, `timeout` seconds at most, then give up the rest."""
@@ -111,6 +120,7 @@ class Flights:
         """Pass on that an answer has ended. Only the first call for a flight counts."""
         if found := self._flying.pop(flight, None):
             _, ended = found
+            flight.give_up = None  # it leads back to the flight: a ring
             ended(error)
             self._settle()
 
@@ -121,8 +131,10 @@ class Flights:
             give_up()
             self._ended(flight, _dropped())
 
-    def _done(self, task: asyncio.Task[None]) -> None:
+    def _done(self, after: Callable[[], None], task: asyncio.Task[None]) -> None:
+        """Forget a task that has ended, and do what is to be done after it."""
         self._tasks.discard(task)
+        after()
         self._settle()
 
     def _settle(self) -> None:

@@ -3,13 +3,14 @@
 import zlib
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate, repeat
+from itertools import accumulate, islice, repeat
 from typing import NamedTuple
 
 from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.headers import kept
 from promptdeck.core.interaction import (
     Frame,
+    Headers,
     Interaction,
     Request,
     Response,
@@ -23,11 +24,8 @@ from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.core.text.runs import runs
 
-from .flight import Chunk, Flight, Head
-
-_MOST = 32 * 1024 * 1024
-"""Bytes that one piece of a compressed answer may unfold to: as many as `record.max_bytes` allows
-by default for a whole one. A few KB of gzip may hold gigabytes of zeros."""
+from .flight import Flight, Head
+from .log import TOO_LARGE, Chunk
 
 
 class NotKept(Exception):
@@ -57,17 +55,40 @@ class Recorder(NamedTuple):
     redactor: Redactor
     errors: bool
     """Whether error answers are kept as facts."""
+    most: int
+    """Bytes of a body, decompressed, past which it is not kept."""
+
+    def refusal(self, method: str, head: Head) -> str:
+        """Why an answer to a method with this head is not kept; empty if its head is no reason."""
+        if not (self.errors or 200 <= head.status < 300):
+            return f"status {head.status}"
+        encoding = _encoding(head.headers)
+        if encoding not in ("", "gzip", "x-gzip", "deflate"):
+            return f"it is compressed with {encoding}, which was not asked for"
+        # No body of that length follows an answer to HEAD.
+        length = header(head.headers, "content-length") if method != "HEAD" else ""
+        # As long as the limit at most: what has more digits than a number can have is no length.
+        if length.isascii() and length.isdecimal() and len(length) < 20 and int(length) > self.most:
+            return TOO_LARGE
+        return ""
+
+    def response(self, head: Head, flight: Flight) -> Response:
+        """The answer as a recording has it: decompressed, a stream in frames.
+
+        NotKept if it can't be, or the flight's log is not whole.
+        """
+        if not flight.whole:
+            raise NotKept(flight.unkept or TOO_LARGE)
+        return response_of(head, flight.chunks, self.most)
 
     def interaction(self, head: Head, flight: Flight, take: Take) -> Interaction:
         """The interaction to keep, without an id. NotKept says why there is none."""
         if not flight.landed_well:
             raise NotKept("upstream cut it off")
-        if not flight.whole:
-            raise NotKept("it is larger than record.max_bytes")
+        if why := self.refusal(take.request.method, head):
+            raise NotKept(why)
         failed = not 200 <= head.status < 300
-        if failed and not self.errors:
-            raise NotKept(f"status {head.status}")
-        response = response_of(head, flight.chunks)
+        response = self.response(head, flight)
         stream = response.is_stream
         in_runs = runs([frame.data for frame in response.frames]) if stream else None
         dialect = dialect_of(take.request.method, take.request.target)
@@ -88,11 +109,21 @@ class Recorder(NamedTuple):
         )
 
 
-def response_of(head: Head, chunks: Sequence[Chunk]) -> Response:
-    """An answer as a recording has it: decompressed, a stream in frames. NotKept if it can't be."""
-    chunks = _decoded(chunks, header(head.headers, "content-encoding"))
-    whole = Response(head.status, kept(head.headers), _whole(chunks))
-    return whole._replace(frames=_frames(chunks)) if whole.is_stream else whole
+# Pieces in which the name of an event's first field has come for certain.
+_BEGIN = 16
+
+
+def response_of(head: Head, chunks: Sequence[Chunk], most: int) -> Response:
+    """An answer as a recording has it: decompressed, a stream in frames.
+
+    NotKept where it can't be decompressed, or has more than `most` bytes then.
+    """
+    chunks = _decoded(chunks, _encoding(head.headers), most)
+    headers = kept(head.headers)
+    # How a body begins tells a stream whose type does not; some servers send a byte at a time.
+    begin = b"".join(chunk.data for chunk in islice(chunks, _BEGIN))
+    is_stream = Response(head.status, headers, (Frame(0, begin),)).is_stream
+    return Response(head.status, headers, _frames(chunks) if is_stream else _whole(chunks))
 
 
 def _whole(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
@@ -114,20 +145,47 @@ def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
     return frames_of(zip(map(moments.__getitem__, last_pieces), frames, strict=True))
 
 
-def _decoded(chunks: Sequence[Chunk], encoding: str) -> Sequence[Chunk]:
+def _encoding(headers: Headers) -> str:
+    """The compression of a body as its head says it, in lower case; empty for none."""
+    said = ",".join([value for name, value in headers if name.lower() == "content-encoding"])
+    names = [name.strip().lower() for name in said.split(",")]
+    return ", ".join([name for name in names if name not in ("", "identity")])
+
+
+def _decoded(chunks: Sequence[Chunk], encoding: str, most: int) -> Sequence[Chunk]:
     """Pieces of a body without the compression that upstream applied, though asked not to.
 
-    Each keeps its time. NotKept where the compression is unknown, broken or too strong.
+    Each keeps its time. NotKept where the compression is broken, or they are larger than `most`
+    bytes together: no more than that is ever decompressed, as some KB may hold gigabytes.
     """
-    if encoding in ("", "identity"):
+    if not encoding or not chunks:
         return chunks
-    if encoding not in ("gzip", "x-gzip", "deflate"):
-        raise NotKept(f"it is compressed with {encoding}, which was not asked for")
-    inflate = zlib.decompressobj(wbits=47)  # 32 + 15: gzip or zlib, as the data says
+    plain: list[Chunk] = []
+    inflate = _inflater(encoding, chunks[0].data)
     try:
-        plain = [Chunk(ms, inflate.decompress(data, _MOST)) for ms, data in chunks]
+        for ms, data in chunks:
+            rest = data
+            while rest:
+                if inflate.eof:
+                    # RFC 1952, section 2.2: a gzip file is a series of members.
+                    inflate = _inflater(encoding, rest)
+                piece = inflate.decompress(rest, most + 1)
+                most -= len(piece)
+                if most < 0:
+                    raise NotKept(f"decompressed {TOO_LARGE}")
+                plain.append(Chunk(ms, piece))
+                rest = inflate.unused_data
     except zlib.error as error:
         raise NotKept(f"its compression is broken: {error}") from None
-    if inflate.unconsumed_tail or not inflate.eof:
-        raise NotKept("its compressed form is cut off or too large")
+    if not inflate.eof:
+        raise NotKept("its compressed form is cut off")
     return plain
+
+
+def _inflater(encoding: str, data: bytes) -> "zlib._Decompress":
+    """Decompresses what begins with `data`, which is not empty."""
+    if encoding == "deflate" and data[0] & 15 != zlib.DEFLATED:
+        # RFC 9110, section 8.4.1.2: some senders leave out zlib's own frame. That begins with 8
+        # in these four bits (RFC 1950, section 2.2), as no first block that makes sense does.
+        return zlib.decompressobj(-zlib.MAX_WBITS)
+    return zlib.decompressobj(32 + zlib.MAX_WBITS)  # 32: gzip or zlib, as the data says

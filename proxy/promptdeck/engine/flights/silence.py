@@ -43,3 +43,5 @@ class Silence:
     def stop(self) -> None:
         """Tell no more."""
         self._timer.cancel()
+        # Whoever is told holds this: a ring, with the source and all that it has.
+        self.tell = None

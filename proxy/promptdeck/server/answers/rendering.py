@@ -34,7 +34,7 @@ def flown_headers(head: Head, flown: Flown, request_id: str) -> list[tuple[str, 
     They are upstream's, with ours before and after: Cache-Status is ours alone, an
     X-Request-Id of upstream's stays.
     """
-    headers = [("Cache-Status", flown.cache_status)]
+    headers = [("Cache-Status", flown.known_status)]
     names = set()
     for name, value in head.headers:
         kind = name.lower()

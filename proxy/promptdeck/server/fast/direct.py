@@ -6,7 +6,7 @@ the head is written as aiohttp would, and what comes is written as it comes.
 
 import logging
 import time
-from collections.abc import Container
+from collections.abc import Callable, Container
 from http import HTTPStatus
 
 from aiohttp.http import SERVER_SOFTWARE
@@ -76,7 +76,7 @@ class Direct:
     def resumed(self) -> None:
         """The client reads again."""
         if self._status and not self._place.follower:
-            self._go_on()
+            self._attempt(self._go_on)
 
     def leave(self) -> None:
         """Nobody reads it any more."""
@@ -85,6 +85,10 @@ class Direct:
 
     def _news(self) -> None:
         """The head has come, or the end."""
+        self._attempt(self._begin_or_go_on)
+
+    def _begin_or_go_on(self) -> None:
+        """Write what the head, or the end, makes possible."""
         if self._status:
             if self._place.follower:
                 self._go_on()
@@ -149,7 +153,7 @@ class Direct:
         if error and not said and self._outlet.transport:
             # For want of a better way to say so.
             self._outlet.transport.abort()
-        self._done(self._flown.cache_status)
+        self._done(self._flown.known_status)
 
     def _framed(self, data: bytes) -> bytes:
         return chunk(data) if data and self._chunked else data
@@ -179,11 +183,33 @@ class Direct:
 
     def _company(self) -> None:
         if self._place.follower:
-            self._write(self._framed(self._rendering.company()))
+            self._attempt(lambda: self._write(self._framed(self._rendering.company())))
 
     def write(self, data: bytes) -> bool:
         """As a follower of its flight."""
-        return self._write(self._framed(self._rendering.piece(data)))
+        try:
+            return self._write(self._framed(self._rendering.piece(data)))
+        except Exception as error:  # noqa: BLE001  `_broke` logs it
+            self._broke(error)
+            return False
+
+    def _attempt(self, step: Callable[[], object]) -> None:
+        """Do a step of the answer; an error of our own in it breaks the answer off."""
+        try:
+            step()
+        except Exception as error:  # noqa: BLE001  `_broke` logs it
+            self._broke(error)
+
+    def _broke(self, error: Exception) -> None:
+        """Log an error of our own, and cut the client off.
+
+        No task waits for this answer to which it could be raised. The connection, when it is
+        lost, tells it to leave.
+        """
+        log.error("an answer was broken off: unexpected error", exc_info=error)
+        self._place.news = None
+        if self._outlet.transport:
+            self._outlet.transport.abort()
 
 
 def _head(status: int, headers: list[tuple[str, str]], named: Container[str]) -> bytes:
