@@ -122,9 +122,10 @@ imports upward and only `app` knows all the parts.
       fast/         requests of a known head, without aiohttp's request
         connection    what is recognised, and what is aiohttp's
         framing       where messages begin and end in what a client sends
-        heads         heads known again, and the lanes on which they are answered
+        heads         heads known again, each on the lane that it belongs to
+        lanes         what is remembered for a deck or a session, and goes with it
         ready         an answer ready to be sent again
-        memo          such answers, found by the bodies that they answer
+        memo          such answers of one lane, and the room that all lanes share
         hitlog        their log, summed
         paced, direct   recordings at their pace, and what comes from upstream
         outlet        a connection as those two see it
@@ -159,7 +160,7 @@ One word, one thing; no two classes or aliases of the package have the same name
     flight        one upstream response under way: engine.flights.flight.Flight
     landing       what becomes of it: engine.flights.landing.Landing
     rendering     an answer as its client reads it: server.answers.rendering.Rendering
-    lane          the exchange, deck and pace that a head leads to: server.fast.heads.Lane
+    lane          the exchange, deck and pace that a head leads to: server.fast.lanes.Lane
     session       a deck of one's own for a while: sessions.Session
 
 In header, log and report the words are those of RFC 9211: hit, fwd=uri-miss, stored,

@@ -44,6 +44,8 @@ from .server import Edge, Keeps, application
 from .server.answers.faulty import Faults
 from .server.answers.pace import Pace
 from .server.fast.connection import connections
+from .server.fast.hitlog import HitLog
+from .server.fast.lanes import Lanes
 from .sessions import Sessions
 from .stores.kept.completions import Completions
 from .stores.kept.slips import Slips
@@ -115,7 +117,8 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
         exchange, library = shared.exchange(config), await shared.library(config)
         # Now and not at the first request: a cassette that cannot be read stops the start.
         deck = await library.deck("")
-        sessions = Sessions(config, shared.exchange, shared.library)
+        lanes = Lanes(HitLog(asyncio.get_running_loop()))
+        sessions = Sessions(config, shared.exchange, shared.library, lanes.close_session)
         timeout = config.server.shutdown_timeout
         ends.push_async_callback(exchange.finish, timeout)
         ends.push_async_callback(sessions.finish, timeout)
@@ -138,7 +141,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             describe=lambda: {"mode": str(config.mode), **counts()._asdict(), **worker},
             alone=workers == 1,
         )
-        port = await _listen(edge, config, ends, fast=fast)
+        port = await _listen(edge, config, ends, lanes if fast else None)
         yield Serving(config.server.host, port, counts, deck.report, sessions)
 
 
@@ -257,8 +260,11 @@ def _claims(config: Config, ends: AsyncExitStack) -> "Claims | None":
     return claims
 
 
-async def _listen(edge: Edge, config: Config, ends: AsyncExitStack, *, fast: bool) -> int:
-    """Listen until `ends` is closed; the port. BindError if that cannot be."""
+async def _listen(edge: Edge, config: Config, ends: AsyncExitStack, lanes: Lanes | None) -> int:
+    """Listen until `ends` is closed; the port. BindError if that cannot be.
+
+    Without `lanes` there is no fast path.
+    """
     host, port = config.server.host, config.server.port
     runner = web.AppRunner(
         application(edge),
@@ -271,7 +277,7 @@ async def _listen(edge: Edge, config: Config, ends: AsyncExitStack, *, fast: boo
     if runner.server is None:
         raise AssertionError("a runner that is set up has a server")
     loop = asyncio.get_running_loop()
-    connect = connections(runner.server, loop, edge.sessions.is_open) if fast else runner.server
+    connect = connections(runner.server, loop, lanes) if lanes else runner.server
     try:
         # Not to be shared is the default on some systems and not to be had on others.
         shared = None if edge.alone else True

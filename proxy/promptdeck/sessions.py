@@ -93,13 +93,21 @@ MakeLibrary = Callable[[Config, bool], Awaitable[Library]]
 class Sessions:
     """The sessions of one server: `open`, `get` and `close` them.
 
-    `exchange` and `library` make those of a session from its configuration.
+    `exchange` and `library` make those of a session from its configuration. `gone` is told
+    the id of each session that is closed or dropped: what is remembered for it is let go.
     """
 
-    def __init__(self, config: Config, exchange: MakeExchange, library: MakeLibrary) -> None:
+    def __init__(
+        self,
+        config: Config,
+        exchange: MakeExchange,
+        library: MakeLibrary,
+        gone: Callable[[str], None],
+    ) -> None:
         self._config = config
         self._make_exchange = exchange
         self._make_library = library
+        self._gone = gone
         self._open: dict[str, Session] = {}
         self._closed = Stats()
         """The counts of sessions that are gone."""
@@ -189,6 +197,7 @@ class Sessions:
         # Somebody else may have closed it while this one waited.
         if self._open.pop(name, None) is None:
             raise _no_session(name)
+        self._gone(name)
         report = session.report()
         if keep:
             try:
@@ -205,6 +214,7 @@ class Sessions:
         """Forget sessions that nobody uses any more; what they held back is not saved."""
         for session in [one for one in self._open.values() if _is_idle(one)]:
             self._open.pop(session.id, None)
+            self._gone(session.id)
             _add(self._closed, session.exchange.stats)
 
     def stats(self) -> Stats:

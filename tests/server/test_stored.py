@@ -180,3 +180,14 @@ async def test_wrong_metadata_is_400(start: Start) -> None:
     await make(deck)
     got = await deck.request("POST", "/v1/chat/completions/chatcmpl-0", b'{"metadata": 1}')
     assert (got.status, got.json["param"]) == (400, "metadata")
+
+
+@pytest.mark.parametrize(
+    "limit", ["9" * 5000, "0" * 5000 + "1", "101", "-1", "1.5", "", "%C2%B2", "x"]
+)
+async def test_a_limit_that_is_no_number_in_bounds_is_refused(start: Start, limit: str) -> None:
+    deck = await start(mode="replay")
+    for path in ("/v1/chat/completions", "/v1/chat/completions/one/messages"):
+        got = await deck.request("GET", f"{path}?limit={limit}")
+        assert (got.status, got.json["param"]) == (400, "limit")
+        assert len(got.json["message"]) < 200

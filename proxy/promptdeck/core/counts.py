@@ -4,9 +4,17 @@ Made where a request's head is read. Two requests with equal counts and bodies t
 the same get the same answer; so it is by this value that the fast path knows a head.
 """
 
+import secrets
 from typing import NamedTuple
 
 import xxhash
+
+SEED = secrets.randbits(64)
+"""Begins the digests by which this process knows bodies again, another number in each process.
+
+What is found by such a digest is not compared any more: nobody outside may be able to find
+two bodies of one digest, which for xxh3 without a seed is a matter of minutes.
+"""
 
 
 class Counts(NamedTuple):
@@ -19,5 +27,9 @@ class Counts(NamedTuple):
 
     @property
     def seed(self) -> int:
-        """A number for these counts, to begin the digests of bodies with: 64 bits."""
-        return xxhash.xxh3_64_intdigest("\n".join(self).encode("utf-8", "surrogateescape"))
+        """A number for these counts, to begin the digests of bodies with: 64 bits.
+
+        Known to nobody outside this process, and so are the digests.
+        """
+        text = "\n".join(self).encode("utf-8", "surrogateescape")
+        return xxhash.xxh3_64_intdigest(text, SEED)

@@ -18,7 +18,7 @@ from promptdeck.server.answers.pace import Pace
 from promptdeck.server.answers.passing import pass_on
 from promptdeck.server.answers.writing import serve
 from promptdeck.server.fast.connection import accept
-from promptdeck.server.fast.heads import Lane
+from promptdeck.server.fast.lanes import Behind
 from promptdeck.stores.kept.completions import Completions
 from promptdeck.stores.kept.slips import Slips
 
@@ -107,17 +107,20 @@ class _Handlers:
             found = edge.sessions.get(session)
             exchange, deck, faults = found.exchange, found.deck, found.faults
             plan = plan_of(request, found.plan)
+            in_use = partial(edge.sessions.is_open, session)
+            behind = Behind(exchange, deck, edge.pace, in_use)
         else:
             exchange, faults = edge.exchange, edge.faults
             deck = await edge.decks.deck(request.match_info.get("name", ""))
             plan = plan_of(request, edge.plan)
+            behind = Behind(exchange, deck, edge.pace)
         incoming = await incoming_of(request, edge.providers)
         if edge.keeps and (body := deferral(incoming.request)):
             return json_response(await edge.keeps.deferred.accept(exchange, incoming, body, deck))
         if plan:
             incoming = incoming._replace(deal=partial(faults.deal, plan))
         if not plan:
-            await accept(request, Lane(exchange, deck, edge.pace))
+            await accept(request, incoming.request, behind)
         answer = await exchange.answer(incoming, deck)
         match answer:
             case Served() if plan:

@@ -1,6 +1,7 @@
 """A client's request, read from aiohttp's, as the engine takes it."""
 
 from collections.abc import Mapping
+from urllib.parse import unquote
 
 from aiohttp import web
 
@@ -10,6 +11,8 @@ from promptdeck.core.interaction import Headers, Request
 from promptdeck.engine.asking import Incoming
 from promptdeck.errors import ClientError
 
+# Where the segments of a path like /session/NAME/v1/... that are not a name begin again.
+_AFTER_NAME = 3
 # More answers of one request than anybody draws; each is a call that costs.
 _MOST_DRAWS = 1000
 
@@ -30,10 +33,33 @@ async def incoming_of(request: web.Request, providers: Mapping[str, str]) -> Inc
             status=413,
         ) from None
     headers = without_length(request.headers)
-    target = request.raw_path[request.raw_path.index("/v1/") :]
-    sent = Request(request.method, target, request.headers.get("Content-Type", ""), body)
+    sent = Request(
+        request.method, target_of(request.raw_path), request.headers.get("Content-Type", ""), body
+    )
     counted, route = routed(sent, headers, providers)
     return Incoming(counted, headers, route, draws=_draws(request))
+
+
+def target_of(sent: str) -> str:
+    """The target that counts, from `/v1/` on: path and query without a session or cassette.
+
+    `sent` is the target of a request that was routed to what is below `/v1/`. However its
+    `v1` is written there (`%76%31` is the same, RFC 3986, 6.2.2.2), it is `/v1/` here; all
+    that follows stays as it was sent.
+    """
+    if sent.startswith("/v1/"):
+        return sent
+    path, mark, query = sent.partition("?")
+    if not path.startswith("/"):
+        # The absolute form (RFC 9112, 3.2.2): scheme and host stand before the path.
+        path = "/" + path.partition("://")[2].partition("/")[2]
+    segments = path.split("/")
+    # A session has a name of one segment, a cassette of one or more, the first of which may
+    # be `v1` itself.
+    at = _AFTER_NAME if unquote(segments[1]) in ("session", "cassette") else 1
+    while unquote(segments[at]) != "v1":
+        at += 1
+    return "/v1/" + "/".join(segments[at + 1 :]) + mark + query
 
 
 def without_length(headers: Mapping[str, str]) -> Headers:

@@ -1,15 +1,18 @@
 """Heads known again: in the same bytes, or with another number of bytes that follow."""
 
+import tracemalloc
 from dataclasses import dataclass
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.counts import Counts
 from promptdeck.server.fast.heads import Heads, KnownHead
 
-PLACE = Counts("POST", "/v1/chat/completions", "application/json")
+COUNTS = Counts("POST", "/v1/chat/completions", "application/json")
+LANE: Any = object()  # nobody asks anything of it here
 LINES = st.lists(
     st.sampled_from(
         ["Host: x", "Content-Length: #", "X: Content-Length: 5", "Content-length:5", "A: #", "A: 7"]
@@ -33,9 +36,8 @@ class Text:
 TEXTS = st.builds(Text, LINES, st.sampled_from(["Content-Length", "content-length"]), LINES)
 
 
-def head(length: int) -> KnownHead:
-    lane: Any = None  # nobody asks for it here
-    return KnownHead(PLACE, PLACE.seed, length, b"", "", (), lane, None)
+def head(length: int, lane: Any = LANE) -> KnownHead:
+    return KnownHead(COUNTS, COUNTS, COUNTS.seed, length, b"", (), lane)
 
 
 @given(TEXTS, LENGTHS, LENGTHS)
@@ -68,3 +70,54 @@ def test_a_length_that_is_not_written_plainly_is_not_known_from_another() -> Non
     heads.accept(text.with_length("5"), head(5))
     for odd in ("05", "+5", "5 ", "0x5", "", "99999999"):
         assert heads.find(text.with_length(odd)) is None
+
+
+def text_of(number: int, length: int = 7, size: int = 0) -> bytes:
+    return Text([f"X-Number: {number:0{size}}"], "Content-Length", []).with_length(str(length))
+
+
+@given(st.lists(st.tuples(st.integers(0, 20), st.integers(0, 20), st.booleans()), max_size=60))
+def test_a_lane_takes_its_heads_along_and_no_other(
+    seen: list[tuple[int, int, bool]],
+) -> None:
+    one: Any = object()
+    other: Any = object()
+    heads = Heads()
+    for number, length, mine in seen:
+        text = text_of(number + 100 * mine, length)
+        if heads.find(text) is None:
+            heads.accept(text, head(length, one if mine else other))
+    heads.forget(one)
+    for number, length, mine in seen:
+        found = heads.find(text_of(number + 100 * mine, length))
+        assert (found is None) is mine
+        assert found is None or found.lane is other
+    heads.forget(other)
+    assert len(heads) == 0
+    assert vars(heads) == vars(Heads())
+
+
+@pytest.mark.parametrize("size", [10, 7500])
+def test_heads_weigh_no_more_than_they_may(size: int) -> None:
+    most = 512 * 1024
+    heads = Heads(most)
+    tracemalloc.start()
+    try:
+        for number in range(2000):
+            heads.accept(text_of(number, size=size), head(7))
+            for length in range(8, 12):
+                assert heads.find(text_of(number, length, size))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < most * 1.3
+    assert heads.find(text_of(1999, size=size))
+    assert heads.find(text_of(0, size=size)) is None
+
+
+def test_a_head_that_would_push_out_most_others_is_not_known() -> None:
+    heads = Heads(64 * 1024)
+    heads.accept(text_of(1), head(7))
+    heads.accept(text_of(2, size=60_000), head(7))
+    assert heads.find(text_of(1))
+    assert heads.find(text_of(2, size=60_000)) is None

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import orjson
 import xxhash
 
+from promptdeck.core.counts import SEED
 from promptdeck.core.text.jsontext import JSON, Unfaithful, load
 
 from .repeated import LONGEST, SHORTEST, Cut, Repeated
@@ -31,7 +32,9 @@ EFFECTS = frozenset(["store", "deferred"])
 """Fields that have more done than a request answered."""
 
 BodyName = bytes
-"""A digest, of another seed for each kind of name."""
+"""A digest, of another seed for each kind of name; no two processes have the same."""
+
+_BARE, _DEEP, _DEEP_OF_LONG = (SEED ^ kind for kind in (1, 2, 3))
 
 
 class Body:
@@ -101,7 +104,7 @@ def bare(body: Body) -> BodyName | None:
         end = found.start()
     if not names:
         return None
-    digest = xxhash.xxh3_128(memoryview(data)[:end], 1)
+    digest = xxhash.xxh3_128(memoryview(data)[:end], _BARE)
     digest.update(b",".join(names))
     return digest.digest()
 
@@ -131,7 +134,7 @@ def deep(body: Body) -> BodyName | None:
         text = orjson.dumps(counted, option=orjson.OPT_SORT_KEYS)
     except (Unfaithful, orjson.JSONEncodeError):  # or it is nested too deeply
         return None
-    return xxhash.xxh3_128_digest(text, 3 if long else 2)
+    return xxhash.xxh3_128_digest(text, _DEEP_OF_LONG if long else _DEEP)
 
 
 _KINDS = (bare, deep)

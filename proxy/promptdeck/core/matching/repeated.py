@@ -11,12 +11,13 @@ is replaced by what the objects came to.
 import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain
+from itertools import chain, repeat
 from typing import NamedTuple, TypeVar
 
 import orjson
 import xxhash
 
+from promptdeck.core.counts import SEED
 from promptdeck.core.text.jsontext import JSON, Unfaithful, load
 
 LISTS = ("messages", "tools")
@@ -117,7 +118,7 @@ class Repeated:
         if not SHORTEST <= len(text) <= LONGEST:
             return None
         parts = _split(text)
-        digests = [*map(xxhash.xxh3_128_digest, parts[2:-1:2])]
+        digests = [*map(xxhash.xxh3_128_digest, parts[2:-1:2], repeat(SEED))]
         return Cut(*self._without(parts, map(self._known.get, digests)), parts, digests)
 
     def learn(self, cut: Cut) -> None:
@@ -180,8 +181,8 @@ class Repeated:
 
 
 def name_of(item: JSON) -> str:
-    """One for all that say the same."""
-    return xxhash.xxh3_128_hexdigest(orjson.dumps(item, option=orjson.OPT_SORT_KEYS))
+    """One for all that say the same, in this process."""
+    return xxhash.xxh3_128_hexdigest(orjson.dumps(item, option=orjson.OPT_SORT_KEYS), SEED)
 
 
 def _found(value: JSON, runs: "_Runs[_Part]") -> Iterator[tuple[str, list[_Part]]]:

@@ -18,7 +18,7 @@ class Repeat:
     """
 
     __slots__ = (
-        "_known", "_now", "_play", "_state", "_stats", "_stored", "_turn", "_until", "place",
+        "_known", "_now", "_play", "_recorded_at", "_state", "_stats", "_turn", "_until", "place",
     )  # fmt: skip
 
     def __init__(self, deck: Deck, stats: Stats, asked: Asked, search: Search) -> None:
@@ -31,7 +31,8 @@ class Repeat:
         self._turn, self._play = deck.counts(asked.place, stored)
         self._stats = stats
         self._known = asked.known
-        self._stored = stored
+        # Not the recording: what is remembered long must not keep its bodies alive.
+        self._recorded_at = stored.interaction.recorded_at
         self._until = search.until
         self._state = search.state
 
@@ -39,6 +40,11 @@ class Repeat:
     def names(self) -> tuple[BodyName, ...]:
         """The names of the bodies that it answers, all those of each: see `core.matching.body`."""
         return self._known.names
+
+    @property
+    def size(self) -> int:
+        """Bytes that it keeps alive, about: those of the canonical form."""
+        return len(self._known.form.canonical)
 
     def again(self, now: float) -> bool:
         """Play the recording once more: True, and it is counted as any hit.
@@ -60,4 +66,4 @@ class Repeat:
 
     def age(self, now: float) -> int:
         """Whole seconds since the recording was made, never negative."""
-        return max(0, int(now - self._stored.interaction.recorded_at))
+        return max(0, int(now - self._recorded_at))

@@ -19,6 +19,8 @@ from aiohttp.web_protocol import RequestHandler
 
 from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.providers import BYOK_HEADERS
+from promptdeck.core.interaction import Request
+from promptdeck.engine.decks.repeat import Repeat
 from promptdeck.engine.outcome import Flown
 from promptdeck.server.logged import shown
 from promptdeck.server.noted import REPEAT, new_request_id
@@ -26,8 +28,8 @@ from promptdeck.server.reading import without_length
 
 from .direct import Direct
 from .framing import END, Incomplete, ParserFeed
-from .heads import HEAD, KnownHead, Lane
-from .memo import Memo
+from .heads import HEAD, KnownHead
+from .lanes import Behind, Lanes
 from .outlet import Answering
 from .paced import Paced, Script
 from .ready import Message, Ready
@@ -53,21 +55,26 @@ _OURS = "x-promptdeck-"
 
 
 def connections(
-    server: web.Server, loop: asyncio.AbstractEventLoop, session_is_open: Callable[[str], bool]
+    server: web.Server, loop: asyncio.AbstractEventLoop, lanes: Lanes
 ) -> Callable[[], asyncio.Protocol]:
-    """What makes a protocol for each connection of a server: `server` itself without fast path."""
+    """What makes a protocol for each connection of a server: `server` itself without fast path.
+
+    `lanes` keep what the connections of one server have found out together.
+    """
     slots = {name for kind in FastHandler.__mro__ for name in getattr(kind, "__slots__", ())}
     if _NEEDED - slots or not all(hasattr(RequestHandler, name) for name in _OVERRIDDEN):
         log.info("this aiohttp is not known to the fast path: answers take the ordinary way")
         return server
-    memo = Memo(loop, session_is_open)
-    return lambda: FastHandler(server, memo, loop)
+    return lambda: FastHandler(server, lanes, loop)
 
 
-async def accept(request: web.Request, lane: Lane) -> None:
-    """Let others of the same head go this way, if it is a plain one. Its body has been read."""
+async def accept(request: web.Request, asked: Request, behind: Behind) -> None:
+    """Let others of the same head go this way, if it is a plain one. Its body has been read.
+
+    `asked` is what the request comes to by itself, `behind` what answers it.
+    """
     if isinstance(request.protocol, FastHandler):
-        await request.protocol.accept(request, lane)
+        await request.protocol.accept(request, asked, behind)
 
 
 class _Busy:
@@ -105,11 +112,11 @@ class FastHandler(RequestHandler):
     `_incomplete`, answered at once where that can be, and else given to aiohttp's parser.
     """
 
-    __slots__ = ("_busy", "_feed", "_incomplete", "_memo", "_usual")
+    __slots__ = ("_busy", "_feed", "_incomplete", "_lanes", "_usual")
 
-    def __init__(self, manager: web.Server, memo: Memo, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, manager: web.Server, lanes: Lanes, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(manager, loop=loop, access_log=None)  # type: ignore[arg-type]  # as AppRunner has it
-        self._memo = memo
+        self._lanes = lanes
         self._usual = _NO_HEAD
         """The head that came last: its text, and what is known of it."""
         self._busy: _Busy | None = None
@@ -170,7 +177,7 @@ class FastHandler(RequestHandler):
             writer = Paced(self, answer, head.counts, self._loop)
         else:
             request_id = (head.request_id or new_request_id()).decode()
-            writer = Direct(self, answer, head.counts, request_id, head.lane.pace.keep_alive)
+            writer = Direct(self, answer, head.counts, request_id, head.lane.keep_alive)
         self._busy = _Busy(writer)
         writer.begin()
 
@@ -194,7 +201,7 @@ class FastHandler(RequestHandler):
         # Most clients send the same head each time; to look for its end takes longer.
         if not data.startswith(text):
             text = data[: data.find(END) + len(END)]
-            head = self._memo.heads.find(text)
+            head = self._lanes.heads.find(text)
             if head:
                 self._usual = text, head
         if head is None:
@@ -235,7 +242,7 @@ class FastHandler(RequestHandler):
 
         `digest` is the body's, seeded with the head's seed.
         """
-        answer: Message | Flown | None = self._memo.answer(head, digest)
+        answer: Message | Flown | None = head.lane.answer(head, digest)
         if answer is None:
             if self._close:
                 return False
@@ -252,7 +259,7 @@ class FastHandler(RequestHandler):
         self, head: KnownHead, digest: bytes, data: bytes
     ) -> Message | Flown | None:
         try:
-            return self._memo.answer_otherwise(head, digest, head.body(data))
+            return head.lane.answer_otherwise(head, digest, data)
         except Exception:
             # The ordinary way has an answer to that, too.
             log.exception("%s goes the ordinary way", shown(head.counts.target))
@@ -288,41 +295,46 @@ class FastHandler(RequestHandler):
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
     ) -> tuple[web.StreamResponse, bool]:
         done = await super().finish_response(request, resp, start_time)
-        if (
-            isinstance(request, web.Request)
-            and isinstance(resp, web.Response)
-            and REPEAT in request
-        ):
-            await self._remember(request, resp)
+        if isinstance(request, web.Request):
+            # aiohttp keeps an idle connection's last request: it must not keep their deck alive.
+            head, repeat = request.pop(HEAD, None), request.pop(REPEAT, None)
+            if head and repeat and isinstance(resp, web.Response):
+                await _remember(request, resp, head, repeat)
         return done
 
-    async def accept(self, request: web.Request, lane: Lane) -> None:
+    async def accept(self, request: web.Request, asked: Request, behind: Behind) -> None:
         """Know a request's head from now on, if body and `Counts` are all that decides on it."""
-        body = await request.read()
-        text = self._feed.head_of(request.headers, len(body))
+        length = len(await request.read())
+        text = self._feed.head_of(request.headers, length)
         if text is None or not _is_plain(request):
             return
-        counts = Counts(request.method, request.raw_path, request.headers.get("Content-Type", ""))
+        lanes, session = self._lanes, request.match_info.get("session", "")
+        lane = lanes.of_session(session, behind) if session else lanes.of_deck(behind)
+        if lane is None:
+            return
+        counts = Counts(request.method, request.raw_path, asked.content_type)
         head = request[HEAD] = KnownHead(
             counts,
+            Counts(asked.method, asked.target, asked.content_type),
             counts.seed,
-            len(body),
+            length,
             request.headers.get("X-Request-Id", "").encode("utf-8", "ignore"),  # as aiohttp
-            request.match_info.get("session", ""),
             without_length(request.headers),
             lane,
-            lane.reader(counts),
         )
-        self._memo.heads.accept(text, head)
+        lanes.heads.accept(text, head)
 
-    async def _remember(self, request: web.Request, response: web.Response) -> None:
-        """Keep an answer that was sent, for others of this head."""
-        if HEAD not in request or response.status in _BODILESS:
-            return
-        status = f"{response.status} {response.reason}"
-        answer = response.body if isinstance(response.body, bytes) else b""
-        ready = Ready(request[REPEAT], status, response.headers, answer)
-        self._memo.remember(request[HEAD], await request.read(), ready)
+
+async def _remember(
+    request: web.Request, response: web.Response, head: KnownHead, repeat: Repeat
+) -> None:
+    """Keep an answer that was sent, for others of this head."""
+    if response.status in _BODILESS:
+        return
+    status = f"{response.status} {response.reason}"
+    answer = response.body if isinstance(response.body, bytes) else b""
+    ready = Ready(repeat, status, response.headers, answer)
+    head.lane.remember(head, await request.read(), ready)
 
 
 def _is_plain(request: web.Request) -> bool:

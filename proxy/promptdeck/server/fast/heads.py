@@ -1,79 +1,51 @@
 """Heads of requests that aiohttp's parser has accepted, known again by their bytes.
 
 All that counts of a request beside its body is in its head: a head that is known leads
-to the answers to its bodies, and to how they are had without aiohttp.
+to the lane on which its bodies are answered. It belongs to that lane and goes with it.
 """
 
 import re
-from collections import OrderedDict
-from collections.abc import Callable
-from typing import NamedTuple
+from collections import OrderedDict, defaultdict
+from typing import TYPE_CHECKING, NamedTuple
 
 from aiohttp import web
 
 from promptdeck.core.counts import Counts
-from promptdeck.core.interaction import Headers, Request
-from promptdeck.core.matching.body import Body
-from promptdeck.engine.asking import Incoming, Known
-from promptdeck.engine.decks.deck import Deck
-from promptdeck.engine.exchange import Exchange
-from promptdeck.engine.outcome import Flown, Served
-from promptdeck.server.answers.pace import Pace
+from promptdeck.core.interaction import Headers
 
-# A client has a handful of heads, one for each length of a body; 10,000 of 1 KB take 10 MB.
-_MOST_HEADS = 10_000
+if TYPE_CHECKING:
+    from .lanes import Lane
+
+# A client has a handful of heads of 1 KB, and of each one for every length of a body: these
+# are some 8,000 lengths. Clients whose every head is another one gain nothing by more.
+_MOST_BYTES = 16 * 1024 * 1024
+# Of 9,000 heads with a header of 7.5 KB each took 28 KB: the text, its pattern, and the
+# headers as text. What is left of the measured sum are objects and places in dicts.
+_COPIES = 3
+_OVERHEAD = 3000
+# A head of another length has its text for itself and shares all else: 450 bytes were measured.
+_OVERHEAD_OF_LENGTH = 500
 # A longer body is held back in memory before it is known to be a plain request; it takes the
 # ordinary way, where reading and hashing it cost more than what this way saves.
 _MOST_BODY = 1024 * 1024
-
-
-class Lane(NamedTuple):
-    """The exchange, deck and pace that a head leads to, and what they answer without waiting."""
-
-    exchange: Exchange
-    deck: Deck
-    pace: Pace
-
-    def reader(self, counts: Counts) -> Callable[[bytes], Body]:
-        """Makes `Body` values of the bodies that come with these counts."""
-        request = _request(counts, b"")
-        return self.exchange.reader(Counts(request.method, request.target, request.content_type))
-
-    def known(self, counts: Counts, body: Body) -> Known | None:
-        """Find out what is asked for; None if that takes waiting, or is more than an answer."""
-        return self.exchange.known_at_once(_request(counts, body.data), body)
-
-    def answer(
-        self, counts: Counts, headers: Headers, body: Body, known: Known | None
-    ) -> Served | Flown | None:
-        """A recorded answer that has yet to be played, or one that is coming from upstream."""
-        incoming = Incoming(_request(counts, body.data), headers)
-        return self.exchange.at_once(incoming, self.deck, known)
-
-
-def _request(counts: Counts, body: bytes) -> Request:
-    # A session or cassette stands before the path that counts.
-    target = counts.target[counts.target.index("/v1/") :]
-    return Request(counts.method, target, counts.content_type, body)
 
 
 class KnownHead(NamedTuple):
     """A head that aiohttp's parser has accepted, in these bytes or with another length."""
 
     counts: Counts
+    """What counts, with the session or cassette in its target: as it was sent."""
+    asked: Counts
+    """The same with the target that counts, which begins with `/v1/`."""
     seed: int
     """Begins the digests of bodies: another one for each `counts`."""
     length: int
     """Bytes of the body that follows."""
     request_id: bytes
     """The X-Request-Id that the client gave, or nothing."""
-    session: str
-    """The id of the session in its path, or nothing."""
     headers: Headers
     """All headers but Content-Length."""
-    lane: Lane
-    body: Callable[[bytes], Body]
-    """Makes `Body` values of the bodies that follow such a head."""
+    lane: "Lane"
 
 
 HEAD = web.RequestKey("head", KnownHead)
@@ -81,11 +53,23 @@ HEAD = web.RequestKey("head", KnownHead)
 
 
 class Heads:
-    """The known heads of one server; the least recently accepted go first."""
+    """The known heads of one server; the least recently accepted go first.
 
-    def __init__(self) -> None:
+    They weigh `most_bytes` together, at most and about.
+    """
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self._most_bytes = most_bytes
         self._by_text: OrderedDict[bytes, KnownHead] = OrderedDict()
-        self._by_pattern: OrderedDict[bytes, KnownHead] = OrderedDict()
+        self._by_pattern: dict[bytes, KnownHead] = {}
+        self._weights: dict[bytes, int] = {}
+        """What each text of `_by_text` weighs."""
+        self._texts: defaultdict[Lane, set[bytes]] = defaultdict(set)
+        """The texts of each lane."""
+        self._bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._by_text)
 
     def find(self, text: bytes) -> KnownHead | None:
         """The head that was accepted in these bytes, or with another length; None if unknown."""
@@ -95,24 +79,53 @@ class Heads:
         known = self._by_pattern.get(pattern)
         if known is None or length > _MOST_BODY:
             return None
-        head = self._by_text[text] = known._replace(length=length)
-        self._trim()
+        head = known._replace(length=length)
+        self._keep(text, head, len(text) + _OVERHEAD_OF_LENGTH)
         return head
 
     def accept(self, text: bytes, head: KnownHead) -> None:
         """Know a head from now on: `text` is all of it, to the blank line; `head` what it says."""
-        if head.length > _MOST_BODY:
+        weight = _COPIES * len(text) + _OVERHEAD
+        # One that would push out most of the others is not worth them.
+        if head.length > _MOST_BODY or weight > self._most_bytes // 2:
             return
-        self._by_text[text] = head
+        self._keep(text, head, weight)
         pattern, _ = _pattern(text)
         if pattern:
             self._by_pattern[pattern] = head
-        self._trim()
 
-    def _trim(self) -> None:
-        for known in (self._by_text, self._by_pattern):
-            while len(known) > _MOST_HEADS:
-                known.popitem(last=False)
+    def forget(self, lane: "Lane") -> None:
+        """Know none of a lane's heads any more."""
+        for text in self._texts.pop(lane, ()):
+            self._remove(text)
+
+    def _keep(self, text: bytes, head: KnownHead, weight: int) -> None:
+        if text in self._by_text:
+            self._drop(text)
+        self._by_text[text] = head
+        self._weights[text] = weight
+        self._texts[head.lane].add(text)
+        self._bytes += weight
+        while self._bytes > self._most_bytes:
+            self._drop(next(iter(self._by_text)))
+
+    def _drop(self, text: bytes) -> None:
+        """Forget a head, and that it is its lane's."""
+        lane = self._by_text[text].lane
+        texts = self._texts[lane]
+        texts.discard(text)
+        if not texts:
+            del self._texts[lane]
+        self._remove(text)
+
+    def _remove(self, text: bytes) -> None:
+        head = self._by_text.pop(text)
+        self._bytes -= self._weights.pop(text)
+        pattern, _ = _pattern(text)
+        # Heads of other lengths that came from it stay known in their own bytes.
+        known = self._by_pattern.get(pattern)
+        if known and known.lane is head.lane and known.length == head.length:
+            del self._by_pattern[pattern]
 
 
 # What follows the name is all digits, as they are in a head that a parser accepts only once.

@@ -1,124 +1,94 @@
-"""The answers of one server that are ready to be sent again, found by the bodies they answer.
+"""The answers of one lane that are ready to be sent again, and the room that all lanes share."""
 
-Filled with what the ordinary way has just sent, and with what is recorded when it is
-first asked for. A body whose bytes are known costs one look-up; another may still say
-the same, which its names tell, or in the end its canonical form.
-"""
-
-import asyncio
-from collections.abc import Callable, Hashable, Iterator
+from collections import OrderedDict
+from collections.abc import Hashable, Iterable
 from operator import attrgetter
 
-import xxhash
-
-from promptdeck.core.interaction import Variant
-from promptdeck.core.matching.body import Body
 from promptdeck.core.matching.recall import Recall
-from promptdeck.engine.asking import Known
-from promptdeck.engine.outcome import Flown, Served
 
-from .heads import Heads, KnownHead
-from .hitlog import HitLog
-from .ready import Message, Ready
+from .ready import Ready
 
 _MOST_BYTES = 64 * 1024 * 1024
 """As much as the store's own memory of recordings: 20,000 answers of 2 KB."""
 _MOST_NAMES = 20_000
-"""Other names of answers; some 200 bytes each."""
+"""Other names of one lane's answers: 5 MB. They come from clients that name another user in
+each request, of whom the latest are the ones that ask again."""
+
+
+class Room:
+    """Bytes of memory that the memos of all lanes may take together.
+
+    Where they take more, those that were not added to for the longest time give way first.
+    """
+
+    def __init__(self, most_bytes: int = _MOST_BYTES) -> None:
+        self.most_bytes = most_bytes
+        self.taken = 0
+        self._weights: OrderedDict[Memo, int] = OrderedDict()
+        """What each memo weighs; the one that was added to last stands last."""
+
+    def settle(self, memo: "Memo") -> None:
+        """Note what a memo weighs now, and make room for that."""
+        self._note(memo)
+        while self.taken > self.most_bytes and len(self._weights) > 1:
+            oldest = next(iter(self._weights))
+            if oldest.shed():
+                self._note(oldest, last=False)
+            else:
+                self.leave(oldest)
+
+    def leave(self, memo: "Memo") -> None:
+        """Forget a memo that has been emptied."""
+        self.taken -= self._weights.pop(memo, 0)
+
+    def _note(self, memo: "Memo", *, last: bool = True) -> None:
+        self.taken += memo.bytes - self._weights.get(memo, 0)
+        self._weights[memo] = memo.bytes
+        self._weights.move_to_end(memo, last=last)
 
 
 class Memo:
-    """`answer` by a digest, or `answer_otherwise`; `remember` what was sent.
+    """Ready answers by the names of the bodies that they answer: a `Recall` in a `Room`."""
 
-    A digest is the body's, seeded with the head's `seed`: what counts beside the body is in
-    it. `session_is_open` tells for a session's id whether its answers are still good.
-    """
-
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, session_is_open: Callable[[str], bool]
-    ) -> None:
-        self._session_is_open = session_is_open
-        self.heads = Heads()
+    def __init__(self, room: Room) -> None:
+        self._room = room
         self._recall: Recall[Ready] = Recall(
-            attrgetter("size"), most_bytes=_MOST_BYTES, most_names=_MOST_NAMES
+            attrgetter("size"), most_bytes=room.most_bytes, most_names=_MOST_NAMES
         )
-        self._hits = HitLog(loop)
+        self.get = self._recall.get
+        """The answer that is kept under just this name; None if there is none."""
+        self.shed = self._recall.shed
+        """Forget an answer; False if nothing is left."""
 
-    def answer(self, head: KnownHead, digest: bytes) -> Message | None:
-        """The answer to a body that is known in these very bytes; None if there is none."""
-        ready = self._recall.get(digest)
-        if ready is None or (head.session and not self._session_is_open(head.session)):
-            return None
-        # As `_given`, without its call: most hits come this way.
-        message = ready.again(head.request_id)
-        if message is None:
-            self._recall.drop(digest)
-        else:
-            self._hits.note(head.counts, ready)
-        return message
+    @property
+    def bytes(self) -> int:
+        """What all of it weighs."""
+        return self._recall.bytes
 
-    def answer_otherwise(
-        self, head: KnownHead, digest: bytes, body: Body
-    ) -> Message | Flown | None:
-        """What answers a body that is not known in these bytes; None if the ordinary way must.
+    def find(self, names: Iterable[Hashable]) -> Ready | None:
+        """The answer of the first name that is known; those before it are its names, too."""
+        before = self._recall.bytes
+        found = self._recall.find(names)
+        if self._recall.bytes != before:
+            self._room.settle(self)
+        return found
 
-        It may say the same as one that is known, or be asked for the first time.
-        """
-        if head.session and not self._session_is_open(head.session):
-            return None
-        if ready := self._recall.find(_names(head, digest, body)):
-            if body.is_news:
-                body.learn()
-            return self._given(head, ready, digest)
-        lane = head.lane
-        known = lane.known(head.counts, body)
-        if known and (ready := self._of_form(head, known)):
-            names = _names(head, digest, body) if known.names else (digest,)
-            self._recall.name(names, _form(head, known.place))
-            return self._given(head, ready, digest)
-        answer = lane.answer(head.counts, head.headers, body, known)
-        if isinstance(answer, Served):
-            plain = known and known.form.dialect.converts and not known.warning
-            ready = Ready.of(answer, lane.pace) if plain else None
-            return self._kept(head, digest, ready) if ready else None
-        return answer
+    def put(self, ready: Ready, names: Iterable[Hashable]) -> None:
+        """Keep an answer under these names."""
+        self._recall.put(ready, names)
+        self._room.settle(self)
 
-    def remember(self, head: KnownHead, body: bytes, ready: Ready) -> None:
-        """Keep an answer that was sent, for the bodies that say what this one does."""
-        self._keep(head, xxhash.xxh3_128_digest(body, head.seed), ready)
+    def name(self, names: Iterable[Hashable], known: Hashable) -> None:
+        """Let the answer of a `known` name be found by others, too."""
+        self._recall.name(names, known)
+        self._room.settle(self)
 
-    def _of_form(self, head: KnownHead, known: Known) -> Ready | None:
-        """The answer to another body that came to the same canonical form."""
-        ready = self._recall.find([_form(head, known.place)])
-        return ready if ready and ready.repeat.answers(known) else None
+    def drop(self, name: Hashable) -> None:
+        """Forget the answer that has this name, if there is one."""
+        self._recall.drop(name)
+        self._room.settle(self)
 
-    def _kept(self, head: KnownHead, digest: bytes, ready: Ready) -> Message | None:
-        self._keep(head, digest, ready)
-        return self._given(head, ready, digest)
-
-    def _keep(self, head: KnownHead, digest: bytes, ready: Ready) -> None:
-        repeat = ready.repeat
-        names = [(head.seed, name) for name in repeat.names]
-        self._recall.put(ready, [digest, _form(head, repeat.place), *names])
-
-    def _given(self, head: KnownHead, ready: Ready, name: Hashable) -> Message | None:
-        """Play an answer that was found by a name; forget it where it is good no longer."""
-        message = ready.again(head.request_id)
-        if message is None:
-            self._recall.drop(name)
-        else:
-            self._hits.note(head.counts, ready)
-        return message
-
-
-def _names(head: KnownHead, digest: bytes, body: Body) -> Iterator[Hashable]:
-    """The names of a body, the cheapest first, each for what counts in this head."""
-    yield digest
-    seed = head.seed
-    for name in body.names():
-        yield seed, name
-
-
-def _form(head: KnownHead, place: tuple[str, Variant]) -> Hashable:
-    """The name of an answer by the canonical form of what it answers."""
-    return head.seed, place
+    def close(self) -> None:
+        """Forget everything, and take no room any more."""
+        self._recall.clear()
+        self._room.leave(self)

@@ -20,6 +20,7 @@ from promptdeck.engine.outcome import Served
 from promptdeck.server.answers.pace import Beat, Pace, beats_of
 from promptdeck.server.noted import new_request_id
 
+from .hitlog import HitLine
 from .paced import Script, chunked
 
 _OWN = frozenset(["age", "date", "x-request-id"])
@@ -47,7 +48,7 @@ class Ready:
     `body` is empty.
     """
 
-    __slots__ = ("_after", "_before", "_head", "_stamped", "beats", "outcome", "repeat", "unlogged")
+    __slots__ = ("_after", "_before", "_head", "_stamped", "beats", "line", "repeat")
 
     def __init__(
         self,
@@ -60,15 +61,12 @@ class Ready:
         kept = [f"{name}: {item}" for name, item in headers.items() if name.lower() not in _OWN]
         self._before = "\r\n".join([f"HTTP/1.1 {status}", *kept, ""]).encode()
         self._after = b"\r\n\r\n" + body
-        self.outcome = f"{status[:3]} {headers.get('Cache-Status', '')}"
-        """Status and Cache-Status, as the log shows them."""
+        self.line = HitLine(f"{status[:3]} {headers.get('Cache-Status', '')}")
         self.repeat = repeat
         self.beats = beats
         self._stamped = 0
         """The second since the epoch for which `_head` was made."""
         self._head = b""
-        self.unlogged = 0
-        """How often it was sent since that was last logged."""
 
     @classmethod
     def of(cls, served: Served, pace: Pace) -> "Ready | None":
@@ -104,7 +102,8 @@ class Ready:
         """Bytes of memory, about."""
         beats = sum(len(beat.data) + _BEAT for beat in self.beats)
         # The head is there twice: as it was given, and with this second's headers.
-        return 2 * len(self._before) + len(self._after) + beats + _OVERHEAD
+        mine = 2 * len(self._before) + len(self._after) + beats
+        return mine + self.repeat.size + _OVERHEAD
 
     def again(self, request_id: bytes) -> Message | None:
         """Play the recording once more: the answer, or None where it is good no longer.

@@ -1,0 +1,52 @@
+"""A client's request as the engine takes it: the target that counts."""
+
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from promptdeck.server.reading import target_of
+from tests.conftest import Start
+
+SEGMENTS = st.text("abv1%/.é-", min_size=1, max_size=5).map(lambda text: quote(text, safe=""))
+RESTS = st.lists(SEGMENTS | st.sampled_from(["v1", "session", "cassette", ""]), max_size=4)
+VERSIONS = st.sampled_from(["v1", "%76%31", "%761", "v%31"])
+NAMES = SEGMENTS | st.just("v1")
+PREFIXES = st.one_of(
+    st.just(""),
+    NAMES.map(lambda name: f"/session/{name}"),
+    NAMES.map(lambda name: f"/%63assette/{name}"),
+    st.tuples(NAMES, SEGMENTS.filter(lambda name: name != "v1")).map(
+        lambda names: f"/cassette/{'/'.join(names)}"
+    ),
+)
+
+
+@given(PREFIXES, VERSIONS, RESTS, st.sampled_from(["", "?", "?a=/v1/b", "?/cassette/x/v1/"]))
+def test_what_counts_is_what_follows_v1_whatever_stands_before_it(
+    prefix: str, version: str, rest: list[str], query: str
+) -> None:
+    tail = "/".join(rest) + query
+    assert target_of(f"{prefix}/{version}/{tail}") == f"/v1/{tail}"
+    assert target_of(f"http://a.example:80{prefix}/{version}/{tail}") == f"/v1/{tail}"
+
+
+@pytest.mark.parametrize("name", ["v1", "v1/x", "v1/v1x", "session", "x/v2"])
+async def test_a_cassette_of_any_name_is_reached(start: Start, name: str) -> None:
+    recording = await start(mode="record", cassette=name)
+    recorded = await recording.chat("hi")
+    deck = await start(mode="replay")
+    for _ in range(3):
+        got = await deck.chat("hi", at=f"/cassette/{name}")
+        assert (got.status, got.body) == (200, recorded.body)
+    assert deck.server.counts().hits == 3
+    opened = await deck.request("POST", "/_deck/sessions", b'{"cassette":"%b"}' % name.encode())
+    assert (await deck.chat("hi", at=f"/session/{opened.json['id']}")).body == recorded.body
+
+
+@pytest.mark.parametrize("path", ["/%76%31/models", "/v%31/models", "/cassette/c/%76%31/models"])
+async def test_v1_is_the_same_however_it_is_written(start: Start, path: str) -> None:
+    deck = await start(mode="passthrough")
+    assert (await deck.request("GET", path)).status == 200
+    assert deck.upstream.seen[-1].path == "/v1/models"
