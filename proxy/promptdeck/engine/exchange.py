@@ -138,7 +138,16 @@ class Exchange:
             search = Search(Found.HIT)  # it replaces what is there, whatever that is
         else:
             try:
-                search = deck.find(asked.key, asked.form, asked.wants, self._draws(asked))
+                route = asked.incoming.route
+                search = deck.find(
+                    asked.key,
+                    asked.form,
+                    asked.wants,
+                    self._draws(asked),
+                    upstream=route.url if route else self._settings.upstream,
+                    # A provider that could not be written into the model counts by its URL.
+                    only=route is not None and not route.in_model,
+                )
             except StoreUnavailable as error:
                 self._go_on_without(error)
                 search = Search(Found.MISS)

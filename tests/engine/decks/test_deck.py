@@ -48,7 +48,7 @@ async def deck(*recordings: Stored, newest: bool = False, **options: Any) -> Dec
 
 
 def play(deck: Deck, variant: Variant) -> str:
-    search = deck.find(KEY, asked(variant), ANYTHING)
+    search = deck.find(KEY, asked(variant), ANYTHING, upstream="http://u/v1")
     if search.stored is None or search.response is None:
         return search.reason
     deck.played((KEY, variant), search.stored)

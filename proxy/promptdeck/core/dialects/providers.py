@@ -45,6 +45,8 @@ class Route(NamedTuple):
     """The provider's key; empty where the client's own credentials go on."""
     body: bytes
     """The request's body, with the model as the provider knows it."""
+    in_model: bool = True
+    """False where the provider is not part of what counts: there is no model to write it into."""
 
 
 def routed(
@@ -81,7 +83,7 @@ def routed(
     if prefix == provider and bare:
         model = bare
     if not isinstance(body, dict) or not model:
-        return request, Route(urls[provider], key, request.body)
+        return request, Route(urls[provider], key, request.body, in_model=False)
     counted = Request(
         request.method,
         request.target,

@@ -14,6 +14,7 @@ from operator import call
 from typing import Any, NamedTuple
 
 from promptdeck.core.interaction import Interaction, Response, Variant
+from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.policy import CacheControl, Found
 from promptdeck.stores.base import Store, Stored
@@ -120,18 +121,29 @@ class Deck:
         """Follow the cassette's file; True if it has changed."""
         return await self._refresh() if self._refresh else False
 
-    def find(self, key: str, asked: Normalized, wants: CacheControl, draws: int = 0) -> Search:
+    def find(
+        self,
+        key: str,
+        asked: Normalized,
+        wants: CacheControl,
+        draws: int = 0,
+        *,
+        upstream: str = "",
+        only: bool = False,
+    ) -> Search:
         """Find the recording whose turn it is, without playing it. StoreUnavailable.
 
         `key` is the fingerprint of what is `asked`; `draws` is the request's own wish, in place
-        of the deck's.
+        of the deck's. `upstream` is the base URL that would be asked: in a cache another one's
+        answer is none, and with `only` nowhere. Cassettes are portable.
         """
         state = self.state()
         place = (key, asked.variant)
         older: Search | None = None
         for store in self._stores:
             # A fingerprint is only an index: the request itself is compared.
-            rows = [row for row in store.find(key) if row.canonical == asked.canonical]
+            found = self._of_upstream(store, key, upstream, only=only)
+            rows = [row for row in found if row.canonical == asked.canonical]
             for group in self._playable(rows, asked, self.times_played(*place)):
                 search = self._search(group, place, wants, draws, state)
                 # What a cassette has is no reason to ask upstream for what the cache has fresh.
@@ -142,6 +154,18 @@ class Deck:
         return older or Search(
             Found.MISS, reason="not_recorded" if self.exists() else "cassette_missing"
         )
+
+    def _of_upstream(
+        self, store: Store, key: str, upstream: str, *, only: bool
+    ) -> Sequence[Stored]:
+        """A store's recordings under a fingerprint that may answer in place of an upstream."""
+        if upstream and self._playing.newest and store is self._writer:
+            if rows := store.find(_scoped(key, upstream)):
+                return rows
+            # Kept by 0.1.0, which had one fingerprint for all of them.
+            only = True
+        rows = store.find(key)
+        return [row for row in rows if row.interaction.upstream == upstream] if only else rows
 
     def _playable(
         self, rows: Sequence[Stored], asked: Normalized, turn: int
@@ -272,6 +296,8 @@ class Deck:
         place = (key, stored.interaction.variant)
         first = (overwrite or place in self._renewed) and place not in self._overwritten
         self._overwritten.add(place)
+        if self._playing.newest:
+            key = _scoped(key, stored.interaction.upstream)
         kept = await self._writer.put(key, stored, replace=self._playing.newest or first)
         self._recorded.append(kept.id)
         return kept
@@ -303,3 +329,8 @@ class Deck:
             "missed": list(self._missed),
             "recorded": list(self._recorded),
         }
+
+
+def _scoped(key: str, upstream: str) -> str:
+    """The fingerprint under which a cache keeps an upstream's answers to a request."""
+    return fingerprint(f"{key}\n{upstream}".encode()) if upstream else key

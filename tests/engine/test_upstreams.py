@@ -1,0 +1,64 @@
+"""An answer of one upstream is none of another's: in the cache, for odd requests anywhere."""
+
+import pytest
+
+from tests.conftest import Start
+from tests.scripted_upstream import Upstream, raw
+
+JSON = {"Content-Type": "application/json"}
+HALF = b'{"model":"m","messages":[{"role":"user","content":"half \\ud83d emoji"}]}'
+
+
+def two(provider: Upstream) -> dict[str, str]:
+    """The environment in which there are two providers, one and two."""
+    root = provider.url.removesuffix("/v1")
+    named = ", ".join(f"{{name: {name}, url: {root}/{name}/v1}}" for name in ("one", "two"))
+    return {"PROMPTDECK_UPSTREAM_PROVIDERS": f"[{named}]"}
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_two_upstreams_on_one_store_keep_their_answers_apart(
+    start: Start, provider: Upstream, fast: bool
+) -> None:
+    urls = [provider.url, provider.url + "/other"]
+    for _ in range(2):
+        for number, url in enumerate(urls, 1):
+            deck = await start(mode="cache", upstream=url, fast=fast)
+            for _ in range(3):
+                got = await deck.chat("hi")
+                assert got.json["choices"][0]["message"]["content"] == f"answer {number}"
+    assert len(provider.seen) == 2
+
+
+async def test_a_cassette_is_portable(start: Start, provider: Upstream) -> None:
+    await (await start(mode="record", cassette="x")).chat("hi")
+    elsewhere = await start(mode="replay", cassette="x", upstream=provider.url + "/other")
+    assert (await elsewhere.chat("hi")).status == 200
+
+
+@pytest.mark.parametrize("mode", ["cache", "record-missing"])
+@pytest.mark.parametrize(
+    ("method", "path", "data"),
+    [
+        ("POST", "/v1/chat/completions", HALF),
+        ("POST", "/v1/embeddings", b'{"input": "no model"}'),
+        ("GET", "/v1/models", None),
+    ],
+)
+async def test_a_provider_counts_where_it_cannot_be_part_of_the_model(
+    start: Start, provider: Upstream, mode: str, method: str, path: str, data: bytes | None
+) -> None:
+    answers = {
+        name: b'{"choices":[{"index":0,"message":{"content":"%b"},"finish_reason":"stop"}]}' % name
+        for name in (b"one", b"two")
+    }
+    provider.answers = [raw(answer, headers=JSON) for answer in answers.values()]
+    deck = await start(two(provider), mode=mode, cassette="x" if mode != "cache" else None)
+    for name in (b"one", b"two"):
+        got = await deck.request(method, path, data, X_Provider=name.decode())
+        assert got.body == answers[name]
+    if mode == "record-missing":
+        replay = await start(two(provider), mode="replay", cassette="x")
+        for name in (b"two", b"one"):
+            got = await replay.request(method, path, data, X_Provider=name.decode())
+            assert got.body == answers[name]
