@@ -448,9 +448,9 @@ async def test_a_flight_is_let_go_when_it_has_landed_and_is_read(
                 else:
                     await talk.answer()
                 await settled(deck.server)
-                flown.clear()
-                caplog.clear()  # a line's arguments hold an error, and that the flight
                 for _ in range(200):
+                    flown.clear()
+                    caplog.clear()  # a line's arguments hold an error, and that the flight
                     if not flights:
                         break
                     await asyncio.sleep(0.005)
