@@ -1,6 +1,7 @@
 """`promptdeck cassette import` and `export`, called as click calls them."""
 
 import os
+import re
 
 import orjson
 import pytest
@@ -10,7 +11,7 @@ from click.testing import CliRunner
 from promptdeck.cli.transfer import export_command, import_command
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import UsageError
-from promptdeck.stores.cassettes.file import path_of, read
+from promptdeck.stores.cassettes.file import in_recorded_order, path_of, read
 from promptdeck.stores.cassettes.save import save
 from promptdeck.stores.cassettes.verify import verify
 from tests.other_tools import URL, answer, prompt
@@ -199,3 +200,51 @@ def test_a_file_is_not_imported_into_itself(tmp_path):
     assert ran.exit_code == 4
     assert "cassettes/a.yaml: it would be its own cassette; name another folder" in ran.output
     assert path.read_text() == text
+
+
+def replayed(path):
+    """What a cassette's recordings answer, in the order in which replay plays them."""
+    found = in_recorded_order(read(path), lambda item: item)
+    bodies = [orjson.loads(item.response.body) for item in found]
+    return [body["choices"][0]["message"]["content"] for body in bodies]
+
+
+def dated(path, dates):
+    """A vcrpy cassette of prompts `q0`, `q1` ... with these `Date` headers, None for none."""
+    tape(path, *((f"q{number}", str(number)) for number in range(len(dates))))
+    value = yaml.safe_load(path.read_text())
+    for entry, date in zip(value["interactions"], dates, strict=True):
+        if date is not None:
+            entry["response"]["headers"] = JSON | {
+                "Date": [f"Mon, 05 Feb 2024 10:00:{date:02} GMT"]
+            }
+    path.write_text(yaml.safe_dump(value))
+
+
+@pytest.mark.parametrize(
+    "dates",
+    [
+        pytest.param([None] * 9, id="none"),
+        pytest.param([7] * 9, id="the same"),
+        pytest.param([5, 5, 6, 6, 6, 7, 8, 8, 8], id="to the second"),
+        pytest.param([None, None, 3, None, None, 4, 4, None, None], id="here and there"),
+        pytest.param([8, 7, 6, 5, 4, 3, 2, 1, 0], id="of a clock that goes back"),
+    ],
+)
+def test_what_has_no_time_of_its_own_replays_in_the_file_s_order(tmp_path, dates):
+    dated(tmp_path / "old" / "t.yaml", dates)
+    assert run(import_command, "old").exit_code == 0
+    path = path_of(tmp_path / "cassettes", "t")
+    assert replayed(path) == [str(number) for number in range(9)]
+    before = path.read_bytes()
+    assert run(import_command, "old").exit_code == 0
+    assert path.read_bytes() == before
+
+
+def test_files_of_one_time_imported_into_one_cassette_replay_file_by_file(tmp_path):
+    for name in "ab":
+        path = tmp_path / "old" / f"{name}.yaml"
+        dated(path, [3] * 5)
+        path.write_text(re.sub(r"\bq(\d)", rf"{name}\1", path.read_text()))
+    assert run(import_command, "old", "--to", "all").exit_code == 0
+    assert replayed(path_of(tmp_path / "cassettes", "all")) == list("0123401234")

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.units import (
+    Moments,
     format_duration,
     format_pace,
     format_size,
@@ -134,3 +136,21 @@ def test_what_is_read_survives_being_written(
     except ValueError:
         return
     assert parse(write(value)) == value
+
+
+@given(st.lists(st.tuples(st.integers(0, 20).map(lambda n: n / 4000), st.sampled_from("abc"))))
+def test_moments_keep_the_order_of_asking(asked: list[tuple[float, str]]) -> None:
+    moments = Moments()
+    asked = [(round(1_700_000_000 + moment, 3), key) for moment, key in sorted(asked)]
+    given = [moments.free(moment, key) for moment, key in asked]
+    for (one, (_, key)), (other, (_, following)) in pairwise(zip(given, asked, strict=True)):
+        assert one < other if key != following else one <= other
+    assert all(b >= a and round(b, 3) == b for (a, _), b in zip(asked, given, strict=True))
+    if len({moment for moment, _ in asked}) == len(asked):
+        assert given == [moment for moment, _ in asked]
+
+
+def test_a_moment_that_nobody_has_is_given_as_it_is() -> None:
+    moments = Moments()
+    assert [moments.free(2.0, "a"), moments.free(1.999, "b")] == [2.0, 1.999]
+    assert [moments.free(1.999, "b"), moments.free(1.999, "c")] == [2.001, 2.002]

@@ -9,7 +9,7 @@ from promptdeck.core.dialects.providers import PROVIDERS
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Frame, Variant
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.imports import NotCarried, carry
-from promptdeck.imports.carry import split
+from promptdeck.imports.carry import Moment, in_file_order, split
 from promptdeck.imports.entry import framed
 from promptdeck.stores.cassettes.save import New
 from tests.other_tools import STREAM, answer, plain_entry, prompt
@@ -118,3 +118,25 @@ def test_an_error_answer_is_carried_on_request_only():
     body = (Frame(0, b'{"error": {"message": "slow down"}}'),)
     assert made(status=429, frames=body) == NotCarried("1", "its answer is an error, status 429")
     assert made(status=429, frames=body, errors=True).interaction.response.status == 429
+
+
+# When
+
+TIMES = st.none() | st.integers(1, 9).map(float)
+
+
+@given(st.lists(st.builds(Moment, st.none(), TIMES)))
+def test_what_its_file_tells_no_time_of_keeps_the_files_order(found):
+    times = in_file_order(found, THEN)
+    assert times == sorted(times)
+    dated = [one.dated for one in found if one.dated is not None]
+    assert set(times) <= set(dated or [THEN])
+    if dated == sorted(dated):
+        said = [time for one, time in zip(found, times, strict=True) if one.dated is not None]
+        assert said == dated
+
+
+@given(st.lists(st.builds(Moment, TIMES, TIMES)))
+def test_what_a_file_tells_stands(found):
+    times = in_file_order(found, THEN)
+    assert all(one.told in (None, time) for one, time in zip(found, times, strict=True))

@@ -3,6 +3,7 @@
 import os
 import re
 import sys
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,8 +13,18 @@ import click
 import orjson
 
 from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.units import Moments
 from promptdeck.errors import CassetteError, UsageError
-from promptdeck.imports import FORMATS, SUFFIXES, Imported, NotCarried, carry
+from promptdeck.imports import (
+    FORMATS,
+    SUFFIXES,
+    Imported,
+    Moment,
+    NotCarried,
+    carry,
+    in_file_order,
+    moment_of,
+)
 from promptdeck.imports import read as read_foreign
 from promptdeck.imports.export_har import archive
 from promptdeck.stores.cassettes.file import read
@@ -95,6 +106,8 @@ class _Importing:
     """Why, for each file that could not be read."""
     _seen: set[tuple[Path, str, str]] = field(default_factory=set)
     """Requests of which this run has saved recordings."""
+    _moments: defaultdict[Path, Moments] = field(default_factory=lambda: defaultdict(Moments))
+    """By cassette: the times of what this run has carried into it."""
 
     def file(self, path: Path, cassette: Path, step: Progress) -> None:
         """Import one file into a cassette: all that can be carried, or nothing if that fails.
@@ -107,7 +120,7 @@ class _Importing:
             return
         try:
             found = list(self._recordings(path, step))
-            news = self._news(cassette, [item for item in found if isinstance(item, New)])
+            news = self._news(cassette, self._timed(path, cassette, found))
             saved = save(cassette, news, lambda share: step((1 + share) / 2)) if news else None
         except CassetteError as error:
             self.unreadable.append(str(error))
@@ -115,24 +128,40 @@ class _Importing:
         except OSError as error:
             self.unreadable.append(f"{cassette}: cannot be written: {error.strerror or error}")
             return
-        self.left += [(path, item) for item in found if isinstance(item, NotCarried)]
+        self.left += [(path, item) for _, item in found if isinstance(item, NotCarried)]
         if saved:
             self.carried += len(news)
             self.replaced += len(saved.gone)
             self.cassettes.add(cassette)
             self._seen |= {_request(cassette, new) for new in news}
 
-    def _recordings(self, path: Path, step: Progress) -> Iterator[New | NotCarried]:
-        """Every entry of a file, carried or with the reason why not. CassetteError.
+    def _timed(
+        self, path: Path, cassette: Path, found: Sequence[tuple[Moment, New | NotCarried]]
+    ) -> list[New]:
+        """The recordings of a file, at times that keep its order; after those of earlier files."""
+        times = in_file_order([moment for moment, _ in found], path.stat().st_mtime)
+        moments = self._moments[cassette]
+        news = []
+        for (_, item), time in zip(found, times, strict=True):
+            if isinstance(item, New):
+                one = item.interaction
+                one = one._replace(recorded_at=moments.free(time, one.key))
+                news.append(item._replace(interaction=one))
+        return news
+
+    def _recordings(self, path: Path, step: Progress) -> Iterator[tuple[Moment, New | NotCarried]]:
+        """Every entry of a file with its time: carried, or with the reason why not. CassetteError.
 
         Reading is the first half of the work; how far it is, the size of what came tells.
         """
         whole, done = max(1, path.stat().st_size if path.exists() else 0), 0
         for item in read_foreign(path, self.form):
-            if isinstance(item, Imported):
-                done += len(item.body) + sum(len(frame.data) for frame in item.frames)
-                step(min(1, done / whole) / 2)
-            yield item if isinstance(item, NotCarried) else self._carried(path, item)
+            if isinstance(item, NotCarried):
+                yield Moment(None, None), item
+                continue
+            done += len(item.body) + sum(len(frame.data) for frame in item.frames)
+            step(min(1, done / whole) / 2)
+            yield moment_of(item), self._carried(path, item)
 
     def _carried(self, path: Path, item: Imported) -> New | NotCarried:
         """An entry as a recording; where nothing says when, it was made when its file was."""

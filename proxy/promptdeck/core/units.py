@@ -1,4 +1,4 @@
-"""Durations, sizes and pace as people write them: `24h`, `64 MiB`, `2x`.
+"""Durations, sizes and pace as people write them: `24h`, `64 MiB`, `2x`; moments told apart.
 
 Each `parse_` has a `format_` that writes what it reads back to the same value.
 The parsers raise a bare ValueError: who asked knows better what to say.
@@ -99,3 +99,34 @@ def _written(amount: int, units: Mapping[str, int], space: str = "") -> str:
     """An amount in the largest unit that divides it; the empty string for 0 and if none does."""
     fitting = [name for name, size in units.items() if amount and amount % size == 0]
     return f"{amount // units[fitting[-1]]}{space}{fitting[-1]}" if fitting else ""
+
+
+class Moments:
+    """Gives recordings milliseconds: the asked one, or the first after it of no other request.
+
+    Replay plays by time, and what is of one time by id, which sorts by a hash. Recordings of the
+    same millisecond, or that came without a time, would be played in no order at all where a
+    rule makes their requests equal. Those of one request are numbered, and may share a moment.
+    """
+
+    def __init__(self) -> None:
+        self._owners: dict[int, str] = {}
+        """By moment: the key of the request that has it."""
+        self._last: dict[int, int] = {}
+        """By moment that was asked for: one from which on all up to the last are given."""
+
+    def free(self, moment: float, key: str) -> float:
+        """The moment for a recording of the request `key`: later than those given to others.
+
+        `moment` and result are seconds since the epoch, the result in whole milliseconds, as
+        exact as a cassette holds it.
+        """
+        asked = round(moment * 1000)
+        given = self._last.get(asked, asked)
+        while given in self._owners and given + 1 in self._owners:
+            given += 1
+        if self._owners.setdefault(given, key) != key:
+            given += 1
+            self._owners[given] = key
+        self._last[asked] = given
+        return given / 1000

@@ -2,6 +2,7 @@
 
     read(path)     what a file holds, one `Imported` or `NotCarried` for each entry
     carry(...)     an `Imported` as the recorder would have kept it, or why it can't be
+    in_file_order  when the entries of a file were recorded, such that replay keeps their order
 
     entry                   what a reader makes of an entry, and what all of them need for it
     vcr, har, aimock, reel  one reader for each format, which knows nothing of ours
@@ -22,7 +23,10 @@ from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.file import contents, decoded
 
 from . import aimock, har, reel, vcr
+from .carry import Moment as Moment
 from .carry import carry as carry
+from .carry import in_file_order as in_file_order
+from .carry import moment_of as moment_of
 from .entry import GZIP_BITS, Unreadable
 from .entry import Imported as Imported
 from .entry import NotCarried as NotCarried

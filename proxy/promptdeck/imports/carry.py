@@ -1,6 +1,7 @@
 """From another tool's entry to a recording: redacted, checked and keyed as the recorder does."""
 
 import re
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -42,13 +43,15 @@ def carry(
     response = Response(found.status, kept(found.headers), found.frames)
     if problem := _problem(response, form.dialect, errors=errors):
         return NotCarried(found.place, problem)
+    moment = moment_of(found)
+    told = moment.dated if moment.told is None else moment.told
     request, in_request = keepable(asked, redactor)
     response, in_response = cleared_response(redactor, response, secrets(found.request_headers))
     interaction = Interaction(
         id="",
         key=fingerprint(form.canonical),
         variant=form.variant,
-        recorded_at=round(_moment(found, otherwise), 3),
+        recorded_at=round(told if told is not None else otherwise, 3),
         upstream=redactor.query(upstream),
         request=request,
         response=response,
@@ -64,13 +67,44 @@ def _problem(response: Response, dialect: Dialect, *, errors: bool) -> str | Non
     return dialect.problem_with(response)
 
 
-def _moment(found: Imported, otherwise: float) -> float:
-    """When an entry was recorded: as the file says, else the answer's Date, else `otherwise`."""
-    told = found.recorded_at
-    if told is None:
-        with suppress(ValueError, OverflowError):
-            told = parsedate_to_datetime(_date(found.headers)).timestamp()
-    return told if told is not None and 0 <= told < _LAST else otherwise
+class Moment(NamedTuple):
+    """When an entry was recorded, in seconds since the epoch; None where that is not said."""
+
+    told: float | None
+    """As the file says it."""
+    dated: float | None
+    """As the answer's `Date` header says it."""
+
+
+def moment_of(found: Imported) -> Moment:
+    """When an entry was recorded, as far as its file and its answer say."""
+    dated = None
+    with suppress(ValueError, OverflowError):
+        dated = parsedate_to_datetime(_date(found.headers)).timestamp()
+    return Moment(
+        *(
+            one if one is not None and 0 <= one < _LAST else None
+            for one in (found.recorded_at, dated)
+        )
+    )
+
+
+def in_file_order(found: Sequence[Moment], otherwise: float) -> list[float]:
+    """The time of each entry of a file, such that replay keeps the file's order.
+
+    What the file tells stands. A `Date` is of another clock, exact to the second, and the tool
+    that wrote the file played it from top to bottom: what has no other time is never earlier
+    than the entry above it, and takes the time of that one where it has none; at the top that
+    of the first entry that has one, or `otherwise`. Several may have one time.
+    """
+    known = [one.dated if one.told is None else one.told for one in found]
+    latest = next((one for one in known if one is not None), otherwise)
+    times = []
+    for one, time in zip(found, known, strict=True):
+        if time is not None:
+            latest = time if one.told is not None else max(latest, time)
+        times.append(latest)
+    return times
 
 
 _LAST = datetime(9999, 1, 1, tzinfo=UTC).timestamp()

@@ -307,3 +307,15 @@ async def test_the_report_counts_plays_and_rewinding_forgets_them() -> None:
     one.rewind()
     assert one.report()["played"] == {}
     assert play(one, Variant.JSON) == "first"
+
+
+async def test_what_is_recorded_within_a_millisecond_keeps_its_order() -> None:
+    one = await deck()
+    moments = []
+    for number in range(5):
+        recording = stored(Variant.JSON, "first")
+        interaction = recording.interaction._replace(key=str(number))
+        recording = recording._replace(interaction=interaction)
+        moments.append((await one.keep(KEY, recording, overwrite=False)).recorded_at)
+    assert moments == sorted(set(moments))
+    assert (moments[0], moments[-1]) == (1000.0, 1000.004)

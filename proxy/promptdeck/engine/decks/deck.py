@@ -17,6 +17,7 @@ from promptdeck.core.interaction import Interaction, Response, Variant
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.policy import CacheControl, Found
+from promptdeck.core.units import Moments
 from promptdeck.stores.base import Store, Stored
 
 from .conversions import STAND_INS, Conversions
@@ -91,6 +92,8 @@ class Deck:
         """Ids of the recordings whose age has been told."""
         self._refresh = refresh
         self._conversions = Conversions()
+        self._moments = Moments()
+        """When this deck's own recordings were made, such that replay keeps their order."""
         self._rewound = 0
         self.rewind()
 
@@ -293,7 +296,11 @@ class Deck:
         """
         if self._writer is None:
             raise RuntimeError("this deck does not record")
-        place = (key, stored.interaction.variant)
+        interaction = stored.interaction
+        if not self._playing.newest:
+            moment = self._moments.free(interaction.recorded_at, interaction.key)
+            stored = stored._replace(interaction=interaction._replace(recorded_at=moment))
+        place = (key, interaction.variant)
         first = (overwrite or place in self._renewed) and place not in self._overwritten
         self._overwritten.add(place)
         if self._playing.newest:
