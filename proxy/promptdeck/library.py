@@ -15,6 +15,7 @@ decided by `core.policy`, not here: in mode passthrough nothing is, in replay no
 
 import asyncio
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .config import Config, in_ci
@@ -117,7 +118,7 @@ class Library:
         ClientError for a name that no cassette can have, CassetteError for one whose file
         cannot be read.
         """
-        name = name or self._config.cassette.name or self._default_name
+        name = self._meant(name) or self._config.cassette.name or self._default_name
         deck = self._decks.get(name)
         if deck is None:
             async with self._opening:
@@ -125,6 +126,18 @@ class Library:
                     self._decks[name] = await self._open(name)
                 deck = self._decks[name]
         return deck
+
+    def _meant(self, name: str) -> str:
+        """The name in a path: some clients append `openai/v1` to their base_url.
+
+        So they name a cassette in a folder, which is meant only where it is there.
+        """
+        short = name.removesuffix("/openai")
+        folder = self._config.cassette.dir
+        with suppress(ValueError):
+            if short != name and not path_of(folder, name).exists():
+                return short if path_of(folder, short).exists() else name
+        return name
 
     @property
     def _default_name(self) -> str:

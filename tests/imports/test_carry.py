@@ -37,8 +37,8 @@ def made(redactor=None, errors=False, **changes):
         ("https://a.b/v1/acc/gw/openai/chat/completions", "https://a.b/v1/acc/gw/openai", ""),
         (
             "https://x.azure.com/openai/deployments/d/chat/completions?api-version=1",
-            "https://x.azure.com/openai/deployments/d",
-            CHAT_COMPLETIONS + "?api-version=1",
+            "https://x.azure.com/openai",
+            "/v1/deployments/d/chat/completions?api-version=1",
         ),
         (
             "https://api.openai.com/v1/models?a=%20b",
@@ -51,7 +51,7 @@ def made(redactor=None, errors=False, **changes):
             "/v1/embeddings",
         ),
         ("HTTPS://user:pass@a.b:8080/x#part", "https://a.b:8080", "/v1/x"),
-        ("http://a.b", "http://a.b", "/v1"),
+        ("http://a.b", "http://a.b", "/v1/"),
     ],
 )
 def test_a_url_is_cut_as_a_client_of_ours_would_ask_for_it(url, upstream, target):
@@ -63,9 +63,9 @@ _SEGMENT = st.sampled_from(["v1", "chat", "completions", "v1beta", "openai", "x"
 
 @given(st.lists(_SEGMENT, max_size=6), st.sampled_from(["", "?a=b", "?v1/chat/completions"]))
 def test_upstream_and_target_make_the_url_again(segments, query):
-    url = "/".join(["https://api.perplexity.ai", *segments]) + query
+    url = "/".join(["https://api.perplexity.ai", *(segments or [""])]) + query
     cut = split(url)
-    assert cut.target.startswith("/v1")
+    assert cut.target.startswith("/v1/")
     assert cut.upstream + cut.target.removeprefix("/v1") == url
 
 

@@ -125,8 +125,9 @@ class Split(NamedTuple):
 def split(url: str, target: str = "") -> Split:
     """Cut a URL into base URL and target, at `target` where the file tells it.
 
-    Else before /chat/completions; after the first /v1; after the base URL of a known provider;
-    or after the host, in this order.
+    Else before /deployments/NAME/..., as Azure's clients append it to their endpoint; before
+    /chat/completions; after the first /v1; after the base URL of a known provider; or after
+    the host, in this order.
     """
     parts = urlsplit(url)
     origin = f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2]}"
@@ -135,12 +136,15 @@ def split(url: str, target: str = "") -> Split:
     if target.startswith("/v1") and (path + query).endswith(rest):
         return Split(origin + (path + query).removesuffix(rest), target)
     base = _base(origin, path)
-    return Split(base, "/v1" + (origin + path).removeprefix(base) + query)
+    # With nothing behind it the slash stands all the same: no request can ask for less.
+    return Split(base, "/v1" + ((origin + path).removeprefix(base) or "/") + query)
 
 
 def _base(origin: str, path: str) -> str:
     """The base URL of a URL, of which the file does not tell where it ends."""
     whole = origin + path
+    if match := re.match(r"(.*?/openai)(?=/deployments/[^/]+/)", path):
+        return origin + match[1]
     if path.endswith(_CHAT):
         return whole.removesuffix(_CHAT)
     if match := re.match(r"(.*?/v1)/", path):

@@ -85,13 +85,14 @@ def application(edge: Edge) -> web.Application:
     else:
         for path in ("/_deck/cassettes/{rest:.*}", "/_deck/sessions{rest:.*}"):
             router.add_route("*", path, handlers.needs_one_process)
-    # A cassette's name may hold slashes; the first /v1/ ends it.
+    # A cassette's name may hold slashes; the first /v1/ ends it, or else the first /openai/.
     for prefix in ("/session/{session}", "/cassette/{name:.+?}", ""):
         if edge.keeps:
             stored.add_routes(
                 router, prefix, edge.keeps.completions, edge.keeps.slips, handlers.api
             )
         router.add_route("*", prefix + "/v1/{rest:.*}", handlers.api)
+        router.add_route("*", prefix + "/openai/{rest:.*}", handlers.api)
     router.add_route("*", "/{rest:.*}", handlers.unknown)
     return app
 
@@ -170,7 +171,7 @@ class _Handlers:
         )
 
     async def unknown(self, request: web.Request) -> web.Response:
-        hint = "paths start with /v1/, /cassette/NAME/v1/ or /_deck/"
+        hint = "paths start with /v1/, /openai/, /cassette/NAME/v1/ or /_deck/"
         if request.path.endswith(CHAT_COMPLETIONS.removeprefix("/v1")):
             hint = "the base_url must end in /v1"
         raise ClientError(f"no such path: {request.path}; {hint}", code="not_found", status=404)

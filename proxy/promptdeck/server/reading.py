@@ -1,5 +1,6 @@
 """A client's request, read from aiohttp's, as the engine takes it."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
@@ -13,6 +14,11 @@ from promptdeck.errors import ClientError
 
 # Where the segments of a path like /session/NAME/v1/... that are not a name begin again.
 _AFTER_NAME = 3
+_ROOTS = ("v1", "openai")
+"""Under which the API is served, behind a session or cassette."""
+_APPENDED = ("/v1//", "/v1/v1/", "/v1/openai/")
+# What SDKs append: anthropic's `v1`, groq's `openai/v1`, those with a slash of their own.
+_AGAIN = re.compile(r"(?:/|v1/|openai/(?=v1/|deployments/))*")
 # More answers of one request than anybody draws; each is a call that costs.
 _MOST_DRAWS = 1000
 
@@ -43,11 +49,13 @@ async def incoming_of(request: web.Request, providers: Mapping[str, str]) -> Inc
 def target_of(sent: str) -> str:
     """The target that counts, from `/v1/` on: path and query without a session or cassette.
 
-    `sent` is the target of a request that was routed to what is below `/v1/`. However its
-    `v1` is written there (`%76%31` is the same, RFC 3986, 6.2.2.2), it is `/v1/` here; all
-    that follows stays as it was sent.
+    `sent` is the target of a request that was routed to what is below `/v1/` or `/openai/`,
+    as Azure's clients begin it. However its `v1` is written there (`%76%31` is the same,
+    RFC 3986, 6.2.2.2), and however often clients append to a base_url what it holds already
+    (`/v1/v1/`, `/v1//`, `/v1/openai/v1/`), it is `/v1/` here; all that follows stays as it
+    was sent.
     """
-    if sent.startswith("/v1/"):
+    if sent.startswith("/v1/") and not sent.startswith(_APPENDED):
         return sent
     path, mark, query = sent.partition("?")
     if not path.startswith("/"):
@@ -57,9 +65,10 @@ def target_of(sent: str) -> str:
     # A session has a name of one segment, a cassette of one or more, the first of which may
     # be `v1` itself.
     at = _AFTER_NAME if unquote(segments[1]) in ("session", "cassette") else 1
-    while unquote(segments[at]) != "v1":
+    while unquote(segments[at]) not in _ROOTS:
         at += 1
-    return "/v1/" + "/".join(segments[at + 1 :]) + mark + query
+    rest = "/".join(segments[at + 1 :])
+    return "/v1/" + rest[len(_AGAIN.match(rest)[0]) :] + mark + query  # type: ignore[index]
 
 
 def without_length(headers: Mapping[str, str]) -> Headers:

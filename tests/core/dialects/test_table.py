@@ -110,6 +110,20 @@ def test_what_a_stream_is_its_bytes_say(path, kind):
 
 
 @ANY
+def test_a_stream_that_is_cut_off_within_an_event_is_not_whole(path):
+    frames, enough, _ = PROTOCOLS[path]
+    text = b"".join(frames)
+    whole = len(b"".join(frames[:enough]))
+    for length in range(1, len(text)):
+        found = problem(path, stream(sse.frames(text[:length])))
+        at_a_border = text[:length].endswith(b"\n\n")
+        only_a_blank_line_is_missing = text[:length].rstrip().endswith(b"data: [DONE]")
+        assert (found is None) == (
+            (length >= whole and at_a_border) or only_a_blank_line_is_missing
+        ), text[:length]
+
+
+@ANY
 @given(st.binary(max_size=30))
 def test_nothing_behind_the_end_makes_a_stream_less_whole(path, rest):
     frames, _, _ = PROTOCOLS[path]

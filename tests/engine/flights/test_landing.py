@@ -13,7 +13,7 @@ from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import ANYTHING, Found, Mode
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.engine.asking import Asked, Canonicals, Incoming
-from promptdeck.engine.decks.deck import Deck
+from promptdeck.engine.decks.deck import Deck, Search
 from promptdeck.engine.decks.playing import Playing
 from promptdeck.engine.flights.budget import Budget
 from promptdeck.engine.flights.flight import Flight
@@ -97,7 +97,10 @@ class Field:
         self.work.append((work, after))
 
     def found(self, asked: Asked) -> Found:
-        return self.deck.find(asked.key, asked.form, ANYTHING).found
+        return self.search(asked).found
+
+    def search(self, asked: Asked) -> Search:
+        return self.deck.find(asked.key, asked.form, ANYTHING, upstream=SETTINGS.upstream)
 
     def shared(self, asked: Asked) -> Flight | None:
         return self.sharing.flight((self.deck, *asked.place), asked.form.canonical)
@@ -298,7 +301,8 @@ async def test_only_what_a_cache_keeps_expires(
     field = Field(SETTINGS._replace(mode=mode, ttl=ttl))
     asked = await field.end(body=body)
     await field.finish()
-    [stored] = field.store.find(asked.key)
+    stored = field.search(asked).stored
+    assert stored
     if seconds is None:
         assert stored.expires_at is None
     else:

@@ -493,3 +493,25 @@ async def test_a_server_that_stops_waits_for_an_answer_but_not_for_ever(
     assert (b"[DONE]" in rest) == waits
     assert len(flown) == 1
     gate.set()
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("mode", ["cache", "passthrough"])
+@pytest.mark.parametrize("lost", [0, 5, 7])
+async def test_once_its_end_has_come_a_stream_is_whole_whatever_the_connection_does(
+    start: Start, fast: bool, mode: str, lost: int
+) -> None:
+    """`lost` bytes of the last HTTP chunk, the blank line before it among them, never come."""
+    frames = b"".join(chunks("one two"))
+    head = (
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+    )
+    sent = head + b"".join(b"%x\r\n%b\r\n" % (len(one), one) for one in chunks("one two"))
+    sent += b"0\r\n\r\n"
+    async with wired(sent, ending(sent[: len(sent) - lost])) as server:
+        deck = await start(mode=mode, upstream=server.url, fast=fast)
+        await deck.request("POST", "/v1/chat/completions", body("to show the head", stream=True))
+        for _ in range(2):
+            got = await deck.request("POST", "/v1/chat/completions", body("another", stream=True))
+            assert got.body == frames
+        assert ("hit" in got.cache_status) == (mode == "cache")

@@ -119,7 +119,13 @@ class Dialect:
 
     def has_ended(self, data: bytes) -> bool:
         """True if the end of a stream is in these bytes, the last ones that came of it."""
-        return any(self.is_end(sse.parse(frame)) for frame in sse.frames(data))
+        return any(map(self._ends, sse.frames(data)))
+
+    def _ends(self, frame: bytes) -> bool:
+        """True for a frame that ends a stream, and is whole: more may be to come of one cut off."""
+        event = sse.parse(frame)
+        whole = sse.is_whole(frame) or (event.data or "").strip() == sse.DONE
+        return whole and self.is_end(event)
 
     def _problem_with_body(self, kind: str, body: bytes) -> str | None:
         """The problem with a body that is no stream; `kind` is its type, in lower case."""
@@ -129,18 +135,18 @@ class Dialect:
         """The problem with a stream, of which the first frame of each run is enough."""
         if not frames:
             return "the stream is empty"
-        events = [sse.parse(frame) for frame in frames]
-        ends = [at for at, event in enumerate(events) if self.is_end(event)]
-        if ends:
+        end = next((at for at, frame in enumerate(frames) if self._ends(frame)), None)
+        if end is not None:
             # What comes behind the end is not this answer's.
-            events = events[: ends[0] + 1]
+            frames = frames[: end + 1]
         elif is_cut_off(frames[-1]):
             return "the stream breaks off inside an event"
+        events = [sse.parse(frame) for frame in frames]
         texts = [event.data for event in events if event.data and event.data.strip() != sse.DONE]
         values = [value_of(text.encode()) for text in texts]
         if any(event.event == "error" for event in events) or any(map(is_error, values)):
             return "the stream reports an error"
-        return self._problem_with_events(values, ended=bool(ends))
+        return self._problem_with_events(values, ended=end is not None)
 
     def _problem_with_events(self, values: list[JSON], *, ended: bool) -> str | None:
         """The problem with a stream's events, by the JSON of each; `ended` if the end came."""

@@ -67,6 +67,8 @@ class Flight(PieceLog):
         self._started = loop.time()
         self.last = self._started
         """When the latest piece came, by the loop's clock."""
+        self._latest: tuple[bytes, bytes] = (b"", b"")
+        """The last two pieces: what ends a stream may have come in two."""
         self._head: Head | None = None
         self._landed = False
         self._error: UpstreamError | None = None
@@ -133,6 +135,7 @@ class Flight(PieceLog):
         """As a `Sink`: append a piece, and write it to all that follow."""
         self.last = self._clock()
         self._size += len(data)
+        self._latest = self._latest[1], data
         if self._size > self._asks_at and not self._ask() and self._give_up():
             return None
         if self._chunks or self._keeping or not self._all_follow():
@@ -161,6 +164,14 @@ class Flight(PieceLog):
     def _all_follow(self) -> bool:
         """Whether no reader needs the log for the piece that is coming; true without readers."""
         return all(map(_FOLLOWER, self._readers))
+
+    @property
+    def tail(self) -> bytes:
+        """The last bytes that came: all of them while the log is whole, else the last two pieces.
+
+        Enough to see whether the end of a stream is in them.
+        """
+        return b"".join([chunk.data for chunk in self._chunks] if self.whole else self._latest)
 
     def land(self, error: UpstreamError | None = None) -> None:
         """Give the readers their end; `error` says why it is one too early.

@@ -11,6 +11,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
+from promptdeck.core.dialects.base import Dialect
+from promptdeck.core.dialects.table import dialect_of
 from promptdeck.engine.asking import Incoming
 from promptdeck.errors import UpstreamError
 
@@ -42,7 +44,7 @@ class Flights:
     def __init__(self, way: Way, tasks: asyncio.TaskGroup) -> None:
         self._way = way
         self._group = tasks
-        self._flying: dict[Flight, tuple[GiveUp, Ended[UpstreamError]]] = {}
+        self._flying: dict[Flight, tuple[GiveUp, Ended[UpstreamError], Dialect]] = {}
         """Those whose answer has not ended."""
         self._tasks: set[asyncio.Task[None]] = set()
         """What follows those whose answer has ended."""
@@ -66,7 +68,8 @@ class Flights:
             # A task that is cancelled before its first step never runs: readers must not hang.
             task.add_done_callback(lambda _: told(_dropped()))
             give_up = task.cancel
-        self._flying[flight] = give_up, ended
+        dialect = dialect_of(incoming.request.method, incoming.request.target)
+        self._flying[flight] = give_up, ended, dialect
         flight.give_up = partial(self._give_up, flight)
 
     def start(self, work: Coroutine[Any, Any, None], after: Callable[[], None]) -> None:
@@ -117,17 +120,21 @@ class Flights:
             ended(None)
 
     def _ended(self, flight: Flight, error: UpstreamError | None) -> None:
-        """Pass on that an answer has ended. Only the first call for a flight counts."""
+        """Pass on that an answer has ended. Only the first call for a flight counts.
+
+        Once its protocol's own end has come an answer is whole, whatever the connection did
+        then: was reset, or held open until somebody had waited for long enough.
+        """
         if found := self._flying.pop(flight, None):
-            _, ended = found
+            _, ended, dialect = found
             flight.give_up = None  # it leads back to the flight: a ring
-            ended(error)
+            ended(None if error and dialect.has_ended(flight.tail) else error)
             self._settle()
 
     def _give_up(self, flight: Flight) -> None:
         """Let upstream go, and have the flight end as dropped, unless it has ended."""
         if found := self._flying.get(flight):
-            give_up, _ = found
+            give_up, *_ = found
             give_up()
             self._ended(flight, _dropped())
 

@@ -1,0 +1,81 @@
+"""The paths that lead to the API: Azure's, and what SDKs append to a base_url of their own."""
+
+import orjson
+import pytest
+
+from promptdeck.server.reading import target_of
+from tests.conftest import Start
+from tests.scripted_upstream import Upstream
+
+CHAT = "/v1/chat/completions"
+BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
+AZURE = "deployments/gpt-4o/chat/completions?api-version=2024-10-21"
+
+
+@pytest.mark.parametrize(
+    ("sent", "counted"),
+    [
+        (CHAT, CHAT),
+        ("/v1/models?a=/v1//b", "/v1/models?a=/v1//b"),
+        ("/v1//chat/completions", CHAT),
+        ("/v1/v1/chat/completions", CHAT),
+        ("/v1/v1/messages?beta=true", "/v1/messages?beta=true"),
+        ("/v1/openai/v1/chat/completions", CHAT),
+        ("/openai/v1/chat/completions", CHAT),
+        ("/openai/" + AZURE, "/v1/" + AZURE),
+        ("/v1/openai/" + AZURE, "/v1/" + AZURE),
+        ("/cassette/x/openai/" + AZURE, "/v1/" + AZURE),
+        ("/cassette/by/openai/v1/chat/completions", CHAT),
+        ("/session/s/openai/v1/chat/completions", CHAT),
+        ("/cassette/v1/v1/v1/chat/completions", CHAT),
+        # What is a name of the API's own stays.
+        ("/v1/openai/models", "/v1/openai/models"),
+        ("/v1/files//f", "/v1/files//f"),
+        ("/v1/", "/v1/"),
+    ],
+)
+def test_a_target_counts_without_what_was_appended_twice(sent: str, counted: str) -> None:
+    assert target_of(sent) == counted
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_each_form_of_a_path_is_the_same_call(
+    start: Start, provider: Upstream, fast: bool
+) -> None:
+    deck = await start(mode="cache", fast=fast)
+    paths = [
+        CHAT,
+        "/v1//chat/completions",
+        "/v1/v1/chat/completions",
+        "/openai/v1/chat/completions",
+    ]
+    for path in [*paths, *paths]:
+        assert (await deck.request("POST", path, BODY)).status == 200
+    assert [seen.path for seen in provider.seen] == [CHAT]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_azures_calls_are_chat_completions(
+    start: Start, provider: Upstream, fast: bool
+) -> None:
+    recorder = await start(mode="record", cassette="az")
+    stream = orjson.dumps({**orjson.loads(BODY), "stream": True, "user": "a"})
+    await recorder.request("POST", "/openai/" + AZURE, stream)
+    assert provider.seen[-1].path == "/v1/" + AZURE
+    deck = await start(mode="replay", cassette="az", fast=fast)
+    for _ in range(2):
+        got = await deck.request("POST", "/v1/" + AZURE, BODY)
+        assert got.status == 200, got.body
+        assert "converted-from=sse" in got.cache_status
+        assert got.json["choices"][0]["message"]["content"] == "answer 1"
+
+
+async def test_a_cassette_is_found_by_a_client_that_appends_openai(
+    start: Start, provider: Upstream
+) -> None:
+    await (await start(mode="record", cassette="x")).chat("hi")
+    await (await start(mode="record", cassette="by/openai")).chat("hi")
+    deck = await start(mode="replay")
+    for at, told in (("/cassette/x/openai", "1"), ("/cassette/by/openai", "2")):
+        got = await deck.request("POST", at + CHAT, BODY)
+        assert got.json["choices"][0]["message"]["content"] == f"answer {told}"
