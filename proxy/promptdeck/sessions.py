@@ -7,7 +7,7 @@ no way upstream, and so neither has a session on it.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,6 +35,9 @@ _FIELDS = {
     "replace": "match.replace",
 }
 """What a session may say, and the setting whose place it takes, or which it adds to."""
+
+_RULES = ("ignore", "replace")
+"""What `match` may hold."""
 
 # `expires` is a duration or none, which is how this setting reads.
 _LIFETIME = SETTINGS["store.ttl"]
@@ -115,13 +118,13 @@ class Sessions:
     async def open(self, wants: Mapping[str, Any]) -> Session:
         """A new session, as the JSON object `wants` describes it.
 
-        `wants` may have the keys of `_FIELDS`, and `match` with some of them inside; `hold`:
+        `wants` may have the keys of `_FIELDS`, and `match` with those of `_RULES`; `hold`:
         true keeps recordings back until the session is closed; `expires`: how long it may be
         idle; `faults`. ClientError names what is wrong with it.
         """
         wants = dict(wants)
         hold = _taken(wants, "hold", bool, default=False)
-        lifetime = _LIFETIME.read(str(wants.pop("expires", _DEFAULT_LIFETIME)), "expires")
+        lifetime = _lifetime(wants.pop("expires", _DEFAULT_LIFETIME))
         plan = _plan(wants.pop("faults", None))
         config = self._configured(wants)
         await self._drop_idle()
@@ -147,11 +150,9 @@ class Sessions:
         Rules of matching are added to the server's, all else takes its place. ClientError.
         """
         match = _taken(wants, "match", dict, default={})
-        given = {**wants, **match}
-        if unknown := [name for name in given if name not in _FIELDS]:
-            known = ", ".join([*_FIELDS, "hold", "expires", "faults"])
-            raise ClientError(f"a session has no {unknown[0]!r}; it has {known}", param=unknown[0])
-        read = {name: _read(name, value) for name, value in given.items()}
+        _refuse_unknown(wants, [*_FIELDS, "match", "hold", "expires", "faults"], "a session")
+        _refuse_unknown(match, _RULES, "match")
+        read = {name: _read(name, value) for name, value in {**wants, **match}.items()}
         config = self._config
         mode = read.get("mode", config.mode)
         if config.mode is Mode.REPLAY and mode is not Mode.REPLAY:
@@ -254,6 +255,24 @@ def _taken(wants: dict[str, Any], name: str, kind: type, default: Any) -> Any:
         expected = {bool: "true or false", dict: "an object"}[kind]
         raise ClientError(f"{name} must be {expected}, not {value!r}", param=name)
     return value
+
+
+def _refuse_unknown(given: Mapping[str, Any], known: Sequence[str], holder: str) -> None:
+    """ClientError that names the first member of `given` that its `holder` does not have."""
+    for name in given:
+        if name not in known:
+            param = f"match.{name}" if holder == "match" else name
+            told = f"{holder} has no {name!r}; it has {', '.join(known)}"
+            raise ClientError(told, param=param)
+
+
+def _lifetime(value: Any) -> float | None:
+    """How long a session may be idle, in seconds; None for ever. ClientError."""
+    try:
+        lifetime: float | None = _LIFETIME.read(str(value), "expires")
+    except ValueError as error:
+        raise ClientError(str(error), param="expires") from None
+    return lifetime
 
 
 def _plan(value: Any) -> "Plan | None":

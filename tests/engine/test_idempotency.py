@@ -2,6 +2,8 @@
 
 import asyncio
 
+import pytest
+
 from promptdeck.core.interaction import Request
 from promptdeck.engine.idempotency import Idempotency
 from tests.conftest import Start
@@ -65,14 +67,109 @@ async def test_a_retry_takes_no_turn_of_a_sequence(start: Start) -> None:
     assert (await deck.chat()).body == recorded[1]
 
 
+REQUEST = Request("POST", "/v1/x", "", b"")
+
+
+@pytest.mark.parametrize("mode", ["record", "record-missing", "cache"])
+@pytest.mark.parametrize("words", [1, 200_000])  # of 400 KB: a body that is parsed in a thread
+async def test_of_two_at_once_with_one_key_one_goes_upstream(
+    start: Start, mode: str, words: int
+) -> None:
+    deck = await start(mode=mode, cassette="c")
+    gate = asyncio.Event()
+    deck.upstream.answers = [stream(chunks("slowly said"), gate=gate)]
+    asked = [deck.chat("w " * words, stream=True, headers=KEY) for _ in range(3)]
+    tasks = [asyncio.get_running_loop().create_task(one) for one in asked]
+    while not deck.upstream.seen:
+        await asyncio.sleep(0.005)
+    gate.set()
+    got = await asyncio.gather(*tasks)
+    assert {one.body for one in got} == {b"".join(chunks("slowly said"))}
+    assert len(deck.upstream.seen) == 1
+    assert sum("idempotency-key" in one.cache_status for one in got) == 2
+
+
+async def test_of_two_large_ones_at_once_that_differ_one_is_a_conflict(start: Start) -> None:
+    deck = await start(mode="record", cassette="c")
+    asked = (deck.chat(f"{word} " * 200_000, headers=KEY) for word in ("one", "two"))
+    got = await asyncio.gather(*asked)
+    assert sorted(one.status for one in got) == [200, 409]
+    assert len(deck.upstream.seen) == 1
+
+
+async def test_a_request_that_is_refused_frees_its_key(start: Start) -> None:
+    deck = await start(mode="record", cassette="c")
+    wrong = {"temperature": "hot", "headers": KEY}
+    got = await asyncio.gather(*(deck.chat("w " * 200_000, **wrong) for _ in range(2)))
+    assert [one.status for one in got] == [400, 400]
+    assert [one.json.get("code") for one in got] != ["idempotency_key_reused"] * 2
+    replaying = await start(mode="replay", cassette="c")
+    for _ in range(2):
+        assert (await replaying.chat(headers=KEY)).json["code"] == "cassette_miss"
+
+
+async def test_who_waits_for_a_key_that_is_freed_has_it_one_after_another() -> None:
+    memory: Idempotency[str] = Idempotency(len)
+    assert await memory.claim("k", REQUEST, bool) is None
+    waiting = [
+        asyncio.get_running_loop().create_task(memory.claim("k", REQUEST, bool)) for _ in range(3)
+    ]
+    await asyncio.sleep(0)
+    memory.free("k")
+    done, others = await asyncio.wait(waiting, timeout=0.05)
+    assert [one.result() for one in done] == [None]
+    memory.remember("k", REQUEST, "said")
+    assert [await one for one in others] == ["said", "said"]
+    assert memory.first("k", REQUEST) == "said"
+
+
+async def test_an_answer_that_is_not_good_leaves_the_key_to_who_asks_next() -> None:
+    memory: Idempotency[str] = Idempotency(len)
+    memory.remember("k", REQUEST, "bad")
+    assert await memory.claim("k", REQUEST, lambda answer: answer != "bad") is None
+    memory.remember("k", REQUEST, "good")
+    assert await memory.claim("k", REQUEST, lambda answer: answer != "bad") == "good"
+
+
+async def test_a_client_that_leaves_while_its_request_is_read_frees_the_key() -> None:
+    memory: Idempotency[str] = Idempotency(len)
+    assert await memory.claim("k", REQUEST, bool) is None
+    waiting = asyncio.get_running_loop().create_task(memory.claim("k", REQUEST, bool))
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    memory.free("k")
+    assert await memory.claim("k", REQUEST, bool) is None
+
+
 def test_the_oldest_answers_go_when_all_weigh_too_much() -> None:
     memory: Idempotency[bytes] = Idempotency(len)
-    request = Request("POST", "/v1/x", "", b"")
     big = b"x" * (20 << 20)
     for number in range(32):
-        memory.remember(str(number), request, big)
-    kept = [number for number in range(32) if memory.first(str(number), request)]
+        memory.remember(str(number), REQUEST, big)
+    kept = [number for number in range(32) if memory.first(str(number), REQUEST)]
     assert kept == [29, 30, 31]
+
+
+def test_answers_that_grow_after_they_are_remembered_are_weighed_as_they_are() -> None:
+    sizes = dict.fromkeys(range(8), 0)
+    growing = set(sizes)
+    memory: Idempotency[int] = Idempotency(sizes.__getitem__, growing.__contains__)
+    for number in range(7):
+        memory.remember(str(number), REQUEST, number)
+    sizes.update(dict.fromkeys(range(7), 20 << 20))
+    growing.difference_update(range(0, 7, 2))
+    memory.remember("7", REQUEST, 7)
+    kept = [number for number in range(8) if memory.first(str(number), REQUEST) is not None]
+    assert kept == [4, 5, 6, 7]
+
+
+def test_no_more_than_so_many_keys_are_remembered() -> None:
+    memory: Idempotency[str] = Idempotency(len)
+    for number in range(1500):
+        memory.remember(str(number), REQUEST, "x")
+    kept = [number for number in range(1500) if memory.first(str(number), REQUEST)]
+    assert kept == list(range(500, 1500))
 
 
 async def test_in_passthrough_it_is_the_upstreams_matter(start: Start) -> None:

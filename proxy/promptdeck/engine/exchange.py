@@ -60,7 +60,7 @@ class Exchange:
         self.stats = Stats()
         self._canonicals = Canonicals(settings.rules, settings.redactor, check)
         self._sharing = Sharing(claims)
-        self._first_answers: Idempotency[Served | Flight] = Idempotency(_weight)
+        self._first_answers: Idempotency[Served | Flight] = Idempotency(_weight, _grows)
         self._settings = settings
         self._flights = Flights(way, tasks) if way else None
         self._budget = budget or Budget(settings.keep_bytes)
@@ -73,16 +73,21 @@ class Exchange:
         """Answer one request. HTTPError says why there is none."""
         if self._settings.mode is Mode.PASSTHROUGH:
             return self._fly(incoming, _BYPASS, keep_bytes=0)
-        idempotency_key = header(incoming.headers, "idempotency-key")
-        if idempotency_key:
-            # What one cassette answered is none of another's answers. No header holds a line end.
-            idempotency_key = f"{deck.name}\n{idempotency_key}"
-        if idempotency_key and (again := self._again(idempotency_key, incoming)):
-            return again
-        answer = await self._new_answer(incoming, deck)
-        if idempotency_key and not isinstance(answer, Listed):
-            first = answer.flight if isinstance(answer, Flown) else answer
-            self._first_answers.remember(idempotency_key, incoming.request, first)
+        key = header(incoming.headers, "idempotency-key")
+        if not key:
+            return await self._new_answer(incoming, deck)
+        # What one cassette answered is none of another's answers. No header holds a line end.
+        key = f"{deck.name}\n{key}"
+        first = await self._first_answers.claim(key, incoming.request, _is_good)
+        if first is not None:
+            return _again(first, incoming)
+        try:
+            answer = await self._new_answer(incoming, deck)
+            if not isinstance(answer, Listed):
+                first = answer.flight if isinstance(answer, Flown) else answer
+                self._first_answers.remember(key, incoming.request, first)
+        finally:
+            self._first_answers.free(key)
         return answer
 
     def reader(self, counts: Counts) -> Callable[[bytes], Body]:
@@ -171,17 +176,6 @@ class Exchange:
         if not self._shares(asked, deck, search):
             return True
         return self._sharing.claim_at_once((deck, *asked.place))
-
-    def _again(self, key: str, incoming: Incoming) -> Served | Flown | None:
-        """The answer that this key's first request got or is getting, if it can be given again."""
-        first = self._first_answers.first(key, incoming.request)
-        status = http.cache_status("hit", detail="idempotency-key")
-        if isinstance(first, Served):
-            dealt = incoming.deal(first.key) if incoming.deal else None
-            return first._replace(cache_status=status, dealt=dealt, repeat=None)
-        if first and first.whole and not first.failed and not first.refused:
-            return Flown(first, first.join(), status)
-        return None
 
     async def _new_answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
         asked = await self._canonicals.asked(incoming)
@@ -395,6 +389,29 @@ class Exchange:
         return Flown(flight, place, cache_status, end_counts=stored)
 
 
+def _again(first: Served | Flight, incoming: Incoming) -> Served | Flown:
+    """The answer that the first request with an Idempotency-Key got, or is getting, once more."""
+    status = http.cache_status("hit", detail="idempotency-key")
+    if isinstance(first, Flight):
+        return Flown(first, first.join(), status)
+    dealt = incoming.deal(first.key) if incoming.deal else None
+    return first._replace(cache_status=status, dealt=dealt, repeat=None)
+
+
+def _is_good(first: Served | Flight) -> bool:
+    """True for an answer that can be given again: whole from its start, and no failure."""
+    if isinstance(first, Flight):
+        return bool(first.whole and not first.failed and not first.refused)
+    return True
+
+
 def _weight(answer: Served | Flight) -> int:
-    """Bytes that remembering an answer keeps alive: a recording is kept elsewhere anyway."""
-    return answer.size if isinstance(answer, Flight) else 0
+    """Bytes that remembering an answer may keep alive: a recording can be replaced meanwhile."""
+    if isinstance(answer, Flight):
+        return answer.size if answer.whole else 0
+    return sum(len(frame.data) for frame in answer.response.frames)
+
+
+def _grows(answer: Served | Flight) -> bool:
+    """True for an answer that is still coming."""
+    return isinstance(answer, Flight) and not answer.landed
