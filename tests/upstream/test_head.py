@@ -23,7 +23,7 @@ LINES = st.builds(
     st.sampled_from(["", " ", "\t "]),
     VALUES | st.text(st.characters(codec="latin-1"), max_size=8),
     st.sampled_from(["", " "]),
-) | st.sampled_from([" folded", "no colon", ":", "\tx: y"])
+) | st.sampled_from([" folded", "no colon", "nocolon", ":", "\tx: y"])
 STATUS = st.sampled_from(
     """200 OK,204 No Content,304,404 Not\tFound,100 Continue,101 x,99 x, 200 OK,200OK,2000 OK,
     200 \x00""".split(",")

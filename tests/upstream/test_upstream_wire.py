@@ -88,6 +88,71 @@ UNCHANGED = b"HTTP/1.1 304 Not Modified\r\nContent-Length: 5\r\n\r\n"
 NOTHING = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
+DOTS = [".", "..", "%2e%2e", ".%2E", "%2e", "%252e%252e", "..;x=y"]
+SLASHES = ["/", "%2f", "%2F", "\\", "%5c", "%252F"]
+
+
+@BOTH
+@given(
+    dots=st.sampled_from(DOTS),
+    before=st.sampled_from(SLASHES),
+    after=st.sampled_from(["", *SLASHES]),
+    rest=st.sampled_from(["", "admin/keys", "v1", "?limit=1", "?x=../y"]),
+    prefix=st.sampled_from(["/v1", "/v1/files", "/v1/a.b"]),
+)
+@settings(max_examples=60)
+async def test_a_target_with_dot_segments_is_never_sent(
+    dots: str, before: str, after: str, rest: str, prefix: str, lean: bool
+) -> None:
+    if not after and not rest.startswith("?"):
+        rest = ""
+    # The server need not be there.
+    async with calling("http://127.0.0.1:9/v1", lean=lean) as upstream:
+        target = prefix + before + dots + after + rest
+        incoming = Incoming(Request("POST", target, "application/json", b"{}"), ())
+        assert upstream.begin(incoming, Got(), lambda error: None) is None
+        with pytest.raises(UpstreamError) as refused:
+            await upstream.fly(incoming, Got())
+        assert (refused.value.status, refused.value.code) == (400, "bad_path")
+        assert upstream.calls == 0
+
+
+@BOTH
+@pytest.mark.parametrize("target", ["@elsewhere.test/v1", "/v1evil", "x/v1"])
+async def test_a_target_that_is_not_below_the_base_url_is_never_sent(
+    target: str, lean: bool
+) -> None:
+    async with calling("http://127.0.0.1:9", lean=lean) as upstream:
+        incoming = Incoming(Request("GET", target, "", b""), ())
+        with pytest.raises(UpstreamError, match="base URL"):
+            await upstream.fly(incoming, Got())
+
+
+@BOTH
+@pytest.mark.parametrize(
+    "target",
+    ["/v1", "/v1?x=../y", "/v1/m/gpt-4.1", "/v1/a..b/...", "/v1/.well", "/v1/x%2ey", "/v1/a.%2fb"],
+)
+async def test_dots_in_names_and_queries_are_sent_as_they_are(target: str, lean: bool) -> None:
+    async with wired(LENGTH) as server, calling(server.url, lean=lean) as upstream:
+        await upstream.fly(Incoming(Request("GET", target, "", b""), ()), Got())
+    assert server.requests[0].startswith(b"GET %b HTTP/1.1\r\n" % target.encode())
+
+
+@BOTH
+@pytest.mark.parametrize("odd", [b"", b"Connection: x\r\n"], ids=["plain head", "by the parser"])
+@given(value=st.binary(min_size=1, max_size=12).filter(
+    lambda value: not set(value) & {*range(32), 127} and value.strip(b" ") == value
+))  # fmt: skip
+@settings(max_examples=30)
+async def test_each_byte_of_a_header_value_survives(value: bytes, odd: bytes, lean: bool) -> None:
+    head = b"HTTP/1.1 200 OK\r\nX-Model: %b\r\n%bContent-Length: 2\r\n\r\n{}" % (value, odd)
+    async with wired(head) as server, calling(server.url, lean=lean) as upstream:
+        _, headers, _ = await ask(upstream)
+    sent = [text.encode("utf-8", "surrogateescape") for name, text in headers if name == "X-Model"]
+    assert sent == [value]
+
+
 @BOTH
 @pytest.mark.parametrize(
     ("reply", "status", "body"),

@@ -57,6 +57,13 @@ PLACEHOLDER_KEY = "promptdeck-placeholder-key"
 
 _PREFIX = "/v1"
 """What every target begins with here, in place of a base URL's own path."""
+_DOT_SEGMENT = re.compile(
+    r"(?:^|[/\\]|%(?:25)*(?:2f|5c))(?:\.|%(?:25)*2e){1,2}(?=[/\\;]|%(?:25)*(?:2f|5c)|$)",
+    re.IGNORECASE,
+)
+"""A segment `.` or `..` of a path, also where it or a slash is encoded, more than once too, stands
+beside a backslash or before a `;`: servers differ in what of that they undo, and `..` leads some
+of them out of the base URL's path (RFC 3986, section 5.2.4), with our key."""
 _HEADS_KEPT = 256
 """Heads of requests that are remembered, some KB each. A program has a few sets of headers; what is
 kept of clients that put an id into theirs must stay small."""
@@ -149,12 +156,15 @@ class Upstream:
     def begin(self, incoming: Incoming, sink: Sink, ended: Ended[UpstreamError]) -> GiveUp | None:
         """Send a request at once, its answer to the sink; then `ended` is told what `fly` raises.
 
-        Returns what gives the request up. None where only `fly` can send it: no connection
-        waits, the lean client can't reach it, or it may have to be sent twice.
+        Returns what gives the request up. None where only `fly` can send it, or say why not: no
+        connection waits, the lean client can't reach it, it may have to be sent twice, or its
+        target is refused.
         """
         base = incoming.route.url if incoming.route else self.url
         destination = self._destination(base)
         if not (destination.plain and self.lean) or incoming.request.method in IDEMPOTENT:
+            return None
+        if _leaves_base(incoming.request.target):
             return None
         connection = self._pool.waiting(destination.origin)
         if connection is None:
@@ -173,9 +183,18 @@ class Upstream:
     async def fly(self, incoming: Incoming, sink: Sink) -> None:
         """Send a request, and return when its whole answer has gone to the sink.
 
-        UpstreamError: 502 unreachable or cut, 504 too slow. ValueError as `head_of`.
+        UpstreamError: 502 unreachable or cut, 504 too slow; 400 where the target leaves the base
+        URL's path. ValueError as `head_of`.
         """
         base = incoming.route.url if incoming.route else self.url
+        if _leaves_base(incoming.request.target):
+            raise UpstreamError(
+                "the path has a segment of dots, or does not begin with /v1/: it could lead out of"
+                " the upstream's base URL",
+                code="bad_path",
+                status=400,
+                retry=False,
+            )
         self.calls += 1
         errand = _Errand(sink, base)
         try:
@@ -266,6 +285,14 @@ class Upstream:
             return self._read_timeout
         ours = self._read_timeout
         return seconds if 0 < seconds < (ours or math.inf) else ours
+
+
+def _leaves_base(target: str) -> bool:
+    """Whether a target, put behind a base URL, may lead elsewhere than below it."""
+    path = target.partition("?")[0].partition("#")[0]
+    # What follows the prefix would else go on with the base URL's last segment, or its host.
+    follows = path.removeprefix(_PREFIX)
+    return follows[:1] not in ("", "/") or _DOT_SEGMENT.search(path) is not None
 
 
 def _proxy_for(base: str) -> str | None:

@@ -65,10 +65,10 @@ def _plain(head: bytes, method: str) -> ParsedHead | None:
     headers = []
     framing: dict[str, str] = {}
     for line in lines[1:-2]:
-        name, _, value = line.partition(":")
+        name, colon, value = line.partition(":")
         value = value.strip(" \t")
         kind = _kind(name)
-        if kind == _ODD or kind in framing:
+        if not colon or kind == _ODD or kind in framing:
             return None
         if kind:
             framing[kind] = value

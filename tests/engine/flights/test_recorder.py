@@ -1,6 +1,8 @@
 """From a landed flight to an interaction: what is kept of an answer, and in which form."""
 
 import gzip
+import tracemalloc
+import zlib
 from itertools import accumulate, pairwise
 
 import orjson
@@ -109,6 +111,111 @@ async def test_a_compressed_answer_is_kept_as_text_although_it_was_not_asked_for
     assert first.body == again.body == BODY
     assert "hit" in again.cache_status
     assert "Content-Encoding" not in again.headers
+
+
+def squeezed(data: bytes, wbits: int) -> bytes:
+    deflate = zlib.compressobj(9, zlib.DEFLATED, wbits)
+    return deflate.compress(data) + deflate.flush()
+
+
+FORMS = {"gzip": 31, "x-gzip": 31, "GZip": 31, "identity, gzip": 31, "deflate": 15}
+COMPRESSED = pytest.mark.parametrize(
+    ("encoding", "wbits"), [*FORMS.items(), ("deflate", -15)], ids=[*FORMS, "bare deflate"]
+)
+
+
+def encoded(encoding: str) -> Head:
+    return Head(200, (*JSON_HEAD.headers, ("Content-Encoding", encoding)))
+
+
+def cut(data: bytes, size: int) -> list[Chunk]:
+    return [Chunk(at, data[at : at + size]) for at in range(0, len(data), size)]
+
+
+@COMPRESSED
+@pytest.mark.parametrize("beyond", [0, 1])
+def test_compressed_answers_have_one_limit_for_all_their_pieces(
+    encoding: str, wbits: int, beyond: int
+) -> None:
+    data = squeezed(b"a" * (MOST + beyond), wbits)
+    for size in (1, 100, len(data)):
+        if beyond:
+            with pytest.raises(NotKept, match=r"record\.max_bytes"):
+                response_of(encoded(encoding), cut(data, size), MOST)
+        else:
+            assert response_of(encoded(encoding), cut(data, size), MOST).body == b"a" * MOST
+
+
+@COMPRESSED
+def test_no_more_of_a_compressed_answer_is_unfolded_than_may_be_kept(
+    encoding: str, wbits: int
+) -> None:
+    data = squeezed(bytes(64 * MOST), wbits)
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotKept):
+            response_of(encoded(encoding), cut(data, 1000), MOST)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 3 * MOST
+
+
+@given(
+    st.lists(st.binary(max_size=50), min_size=1, max_size=4),
+    st.integers(1, 40),
+    st.sampled_from([15, 31, -15]),
+)
+def test_what_was_compressed_comes_out_whole_however_it_was_cut(
+    parts: list[bytes], size: int, wbits: int
+) -> None:
+    """Several members, too, as gzip's files may have them (RFC 1952, section 2.2)."""
+    if wbits != 31:
+        parts = [b"".join(parts)]
+    data = b"".join([squeezed(part, wbits) for part in parts])
+    name = "gzip" if wbits == 31 else "deflate"
+    assert response_of(encoded(name), cut(data, size), MOST).body == b"".join(parts)
+
+
+async def test_what_a_client_wants_stored_has_the_same_limit(start: Start) -> None:
+    deck = await start({"PROMPTDECK_RECORD_MAX_BYTES": "1MB"}, mode="cache")
+    body = orjson.dumps(completion("x" * 2_000_000))
+    deck.upstream.answers = [raw(gzip.compress(body), headers={"Content-Encoding": "gzip"})]
+    first = await deck.chat(store=True)
+    assert first.body == body
+    assert (await deck.request("GET", "/v1/chat/completions")).json["data"] == []
+    assert deck.server.counts().recorded == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "headers", "stored"),
+    [
+        (200, {}, True),
+        (500, {}, False),
+        (404, {"Content-Type": "text/plain"}, False),
+        (200, {"Content-Encoding": "br"}, False),
+        (200, {"Content-Encoding": "gzip"}, True),
+    ],
+)
+@pytest.mark.parametrize("fast", [True, False])
+async def test_stored_is_not_said_where_the_head_speaks_against_it(
+    start: Start, status: int, headers: dict[str, str], stored: bool, fast: bool
+) -> None:
+    deck = await start(mode="cache", fast=fast)
+    await deck.chat("to show the head")
+    deck.session._auto_decompress = False
+    deck.upstream.answers = [raw(BODY, status=status, headers=headers)]
+    assert ("stored" in (await deck.chat()).cache_status) == stored
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_stored_is_not_said_of_an_answer_that_is_longer_than_is_kept(
+    start: Start, fast: bool
+) -> None:
+    deck = await start({"PROMPTDECK_RECORD_MAX_BYTES": "1000"}, mode="cache", fast=fast)
+    assert "stored" in (await deck.chat("to show the head")).cache_status
+    deck.upstream.answers = [raw(orjson.dumps(completion("x" * 1000)))]
+    assert "stored" not in (await deck.chat()).cache_status
 
 
 @pytest.mark.parametrize(
