@@ -47,6 +47,7 @@ imports upward and only `app` knows all the parts.
           recut         a stream made anew from its edited text
       misses/
         differences, diff   where two requests differ: places, a unified diff
+        sketch        a request in little, for the nearest of thousands
         explain       why a request missed
       faults/
         plan, deal, verdict   answers that go wrong on purpose, and how a client took it
@@ -62,6 +63,7 @@ imports upward and only `app` knows all the parts.
         tape          the store over some tapes of it
         writer        writes grouped behind it
         tapes         what is written into them
+        sketches      the nearest recordings, found without reading them all
         admin         the file from outside: what it holds, emptied
         packing, pieces, dictionaries   recordings made small, what they share kept once
         wal           whether anybody committed since
