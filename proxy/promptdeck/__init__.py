@@ -14,6 +14,7 @@ imports upward and only `app` knows all the parts.
       text/
         jsontext      JSON read without loss, written in any style, canonical
         yamltext      JSON values as YAML for people
+        octets        text of a head that is no UTF-8
         sse           a stream's bytes as frames
         runs          events of a stream that are alike, read as one
         wording       how two texts differ, in words
