@@ -135,6 +135,31 @@ ODD = {
     ),
     "emoji": interaction("👩🏽‍🚀\n  漢字 \u2028\x85\r\n", "\ufeffé\t \n\n"),
     "get": of(Request("GET", "/v1/models", "", b""), whole("x", (("x-é", ' "ü" # : '),))),
+    "latin-1": of(
+        Request("POST", "/v1/files?a=caf\udce9", 'multipart/form-data; boundary="\udce9"', b"x"),
+        whole("x", (("x-served-by", "caf\udce9"), ("x-both", "é\udce9"), ("x-both", "é"))),
+    ),
+    "no strict JSON": of(
+        chat_request("x")._replace(body=b'{"a": NaN, "b": [Infinity, "\\ud83d"]}'),
+        Response(
+            200,
+            (("content-type", "application/json"),),
+            (Frame(1, b'{"a":NaN,"b":"\\ud83d","c":-Infinity,"d":1e999,"a":2}'),),
+        ),
+    ),
+    "half an emoji": of(
+        chat_request("half"),
+        Response(
+            200,
+            (("content-type", "text/event-stream"),),
+            (
+                Frame(1, b'data: {"choices":[{"delta":{"content":"\\ud83d"}}]}\n\n'),
+                Frame(2, b'data: {"choices":[{"delta":{"content":"\\ude00"}}]}\n\n'),
+                Frame(3, b'data: {"choices":[{"delta":{"content":NaN}}]}\n\n'),
+                Frame(4, b"data: \xff\xfe\n\n"),
+            ),
+        ),
+    ),
 }
 """One of each kind, for what is slow to try on many."""
 
@@ -238,7 +263,9 @@ def frame_lists(draw):
 
 
 _NAMES = st.sampled_from(["content-type", "x-a", "x-b", "X-A"])
-HEADERS = st.lists(st.tuples(_NAMES, STRINGS), max_size=3).map(tuple)
+OCTETS = st.binary(max_size=9).map(lambda data: data.decode("utf-8", "surrogateescape"))
+"""What stands in a head, whose bytes may be any."""
+HEADERS = st.lists(st.tuples(_NAMES, STRINGS | OCTETS), max_size=3).map(tuple)
 _SSE = st.just((("content-type", "text/event-stream; charset=utf-8"),))
 STATUSES = st.integers(100, 599)
 RESPONSES = st.one_of(
@@ -253,8 +280,8 @@ RESPONSES = st.one_of(
 REQUESTS = st.builds(
     Request,
     st.sampled_from(["POST", "GET"]),
-    st.sampled_from([CHAT_COMPLETIONS, "/v1/files?q=a%20b#:"]) | STRINGS,
-    st.just("application/json") | STRINGS,
+    st.sampled_from([CHAT_COMPLETIONS, "/v1/files?q=a%20b#:"]) | STRINGS | OCTETS,
+    st.just("application/json") | STRINGS | OCTETS,
     ANY_BYTES,
 )
 INTERACTIONS = st.builds(

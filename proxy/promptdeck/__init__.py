@@ -14,6 +14,7 @@ imports upward and only `app` knows all the parts.
       text/
         jsontext      JSON read without loss, written in any style, canonical
         yamltext      JSON values as YAML for people
+        octets        text of a head that is no UTF-8
         sse           a stream's bytes as frames
         rawjson       members of JSON that no parser reads
         paths         places in JSON as people write them
@@ -52,6 +53,7 @@ imports upward and only `app` knows all the parts.
           recut         a stream made anew from its edited text
       misses/
         differences, diff   where two requests differ: places, a unified diff
+        sketch        a request in little, for the nearest of thousands
         explain       why a request missed
       faults/
         plan, deal, verdict   answers that go wrong on purpose, and how a client took it
@@ -67,6 +69,7 @@ imports upward and only `app` knows all the parts.
         tape          the store over some tapes of it
         writer        writes grouped behind it
         tapes         what is written into them
+        sketches      the nearest recordings, found without reading them all
         admin         the file from outside: what it holds, emptied
         packing, pieces, dictionaries   recordings made small, what they share kept once
         wal           whether anybody committed since

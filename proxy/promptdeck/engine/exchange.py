@@ -68,6 +68,7 @@ class Exchange:
             settings, self.stats, self._canonicals, self._sharing, answered, self._budget
         )
         self._warned = False
+        self._explaining = asyncio.Lock()
 
     async def answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
         """Answer one request. HTTPError says why there is none."""
@@ -268,7 +269,7 @@ class Exchange:
 
     async def _refuse(self, asked: Asked, deck: Deck, search: Search) -> Listed:
         request = asked.incoming.request
-        if models := implied(request, deck):
+        if models := await implied(request, deck):
             status = http.cache_status(key=asked.key, detail="listed from recordings")
             return Listed(models, status)
         self.stats.misses += 1
@@ -295,20 +296,24 @@ class Exchange:
 
     async def _explain(self, asked: Asked, deck: Deck, search: Search) -> "Explanation":
         from promptdeck.core.misses.explain import (  # only for a miss
+            CANDIDATES,
             Reason,
             explain,
         )
 
-        recorded = list(deck.canonicals())
-        return await asyncio.to_thread(
-            explain,
-            asked.form.canonical,
-            recorded,
-            Reason(search.reason),
-            cassette=deck.name,
-            times_recorded=deck.times_recorded(asked.key, asked.form),
-            times_played=deck.times_played(*asked.place),
-        )
+        # One at a time: each thread that computes lets the loop wait 5 ms for its turn
+        # (sys.getswitchinterval), and a run of misses would have several of them.
+        async with self._explaining:
+            form = asked.form.canonical
+            return await asyncio.to_thread(
+                explain,
+                form,
+                await deck.nearest(form, CANDIDATES),
+                Reason(search.reason),
+                cassette=deck.name,
+                times_recorded=deck.times_recorded(asked.key, asked.form),
+                times_played=deck.times_played(*asked.place),
+            )
 
     # Upstream
 

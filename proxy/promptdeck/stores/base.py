@@ -43,6 +43,16 @@ class Store(Protocol):
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         """Every recording's id and canonical form."""
 
+    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
+        """Id and canonical form of the recordings most like this form, by a measure of its own.
+
+        At most `most` where there are many: who explains a miss compares them with care. Never
+        holds the loop for long.
+        """
+
+    async def models(self) -> set[str]:
+        """The models that recorded requests name. Never holds the loop for long."""
+
     def names(self) -> Iterator[str]:
         """Every recording's id, in the order of `canonicals`."""
 

@@ -39,6 +39,15 @@ class Held:
         yield from self._behind.canonicals()
         yield from self._new.canonicals()
 
+    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
+        """Id and canonical form of the recordings most like this form, held ones last."""
+        behind = await self._behind.nearest(canonical, most)
+        return [*behind, *await self._new.nearest(canonical, most)]
+
+    async def models(self) -> set[str]:
+        """The models that recorded requests name, held ones too."""
+        return await self._behind.models() | await self._new.models()
+
     def names(self) -> Iterator[str]:
         """Every recording's id, in the order of `canonicals`."""
         yield from self._behind.names()

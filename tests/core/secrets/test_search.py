@@ -125,3 +125,27 @@ def test_a_hit_is_a_find(text):
 def test_tokens_come_before_the_places_they_stand_in():
     text = "Bearer " + TOKENS[3][1]
     assert [span.name for span in search.find(text, 0, len(text))] == ["openai", "bearer"]
+
+
+class Looked(str):
+    """A text that counts the characters among which something is looked for."""
+
+    __slots__ = ("among",)
+    among: int
+
+    def find(self, part, begin=0, end=None):
+        self.among += (len(self) if end is None else end) - begin
+        return super().find(part, begin, end)
+
+    def __contains__(self, part):
+        self.among += len(self)
+        return super().__contains__(part)
+
+
+@pytest.mark.parametrize("parts", [100, 1000])
+def test_a_part_of_a_text_is_searched_in_the_time_of_that_part(parts):
+    text = Looked("x://a:b@h " * parts)
+    text.among = 0
+    for begin in range(0, len(text), 10):
+        search.find(text, begin, begin + 10)
+    assert text.among <= len(text) * len(search._searches())

@@ -1,5 +1,8 @@
 """Values written as YAML: any JSON comes back, and prose stays prose."""
 
+import sys
+import tracemalloc
+
 import pytest
 import yaml
 from hypothesis import example, given
@@ -111,3 +114,14 @@ def test_a_list_in_a_list_is_one_line():
         '- [20, {content: "a\\nb"}]',
         '- [40, "data: [DONE]"]',
     ]
+
+
+@pytest.mark.parametrize("character", ["A", "é", "a ", "a:", "/", '"', "\\", "a\n", "\x00", "0"])
+def test_long_text_takes_memory_in_proportion(character):
+    # orjson takes 8 bytes for each of a string in advance; then it is decoded and escaped.
+    text = character * (2_000_000 // len(character))
+    tracemalloc.start()
+    line = flow(text)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 9 * len(text.encode()) + 3 * sys.getsizeof(line)

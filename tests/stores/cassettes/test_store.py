@@ -356,7 +356,7 @@ async def test_under_rules_ids_and_keys_in_the_file_are_those_without(path, data
 # When it cannot
 
 
-BAD = of(chat_request("bad"), whole("x", (("x-name", "caf\udce9"),)))
+BAD = of(chat_request("bad"), whole("x", (("x-name", "half \ud83d"),)))
 
 
 async def test_a_recording_that_cannot_be_written_fails_alone(cassette, path):

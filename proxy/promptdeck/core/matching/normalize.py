@@ -101,4 +101,6 @@ def _without_boundary(body: bytes, content_type: str) -> bytes:
     match = _BOUNDARY.match(content_type)
     if match is None:
         return body
-    return body.replace(b"--" + (match[1] or match[2]).encode(), b"--boundary")
+    return body.replace(
+        b"--" + (match[1] or match[2]).encode("utf-8", "surrogateescape"), b"--boundary"
+    )

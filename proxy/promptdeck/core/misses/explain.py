@@ -18,6 +18,7 @@ from promptdeck.core.text.wording import cut, shared_text, shared_words, visible
 
 from .diff import unified_diff
 from .differences import ENDPOINT, MOST_PLACES, Difference, FormParts, between, dump
+from .sketch import CONVERSATION, CONVERSATION_SHARE, OTHER_QUERY
 
 
 class Near(NamedTuple):
@@ -29,17 +30,15 @@ class Near(NamedTuple):
     canonical: bytes
 
 
+CANDIDATES = 60
+"""Recordings that a store is to give for `explain` at most, where it has a cheap measure of its
+own: three times those compared with care, as a sketch takes many of one template for equally near.
+60 of 18 KB are read and measured roughly in 30 ms."""
+
 # Recordings that are compared with care, in 0.6 ms each where the rough measure takes 0.03: many
 # more than are shown, as that measure takes requests of one template for equally near.
 _SHORTLIST = 20
 
-# The keys that hold what was said, in one dialect or another, and what it weighs against the rest:
-# three quarters, so that the same prompt for another model and temperature is nearer than another
-# prompt for the same.
-_CONVERSATION = ("messages", "contents", "input", "prompt")
-_CONVERSATION_SHARE = 0.75
-# Another query is a small thing beside another body: of two that are alike otherwise it tells.
-_OTHER_QUERY = 0.9
 # Of another endpoint a recording is named only where there is no other, and then as hardly alike;
 # that of the endpoint whose name is most alike comes first.
 _OTHER_ENDPOINT = 0.1
@@ -81,7 +80,7 @@ def _ranked(form: FormParts, asked: bytes, near: Near, measure: _Measure) -> tup
     other = FormParts.read(near.canonical)
     similarity = min(_similarity(form, other, measure), _NEARLY)
     if form.query != other.query:
-        similarity *= _OTHER_QUERY
+        similarity *= OTHER_QUERY
     if form.endpoint != other.endpoint:
         similarity *= _OTHER_ENDPOINT * shared_words(
             form.endpoint.encode(), other.endpoint.encode()
@@ -98,9 +97,9 @@ def _similarity(asked: FormParts, other: FormParts, measure: _Measure) -> float:
         return _likeness(ours, theirs, measure)
     keys = ours.keys() | theirs.keys()
     parts = {key: _likeness(ours.get(key), theirs.get(key), measure) for key in keys}
-    said = [parts.pop(key) for key in _CONVERSATION if key in parts]
+    said = [parts.pop(key) for key in CONVERSATION if key in parts]
     rest = fmean(parts.values()) if parts else 1.0
-    return rest + _CONVERSATION_SHARE * (fmean(said) - rest) if said else rest
+    return rest + CONVERSATION_SHARE * (fmean(said) - rest) if said else rest
 
 
 def _likeness(ours: JSON, theirs: JSON, measure: _Measure) -> float:

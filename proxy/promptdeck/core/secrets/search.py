@@ -133,7 +133,9 @@ class _LeadSearch:
 
     def pattern(self, text: str, begin: int, end: int) -> re.Pattern[str] | None:
         """The expression that finds secrets; None if `text[begin:end]` has none of the heads."""
-        if self.anchor not in text:
+        # Within the part alone: a text of 87,000 secrets has as many parts between placeholders,
+        # and to look through all of it for each took 22 s of CPU for 960 KB.
+        if text.find(self.anchor, begin, end) < 0:
             return None
         if self._pattern is None and self._may_be.search(text, begin, end):
             self._pattern = self._compiled()

@@ -309,10 +309,16 @@ class Deck:
         self._recorded.append(kept.id)
         return kept
 
-    def canonicals(self) -> Iterator[tuple[str, bytes]]:
-        """Id and canonical form of every recording, those of the first store first."""
-        for store in self._stores:
-            yield from store.canonicals()
+    async def nearest(self, canonical: bytes, most: int) -> list[tuple[str, bytes]]:
+        """Id and canonical form of the recordings most like this form, at most `most` a store.
+
+        StoreUnavailable.
+        """
+        return [one for store in self._stores for one in await store.nearest(canonical, most)]
+
+    async def models(self) -> set[str]:
+        """The models that recorded requests name. StoreUnavailable."""
+        return {name for store in self._stores for name in await store.models()}
 
     def times_recorded(self, key: str, asked: Normalized) -> int:
         """How many recordings there are of a request, in all variants."""

@@ -16,6 +16,7 @@ from typing import NamedTuple
 from promptdeck.core.dialects.chat import saying
 from promptdeck.core.interaction import Frame, Headers, Interaction, Response
 from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse, render, style_of
+from promptdeck.core.text.octets import as_json
 from promptdeck.core.text.yamltext import block
 from promptdeck.errors import CassetteError
 
@@ -50,7 +51,7 @@ def dump(interaction: Interaction) -> str:
             text = "".join(f"{line}\n" for line in block([_plain(interaction, form)]))
             if load(HEADER + text) == [interaction]:
                 return text
-        # Header values can hold what is not Unicode, bodies a depth that is no YAML of ours;
+        # A head can hold text that stands for no bytes, bodies a depth that is no YAML of ours;
         # times before the year 1 are none.
         except (CassetteError, ValueError, TypeError, OverflowError, RecursionError):
             continue
@@ -69,8 +70,8 @@ def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
         **({"redacted": interaction.redacted} if interaction.redacted else {}),
         "request": {
             "method": request.method,
-            "target": request.target,
-            **({} if request.content_type == JSON_TYPE else {"content-type": request.content_type}),
+            "target": as_json(request.target),
+            **_type_out(request.content_type),
             **_request_body(request.body, form),
         },
         "response": {
@@ -79,6 +80,11 @@ def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
             **(_stream(response, form) if _as_stream(response) else _answer(response, form)),
         },
     }
+
+
+def _type_out(content_type: str) -> dict[str, JSON]:
+    """A request's content type under its key; empty for the usual one."""
+    return {} if content_type == JSON_TYPE else {"content-type": as_json(content_type)}
 
 
 def _request_body(body: bytes, form: _Richness) -> dict[str, JSON]:
@@ -108,8 +114,10 @@ def _headers_out(headers: Headers) -> dict[str, JSON]:
     """Headers as a mapping, or as a list of pairs where a name stands twice."""
     if not headers:
         return {}
-    named = dict(headers)
-    return {"headers": named if len(named) == len(headers) else [list(item) for item in headers]}
+    named = {name: as_json(value) for name, value in headers}
+    if len(named) == len(headers):
+        return {"headers": named}
+    return {"headers": [[as_json(part) for part in item] for item in headers]}
 
 
 def _as_stream(response: Response) -> bool:

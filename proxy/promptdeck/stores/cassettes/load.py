@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from promptdeck.core.interaction import Frame, Headers, Interaction, Request, Response, Variant
 from promptdeck.core.text.jsontext import JSON, compact, render
+from promptdeck.core.text.octets import from_json
 from promptdeck.errors import CassetteError
 
 from .progress import Progress, silently
@@ -128,8 +129,8 @@ def _read(item: JSON) -> Interaction:
         upstream=_text(item, "upstream"),
         request=Request(
             method=_text(request, "method"),
-            target=_text(request, "target"),
-            content_type=_text(request, "content-type", JSON_TYPE),
+            target=_head_text(request, "target"),
+            content_type=_head_text(request, "content-type", JSON_TYPE),
             body=_body_in(request),
         ),
         response=Response(
@@ -160,6 +161,12 @@ def _text(holder: dict[str, JSON], key: str, default: str | None = None) -> str:
     return value
 
 
+def _head_text(holder: dict[str, JSON], key: str, default: str | None = None) -> str:
+    """`_text`, which may also be given as its bytes: `{latin-1: ...}`."""
+    text = from_json(holder.get(key))
+    return _text(holder, key, default) if text is None else text
+
+
 _NUMBERS = range(2**53)
 """Whole numbers that SQLite and every reader of JSON hold exactly (RFC 8259, section 6)."""
 
@@ -183,9 +190,11 @@ def _time(text: str) -> float:
 def _headers_in(headers: JSON) -> Headers:
     """Headers from a mapping, or from a list of pairs where a name stands twice."""
     pairs = headers.items() if isinstance(headers, dict) else headers
-    if not all(isinstance(part, str) for pair in pairs for part in pair):
+    read = [[from_json(part) for part in pair] for pair in pairs]
+    named = tuple((name, value) for name, value in read if name is not None and value is not None)
+    if len(named) < len(read):
         raise TypeError("names and values of `headers` must be text; numbers want quotes")
-    return tuple((name, value) for name, value in pairs)
+    return named
 
 
 def _body_in(holder: dict[str, JSON], style: str | None = None) -> bytes:

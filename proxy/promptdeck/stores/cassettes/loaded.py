@@ -71,6 +71,17 @@ class LoadedCassette:
         for rows in self._rows.values():
             yield from ((row.interaction.id, row.canonical) for row in rows)
 
+    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
+        """Id and canonical form of every recording: they are few."""
+        del canonical, most
+        return list(self.canonicals())
+
+    async def models(self) -> set[str]:
+        """The models that recorded requests name."""
+        from promptdeck.core.misses.sketch import models_of  # as few ask
+
+        return models_of(form for _, form in self.canonicals())
+
     def names(self) -> Iterator[str]:
         """Every recording's id, in the order of `canonicals`."""
         for rows in self._rows.values():

@@ -144,6 +144,14 @@ class Cassette:
         """Every recording's id and canonical form."""
         return self._tape.canonicals()
 
+    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
+        """Id and canonical form of the recordings most like this form. StoreUnavailable."""
+        return await self._tape.nearest(canonical, most)
+
+    async def models(self) -> set[str]:
+        """The models that recorded requests name. StoreUnavailable."""
+        return await self._tape.models()
+
     def names(self) -> Iterator[str]:
         """Every recording's id, in the order of `canonicals`."""
         return self._tape.names()

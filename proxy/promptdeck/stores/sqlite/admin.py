@@ -82,7 +82,7 @@ def clear(path: Path) -> int:
     with _opened(path) as db:
         db.execute("BEGIN IMMEDIATE")
         answers = _answers(_filled(db))
-        for table in ("recording", "packed", "piece", "dictionary", "completion", "slip"):
+        for table in ("recording", "packed", "piece", "dictionary", "sketch", "completion", "slip"):
             db.execute(f"DELETE FROM {table}")
         db.execute("DELETE FROM tape WHERE name != ?", (CACHE,))
         db.execute("UPDATE tape SET bytes = 0")

@@ -100,6 +100,15 @@ MIGRATIONS = (
         data BLOB NOT NULL
     );
     """,
+    """
+    CREATE TABLE sketch (                  -- of recordings of cassettes, for misses
+        n INTEGER PRIMARY KEY,             -- the recording's
+        tape INTEGER NOT NULL REFERENCES tape(id) ON DELETE CASCADE,
+        model TEXT,                        -- that its request names
+        data BLOB NOT NULL                 -- for the nearest to be found
+    );
+    CREATE INDEX sketch_by_tape ON sketch (tape);
+    """,
 )
 """Append, never edit: `PRAGMA user_version` counts them."""
 

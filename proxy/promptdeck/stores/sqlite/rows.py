@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from promptdeck.core.interaction import Frame, Interaction, Request, Response, Variant
+from promptdeck.core.text.octets import as_json, from_json
 from promptdeck.stores.base import Stored
 
 from .dictionaries import Dictionaries, Dictionary
@@ -112,7 +113,7 @@ class Row(NamedTuple):
 def fresh_row(tape: int, key: str, stored: Stored, now: float) -> FreshRow:
     """A recording as a row to be inserted into `tape` under `key`, last used `now`.
 
-    TypeError where its request or headers hold text that is not Unicode.
+    ValueError where its request or headers hold text that stands for no bytes.
     """
     interaction = stored.interaction
     request, response = interaction.request, interaction.response
@@ -133,13 +134,36 @@ def fresh_row(tape: int, key: str, stored: Stored, now: float) -> FreshRow:
         upstream=interaction.upstream,
         redacted=interaction.redacted,
         canonical=stored.canonical,
-        request=orjson.dumps((request.method, request.target, request.content_type)).decode(),
+        request=_written((request.method, request.target, request.content_type)),
         request_body=request.body,
         status=response.status,
-        headers=orjson.dumps(response.headers).decode(),
+        headers=_written(response.headers),
         frames=frames,
         body=body,
     )
+
+
+def _written(texts: tuple[Any, ...]) -> str:
+    """Texts of a head, or pairs of them, as JSON; those that are no UTF-8 as `octets` has them."""
+    try:
+        return orjson.dumps(texts).decode()
+    except TypeError:  # a few have such bytes: only these are looked at one by one
+        return orjson.dumps([_holdable(text) for text in texts]).decode()
+
+
+def _holdable(text: Any) -> Any:
+    """A text, or each of a pair, as a JSON value that holds it."""
+    return as_json(text) if isinstance(text, str) else [as_json(part) for part in text]
+
+
+def _read(text: Any) -> str:
+    """The text of which `_holdable` made this. ValueError for what it never makes."""
+    if isinstance(text, str):
+        return text
+    found = from_json(text)
+    if found is None:
+        raise ValueError("a text of a head is neither text nor bytes")
+    return found
 
 
 def row_of(columns: Sequence[Any]) -> Row:
@@ -167,8 +191,8 @@ def _interaction(
 ) -> Interaction:
     """`meta`: upstream, redacted, request but for its body, status, headers, frames' lengths."""
     upstream, redacted, request, status, headers, frames = meta
-    upstream, method, target, content_type = _alike(upstream, *request)
-    named = _alike(*[(key, value) for key, value in headers])
+    upstream, method, target, content_type = _alike(upstream, *map(_read, request))
+    named = _alike(*[(_read(key), _read(value)) for key, value in headers])
     return Interaction(
         id=name,
         key=key,

@@ -66,6 +66,14 @@ class Tape:
         for tape in self.tapes:
             yield from self._database.canonicals(tape)
 
+    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
+        """Id and canonical form of the recordings most like this form, at most `most`."""
+        return await self._database.nearest(self.tapes, canonical, most)
+
+    async def models(self) -> set[str]:
+        """The models that recorded requests name."""
+        return await self._database.models(self.tapes)
+
     def names(self) -> Iterator[str]:
         """Every recording's id, in the order of `canonicals`."""
         for tape in self.tapes:

@@ -41,16 +41,25 @@ def _weight(stored: Stored) -> int:
     return len(stored.canonical) + len(request.body) + answer + FRESH_ROW_BYTES
 
 
-def insert(db: sqlite3.Connection, tape: int, rows: Iterable[tuple[str, Stored]]) -> None:
-    """Append recordings, each with the fingerprint it goes under, to a tape, as fresh rows."""
+def insert(db: sqlite3.Connection, tape: int, rows: Iterable[tuple[str, Stored]]) -> list[int]:
+    """Append recordings, each with the fingerprint it goes under, to a tape, as fresh rows.
+
+    Returns their numbers (`n`).
+    """
     now = time.time()
-    db.executemany(INSERT, (fresh_row(tape, key, stored, now) for key, stored in rows))
+    cursor = db.cursor()
+    numbers = []
+    for key, stored in rows:
+        cursor.execute(INSERT, fresh_row(tape, key, stored, now))
+        numbers.append(int(cursor.lastrowid or 0))
+    return numbers
 
 
-def forget(db: sqlite3.Connection, source: str) -> None:
-    """Drop all but the last states of a cassette file, and every state of files that are gone."""
+def forget(db: sqlite3.Connection, changed: Iterable[str]) -> None:
+    """Drop all but the last states of cassette files, and every state of files that are gone."""
     old = "SELECT id FROM tape WHERE source = ? ORDER BY id DESC LIMIT -1 OFFSET ?"
-    db.execute(f"DELETE FROM tape WHERE id IN ({old})", (source, _STATES_KEPT))
+    for source in changed:
+        db.execute(f"DELETE FROM tape WHERE id IN ({old})", (source, _STATES_KEPT))
     sources = db.execute("SELECT DISTINCT source FROM tape WHERE source != ''").fetchall()
     gone = [(source,) for (source,) in sources if not Path(source).exists()]
     db.executemany("DELETE FROM tape WHERE source = ?", gone)
@@ -64,6 +73,7 @@ def remove(db: sqlite3.Connection, tape: int, gone: frozenset[str]) -> None:
     fresh = db.execute("SELECT n, id FROM recording WHERE tape = ?", (tape,)).fetchall()
     lost = [(n,) for n, name in fresh if name in gone]
     db.executemany("DELETE FROM recording WHERE n = ?", lost)
+    db.executemany("DELETE FROM sketch WHERE n = ?", lost)
     query = f"SELECT id, key, base_key, {LEAVING} FROM packed WHERE tape = ?"
     packed = db.execute(query, (tape,)).fetchall()
     leaving = [
@@ -72,6 +82,7 @@ def remove(db: sqlite3.Connection, tape: int, gone: frozenset[str]) -> None:
         if full_id(short, key, base_key) in gone
     ]
     drop(db, tape, leaving)
+    db.executemany("DELETE FROM sketch WHERE n = ?", ((row.n,) for row in leaving))
 
 
 def drop_variant(db: sqlite3.Connection, tape: int, key: str, variant: Variant) -> None:
