@@ -176,8 +176,9 @@ class FastHandler(RequestHandler):
         if isinstance(answer, Script):
             writer = Paced(self, answer, head.counts, self._loop)
         else:
-            request_id = (head.request_id or new_request_id()).decode()
-            writer = Direct(self, answer, head.counts, request_id, head.lane.keep_alive)
+            request_id = (head.request_id or new_request_id()).decode("utf-8", "surrogateescape")
+            keep_alive = head.lane.keep_alive
+            writer = Direct(self, answer, head.counts, head.asked, request_id, keep_alive)
         self._busy = _Busy(writer)
         writer.begin()
 
@@ -318,7 +319,7 @@ class FastHandler(RequestHandler):
             Counts(asked.method, asked.target, asked.content_type),
             counts.seed,
             length,
-            request.headers.get("X-Request-Id", "").encode("utf-8", "ignore"),  # as aiohttp
+            request.headers.get("X-Request-Id", "").encode("utf-8", "surrogateescape"),
             without_length(request.headers),
             lane,
         )
