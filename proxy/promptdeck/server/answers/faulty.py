@@ -34,6 +34,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("promptdeck")
 
+DECISIVE = frozenset([FAULT.lower()])
+"""Headers read here with which a request is decided on by itself."""
+INDIFFERENT = frozenset(["x-stainless-retry-count"])
+"""Read where a plan decides, and so nothing is known again: for the verdict alone."""
+
 # Attempts of a session that its verdict judges: some 3 MB; longer tests lose their first ones.
 _ATTEMPTS_KEPT = 10_000
 # Plans that headers of requests may bring, each with its dealer's memory.
