@@ -10,9 +10,30 @@ from promptdeck.app import Serving
 CHAT = "/v1/chat/completions"
 
 
+class HeadOf(dict[str, str]):
+    """The headers of an answer by their names in lower case."""
+
+    def __init__(self, head: bytes) -> None:
+        self.lines = head.removesuffix(b"\r\n\r\n").split(b"\r\n")
+        """All of the head, byte for byte."""
+        lines = [line.decode("utf-8", "surrogateescape") for line in self.lines[1:]]
+        super().__init__(
+            (line.partition(": ")[0].lower(), line.partition(": ")[2]) for line in lines
+        )
+
+    @property
+    def status(self) -> str:
+        return self.lines[0].decode()
+
+    def but_for(self, *names: str) -> list[bytes]:
+        """The head, line by line, without those of the headers of these names (lower case)."""
+        left_out = tuple(f"{name}:".encode() for name in names)
+        return [line for line in self.lines if not line.lower().startswith(left_out)]
+
+
 class Got(NamedTuple):
     status: str
-    headers: dict[str, str]
+    headers: HeadOf
     body: bytes
     """As it came, with its chunks."""
     closed: bool
@@ -30,11 +51,10 @@ class Talk:
 
     async def answer(self) -> Got:
         try:
-            head = (await self.reader.readuntil(b"\r\n\r\n")).decode("utf-8", "surrogateescape")
+            headers = HeadOf(await self.reader.readuntil(b"\r\n\r\n"))
         except asyncio.IncompleteReadError:
-            return Got("", {}, b"", closed=True)
-        status, *lines = head.removesuffix("\r\n\r\n").split("\r\n")
-        headers = {name.lower(): value for name, _, value in (s.partition(": ") for s in lines)}
+            return Got("", HeadOf(b""), b"", closed=True)
+        status = headers.status
         body = b""
         try:
             if headers.get("transfer-encoding") == "chunked":

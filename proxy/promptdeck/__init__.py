@@ -114,13 +114,14 @@ imports upward and only `app` knows all the parts.
     upstream/     the way to the provider: a lean client, and aiohttp's for the odd case
     server/       the aiohttp handlers
       reading       a client's request, as the engine takes it
+      heading       the heads of answers, written
       errors, json   the one place where an error becomes JSON, and what else is said so
       stored, sessions   the paths that promptdeck answers itself
       logged, noted   log lines of requests; what is noted on one on its way
       answers/      written over aiohttp's request and response
         writing, pace   recordings: whole, or at their recorded pace
         passing       what comes from upstream
-        rendering     what that looks like to its client
+        rendering     what either looks like to its client
         faulty        recordings written badly on purpose
       fast/         requests of a known head, without aiohttp's request
         connection    what is recognised, and what is aiohttp's

@@ -27,7 +27,8 @@ PREFIXES = st.one_of(
 def test_what_counts_is_what_follows_v1_whatever_stands_before_it(
     prefix: str, version: str, rest: list[str], query: str
 ) -> None:
-    tail = "/".join(rest) + query
+    # What is appended to a base_url twice is another test's (test_paths).
+    tail = "/".join(part for part in rest if part not in ("v1", "openai", "")) + query
     assert target_of(f"{prefix}/{version}/{tail}") == f"/v1/{tail}"
     assert target_of(f"http://a.example:80{prefix}/{version}/{tail}") == f"/v1/{tail}"
 

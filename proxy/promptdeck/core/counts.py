@@ -16,6 +16,15 @@ What is found by such a digest is not compared any more: nobody outside may be a
 two bodies of one digest, which for xxh3 without a seed is a matter of minutes.
 """
 
+COUNTED = frozenset(["content-type"])
+"""Headers of a request that are in its `Counts`, in lower case.
+
+Whoever reads a request's header declares it: here if its value is part of what is asked, such
+as one that chooses a representation; in a `DECISIVE` beside the reader if such a request is to
+be decided on by itself each time; in an `INDIFFERENT` if the same answer is right whatever it
+says. `tests/server/fast/test_connection.py` finds those that are declared nowhere.
+"""
+
 
 class Counts(NamedTuple):
     """Method, target and content type of a request, each as it was sent."""

@@ -46,6 +46,9 @@ _MOST_NAMES = 20_000
 # Bytes whose parsing takes longer than other requests should wait: some 2 ms.
 _LARGE = 256 * 1024
 
+DECISIVE = frozenset(["cache-control"])
+"""Headers read here with which a request is decided on by itself."""
+
 _NO_RULES = Rules()
 
 Check = Callable[[JSON], str]

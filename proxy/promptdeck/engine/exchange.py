@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("promptdeck")
 
+DECISIVE = frozenset(["idempotency-key"])
+"""Headers read here with which a request is decided on by itself."""
+
 NO_RULES = Rules()
 _BYPASS = http.cache_status("fwd=bypass")
 # More answers than anybody asks for.

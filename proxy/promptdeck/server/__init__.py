@@ -125,11 +125,11 @@ class _Handlers:
         answer = await exchange.answer(incoming, deck)
         match answer:
             case Served() if plan:
-                return await faults.serve(request, answer, edge.pace, answer.key, answer.dealt)
+                return await faults.serve(request, answer, edge.pace, incoming.request)
             case Served():
-                return await serve(request, answer, edge.pace)
+                return await serve(request, answer, edge.pace, incoming.request)
             case Flown():
-                return await pass_on(request, answer, edge.pace.keep_alive)
+                return await pass_on(request, answer, edge.pace.keep_alive, incoming.request)
             case Listed():
                 return json_response(answer.body, headers={"Cache-Status": answer.cache_status})
 

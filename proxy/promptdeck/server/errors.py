@@ -16,6 +16,9 @@ from .noted import REQUEST_ID, new_request_id
 
 log = logging.getLogger("promptdeck")
 
+INDIFFERENT = frozenset(["x-request-id"])
+"""Echoed, on the fast path too."""
+
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

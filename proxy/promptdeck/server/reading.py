@@ -12,6 +12,9 @@ from promptdeck.core.interaction import Headers, Request
 from promptdeck.engine.asking import Incoming
 from promptdeck.errors import ClientError
 
+DECISIVE = frozenset([DRAWS.lower()])
+"""Headers read here with which a request is decided on by itself."""
+
 # Where the segments of a path like /session/NAME/v1/... that are not a name begin again.
 _AFTER_NAME = 3
 _ROOTS = ("v1", "openai")

@@ -13,7 +13,7 @@ from aiohttp import ClientSession, web
 from promptdeck.core.faults.plan import read_plan
 from promptdeck.core.faults.verdict import Limits
 from promptdeck.core.headers import FAULT
-from promptdeck.core.interaction import Frame, Response
+from promptdeck.core.interaction import Frame, Request, Response
 from promptdeck.engine.outcome import Served
 from promptdeck.server.answers.faulty import Faults, plan_of
 from promptdeck.server.answers.pace import Pace
@@ -47,9 +47,11 @@ class Server:
         default = None if self.plan is None else read_plan(self.plan)
         plan = plan_of(request, default)
         body = orjson.loads(await request.read())
-        served = Served(ANSWERS[bool(body.get("stream"))], "promptdeck; hit", 3, "key")
         dealt = self.faults.deal(plan, "k") if plan else None
-        return await self.faults.serve(request, served, Pace(math.inf, None), "k", dealt)
+        answer = ANSWERS[bool(body.get("stream"))]
+        served = Served(answer, "promptdeck; hit", 3, "k", dealt=dealt)
+        asked = Request("POST", request.path, request.content_type, b"")
+        return await self.faults.serve(request, served, Pace(math.inf, None), asked)
 
     @property
     def url(self) -> str:

@@ -1,5 +1,6 @@
 """The fast path answers what the ordinary way would: both get the same traffic, byte for byte."""
 
+import ast
 import asyncio
 import gzip
 import logging
@@ -10,6 +11,7 @@ import time
 from collections.abc import Iterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,11 +21,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import promptdeck
 from promptdeck.app import Serving, serving
 from promptdeck.config import load
+from promptdeck.core.counts import COUNTED
+from promptdeck.core.headers import CREDENTIALS
+from promptdeck.server.fast import connection as fastpath
 from promptdeck.stores.sqlite.admin import clear
 from tests.conftest import Start
+from tests.raw_client import HeadOf
 from tests.scripted_upstream import upstream
+from tests.test_layout import MODULES
 
 CHAT = "/v1/chat/completions"
 
@@ -87,6 +95,7 @@ def shuffled(value: Any, pick: random.Random) -> Any:
     return value
 
 
+OWN = ("date", "age", "x-request-id")
 PREFIXES = ["", "/cassette/a", "/cassette/b", "/cassette/none"]
 HEADERS = [
     "Cache-Control: no-cache",
@@ -101,6 +110,12 @@ HEADERS = [
     "X-Request-Id: caf\udce9",
     "X-Promptdeck-Fault: status=503",
     "X-Provider: nobody",
+    "X-Provider-Key: nobody's",
+    "X-Provider-Model: nobody/m",
+    "X-Promptdeck-Draws: 3",
+    "X-Promptdeck-Else: 3",
+    "Content-Encoding: identity",
+    "Upgrade: h2c",
     "User-Agent: somebody else",
     "Accept-Encoding: gzip",
 ]
@@ -189,16 +204,16 @@ class Client:
             self._socket = None
             self.closed += 1
 
-    def answer(self) -> tuple[str, dict[str, str], bytes] | None:
+    def answer(self) -> tuple[str, HeadOf, bytes] | None:
         """Status line, headers and body; None if the connection ended instead."""
         while b"\r\n\r\n" not in self._data:
             if not self._more():
                 return None
         head, _, self._data = self._data.partition(b"\r\n\r\n")
-        status, *lines = head.decode().split("\r\n")
+        headers = HeadOf(head)
+        status = headers.status
         if " 100 " in status:
             return self.answer()
-        headers = {name.lower(): value for name, _, value in (s.partition(": ") for s in lines)}
         if "transfer-encoding" in headers:
             return status, headers, self._chunked()
         while len(self._data) < int(headers.get("content-length", 0)) and self._more():
@@ -264,16 +279,16 @@ def without_times(page: Any) -> Any:
     return {key: value for key, value in page.items() if key not in ("session", "client")}
 
 
-def comparable(answer: tuple[str, dict[str, str], bytes] | None, ask: Ask) -> Any:
+def comparable(answer: tuple[str, HeadOf, bytes] | None, ask: Ask) -> Any:
     if answer is None:
         return None
-    status, headers, content = answer
+    _, headers, content = answer
     given = any(line.startswith("X-Request-Id") for line in ask.headers)
-    own = {"date", "age"} | (set() if given else {"x-request-id"})
-    named = headers.keys() & {"x-request-id", "age", "date"}
-    kept = {name: value for name, value in headers.items() if name not in own}
+    # The fast path writes those last that differ each time.
+    named = {name: headers.get(name) is not None for name in OWN}
+    told = headers.get("x-request-id") if given else None
     varies = b"req_" in content or b"request_id" in content
-    return status, kept, named, b"" if varies else content
+    return headers.but_for(*OWN), named, told, b"" if varies else content
 
 
 class House(threading.Thread):
@@ -467,7 +482,18 @@ async def test_a_closed_session_serves_nothing_more(start: Start) -> None:
         ("content-type: application/json", "x-else: 1", 1),
         ("content-type: application/json", "server: some\n      x-else: 1", 4),
         ("content-type: application/json", "date: Thu", 4),
-        ("status: 200", "status: 404", 4),
+        ("content-type: application/json", 'X-Foreign: "\u00e9\t\u4e2d"\n      set: a', 1),
+        *[
+            ("content-type: application/json", f"{line}\n      content-type: application/json", 4)
+            for line in (
+                'x-else: "a\\r\\nX-Injected: yes"',
+                'x-else: "a\\0b"',
+                '"x\\nelse": "b"',
+                '"x else": "b"',
+                'content-length: "3"',
+                "transfer-encoding: chunked",
+            )
+        ],
     ],
 )
 async def test_a_recording_is_answered_without_a_request_the_first_time_too(
@@ -491,6 +517,7 @@ async def test_a_recording_is_answered_without_a_request_the_first_time_too(
     other.close()
     for one, two, ask in zip(answers, expected, asks, strict=True):
         assert comparable(one, ask) == comparable(two, ask)
+        assert "x-injected" not in one[1]
     assert deck.server.report() == plain.server.report()
     assert deck.server.counts() == plain.server.counts()
 
@@ -591,3 +618,98 @@ async def test_a_secret_in_a_target_is_in_no_log_line_of_a_hit(
     while not any("; hit;" in line and " ms " not in line for line in caplog.messages):
         await asyncio.sleep(0.02)
     assert secret not in caplog.text
+
+
+# Headers that decide
+
+
+def reads(module: str) -> Iterator[tuple[str, frozenset[str]]]:
+    """Where a module looks for a header by its name, and for which: those that can be told."""
+    loaded = import_module(f"promptdeck.{module.replace('/', '.')}")
+    path = Path(promptdeck.__file__).parent / f"{module}.py"
+    if not path.exists():
+        path = path.with_suffix("") / "__init__.py"
+    for node in ast.walk(ast.parse(path.read_text())):
+        match node:
+            # header(headers, NAME)
+            case ast.Call(ast.Name("header"), [_, name]):
+                pass
+            # request.headers.get(NAME)
+            case ast.Call(
+                ast.Attribute(ast.Attribute(attr="headers"), "get" | "getall" | "getone"),
+                [name, *_],
+            ):
+                pass
+            # request.headers[NAME], NAME in request.headers
+            case ast.Subscript(ast.Attribute(attr="headers"), name, ast.Load()):
+                pass
+            case ast.Compare(name, [ast.In() | ast.NotIn()], [ast.Attribute(attr="headers")]):
+                pass
+            # key.lower() == NAME, key.lower() in NAMES
+            case ast.Compare(
+                ast.Call(ast.Attribute(attr="lower")), [ast.Eq() | ast.NotEq() | ast.In()], [name]
+            ):
+                pass
+            case _:
+                continue
+        yield ast.unparse(name), named(name, vars(loaded))
+
+
+def named(node: ast.expr, names: dict[str, Any]) -> frozenset[str]:
+    try:
+        value = eval(compile(ast.Expression(node), "", "eval"), dict(names))
+    except NameError:  # a local name: what it stands for is seen elsewhere, or told below
+        return frozenset()
+    some = [value] if isinstance(value, str) else value
+    return frozenset(str(one).lower() for one in some)
+
+
+PARTS = ("server/", "engine/", "core/", "upstream/")
+# These have answers only.
+OF_ANSWERS = set(
+    """core/dialects/chat/variants core/drift core/faults/deal core/secrets/answers
+    engine/flights/recorder server/answers/rendering server/fast/ready server/fast/direct
+    upstream/head""".split()
+)
+# Of answers, too; or which headers travel, and what is taken out of recordings.
+ALL_THE_SAME = {
+    "server/answers/passing": frozenset(["content-length", "transfer-encoding"]),
+    "server/errors": frozenset(["cache-status"]),
+    "core/headers": CREDENTIALS | {"connection", "cookie"},
+    "server/reading": frozenset(["content-length"]),  # left out of what travels
+    "upstream/__init__": CREDENTIALS | {"x-stainless-read-timeout"},  # has all headers as ever
+}
+READERS = ["server/__init__", "upstream/__init__", *filter(lambda m: m.startswith(PARTS), MODULES)]
+
+
+@pytest.mark.parametrize("module", sorted({*READERS} - OF_ANSWERS))
+def test_a_header_that_is_read_is_declared(module: str) -> None:
+    loaded = import_module(f"promptdeck.{module.removesuffix('/__init__').replace('/', '.')}")
+    declared = (
+        COUNTED
+        | getattr(loaded, "DECISIVE", frozenset())
+        | getattr(loaded, "INDIFFERENT", frozenset())
+        | ALL_THE_SAME.get(module, frozenset())
+    )
+    for where, names in reads(module.removesuffix("/__init__")):
+        assert names <= declared, f"{where}: see promptdeck.core.counts.COUNTED"
+
+
+def test_what_is_declared_to_decide_never_takes_the_fast_path() -> None:
+    for module in READERS:
+        loaded = import_module(f"promptdeck.{module.removesuffix('/__init__').replace('/', '.')}")
+        assert getattr(loaded, "DECISIVE", frozenset()) <= fastpath.DECISIVE
+        assert not getattr(loaded, "INDIFFERENT", frozenset()) & fastpath.DECISIVE
+    assert not COUNTED & fastpath.DECISIVE
+
+
+def test_each_header_that_decides_is_in_the_traffic_that_both_get() -> None:
+    sent = {line.partition(":")[0].lower() for line in HEADERS}
+    wire = Ask(coding="chunked").wire + Ask(coding="gzip").wire
+    assert all(name in sent or name.encode() in wire.lower() for name in fastpath.DECISIVE)
+
+
+def test_a_header_that_is_declared_nowhere_is_found() -> None:
+    found = [*reads("server/reading"), *reads("engine/exchange"), *reads("engine/asking")]
+    everything = frozenset[str]().union(*(names for _, names in found))
+    assert {"x-promptdeck-draws", "idempotency-key", "cache-control"} <= everything

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from promptdeck.app import Serving, serving
 from promptdeck.config import load
-from promptdeck.core.dialects.chat.rendering import PlainStream
+from promptdeck.core.counts import Counts
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.server.answers.pace import beats_of
+from promptdeck.server.answers.rendering import rendering_of
 from promptdeck.server.fast import connection as fastpath
 from promptdeck.server.fast.paced import Paced, chunked
 from tests.conftest import Start
@@ -214,9 +215,10 @@ def test_the_beats_of_a_recording_hold_all_of_it_in_order(
         at += gap
         frames.append(Frame(at, data))
     response = Response(200, (("content-type", "text/event-stream"),), tuple(frames))
-    steps = list(beats_of(response, factor, chat=chat))
-    plain = PlainStream()
-    shown = plain.feed(response.body) + plain.rest() if chat else response.body
+    asked = Counts("POST", "/v1/chat/completions" if chat else "/v1/responses", "")
+    steps = list(beats_of(response, factor, rendering_of(asked, response.content_type)))
+    shown = rendering_of(asked, response.content_type).whole(response.body)
+    assert (shown == response.body) or chat
     assert b"".join(step.data for step in steps) == shown
     moments = [step.after for step in steps]
     assert moments == sorted(moments)

@@ -14,6 +14,8 @@ from promptdeck.errors import ClientError
 
 BYOK_HEADERS = frozenset(["x-provider", "x-provider-key", "x-provider-model"])
 """The headers by which a request brings its own provider, in lower case."""
+DECISIVE = BYOK_HEADERS
+"""Headers read here with which a request is decided on by itself."""
 
 PROVIDERS: Mapping[str, str] = {
     "openai": "https://api.openai.com/v1",

@@ -37,9 +37,11 @@ def as_json(text: str) -> JSON:
 def from_json(value: JSON) -> str | None:
     """The text of which `as_json` made this value; None for a value that it never makes."""
     if isinstance(value, dict) and value.keys() == {_LATIN_1}:
-        held = value[_LATIN_1]
+        held: JSON = value[_LATIN_1]
+        if not isinstance(held, str):
+            return None
         try:
             return held.encode(_LATIN_1).decode("utf-8", "surrogateescape")
-        except (AttributeError, UnicodeEncodeError):
+        except UnicodeEncodeError:
             return None
     return value if isinstance(value, str) else None

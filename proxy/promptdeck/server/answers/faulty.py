@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING, assert_never
 from aiohttp import web
 from multidict import CIMultiDict
 
-from promptdeck.core.dialects.chat.rendering import PlainStream
 from promptdeck.core.headers import FAULT
-from promptdeck.core.interaction import Frame, Headers, Response
+from promptdeck.core.interaction import Frame, Headers, Request, Response
 from promptdeck.engine.outcome import Served
 from promptdeck.errors import ClientError
+from promptdeck.server.heading import StreamAnswer
 from promptdeck.server.noted import REQUEST_ID
 
 from .pace import Pace
-from .writing import add_common, is_chat, serve
+from .rendering import rendering_of, served_headers
+from .writing import add_common, serve
 
 if TYPE_CHECKING:
     from promptdeck.core.faults.deal import Dealer, Dealt, Step
@@ -32,6 +33,11 @@ if TYPE_CHECKING:
     from promptdeck.core.faults.verdict import Attempt, Limits, Verdict
 
 log = logging.getLogger("promptdeck")
+
+DECISIVE = frozenset([FAULT.lower()])
+"""Headers read here with which a request is decided on by itself."""
+INDIFFERENT = frozenset(["x-stainless-retry-count"])
+"""Read where a plan decides, and so nothing is known again: for the verdict alone."""
 
 # Attempts of a session that its verdict judges: some 3 MB; longer tests lose their first ones.
 _ATTEMPTS_KEPT = 10_000
@@ -72,19 +78,24 @@ class Faults:
         return dealer.deal(key)
 
     async def serve(
-        self, request: web.Request, served: Served, pace: Pace, key: str, dealt: "Dealt | None"
+        self, request: web.Request, served: Served, pace: Pace, asked: Request
     ) -> web.StreamResponse:
-        """Write a recorded answer, badly if `dealt` says so, and watch the client."""
-        watched = _Watched(request, key, dealt)
+        """Write a recorded answer, badly if one was dealt to it, and watch the client.
+
+        `asked` is the request as the engine takes it. HTTPError as `writing.serve`.
+        """
+        dealt = served.dealt
+        watched = _Watched(request, served.key, dealt)
         self._attempts.append(watched)
         try:
             if dealt is None:
                 watched.answered(served.response.status, served.response.headers)
-                return await serve(request, served, pace)
+                return await serve(request, served, pace, asked)
             from promptdeck.core.faults.plan import format_fault
 
             log.info("faulty on purpose: %s", format_fault(dealt.fault))
-            return await _Writing(request, served, watched).follow(dealt, pace.factor)
+            response = _rendered(served, asked)
+            return await _Writing(request, served, watched).follow(dealt, response, pace.factor)
         except (ConnectionError, asyncio.CancelledError):
             watched.left = True
             raise
@@ -154,10 +165,7 @@ class _Writing:
         self._watched = watched
         self._stream = web.StreamResponse()
 
-    async def follow(self, dealt: "Dealt", factor: float) -> web.StreamResponse:
-        response = self._served.response
-        if response.is_stream and is_chat(self._request.path):
-            response = _plain(response)
+    async def follow(self, dealt: "Dealt", response: Response, factor: float) -> web.StreamResponse:
         for step in dealt.steps(response, factor):
             await self._take(step)
         return self._stream
@@ -189,17 +197,21 @@ class _Writing:
         sent["Cache-Status"] = self._served.cache_status
         sent["Age"] = str(self._served.age)
         add_common(sent, self._request[REQUEST_ID], self._served.warning)
-        self._stream = web.StreamResponse(status=status, headers=sent)
+        self._stream = StreamAnswer(status=status, headers=sent)
         self._watched.answered(status, headers)
-        await self._stream.prepare(self._request)
+        if writer := await self._stream.prepare(self._request):
+            # A stall may come before the first byte of the body.
+            writer.send_headers()
 
 
-def _plain(response: Response) -> Response:
-    """A chat stream in the form that clients get."""
-    plain = PlainStream()
-    frames = [Frame(at, plain.feed(data)) for at, data in response.frames]
-    frames.append(Frame(response.took_ms, plain.rest()))
-    return Response(response.status, response.headers, tuple(f for f in frames if f.data))
+def _rendered(served: Served, asked: Request) -> Response:
+    """A recorded answer in the form that clients get."""
+    response = served.response
+    rendering = rendering_of(asked, response.content_type)
+    frames = [Frame(at, rendering.feed(data)) for at, data in response.frames]
+    frames.append(Frame(response.took_ms, rendering.rest()))
+    shown = tuple([frame for frame in frames if frame.data])
+    return Response(response.status, served_headers(served), shown)
 
 
 def _hang_up(request: web.Request, *, reset: bool) -> None:

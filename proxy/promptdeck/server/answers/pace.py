@@ -5,8 +5,9 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.rendering import PlainStream
 from promptdeck.core.interaction import Response
+
+from .rendering import Rendering
 
 
 class Pace(NamedTuple):
@@ -29,15 +30,14 @@ class Beat(NamedTuple):
     data: bytes
 
 
-def beats_of(response: Response, factor: float, *, chat: bool) -> Iterator[Beat]:
+def beats_of(response: Response, factor: float, rendering: Rendering) -> Iterator[Beat]:
     """Cut a recorded body where time passed, its delays divided by `factor`.
 
-    A chat's stream is given as clients read it. The last beat may be empty.
+    It is given as its `rendering` has it. The last beat may be empty.
     """
-    plain = PlainStream() if chat else None
     after = 0.0
     for offset_ms, frames in groupby(response.frames, key=lambda frame: frame.offset_ms):
         after = offset_ms / 1000 / factor
         data = b"".join(frame.data for frame in frames)
-        yield Beat(after, plain.feed(data) if plain else data)
-    yield Beat(after, plain.rest() if plain else b"")
+        yield Beat(after, rendering.feed(data))
+    yield Beat(after, rendering.rest())

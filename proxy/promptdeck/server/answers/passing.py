@@ -10,28 +10,24 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
+from promptdeck.core.interaction import Request
 from promptdeck.engine.outcome import Flown
 from promptdeck.errors import UpstreamError
+from promptdeck.server.heading import StreamAnswer
 from promptdeck.server.noted import REQUEST_ID
 
 from .rendering import Rendering, chunk, flown_headers, rendering_of
-from .writing import is_chat
 
 log = logging.getLogger("promptdeck")
 
 
-class _LateHead(web.StreamResponse):
-    """Its head goes out together with the first bytes."""
-
-    _send_headers_immediately = False
-
-
 async def pass_on(
-    request: web.Request, flown: Flown, keep_alive: float | None
+    request: web.Request, flown: Flown, keep_alive: float | None, asked: Request
 ) -> web.StreamResponse:
     """Answer with what comes from upstream, as it comes. UpstreamError if nothing does.
 
-    An answer that is cut off ends with what its rendering has for that, or is broken off.
+    `asked` is the request as the engine takes it. An answer that is cut off ends with what its
+    rendering has for that, or is broken off.
     """
     flight, place = flown.flight, flown.place
     try:
@@ -41,14 +37,14 @@ async def pass_on(
             error.cache_status = flown.error_status
             raise
         headers = CIMultiDict(flown_headers(head, flown, request[REQUEST_ID]))
-        answer = _LateHead(status=head.status, headers=headers)
+        answer = StreamAnswer(status=head.status, headers=headers)
         writer = await answer.prepare(request)
         if writer is None:
             raise AssertionError("an answer is written once")
         rendering = rendering_of(
+            asked,
             headers.get("Content-Type", ""),
             has_length="Content-Length" in answer.headers,
-            chat=is_chat(request.path),
         )
         client = _WebClient(request, answer, writer, rendering)
         await _copy(client, flown, keep_alive if rendering.takes_comments else None)
@@ -93,11 +89,11 @@ class _WebClient:
 
     async def begin(self, data: bytes) -> None:
         """Write the head, and what there is of the body."""
-        await self._answer.write(self._rendering.piece(data))
+        await self._answer.write(self._rendering.feed(data))
 
     def write(self, data: bytes) -> bool:
         """Write a piece; whether there is room for more. ConnectionResetError: the client left."""
-        shown = self._rendering.piece(data)
+        shown = self._rendering.feed(data)
         return self._send(shown) if shown else True
 
     def _send(self, data: bytes) -> bool:
@@ -115,7 +111,7 @@ class _WebClient:
             self._send(comment)
 
     async def end(self, data: bytes) -> None:
-        await self._answer.write_eof(self._rendering.last(data))
+        await self._answer.write_eof(self._rendering.whole(data))
 
     async def cut(self, error: UpstreamError) -> None:
         if said := self._rendering.cut(error):

@@ -1,18 +1,21 @@
-"""What an upstream's answer looks like to its client: the head, and the body piece by piece.
+"""What an answer looks like to its client: the head, and the body piece by piece.
 
-Bytes in, bytes out; who writes them, and when, is another's business.
+Recorded or coming, at once, at its pace or badly on purpose: each answer has one `Rendering`,
+from `rendering_of`. Bytes in, bytes out; who writes them, and when, is another's business.
 """
 
 import orjson
 
+from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.chat.rendering import PlainStream
+from promptdeck.core.dialects.table import is_chat
+from promptdeck.core.interaction import Headers, Request
 from promptdeck.core.text import sse
 from promptdeck.engine.flights.flight import Head
-from promptdeck.engine.outcome import Flown
+from promptdeck.engine.outcome import Flown, Served
 from promptdeck.errors import UpstreamError
 from promptdeck.server.errors import error_body
-
-from .writing import warning_of
+from promptdeck.server.heading import is_sendable, sendable
 
 # A comment (WHATWG HTML, 9.2.6): what it begins with a colon, clients pass over.
 _KEEP_ALIVE = b": keep-alive\n\n"
@@ -28,18 +31,33 @@ def chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+# Of a recording that was edited: what says where its body ends is for its writer to say.
+_FRAMING = frozenset("connection content-length keep-alive trailer transfer-encoding".split())
+
+
+def served_headers(served: Served) -> Headers:
+    """The headers of a recording that a client gets, without ours.
+
+    HTTPError 500 for a recording with a header that cannot be sent.
+    """
+    return tuple(
+        [item for item in sendable(served.response.headers) if item[0].lower() not in _FRAMING]
+    )
+
+
 def flown_headers(head: Head, flown: Flown, request_id: str) -> list[tuple[str, str]]:
     """The headers that a client gets of an answer from upstream.
 
     They are upstream's, with ours before and after: Cache-Status is ours alone, an
-    X-Request-Id of upstream's stays.
+    X-Request-Id of upstream's stays. One that cannot be sent is left out.
     """
     headers = [("Cache-Status", flown.known_status)]
     names = set()
     for name, value in head.headers:
         kind = name.lower()
         # A client that knows the length would not wait for an end that counts.
-        if kind != "cache-status" and not (flown.end_counts and kind == "content-length"):
+        ours = kind == "cache-status" or (flown.end_counts and kind == "content-length")
+        if not ours and is_sendable(value):
             names.add(kind)
             headers.append((name, value))
     if "x-request-id" not in names:
@@ -50,32 +68,53 @@ def flown_headers(head: Head, flown: Flown, request_id: str) -> list[tuple[str, 
     return headers
 
 
-def rendering_of(content_type: str, *, has_length: bool, chat: bool) -> "Rendering":
-    """The rendering of an answer, by its Content-Type and whether it has a Content-Length."""
-    # With a length given, upstream's bytes are all that may be sent.
+def warning_of(text: str) -> str:
+    """A Warning header's value: 299, miscellaneous persistent warning (RFC 7234, 5.5.7).
+
+    A header holds ASCII, and a quoted string no quotes: what they cannot hold is replaced.
+    """
+    text = text.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
+    return f'299 promptdeck "{text}"'
+
+
+def rendering_of(
+    asked: Request | Counts, content_type: str, *, has_length: bool = False
+) -> "Rendering":
+    """The rendering of one answer: by what is asked, as the engine takes it, and what answers.
+
+    `content_type` is the answer's; `has_length` says that its head tells how long it is.
+    """
+    # With a length given, the very bytes are all that may be sent.
     if has_length or not content_type.lower().startswith("text/event-stream"):
         return Rendering()
-    return EventRendering(PlainStream() if chat else None)
+    return EventRendering(PlainStream() if is_chat(asked.method, asked.target) else None)
 
 
 class Rendering:
-    """A body as its client gets it. This one: bytes as they are, between which nothing is put."""
+    """A body as its client gets it: `feed` it in pieces, then take the `rest`.
+
+    This one gives bytes as they are, between which nothing is put.
+    """
 
     __slots__ = ()
     takes_comments = False
 
-    def piece(self, data: bytes) -> bytes:
-        """What the client gets of a piece that came: maybe nothing yet."""
+    def feed(self, data: bytes) -> bytes:
+        """The bytes that the client gets of a piece: maybe none yet."""
         return data
+
+    def rest(self) -> bytes:
+        """The bytes that were held back, to be given when the last piece has come."""
+        return b""
+
+    def whole(self, data: bytes) -> bytes:
+        """The bytes that the client gets of a last piece, or of all of a body, to the end."""
+        return self.feed(data) + self.rest()
 
     def company(self) -> bytes:
         """What tells a client in a long silence that somebody is there; nothing where that
         would stand within something else."""
         return b""
-
-    def last(self, data: bytes) -> bytes:
-        """What the client gets of the last piece, and of what was held back before it."""
-        return data
 
     def cut(self, error: UpstreamError) -> bytes:
         """What tells the client that its answer was cut off; nothing where only a broken
@@ -97,7 +136,7 @@ class EventRendering(Rendering):
         self._plain = plain
         self._between_frames = True
 
-    def piece(self, data: bytes) -> bytes:
+    def feed(self, data: bytes) -> bytes:
         if not data:
             return data
         if self._plain:
@@ -108,9 +147,8 @@ class EventRendering(Rendering):
     def company(self) -> bytes:
         return _KEEP_ALIVE if self._between_frames else b""
 
-    def last(self, data: bytes) -> bytes:
-        shown = self.piece(data)
-        return shown + self._plain.rest() if self._plain else shown
+    def rest(self) -> bytes:
+        return self._plain.rest() if self._plain else b""
 
     def cut(self, error: UpstreamError) -> bytes:
         # The blank line ends whatever frame was cut in two.

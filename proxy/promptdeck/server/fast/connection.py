@@ -18,10 +18,13 @@ from aiohttp import HttpVersion11, web
 from aiohttp.web_protocol import RequestHandler
 
 from promptdeck.core.counts import Counts
-from promptdeck.core.dialects.providers import BYOK_HEADERS
+from promptdeck.core.dialects import providers
 from promptdeck.core.interaction import Request
+from promptdeck.engine import asking, exchange
 from promptdeck.engine.decks.repeat import Repeat
 from promptdeck.engine.outcome import Flown
+from promptdeck.server import reading
+from promptdeck.server.answers import faulty
 from promptdeck.server.logged import shown
 from promptdeck.server.noted import REPEAT, new_request_id
 from promptdeck.server.reading import without_length
@@ -47,11 +50,16 @@ _OVERRIDDEN = ("finish_response", "_process_keepalive", "shutdown", "close", "re
 _READ = 64 * 1024
 _BODILESS = (204, 304)
 
-# With one of these, body, target and content type are not all that decides.
-_DECISIVE = BYOK_HEADERS | frozenset(
-    "cache-control content-encoding expect idempotency-key transfer-encoding upgrade".split()
+# aiohttp reads these: they say how the body comes, or want more than an answer.
+_OF_THE_PARSER = frozenset("content-encoding expect transfer-encoding upgrade".split())
+DECISIVE = _OF_THE_PARSER.union(
+    providers.DECISIVE, asking.DECISIVE, exchange.DECISIVE, reading.DECISIVE, faulty.DECISIVE
 )
+"""With one of these headers a request is none of this path; each is declared where it is read."""
+INDIFFERENT = frozenset(["x-request-id"])
+"""Echoed."""
 _OURS = "x-promptdeck-"
+"""Whatever else begins so is meant for us, and no client's habit."""
 
 
 def connections(
@@ -176,8 +184,9 @@ class FastHandler(RequestHandler):
         if isinstance(answer, Script):
             writer = Paced(self, answer, head.counts, self._loop)
         else:
-            request_id = (head.request_id or new_request_id()).decode()
-            writer = Direct(self, answer, head.counts, request_id, head.lane.keep_alive)
+            request_id = (head.request_id or new_request_id()).decode("utf-8", "surrogateescape")
+            keep_alive = head.lane.keep_alive
+            writer = Direct(self, answer, head.counts, head.asked, request_id, keep_alive)
         self._busy = _Busy(writer)
         writer.begin()
 
@@ -318,7 +327,7 @@ class FastHandler(RequestHandler):
             Counts(asked.method, asked.target, asked.content_type),
             counts.seed,
             length,
-            request.headers.get("X-Request-Id", "").encode("utf-8", "ignore"),  # as aiohttp
+            request.headers.get("X-Request-Id", "").encode("utf-8", "surrogateescape"),
             without_length(request.headers),
             lane,
         )
@@ -342,5 +351,5 @@ def _is_plain(request: web.Request) -> bool:
     if request.version != HttpVersion11 or not request.keep_alive or request.method == "HEAD":
         return False
     return not any(
-        name in _DECISIVE or name.startswith(_OURS) for name in map(str.lower, request.headers)
+        name in DECISIVE or name.startswith(_OURS) for name in map(str.lower, request.headers)
     )

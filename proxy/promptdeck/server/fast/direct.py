@@ -6,7 +6,7 @@ the head is written as aiohttp would, and what comes is written as it comes.
 
 import logging
 import time
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from http import HTTPStatus
 
 from aiohttp.http import SERVER_SOFTWARE
@@ -23,8 +23,8 @@ from promptdeck.server.answers.rendering import (
     flown_headers,
     rendering_of,
 )
-from promptdeck.server.answers.writing import is_chat
 from promptdeck.server.errors import error_response
+from promptdeck.server.heading import REASONS, written
 from promptdeck.server.logged import log_answer, log_left
 
 from .outlet import Outlet
@@ -33,8 +33,6 @@ from .ready import http_date
 log = logging.getLogger("promptdeck")
 
 _BODILESS = (204, 304)
-_SERVER = f"Server: {SERVER_SOFTWARE}"
-_REASONS = {int(status): status.phrase for status in HTTPStatus}
 
 
 class Direct:
@@ -42,6 +40,7 @@ class Direct:
 
     __slots__ = (
         *("_chunked", "_flight", "_flown", "_head", "_keep_alive", "_outlet", "_place", "_request"),
+        "_asked",
         *("_request_id", "_rendering", "_silence", "_started", "_status"),
     )
 
@@ -50,6 +49,7 @@ class Direct:
         outlet: Outlet,
         flown: Flown,
         request: Counts,
+        asked: Counts,
         request_id: str,
         keep_alive: float | None,
     ) -> None:
@@ -57,6 +57,9 @@ class Direct:
         self._flown = flown
         self._flight, self._place = flown.flight, flown.place
         self._request = request
+        """As it was sent, for the log."""
+        self._asked = asked
+        """As the engine takes it."""
         self._request_id = request_id
         self._keep_alive = keep_alive
         self._started = time.perf_counter()
@@ -112,10 +115,9 @@ class Direct:
             headers.append(("Transfer-Encoding", "chunked"))
         if not empty and length != "0" and "content-type" not in named:
             headers.append(("Content-Type", "application/octet-stream"))
-        self._head = _head(status, headers, named)
+        self._head = _head(status, headers)
         content_type = named.get("content-type", "")
-        chat = is_chat(self._request.target)
-        self._rendering = rendering_of(content_type, has_length=length is not None, chat=chat)
+        self._rendering = rendering_of(self._asked, content_type, has_length=length is not None)
         if self._rendering.takes_comments and self._keep_alive:
             self._silence = Silence(self._flight, self._keep_alive)
             self._silence.tell = self._company
@@ -125,11 +127,10 @@ class Direct:
         response = error_response(error)
         self._status = response.status
         body = response.body if isinstance(response.body, bytes) else b""
-        named = {name.lower(): value for name, value in response.headers.items()}
         headers = [*response.headers.items(), ("X-Request-Id", self._request_id)]
-        if "content-length" not in named:
+        if "Content-Length" not in response.headers:
             headers.append(("Content-Length", str(len(body))))
-        self._write(_head(response.status, headers, named) + body)
+        self._write(_head(response.status, headers) + body)
         self._done(error.cache_status)
 
     def _go_on(self) -> None:
@@ -137,7 +138,7 @@ class Direct:
         data = self._flight.take(self._place)
         if self._flight.landed:
             self._finish(data)
-        elif self._write(self._framed(self._rendering.piece(data))):
+        elif self._write(self._framed(self._rendering.feed(data))):
             self._place.follower = self
 
     def _finish(self, data: bytes) -> None:
@@ -145,9 +146,9 @@ class Direct:
         if error:
             log.warning("%s", error)
             said = self._rendering.cut(error)
-            shown = self._rendering.piece(data) + said
+            shown = self._rendering.feed(data) + said
         else:
-            said = shown = self._rendering.last(data)
+            said = shown = self._rendering.whole(data)
         end = LAST_CHUNK if self._chunked and (said or not error) else b""
         self._write(self._framed(shown) + end)
         if error and not said and self._outlet.transport:
@@ -188,7 +189,7 @@ class Direct:
     def write(self, data: bytes) -> bool:
         """As a follower of its flight."""
         try:
-            return self._write(self._framed(self._rendering.piece(data)))
+            return self._write(self._framed(self._rendering.feed(data)))
         except Exception as error:  # noqa: BLE001  `_broke` logs it
             self._broke(error)
             return False
@@ -212,12 +213,11 @@ class Direct:
             self._outlet.transport.abort()
 
 
-def _head(status: int, headers: list[tuple[str, str]], named: Container[str]) -> bytes:
-    """A head as aiohttp writes it; `named` are its headers, in lower case."""
-    lines = [f"HTTP/1.1 {status} {_REASONS.get(status, '')}"]
-    lines += [f"{name}: {value}" for name, value in headers]
+def _head(status: int, headers: list[tuple[str, str]]) -> bytes:
+    """A head with what aiohttp adds to it, in its order."""
+    named = {name.lower() for name, _ in headers}
     if "date" not in named:
-        lines.append(f"Date: {http_date(int(time.time()))}")
+        headers.append(("Date", http_date(int(time.time()))))
     if "server" not in named:
-        lines.append(_SERVER)
-    return "\r\n".join([*lines, "\r\n"]).encode("utf-8", "surrogateescape")
+        headers.append(("Server", SERVER_SOFTWARE))
+    return written(f"{status} {REASONS.get(status, '')}", headers) + b"\r\n"

@@ -12,12 +12,14 @@ from typing import NamedTuple
 
 import xxhash
 
+from promptdeck.core.counts import Counts
 from promptdeck.core.interaction import Request, Variant
 from promptdeck.core.matching.body import Body
 from promptdeck.engine.asking import Incoming, Known
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.exchange import Exchange
 from promptdeck.engine.outcome import Flown, Served
+from promptdeck.errors import HTTPError
 from promptdeck.server.answers.pace import Pace
 
 from .heads import Heads, KnownHead
@@ -109,7 +111,7 @@ class Lane:
         answer = behind.exchange.at_once(Incoming(request, head.headers), behind.deck, known)
         if isinstance(answer, Served):
             plain = known and known.form.dialect.converts and not known.warning
-            made = Ready.of(answer, behind.pace) if plain else None
+            made = _made(answer, behind.pace, head.asked) if plain else None
             return self._kept(head, digest, made) if made else None
         return answer
 
@@ -179,6 +181,14 @@ class Lanes:
         if lane:
             self.heads.forget(lane)
             lane.close()
+
+
+def _made(served: Served, pace: Pace, asked: Counts) -> Ready | None:
+    """Make a recording ready to be sent; None where the ordinary way must, or says why not."""
+    try:
+        return Ready.of(served, pace, asked)
+    except HTTPError:
+        return None
 
 
 def _names(head: KnownHead, digest: bytes, body: Body) -> Iterator[Hashable]:

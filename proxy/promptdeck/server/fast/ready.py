@@ -13,11 +13,12 @@ from http import HTTPStatus
 from aiohttp.http import SERVER_SOFTWARE
 from multidict import CIMultiDict
 
-from promptdeck.core.dialects.chat.rendering import PlainStream
-from promptdeck.core.interaction import Response
+from promptdeck.core.counts import Counts
 from promptdeck.engine.decks.repeat import Repeat
 from promptdeck.engine.outcome import Served
 from promptdeck.server.answers.pace import Beat, Pace, beats_of
+from promptdeck.server.answers.rendering import rendering_of, served_headers
+from promptdeck.server.heading import written
 from promptdeck.server.noted import new_request_id
 
 from .hitlog import HitLine
@@ -58,8 +59,8 @@ class Ready:
         body: bytes,
         beats: Sequence[Beat] = (),
     ) -> None:
-        kept = [f"{name}: {item}" for name, item in headers.items() if name.lower() not in _OWN]
-        self._before = "\r\n".join([f"HTTP/1.1 {status}", *kept, ""]).encode()
+        kept = [item for item in headers.items() if item[0].lower() not in _OWN]
+        self._before = written(status, kept)
         self._after = b"\r\n\r\n" + body
         self.line = HitLine(f"{status[:3]} {headers.get('Cache-Status', '')}")
         self.repeat = repeat
@@ -69,25 +70,27 @@ class Ready:
         self._head = b""
 
     @classmethod
-    def of(cls, served: Served, pace: Pace) -> "Ready | None":
+    def of(cls, served: Served, pace: Pace, asked: Counts) -> "Ready | None":
         """Make the answer to a chat from a recording, with the very bytes that aiohttp writes.
 
-        None for a recording whose answer hangs on more than what is known here.
+        `asked` is what was asked beside the body. None for a recording whose answer hangs on
+        more than what is known here; HTTPError 500 for one that cannot be sent.
         """
         response = served.response
-        headers = CIMultiDict(response.headers)
-        odd = any(name.lower() in _OF_THE_SERVER for name in headers)
+        odd = any(name.lower() in _OF_THE_SERVER for name, _ in response.headers)
         if odd or response.status != HTTPStatus.OK or not served.repeat:
             return None
+        headers = CIMultiDict(served_headers(served))
+        rendering = rendering_of(asked, response.content_type)
         headers["Cache-Status"] = served.cache_status
         body, beats = b"", []
         if not pace.at_once:
-            beats = list(beats_of(response, pace.factor, chat=True))
+            beats = list(beats_of(response, pace.factor, rendering))
         if response.is_stream and beats:
             headers["Transfer-Encoding"] = "chunked"
             beats = chunked(beats)
         else:
-            body = _shown(response)
+            body = rendering.whole(response.body)
             if not body:
                 return None
             headers["Content-Length"] = str(len(body))
@@ -122,14 +125,6 @@ class Ready:
             self._head = self._before + stamp.encode()
         message = b"".join((self._head, request_id or new_request_id(), self._after))
         return Script(message, self.beats) if self.beats else message
-
-
-def _shown(response: Response) -> bytes:
-    """The body of a chat as its client reads it."""
-    if not response.is_stream:
-        return response.body
-    plain = PlainStream()
-    return plain.feed(response.body) + plain.rest()
 
 
 @lru_cache(maxsize=1)

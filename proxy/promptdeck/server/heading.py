@@ -1,0 +1,76 @@
+"""The heads of answers, written: for aiohttp's responses, and for answers without one.
+
+A header's value is text in memory, in which each byte that is not UTF-8 is a lone surrogate
+(`surrogateescape`), as aiohttp's parser reads it. It goes out as the byte that it was.
+"""
+
+import re
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from aiohttp import web
+from aiohttp.http_writer import StreamWriter
+from multidict import CIMultiDict
+
+from promptdeck.core.interaction import Headers
+from promptdeck.errors import HTTPError
+
+# RFC 9110, 5.6.2: a name is a token.
+_is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
+# RFC 9110, 5.5: no controls but tabs. Of surrogates only those that stand for a byte.
+_unsendable = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]").search
+
+REASONS = {int(status): status.phrase for status in HTTPStatus}
+"""The phrase after each status, as aiohttp writes it; nothing after others."""
+
+
+def is_sendable(value: str) -> bool:
+    """True for a value that cannot end its line, nor be read as anything else."""
+    # Nearly all are printable, which is found out in a tenth of the time.
+    return value.isprintable() or not _unsendable(value)
+
+
+def sendable(headers: Headers) -> Headers:
+    """Give back recorded headers, which somebody may have edited.
+
+    HTTPError 500 for one that no head can hold: it might be read as two.
+    """
+    for name, value in headers:
+        if not (_is_token(name) and is_sendable(value)):
+            told = f"the recording has a header that cannot be sent: {name[:40]!r}"
+            raise HTTPError(told, code="unusable")
+    return headers
+
+
+def written(status: str, headers: Sequence[tuple[str, str]]) -> bytes:
+    """A head, but for the blank line that ends it; `status` is the code and its phrase.
+
+    ValueError for a header that would be read as two.
+    """
+    if not all(is_sendable(value) for _, value in headers):
+        raise ValueError("a header that cannot be sent")
+    lines = [f"HTTP/1.1 {status}", *(f"{name}: {value}" for name, value in headers), ""]
+    return "\r\n".join(lines).encode("utf-8", "surrogateescape")
+
+
+class StreamAnswer(web.StreamResponse):
+    """A response whose head goes out with the first bytes of the body, as `written` has it."""
+
+    _send_headers_immediately = False
+
+    async def _write_headers(self) -> None:
+        writer, headers = self._payload_writer, self.headers
+        plain = all(map(str.isascii, headers.values()))
+        # aiohttp leaves out what is not UTF-8. Its writer takes a head of ours in place of its
+        # own, which is no promise of its: another writer gets what aiohttp makes of it.
+        if plain or not (isinstance(writer, StreamWriter) and hasattr(writer, "_headers_buf")):
+            await super()._write_headers()
+            return
+        await writer.write_headers("", CIMultiDict())
+        head = written(f"{self.status} {self.reason}", [*headers.items()])
+        version = b"HTTP/1.0" if self._req and self._req.version < (1, 1) else b"HTTP/1.1"
+        writer._headers_buf = version + head[len(version) :] + b"\r\n"  # noqa: SLF001  see above
+
+
+class Answer(StreamAnswer, web.Response):
+    """An answer that is given whole."""
