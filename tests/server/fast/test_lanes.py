@@ -214,6 +214,7 @@ def test_names_of_one_answer_take_room_from_others() -> None:
         assert other.find([number, "second"])
     assert one.get("first") is None
     # No more than one answer and its names are left: these are bounded by themselves.
+    other.settle()
     assert room.taken == other.bytes
 
 

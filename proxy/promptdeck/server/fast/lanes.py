@@ -30,6 +30,8 @@ from .ready import Message, Ready
 # Decks that clients name in one server, more than anybody has cassettes in use at once. An
 # empty lane takes 2 KB; one that is pushed out is made anew by the next request.
 _MOST_DECKS = 1000
+# Clients use a handful of endpoints; whose paths hold ids gain nothing by more.
+_MOST_READERS = 64
 
 
 class Behind(NamedTuple):
@@ -50,17 +52,20 @@ class Lane:
     it answers nothing, and holds nothing of what was behind it.
     """
 
-    __slots__ = ("_behind", "_hits", "_in_use", "_memo")
+    __slots__ = ("_behind", "_hits", "_in_use", "_memo", "_readers")
 
     def __init__(self, behind: Behind, room: Room, hits: HitLog) -> None:
         self._behind: Behind | None = behind
         self._in_use = behind.in_use
         self._memo = Memo(room)
+        self._readers: dict[Counts, Callable[[bytes], Body]] = {}
+        """What makes `Body` values, by what else counts of a request."""
         self._hits = hits
 
     def close(self) -> None:
         """Let go of everything."""
         self._behind = self._in_use = None
+        self._readers.clear()
         self._memo.close()
 
     def is_for(self, behind: Behind) -> bool:
@@ -97,7 +102,7 @@ class Lane:
         behind = self._behind
         if behind is None or (self._in_use and not self._in_use()):
             return None
-        body = behind.exchange.reader(head.asked)(data)
+        body = self._reader(behind, head.asked)(data)
         if ready := self._memo.find(_names(head, digest, body)):
             if body.is_news:
                 body.learn()
@@ -114,6 +119,15 @@ class Lane:
             made = _made(answer, behind.pace, head.asked) if plain else None
             return self._kept(head, digest, made) if made else None
         return answer
+
+    def _reader(self, behind: Behind, asked: Counts) -> Callable[[bytes], Body]:
+        """What makes `Body` values of the bodies that come with these counts: found out once."""
+        reader = self._readers.get(asked)
+        if reader is None:
+            if len(self._readers) >= _MOST_READERS:
+                self._readers.clear()
+            reader = self._readers[asked] = behind.exchange.reader(asked)
+        return reader
 
     def remember(self, head: KnownHead, body: bytes, ready: Ready) -> None:
         """Keep an answer that was sent, for the bodies that say what this one does."""
