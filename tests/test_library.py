@@ -1,12 +1,22 @@
 """From a configuration to decks: what each mode plays, and which decks are kept."""
 
+import asyncio
+import gc
 import re
 
 import orjson
 import pytest
 
+from promptdeck.core.interaction import CHAT_COMPLETIONS, Request
+from promptdeck.engine.asking import Canonicals, Incoming
+from promptdeck.engine.decks.conversions import Conversions
+from promptdeck.engine.decks.deck import Deck as LibraryDeck
+from promptdeck.engine.exchange import Exchange
+from promptdeck.engine.outcome import Served
+from promptdeck.library import Library
+from promptdeck.sessions import Session
 from tests.conftest import Got, Start
-from tests.scripted_upstream import completion, plain, raw
+from tests.scripted_upstream import chunks, completion, plain, raw, stream
 
 VARIANTS = ({}, {"stream": True}, {"stream": True, "stream_options": {"include_usage": True}})
 
@@ -103,3 +113,93 @@ async def test_the_cache_answers_under_max_age_where_the_cassette_is_too_old(sta
     again = await deck.chat(**young)
     assert "hit" in again.cache_status
     assert again.body == asked.body
+
+
+def alive(kind: type) -> int:
+    """How many objects of a class there are."""
+    gc.collect()
+    return sum(type(one) is kind for one in gc.get_objects())
+
+
+@pytest.mark.parametrize("mode", ["replay", "cache", "record-missing", "passthrough"])
+async def test_decks_for_names_that_are_only_asked_for_do_not_pile_up(
+    start: Start, mode: str
+) -> None:
+    deck = await start(mode=mode)
+    before = alive(LibraryDeck)
+    for number in range(100):
+        await deck.request("GET", f"/_deck/cassettes/n{number}/report")
+    assert alive(LibraryDeck) - before <= 32
+
+
+async def test_a_miss_without_a_cassette_is_in_the_report(start: Start) -> None:
+    deck = await start(mode="replay")
+    await deck.chat(at="/cassette/none")
+    for number in range(20):
+        await deck.request("GET", f"/_deck/cassettes/n{number}/report")
+    report = (await deck.request("GET", "/_deck/cassettes/none/report")).json
+    assert len(report["missed"]) == 1
+
+
+@pytest.mark.parametrize("mode", ["record", "record-missing"])
+async def test_what_is_recorded_under_a_new_name_keeps_its_deck(start: Start, mode: str) -> None:
+    deck = await start(mode=mode)
+    await deck.chat(at="/cassette/new")
+    for number in range(100):
+        await deck.request("GET", f"/_deck/cassettes/n{number}/report")
+    await deck.chat(at="/cassette/new")
+    report = (await deck.request("GET", "/_deck/cassettes/new/report")).json
+    # In mode record the second is another one, beside the first.
+    assert len(report["recorded"]) == (2 if mode == "record" else 1)
+    assert (start.folder / "cassettes" / "new.yaml").read_text().count("- id:") == len(
+        report["recorded"]
+    )
+
+
+async def test_a_deck_that_is_in_use_is_not_made_twice(start: Start) -> None:
+    deck = await start(mode="record")
+    gate = asyncio.Event()
+    deck.upstream.answers = [stream(chunks("slowly"), gate=gate), plain("second")]
+    loop = asyncio.get_running_loop()
+    first = loop.create_task(deck.chat(at="/cassette/new", stream=True))
+    while not deck.upstream.seen:
+        await asyncio.sleep(0.005)
+    for number in range(100):
+        async with deck.session.get(f"{deck.server.root}/_deck/cassettes/n{number}/report"):
+            pass
+    gate.set()
+    await first
+    await deck.chat(at="/cassette/new", stream=True)
+    report = (await deck.request("GET", "/_deck/cassettes/new/report")).json
+    assert len(report["recorded"]) == 2
+
+
+async def test_closed_sessions_free_all_that_they_held(start: Start) -> None:
+    recording = await start(mode="record", cassette="c")
+    await recording.chat("q")
+    server = (await start(mode="replay")).server
+    kinds = (LibraryDeck, Library, Exchange, Session, Conversions, Canonicals)
+
+    async def one_session(**wants: object) -> None:
+        session = await server.sessions.open({"cassette": "c", **wants})
+        answer = await session.exchange.answer(Incoming(asked("q"), ()), session.deck)
+        assert isinstance(answer, Served)
+        await server.sessions.close(session.id, keep=False)
+
+    await one_session(hold=True)
+    await one_session(hold=False)
+    before = [alive(kind) for kind in kinds]
+    gc.collect()
+    objects = len(gc.get_objects())
+    for number in range(1500):
+        await one_session(hold=number % 50 == 0)
+    assert [alive(kind) for kind in kinds] == before
+    # Hardly more than what the store and the interpreter keep for themselves: not one a session.
+    assert len(gc.get_objects()) - objects < 1500
+    assert server.counts().hits == 1502
+
+
+def asked(prompt: str) -> Request:
+    """The request that `chat` makes of a prompt, streamed: of what is recorded as JSON."""
+    value = {"model": "m", "messages": [{"role": "user", "content": prompt}], "stream": True}
+    return Request("POST", CHAT_COMPLETIONS, "application/json", orjson.dumps(value))

@@ -15,8 +15,10 @@ decided by `core.policy`, not here: in mode passthrough nothing is, in replay no
 
 import asyncio
 import os
+from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from .config import Config, in_ci
 from .core.interaction import Request
@@ -40,6 +42,10 @@ from .stores.sqlite.tape import Tape
 if TYPE_CHECKING:
     from .stores.cassettes.loaded import LoadedCassette
     from .stores.held import Held
+
+_BLANK_KEPT = 32
+"""Decks that are kept for names of which there is no cassette, for the report of what was asked of
+them in vain: the latest. Each is 4 KB, and 4 MB of misses at most."""
 
 DEFAULT_CASSETTE = "default"
 """Where the record modes write when no cassette is named."""
@@ -88,6 +94,9 @@ def settings_of(config: Config) -> Settings:
 class Library:
     """The decks of a server, or of a session, each made when it is first asked for.
 
+    A deck stays, as it knows what was played. Of those without a cassette, which anybody can
+    ask for by any name, only the latest do, and those that are in use.
+
     `database` indexes cassettes, `cache` is its part that the mode cache reads and writes; a
     server that passes through has neither. With `hold`, as sessions may ask for, what is put
     into a cassette is kept back in `held` until somebody releases it.
@@ -107,6 +116,10 @@ class Library:
         self._canon = canon_of(config)
         self._hold = hold
         self._decks: dict[str, Deck] = {}
+        self._blank: OrderedDict[str, Deck] = OrderedDict()
+        """Those that nothing but a report would be lost with, the latest asked for last."""
+        self._alive: WeakValueDictionary[str, Deck] = WeakValueDictionary()
+        """All of them, and those that only a request under way still has."""
         # Two requests at once must not make two decks of one name: each would count for itself.
         self._opening = asyncio.Lock()
         self.held: list[Held] = []
@@ -119,12 +132,15 @@ class Library:
         cannot be read.
         """
         name = self._meant(name) or self._config.cassette.name or self._default_name
-        deck = self._decks.get(name)
+        if deck := self._decks.get(name):
+            return deck
+        deck = self._alive.get(name)
         if deck is None:
             async with self._opening:
-                if name not in self._decks:
-                    self._decks[name] = await self._open(name)
-                deck = self._decks[name]
+                deck = self._alive.get(name)
+                if deck is None:
+                    deck = self._alive[name] = await self._open(name)
+        self._keep(name, deck)
         return deck
 
     def _meant(self, name: str) -> str:
@@ -139,6 +155,17 @@ class Library:
                 return short if path_of(folder, short).exists() else name
         return name
 
+    def _keep(self, name: str, deck: Deck) -> None:
+        """Keep a deck: for good if there is anything to lose, else until others were asked for."""
+        self._blank[name] = deck
+        self._blank.move_to_end(name)
+        surplus = [next(iter(self._blank))] if len(self._blank) > _BLANK_KEPT else []
+        for one in {name, *surplus}:
+            if not self._blank[one].is_blank:
+                self._decks[one] = self._blank.pop(one)
+        if len(self._blank) > _BLANK_KEPT:
+            self._blank.popitem(last=False)
+
     @property
     def _default_name(self) -> str:
         """The cassette of a bare base_url that names none: empty where none is written."""
@@ -148,7 +175,7 @@ class Library:
     async def _open(self, name: str) -> Deck:
         """Make the deck of this name: its stores by the table above, its play by the settings."""
         if self._database is None:
-            return Deck(name, (), Playing())
+            return Deck(name, (), Playing(), exists=lambda: False)
         stores: list[Store] = []
         tape: Cassette | LoadedCassette | Shelf | None = None
         if name:

@@ -1,7 +1,10 @@
 """A deck over the reference store: turns, stand-ins, conversions, the report."""
 
+import gc
 import logging
 import time
+import tracemalloc
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -12,6 +15,7 @@ from promptdeck.core.dialects.table import HTTP
 from promptdeck.core.interaction import Frame, Interaction, Request, Response, Variant
 from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.policy import ANYTHING, CacheControl, Found
+from promptdeck.engine.decks import deck as decks
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.decks.playing import AfterLast, OnExpired, Playing
 from promptdeck.stores.base import Stored
@@ -319,3 +323,72 @@ async def test_what_is_recorded_within_a_millisecond_keeps_its_order() -> None:
         moments.append((await one.keep(KEY, recording, overwrite=False)).recorded_at)
     assert moments == sorted(set(moments))
     assert (moments[0], moments[-1]) == (1000.0, 1000.004)
+
+
+def memory_of(work: Callable[[], object]) -> int:
+    """Bytes that are still taken when some work is done."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        before, _ = tracemalloc.get_traced_memory()
+        work()
+        gc.collect()
+        return tracemalloc.get_traced_memory()[0] - before
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("newest", [True, False])
+async def test_what_is_only_asked_for_leaves_nothing_behind(newest: bool) -> None:
+    one = await deck(stored(Variant.JSON, "first"), newest=newest)
+
+    def ask() -> None:
+        for number in range(2000):
+            key = f"p1:{number:032}"
+            assert one.find(key, asked(Variant.SSE), ANYTHING).found is Found.MISS
+            assert one.times_played(key, Variant.SSE) == 0
+
+    assert memory_of(ask) < 2000 * 8
+    assert one.report()["played"] == {}
+
+
+async def test_a_found_recording_that_is_not_played_is_unplayed() -> None:
+    one = await deck(stored(Variant.JSON, "first"))
+    search = one.find(KEY, asked(Variant.JSON), ANYTHING)
+    assert search.stored
+    one.counts((KEY, Variant.JSON), search.stored)
+    assert one.report()["played"] == {}
+    assert len(one.report()["unplayed"]) == 1
+
+
+async def test_a_cache_remembers_the_latest_that_it_played_and_recorded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(decks, "_CACHE_KEPT", 10)
+    one = await deck(newest=True)
+    names = []
+    for number in range(40):
+        recording = stored(Variant.JSON, "first")
+        key = f"p1:{number:08}"
+        recording = recording._replace(interaction=recording.interaction._replace(key=key))
+        kept = await one.keep(key, recording, overwrite=False)
+        one.played((kept.key, Variant.JSON), recording._replace(interaction=kept))
+        names.append(kept.id)
+    assert list(one.report()["played"]) == names[-10:]
+    assert one.report()["recorded"] == names[-10:]
+    assert (one._turns, one._overwritten) == ({}, set())
+
+
+async def test_misses_are_bounded_by_number_and_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = await deck()
+    for number in range(1500):
+        one.missed({"number": number})
+    assert [miss["number"] for miss in one.report()["missed"]] == list(range(500, 1500))
+    monkeypatch.setattr(decks, "_MISSES_BYTES", 10_000)
+    for number in range(50):
+        one.missed({"number": number, "text": "x" * 1900})
+    assert [miss["number"] for miss in one.report()["missed"]] == list(range(45, 50))
+    one.missed({"text": "x" * 9000})
+    assert len(one.report()["missed"]) == 1
+    one.missed({"text": "x" * 10_000})
+    assert one.report()["missed"] == []

@@ -7,11 +7,13 @@ what was played, missed and recorded; over the cache it serves the newest.
 
 import logging
 import time
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
 from itertools import islice
 from operator import call
 from typing import Any, NamedTuple
+
+import orjson
 
 from promptdeck.core.interaction import Interaction, Response, Variant
 from promptdeck.core.matching.fingerprint import fingerprint
@@ -27,6 +29,12 @@ log = logging.getLogger("promptdeck")
 
 _MISSES_KEPT = 1000
 """The latest misses that a report holds, with a few KB of text each: more than anybody reads."""
+_MISSES_BYTES = 4 * 1024 * 1024
+"""What they may weigh as JSON: that many of the usual size. Of a conversation of 60 KB that differs
+all over, the text of a miss may be as large."""
+_CACHE_KEPT = 10_000
+"""Recordings of a cache of which a report tells that they were played, or made: some 3 MB. A
+cassette's are all told, as a test wants to know of each; they are as many as its file holds."""
 
 
 class Search(NamedTuple):
@@ -94,26 +102,39 @@ class Deck:
         self._conversions = Conversions()
         self._moments = Moments()
         """When this deck's own recordings were made, such that replay keeps their order."""
+        self._drawn = False
+        """Whether anything was recorded, or began to be."""
         self._rewound = 0
         self.rewind()
 
     def rewind(self) -> None:
         """Start over: sequences from their first recording, an empty report."""
         self._rewound += 1
-        self._turns: defaultdict[tuple[str, Variant], Tally] = defaultdict(Tally)
-        """How often each request was answered, by fingerprint and variant."""
-        self._played: defaultdict[str, Tally] = defaultdict(Tally)
-        """How often each recording was played, by its id."""
-        self._recorded: list[str] = []
+        self._turns: dict[tuple[str, Variant], Tally] = {}
+        """How often each request was answered, by fingerprint and variant; none of a cache."""
+        self._played: dict[str, Tally] = {}
+        """How often each recording was played, by its id; the latest of a cache."""
+        self._recorded: deque[str] = deque(maxlen=_CACHE_KEPT if self._playing.newest else None)
         self._overwritten: set[tuple[str, Variant]] = set()
         """Requests whose older recordings have been replaced: further ones are added."""
         self._renewed: dict[tuple[str, Variant], int] = {}
         """How many recordings there are to be again of a request whose recordings expired."""
-        self._missed: deque[dict[str, Any]] = deque(maxlen=_MISSES_KEPT)
+        self._missed: deque[bytes] = deque()
+        """What was asked in vain, as JSON: so it weighs what it is long."""
+        self._missed_bytes = 0
 
     def state(self) -> Hashable:
         """Equal as long as nothing but time and turns changes what `find` gives."""
         return self._rewound, self._states()
+
+    @property
+    def is_blank(self) -> bool:
+        """True if another deck of this name would do the same: only the report would be lost.
+
+        That is where there is no cassette, and nothing that was recorded has to be told from
+        what was there before.
+        """
+        return not self.exists() and (self._playing.newest or not self._drawn)
 
     @property
     def follows(self) -> bool:
@@ -236,7 +257,7 @@ class Deck:
             response=response,
             converted=response is not interaction.response,
             requested=not fresh,
-            until=self._playing.until(rows, self._turns[place].times, now),
+            until=self._playing.until(rows, self.times_played(*place), now),
             state=state,
         )
 
@@ -249,7 +270,7 @@ class Deck:
             self._renewed.setdefault(place, len(rows))
             rows = [row for row in rows if not playing.is_old(row, now)]
         wanted = max(draws or playing.draws, self._renewed.get(place, 0)) if self._writer else 0
-        return playing.in_turn(rows, self._turns[place].times, wanted)
+        return playing.in_turn(rows, self.times_played(*place), wanted)
 
     def _warn(self, interaction: Interaction) -> None:
         """Say once of a recording that it is too old."""
@@ -270,7 +291,17 @@ class Deck:
 
         Who holds them may count on them without asking.
         """
-        return self._turns[place], self._played[stored.interaction.id]
+        name = stored.interaction.id
+        play = self._played.get(name)
+        if play is None:
+            play = self._played[name] = Tally()
+            if self._playing.newest and len(self._played) > _CACHE_KEPT:
+                del self._played[next(iter(self._played))]
+        return self._turn(place), play
+
+    def _turn(self, place: tuple[str, Variant]) -> Tally:
+        """The tally of a request's turns; a cache, where nothing has turns, keeps none."""
+        return Tally() if self._playing.newest else self._turns.setdefault(place, Tally())
 
     def samples(self, draws: int = 0) -> bool:
         """Whether identical requests under way are to have answers of their own.
@@ -281,12 +312,17 @@ class Deck:
 
     def drawn(self, key: str, variant: Variant, draws: int = 0) -> None:
         """Note that an answer is being recorded; it takes a turn if it is one of several."""
+        self._drawn = True
         if self.samples(draws) or (key, variant) in self._renewed:
-            self._turns[key, variant].times += 1
+            self._turn((key, variant)).times += 1
 
     def missed(self, miss: dict[str, Any]) -> None:
         """Note, for the report, what was asked in vain and why."""
-        self._missed.append(miss)
+        told = orjson.dumps(miss)
+        self._missed.append(told)
+        self._missed_bytes += len(told)
+        while self._missed_bytes > _MISSES_BYTES or len(self._missed) > _MISSES_KEPT:
+            self._missed_bytes -= len(self._missed.popleft())
 
     async def keep(self, key: str, stored: Stored, *, overwrite: bool) -> Interaction:
         """Record an answer under a fingerprint; returns it with its id. StoreUnavailable.
@@ -302,7 +338,8 @@ class Deck:
             stored = stored._replace(interaction=interaction._replace(recorded_at=moment))
         place = (key, interaction.variant)
         first = (overwrite or place in self._renewed) and place not in self._overwritten
-        self._overwritten.add(place)
+        if first:
+            self._overwritten.add(place)
         if self._playing.newest:
             key = _scoped(key, stored.interaction.upstream)
         kept = await self._writer.put(key, stored, replace=self._playing.newest or first)
@@ -327,7 +364,8 @@ class Deck:
 
     def times_played(self, key: str, variant: Variant) -> int:
         """How often a request was answered in a variant, since the last rewinding."""
-        return self._turns[key, variant].times
+        turn = self._turns.get((key, variant))
+        return turn.times if turn else 0
 
     def report(self) -> dict[str, Any]:
         """What was played (id: times), what was not, what was asked in vain, what was recorded.
@@ -335,11 +373,12 @@ class Deck:
         As JSON, as `GET /_deck/cassettes/NAME/report` gives it.
         """
         everything = [name for store in self._stores for name in store.names()]
+        played = {name: count.times for name, count in self._played.items() if count.times}
         return {
             "cassette": self.name,
-            "played": {name: count.times for name, count in self._played.items()},
-            "unplayed": [name for name in everything if name not in self._played],
-            "missed": list(self._missed),
+            "played": played,
+            "unplayed": [name for name in everything if name not in played],
+            "missed": [orjson.loads(miss) for miss in self._missed],
             "recorded": list(self._recorded),
         }
 
