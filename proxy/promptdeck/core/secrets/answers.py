@@ -100,8 +100,8 @@ def _may_change(
 ) -> bool:
     """Whether frames may hold anything to take out; False is a promise.
 
-    All texts, as they are written and as they go on from frame to frame, are searched as
-    one: no secret reaches over a blank line, and a blank line hides none. Of what frames
+    All texts as they are written are searched as one, and all as they go on from frame to
+    frame: no secret reaches over a blank line, and a blank line hides none. Of what frames
     have in common the first one's is enough: no secret reaches over a quote, unless what
     stands before it says that a secret follows.
     """
@@ -111,13 +111,13 @@ def _may_change(
     if any(search.announced(lead.decode("latin-1")) for run in found for lead in run.leads):
         return True
     known = literals(extra)
+    # One after the other, as each is as large as the answer.
     written = b"\n\n".join([text for run in found for text in (run.first, run.written)])
+    if search.hit(written.decode("latin-1")) or any(_is_in(one, frames, written) for one in known):
+        return True
+    del written
     together = _together(found, max([LONGEST_HEAD, *map(len, known)]))
-    return (
-        search.hit(f"{written.decode('latin-1')}\n\n{together}")
-        or any(secret in together for secret in ("redacted", *known))
-        or any(_is_in(secret, frames, written) for secret in known)
-    )
+    return search.hit(together) or any(secret in together for secret in ("redacted", *known))
 
 
 def _together(in_runs: Iterable[Run], longest: int) -> str:

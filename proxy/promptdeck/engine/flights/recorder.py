@@ -63,7 +63,7 @@ class Recorder(NamedTuple):
         """Why an answer to a method with this head is not kept; empty if its head is no reason."""
         if not (self.errors or 200 <= head.status < 300):
             return f"status {head.status}"
-        encoding = _encoding(head.headers)
+        encoding = encoding_of(head.headers)
         if encoding not in ("", "gzip", "x-gzip", "deflate"):
             return f"it is compressed with {encoding}, which was not asked for"
         # No body of that length follows an answer to HEAD.
@@ -72,6 +72,15 @@ class Recorder(NamedTuple):
         if length.isascii() and length.isdecimal() and len(length) < 20 and int(length) > self.most:
             return TOO_LARGE
         return ""
+
+    def accepted(self, head: Head, flight: Flight, method: str) -> Response:
+        """The `response` of a flight that has landed with all of an answer. NotKept as there,
+        and where the answer was cut off, or its head is refused."""
+        if not flight.landed_well:
+            raise NotKept("upstream cut it off")
+        if why := self.refusal(method, head):
+            raise NotKept(why)
+        return self.response(head, flight)
 
     def response(self, head: Head, flight: Flight) -> Response:
         """The answer as a recording has it: decompressed, a stream in frames.
@@ -84,12 +93,11 @@ class Recorder(NamedTuple):
 
     def interaction(self, head: Head, flight: Flight, take: Take) -> Interaction:
         """The interaction to keep, without an id. NotKept says why there is none."""
-        if not flight.landed_well:
-            raise NotKept("upstream cut it off")
-        if why := self.refusal(take.request.method, head):
-            raise NotKept(why)
-        failed = not 200 <= head.status < 300
-        response = self.response(head, flight)
+        return self.judged(self.accepted(head, flight, take.request.method), take)
+
+    def judged(self, response: Response, take: Take) -> Interaction:
+        """The interaction to keep of an `accepted` answer. NotKept if it is not a good one."""
+        failed = not 200 <= response.status < 300
         stream = response.is_stream
         in_runs = runs([frame.data for frame in response.frames]) if stream else None
         chat = is_chat(take.request.method, take.request.target)
@@ -115,7 +123,7 @@ def response_of(head: Head, chunks: Sequence[Chunk], most: int) -> Response:
 
     NotKept where it can't be decompressed, or has more than `most` bytes then.
     """
-    chunks = _decoded(chunks, _encoding(head.headers), most)
+    chunks = _decoded(chunks, encoding_of(head.headers), most)
     response = Response(head.status, kept(head.headers), ())
     return Response(
         head.status, response.headers, _frames(chunks) if response.is_stream else _whole(chunks)
@@ -141,7 +149,7 @@ def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
     return frames_of(zip(map(moments.__getitem__, last_pieces), frames, strict=True))
 
 
-def _encoding(headers: Headers) -> str:
+def encoding_of(headers: Headers) -> str:
     """The compression of a body as its head says it, in lower case; empty for none."""
     said = ",".join([value for name, value in headers if name.lower() == "content-encoding"])
     names = [name.strip().lower() for name in said.split(",")]
