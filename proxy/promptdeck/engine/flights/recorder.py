@@ -28,6 +28,10 @@ from promptdeck.core.text.runs import runs
 from .flight import Flight, Head
 from .log import TOO_LARGE, Chunk
 
+_AT_ONCE = 1024 * 1024
+"""Bytes of a stream that are joined and cut into frames at once: to cut takes three times their
+size for a moment, and calls for parts of this size cost nothing that could be measured."""
+
 
 class NotKept(Exception):
     """Why an answer that the client got is not recorded."""
@@ -139,7 +143,7 @@ def _whole(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
 def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
     """The SSE frames of a stream, each with the time at which its last byte came."""
     pieces = [data for _, data in chunks]
-    frames = sse.frames(b"".join(pieces))
+    frames = _split(pieces)
     # Nearly always each comes by itself: then pieces are frames, and no ends are to be found.
     if frames == pieces:
         return frames_of(chunks)
@@ -147,6 +151,26 @@ def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
     ends = [*accumulate(map(len, pieces))]
     last_pieces = map(bisect_left, repeat(ends), accumulate(map(len, frames)))
     return frames_of(zip(map(moments.__getitem__, last_pieces), frames, strict=True))
+
+
+def _split(pieces: Sequence[bytes]) -> list[bytes]:
+    """The SSE frames of a stream's pieces: those of all joined, without joining all of a long one.
+
+    What ends a frame is told by no more than the byte behind it, so that of those found in a part
+    only the last may turn out to be another.
+    """
+    found: list[bytes] = []
+    part: list[bytes] = []
+    held, enough = 0, _AT_ONCE
+    for piece in pieces:
+        part.append(piece)
+        held += len(piece)
+        if held > enough:
+            *whole, rest = sse.frames(b"".join(part))
+            found += whole
+            part, held = [rest], len(rest)
+            enough = _AT_ONCE + 2 * held  # a frame of many parts is not joined anew for each
+    return found + sse.frames(b"".join(part))
 
 
 def encoding_of(headers: Headers) -> str:
