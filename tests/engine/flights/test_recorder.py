@@ -17,7 +17,7 @@ from promptdeck.engine.flights.flight import Flight, Head
 from promptdeck.engine.flights.log import Chunk
 from promptdeck.engine.flights.recorder import NotKept, Recorder, Take, response_of
 from tests.conftest import Start
-from tests.scripted_upstream import chunks, completion, raw
+from tests.scripted_upstream import DONE, chunk, chunks, completion, raw
 
 BODY = orjson.dumps(completion("x"))
 JSON_HEAD = Head(200, (("Content-Type", "application/json"),))
@@ -57,12 +57,18 @@ async def test_frames_have_the_time_of_their_last_byte_however_the_network_cut_t
     assert [frame.offset_ms for frame in response.frames] == ends
 
 
-@given(st.lists(PIECE, max_size=12), st.lists(st.integers(0, 99)))
-def test_every_cut_of_a_stream_gives_the_same_frames(parts: list[bytes], cuts: list[int]) -> None:
+@pytest.mark.parametrize("at_once", [1, 5, 1 << 20])
+@given(parts=st.lists(PIECE, max_size=12), cuts=st.lists(st.integers(0, 99)))
+def test_every_cut_of_a_stream_gives_the_same_frames(
+    parts: list[bytes], cuts: list[int], at_once: int
+) -> None:
     whole = b"".join(parts)
     borders = [0, *sorted(cut for cut in cuts if cut < len(whole)), len(whole)]
     pieces = [whole[a:b] for a, b in pairwise(borders) if a < b]
-    found = response_of(SSE_HEAD, [Chunk(n, piece) for n, piece in enumerate(pieces)], MOST).frames
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("promptdeck.engine.flights.recorder._AT_ONCE", at_once)
+        landed = [Chunk(n, piece) for n, piece in enumerate(pieces)]
+        found = response_of(SSE_HEAD, landed, MOST).frames
     assert [frame.data for frame in found] == sse.frames(whole)
     ends = [0, *accumulate(map(len, pieces))]
     for end, (ms, _) in zip(accumulate(len(frame.data) for frame in found), found, strict=True):
@@ -111,6 +117,33 @@ async def test_a_compressed_answer_is_kept_as_text_although_it_was_not_asked_for
     assert first.body == again.body == BODY
     assert "hit" in again.cache_status
     assert "Content-Encoding" not in again.headers
+
+
+async def test_a_large_stream_is_recorded_in_three_times_its_size() -> None:
+    """What is joined, cut, searched and read of it is let go before the next is made."""
+    size = 8 << 20
+    text = "a word or two " * 100
+    frame = chunk({"content": text})
+    whole = b"".join([frame] * (size // len(frame)) + [chunk({}, "stop"), DONE])
+    pieces = cut(whole, 256 * 1024)
+    took = take()
+    tracemalloc.start()
+    try:
+        flight = Flight(keep_bytes=2 * size, outlives_readers=True)
+        for piece in pieces:
+            flight.came(bytes(bytearray(piece.data)))
+        flight.land()
+        large = Recorder(Redactor.build(), errors=False, most=2 * size)
+        response = large.accepted(SSE_HEAD, flight, "POST")
+        flight.rewrite(response.frames)
+        _, accepted = tracemalloc.get_traced_memory()
+        tracemalloc.reset_peak()
+        assert large.judged(response, took).response.body == whole
+    finally:
+        tracemalloc.stop()
+    assert accepted < 3 * size
+    late = flight.join()
+    assert flight.take(late) == whole
 
 
 def squeezed(data: bytes, wbits: int) -> bytes:

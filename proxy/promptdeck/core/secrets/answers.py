@@ -9,7 +9,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from promptdeck.core.interaction import Frame, Headers, Response
 from promptdeck.core.text import sse
@@ -19,6 +19,8 @@ from promptdeck.core.text.runs import LeafPath, Run, alike, event_value, leaves,
 from . import search
 from .redact import BUILT_IN, Redactor, literals, rendered_like, without
 from .shapes import LONGEST_HEAD
+
+_Searched = TypeVar("_Searched", str, bytes)
 
 
 def cleared_response(
@@ -100,8 +102,8 @@ def _may_change(
 ) -> bool:
     """Whether frames may hold anything to take out; False is a promise.
 
-    All texts, as they are written and as they go on from frame to frame, are searched as
-    one: no secret reaches over a blank line, and a blank line hides none. Of what frames
+    Texts as they are written are searched many as one, and so are those that go on from frame
+    to frame: no secret reaches over a blank line, and a blank line hides none. Of what frames
     have in common the first one's is enough: no secret reaches over a quote, unless what
     stands before it says that a secret follows.
     """
@@ -111,17 +113,39 @@ def _may_change(
     if any(search.announced(lead.decode("latin-1")) for run in found for lead in run.leads):
         return True
     known = literals(extra)
-    written = b"\n\n".join([text for run in found for text in (run.first, run.written)])
-    together = _together(found, max([LONGEST_HEAD, *map(len, known)]))
-    return (
-        search.hit(f"{written.decode('latin-1')}\n\n{together}")
-        or any(secret in together for secret in ("redacted", *known))
-        or any(_is_in(secret, frames, written) for secret in known)
-    )
+    for some in _parts(text for run in found for text in (run.first, run.written)):
+        written = b"\n\n".join(some)
+        if search.hit(written.decode("latin-1")) or any(
+            _is_in(one, frames, written) for one in known
+        ):
+            return True
+    for joined in _parts(_together(found, max([LONGEST_HEAD, *map(len, known)]))):
+        together = "\n\n".join(joined)
+        if search.hit(together) or any(secret in together for secret in ("redacted", *known)):
+            return True
+    return False
 
 
-def _together(in_runs: Iterable[Run], longest: int) -> str:
-    """All texts of the frames, each that goes on from frame to frame joined, a blank line between.
+_AT_ONCE = 1024 * 1024
+"""Length of what is searched as one text. A longer text is by itself, and not copied; a call
+for each of many short ones would take longer than the search."""
+
+
+def _parts(texts: Iterable[_Searched]) -> Iterator[list[_Searched]]:
+    """Texts in their order, as many together as are to be searched at once."""
+    some: list[_Searched] = []
+    length = 0
+    for text in texts:
+        if some and length + len(text) > _AT_ONCE:
+            yield some
+            some, length = [], 0
+        some.append(text)
+        length += len(text)
+    yield some
+
+
+def _together(in_runs: Iterable[Run], longest: int) -> Iterator[str]:
+    """All texts of the frames, each that goes on from frame to frame joined.
 
     What only says the same again and again, as ids and names of models do, is repeated just
     often enough to show what is up to `longest` characters long, unless a head of a secret
@@ -134,7 +158,8 @@ def _together(in_runs: Iterable[Run], longest: int) -> str:
     repeated = "\n\n".join([_few(texts, longest) for texts in same])
     if search.may_hit(repeated):
         others += same
-    return "\n\n".join([repeated, *map("".join, others)])
+    yield repeated
+    yield from map("".join, others)
 
 
 def _few(texts: list[str], longest: int) -> str:

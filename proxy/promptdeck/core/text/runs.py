@@ -68,6 +68,9 @@ class _Mould(NamedTuple):
 _FEW = 8
 """Frames that are tried at first, eight times as many then. Where hardly any are alike more
 would be in vain; any number from 1 to 64 measures the same."""
+_RUN = 1024 * 1024
+"""Bytes of frames after which a run ends, though what follows is alike: a few more runs say the
+same, and what is put together to read one is no larger than some of these."""
 
 # Texts that say what kind of event it is, and whether it is the last. Events that differ in
 # one are judged one by one: `completeness` looks at the first of each run only.
@@ -84,6 +87,7 @@ def runs(frames: Sequence[bytes]) -> list[Run]:
     if b"\r" in whole or b"\0" in whole:
         return [Run(frame) for frame in frames]
     masked = [*map(_masked, frames)] if b"\\" in whole else frames
+    del whole  # as large as the answer
     found: list[Run] = []
     at = 0
     while at < len(frames):
@@ -137,12 +141,14 @@ def _middles(masked: Sequence[bytes], at: int, mould: _Mould) -> list[bytes]:
     begin, end = len(head), -len(tail)
     found: list[bytes] = []
     size = _FEW
-    while frames := masked[at + len(found) : at + len(found) + size]:
+    held = 0
+    while held < _RUN and (frames := masked[at + len(found) : at + len(found) + size]):
         middles = [frame[begin:end] for frame in frames]
         # All at once, as nearly always all of them fit.
         if b"".join((head, seam.join(middles), tail)) == b"".join(frames):
             found += middles
-            size *= 8
+            held += sum(map(len, frames))
+            size = min(size * 8, 1 + _RUN * size // (8 * sum(map(len, frames))))
         else:
             fit = (head + m + tail == frame for m, frame in zip(middles, frames, strict=True))
             found += middles[: [*fit, False].index(False)]

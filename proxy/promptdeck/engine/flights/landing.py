@@ -21,7 +21,7 @@ from promptdeck.stores.base import Stored
 
 from .budget import Budget
 from .flight import Flight
-from .recorder import NotKept, Recorder, Take
+from .recorder import NotKept, Recorder, Take, encoding_of
 from .sharing import Sharing
 from .sides import Ended
 
@@ -169,12 +169,17 @@ class Landing:
             secrets=(*http.secrets(incoming.headers), *settings.secrets),
         )
         large = flight.size + len(request.body) > _LARGE
-        make = self._recorder.interaction
+        recorder = self._recorder
         if large:
             async with self._turn:
-                interaction = await asyncio.to_thread(make, head, flight, take)
+                response = await asyncio.to_thread(recorder.accepted, head, flight, request.method)
+                if not encoding_of(head.headers):
+                    # The same bytes: who still joins can read those of the recording.
+                    flight.rewrite(response.frames)
+                interaction = await asyncio.to_thread(recorder.judged, response, take)
+                del response
         else:
-            interaction = make(head, flight, take)
+            interaction = recorder.interaction(head, flight, take)
         stored = Stored(interaction, asked.form.canonical, self._expiry(request, started))
         kept = await deck.keep(asked.key, stored, overwrite=settings.mode is Mode.RECORD)
         self._stats.recorded += 1

@@ -8,7 +8,7 @@ holds what a reader has yet to read, and no more.
 import asyncio
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from .budget import PIECE_WEIGHT, Budget
@@ -151,6 +151,18 @@ class PieceLog:
         self._settled = True
         if not self._readers:
             self._give_back(0)
+
+    def rewrite(self, chunks: Sequence[tuple[int, bytes]]) -> None:
+        """Hold the same bytes in these pieces, so that memory has them once.
+
+        Nothing happens where a reader is in the middle of the old ones, or not all are there.
+        """
+        end = len(self._chunks)
+        if not self.whole or any(reader.at != end for reader in self._readers):
+            return
+        self._chunks = deque(map(Chunk._make, chunks))
+        for reader in self._readers:
+            reader.at = len(self._chunks)
 
     # How far upstream may go ahead
 

@@ -27,6 +27,10 @@ from promptdeck.core.text.runs import runs
 from .flight import Flight, Head
 from .log import TOO_LARGE, Chunk
 
+_AT_ONCE = 1024 * 1024
+"""Bytes of a stream that are joined and cut into frames at once: to cut takes three times their
+size for a moment, and calls for parts of this size cost nothing that could be measured."""
+
 
 class NotKept(Exception):
     """Why an answer that the client got is not recorded."""
@@ -62,7 +66,7 @@ class Recorder(NamedTuple):
         """Why an answer to a method with this head is not kept; empty if its head is no reason."""
         if not (self.errors or 200 <= head.status < 300):
             return f"status {head.status}"
-        encoding = _encoding(head.headers)
+        encoding = encoding_of(head.headers)
         if encoding not in ("", "gzip", "x-gzip", "deflate"):
             return f"it is compressed with {encoding}, which was not asked for"
         # No body of that length follows an answer to HEAD.
@@ -71,6 +75,15 @@ class Recorder(NamedTuple):
         if length.isascii() and length.isdecimal() and len(length) < 20 and int(length) > self.most:
             return TOO_LARGE
         return ""
+
+    def accepted(self, head: Head, flight: Flight, method: str) -> Response:
+        """The `response` of a flight that has landed with all of an answer. NotKept as there,
+        and where the answer was cut off, or its head is refused."""
+        if not flight.landed_well:
+            raise NotKept("upstream cut it off")
+        if why := self.refusal(method, head):
+            raise NotKept(why)
+        return self.response(head, flight)
 
     def response(self, head: Head, flight: Flight) -> Response:
         """The answer as a recording has it: decompressed, a stream in frames.
@@ -83,12 +96,11 @@ class Recorder(NamedTuple):
 
     def interaction(self, head: Head, flight: Flight, take: Take) -> Interaction:
         """The interaction to keep, without an id. NotKept says why there is none."""
-        if not flight.landed_well:
-            raise NotKept("upstream cut it off")
-        if why := self.refusal(take.request.method, head):
-            raise NotKept(why)
-        failed = not 200 <= head.status < 300
-        response = self.response(head, flight)
+        return self.judged(self.accepted(head, flight, take.request.method), take)
+
+    def judged(self, response: Response, take: Take) -> Interaction:
+        """The interaction to keep of an `accepted` answer. NotKept if it is not a good one."""
+        failed = not 200 <= response.status < 300
         stream = response.is_stream
         in_runs = runs([frame.data for frame in response.frames]) if stream else None
         dialect = dialect_of(take.request.method, take.request.target)
@@ -118,10 +130,10 @@ def response_of(head: Head, chunks: Sequence[Chunk], most: int) -> Response:
 
     NotKept where it can't be decompressed, or has more than `most` bytes then.
     """
-    chunks = _decoded(chunks, _encoding(head.headers), most)
+    chunks = _decoded(chunks, encoding_of(head.headers), most)
     headers = kept(head.headers)
     # How a body begins tells a stream whose type does not; some servers send a byte at a time.
-    begin = b"".join(chunk.data for chunk in islice(chunks, _BEGIN))
+    begin = b"".join(chunk.data[:64] for chunk in islice(chunks, _BEGIN))
     is_stream = Response(head.status, headers, (Frame(0, begin),)).is_stream
     return Response(head.status, headers, _frames(chunks) if is_stream else _whole(chunks))
 
@@ -135,7 +147,7 @@ def _whole(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
 def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
     """The SSE frames of a stream, each with the time at which its last byte came."""
     pieces = [data for _, data in chunks]
-    frames = sse.frames(b"".join(pieces))
+    frames = _split(pieces)
     # Nearly always each comes by itself: then pieces are frames, and no ends are to be found.
     if frames == pieces:
         return frames_of(chunks)
@@ -145,7 +157,27 @@ def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
     return frames_of(zip(map(moments.__getitem__, last_pieces), frames, strict=True))
 
 
-def _encoding(headers: Headers) -> str:
+def _split(pieces: Sequence[bytes]) -> list[bytes]:
+    """The SSE frames of a stream's pieces: those of all joined, without joining all of a long one.
+
+    What ends a frame is told by no more than the byte behind it, so that of those found in a part
+    only the last may turn out to be another.
+    """
+    found: list[bytes] = []
+    part: list[bytes] = []
+    held, enough = 0, _AT_ONCE
+    for piece in pieces:
+        part.append(piece)
+        held += len(piece)
+        if held > enough:
+            *whole, rest = sse.frames(b"".join(part))
+            found += whole
+            part, held = [rest], len(rest)
+            enough = _AT_ONCE + 2 * held  # a frame of many parts is not joined anew for each
+    return found + sse.frames(b"".join(part))
+
+
+def encoding_of(headers: Headers) -> str:
     """The compression of a body as its head says it, in lower case; empty for none."""
     said = ",".join([value for name, value in headers if name.lower() == "content-encoding"])
     names = [name.strip().lower() for name in said.split(",")]
