@@ -70,7 +70,6 @@ TESTED_WITH = {
     "server/errors": "server/test_server",
     "server/fast/framing": "server/fast/test_connection",
     "server/fast/hitlog": "server/fast/test_connection",
-    "server/fast/memo": "server/fast/test_lanes",
     "server/fast/outlet": "server/fast/test_direct",
     "server/json": "server/test_server",
     "server/fast/ready": "server/fast/test_connection",

@@ -162,8 +162,8 @@ class Lanes:
     """The lanes of one server, with the heads that lead to them and the room that they share."""
 
     def __init__(self, hits: HitLog, room: Room | None = None, heads: Heads | None = None) -> None:
-        self.heads = heads or Heads()
-        self.room = room or Room()
+        self.heads = Heads() if heads is None else heads
+        self.room = Room() if room is None else room
         self._hits = hits
         self._of_decks: OrderedDict[str, Lane] = OrderedDict()
         self._of_sessions: dict[str, Lane] = {}
