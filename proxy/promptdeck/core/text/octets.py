@@ -39,7 +39,8 @@ def from_json(value: JSON) -> str | None:
     if isinstance(value, dict) and value.keys() == {_LATIN_1}:
         held = value[_LATIN_1]
         try:
-            return held.encode(_LATIN_1).decode("utf-8", "surrogateescape")
-        except (AttributeError, UnicodeEncodeError):
+            data = held.encode(_LATIN_1) if isinstance(held, str) else None
+        except UnicodeEncodeError:
             return None
+        return None if data is None else data.decode("utf-8", "surrogateescape")
     return value if isinstance(value, str) else None
