@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from tests.conftest import Deck
-from tests.talk import Talk
+from tests.raw_client import Talk
 
 PROMPTS = [f"prompt {number}" for number in range(50)]
 

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from promptdeck.cli.transfer import export_command, import_command
 from promptdeck.core.secrets.redact import Redactor
-from promptdeck.errors import UsageError
-from promptdeck.stores.cassettes.file import in_recorded_order, path_of, read
+from promptdeck.errors import CassetteError, UsageError
+from promptdeck.stores.cassettes.file import in_recorded_order, overwrite, path_of, read
 from promptdeck.stores.cassettes.save import save
 from promptdeck.stores.cassettes.verify import verify
 from tests.other_tools import URL, answer, prompt
@@ -79,6 +79,41 @@ def test_files_imported_into_one_cassette_follow_one_another(tmp_path):
         ran = run(import_command, "--to", "all", *paths)
         assert ran.output == f"4 recordings from 2 files in 1 cassette{replaced}\n"
         assert said(tmp_path / "cassettes/all.yaml") == ["1", "1, again", "2", "2, again"]
+
+
+@pytest.fixture
+def writes(monkeypatch):
+    """The paths of the cassettes that were written, each time."""
+    written = []
+    monkeypatch.setattr(
+        "promptdeck.stores.cassettes.save.overwrite",
+        lambda path, data: written.append(path.name) or overwrite(path, data),
+    )
+    return written
+
+
+def test_a_cassette_is_written_once_however_many_files_it_is_made_of(tmp_path, writes):
+    paths = [tape(tmp_path / "old" / f"{n}.yaml", (f"hi {n}", "x"), ("hi", "y")) for n in range(9)]
+    assert run(import_command, "--to", "all", *paths).exit_code == 0
+    assert writes == ["all.yaml"]
+    assert len(read(tmp_path / "cassettes" / "all.yaml")) == 18
+
+
+def test_of_files_into_one_cassette_one_that_cannot_be_saved_is_left_alone(
+    tmp_path, monkeypatch, writes
+):
+    def refusing(path, news, step):
+        if any(b"bad" in new.interaction.request.body for new in news):
+            raise CassetteError("it cannot be written")
+        return save(path, news, step)
+
+    monkeypatch.setattr("promptdeck.cli.transfer.save", refusing)
+    paths = [tape(tmp_path / f"{name}.yaml", (name, "x")) for name in ("a", "bad", "c")]
+    ran = run(import_command, "--to", "all", *paths)
+    assert ran.exit_code == 4
+    assert ran.output.count("it cannot be written") == 1
+    assert sorted(said(tmp_path / "cassettes" / "all.yaml")) == ["x", "x"]
+    assert writes == ["all.yaml", "all.yaml"]
 
 
 def test_recordings_of_other_requests_stay(tmp_path):

@@ -6,7 +6,7 @@ Run by `make conformance`, with the bounds as they are. What grows is printed.
 import tracemalloc
 
 from tests.conftest import Start
-from tests.talk import talking
+from tests.raw_client import talking
 from tests.traffic import PROMPTS, ask, session, taken
 
 MIB = 1024 * 1024

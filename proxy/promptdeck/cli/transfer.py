@@ -4,7 +4,7 @@ import os
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,10 +82,35 @@ def import_command(
         _warn_of_shared(sources)
     importing = _Importing(form, redactor_of(config), errors or config.record.errors)
     with watching("importing", [path for path, _ in sources]) as step_of:
+        into: dict[Path, list[Path]] = {}
         for path, cassette in sources:
-            importing.file(path, cassette, step_of(path))
+            into.setdefault(cassette, []).append(path)
+        for cassette, paths in into.items():
+            importing.files(paths, cassette, step_of)
     importing.print_verdict(len(sources), as_json=as_json)
     sys.exit(importing.exit_code)
+
+
+@dataclass(frozen=True)
+class _ReadFile:
+    """A file of another tool that was read."""
+
+    path: Path
+    news: Sequence[New]
+    """What is to be saved of it."""
+    left: Sequence[NotCarried]
+    """What is not carried."""
+    step: Progress
+
+
+def _together(steps: Sequence[Progress]) -> Progress:
+    """The progress of several files at once."""
+
+    def step(share: float) -> None:
+        for one in steps:
+            one(share)
+
+    return step
 
 
 @dataclass
@@ -109,31 +134,58 @@ class _Importing:
     _moments: defaultdict[Path, Moments] = field(default_factory=lambda: defaultdict(Moments))
     """By cassette: the times of what this run has carried into it."""
 
-    def file(self, path: Path, cassette: Path, step: Progress) -> None:
-        """Import one file into a cassette: all that can be carried, or nothing if that fails.
+    def files(
+        self, paths: Sequence[Path], cassette: Path, step_of: Callable[[Path], Progress]
+    ) -> None:
+        """Import files into one cassette: of each all that can be carried, or nothing.
 
-        `step` is told how far it is, from 0 to 1.
+        `step_of` gives for a file what is told how far it is, from 0 to 1.
         """
+        read = [one for path in paths if (one := self._read(path, cassette, step_of(path)))]
+        if read and not self._saved(cassette, read, last=len(read) == 1):
+            # One that cannot be written must not take the others with it.
+            for one in read:
+                self._saved(cassette, [one], last=True)
+
+    def _read(self, path: Path, cassette: Path, step: Progress) -> "_ReadFile | None":
+        """A file's entries; None, with the reason among the unreadable ones, if there are none."""
         if path.absolute() == cassette.absolute():
             problem = "it would be its own cassette; name another folder with --cassettes"
             self.unreadable.append(f"{path}: {problem}")
-            return
+            return None
         try:
             found = list(self._recordings(path, step))
-            news = self._news(cassette, self._timed(path, cassette, found))
-            saved = save(cassette, news, lambda share: step((1 + share) / 2)) if news else None
+            left = [item for _, item in found if isinstance(item, NotCarried)]
+            return _ReadFile(path, self._timed(path, cassette, found), left, step)
         except CassetteError as error:
             self.unreadable.append(str(error))
-            return
         except OSError as error:
-            self.unreadable.append(f"{cassette}: cannot be written: {error.strerror or error}")
-            return
-        self.left += [(path, item) for _, item in found if isinstance(item, NotCarried)]
+            self.unreadable.append(f"{path}: cannot be read: {error.strerror or error}")
+        return None
+
+    def _saved(self, cassette: Path, read: "Sequence[_ReadFile]", *, last: bool) -> bool:
+        """Save what came of files into their cassette, written once: each time it is whole anew.
+
+        False if that cannot be; the reason is noted if this is the `last` attempt.
+        """
+        news = self._news(cassette, [new for one in read for new in one.news])
+        try:
+            step = _together([one.step for one in read])
+            saved = save(cassette, news, lambda share: step((1 + share) / 2)) if news else None
+        except (CassetteError, OSError) as error:
+            if last:
+                why = str(error)
+                if isinstance(error, OSError):
+                    why = f"{cassette}: cannot be written: {error.strerror or error}"
+                self.unreadable.append(why)
+            return False
+        self.left += [(one.path, item) for one in read for item in one.left]
         if saved:
             self.carried += len(news)
             self.replaced += len(saved.gone)
             self.cassettes.add(cassette)
             self._seen |= {_request(cassette, new) for new in news}
+        return True
 
     def _timed(
         self, path: Path, cassette: Path, found: Sequence[tuple[Moment, New | NotCarried]]

@@ -16,7 +16,7 @@ from promptdeck.server.fast.heads import Heads
 from promptdeck.server.fast.lanes import Lanes
 from promptdeck.server.fast.memo import Room
 from tests.conftest import Deck, Start
-from tests.talk import Talk, talking
+from tests.raw_client import Talk, talking
 from tests.traffic import PROMPTS, ask, session, taken
 
 ROOM = 100_000

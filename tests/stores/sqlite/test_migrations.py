@@ -1,5 +1,6 @@
 """The SQLite file: made, migrated, refused."""
 
+import os
 import random
 import sqlite3
 from contextlib import closing
@@ -181,3 +182,60 @@ def test_readers_and_a_writer_do_not_wait_for_one_another(path):
         assert reader.execute("SELECT count(*) FROM tape").fetchone() == (0,)
         writer.execute("COMMIT")
         assert reader.execute("SELECT count(*) FROM tape").fetchone() == (1,)
+
+
+# Permissions
+
+
+def modes(folder):
+    return {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
+
+
+PRIVATE = {"store.db": 0o600, "store.db-wal": 0o600, "store.db-shm": 0o600}
+
+
+@pytest.fixture
+def _usual_umask():
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+@pytest.mark.usefixtures("_usual_umask")
+def test_a_store_and_what_is_beside_it_are_for_their_user_alone(tmp_path):
+    path = tmp_path / "new" / "store.db"
+    with closing(connect(path)) as db:
+        db.execute("INSERT INTO tape (name, source) VALUES ('a', '')")
+        assert modes(path.parent) == PRIVATE
+    assert path.parent.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.usefixtures("_usual_umask")
+def test_a_store_that_others_could_read_becomes_private(tmp_path):
+    path = tmp_path / "store.db"
+    with closing(connect(path)) as open_elsewhere:
+        open_elsewhere.execute("INSERT INTO tape (name, source) VALUES ('a', '')")
+        for name in PRIVATE:
+            (tmp_path / name).chmod(0o644)
+        connect(path).close()
+        assert modes(tmp_path) == PRIVATE
+
+
+@pytest.mark.usefixtures("_usual_umask")
+@pytest.mark.parametrize("mode", [0o660, 0o666, 0o640 | 0o020, 0o600])
+def test_a_store_that_others_may_write_is_shared_on_purpose(tmp_path, mode):
+    path = tmp_path / "store.db"
+    connect(path).close()
+    path.chmod(mode)
+    connect(path).close()
+    assert modes(tmp_path) == {"store.db": mode}
+
+
+@pytest.mark.usefixtures("_usual_umask")
+def test_another_programs_database_keeps_its_permissions(tmp_path):
+    path = tmp_path / "store.db"
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE theirs (x)")
+    with pytest.raises(StoreError, match="another program"):
+        connect(path)
+    assert modes(tmp_path) == {"store.db": 0o644}

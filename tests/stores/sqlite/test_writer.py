@@ -12,9 +12,11 @@ from contextlib import closing
 import pytest
 
 from promptdeck.errors import StoreUnavailable
+from promptdeck.stores.sqlite import writer
 from promptdeck.stores.sqlite.database import Database
 from promptdeck.stores.sqlite.migrations import connect
 from promptdeck.stores.sqlite.tape import Tape, cache_tape
+from promptdeck.stores.sqlite.writer import Writer
 from tests.recordings import conversation, interaction, opened, stored
 from tests.stores.sqlite import count, fill, found, on_writer, put, size, traced
 
@@ -188,16 +190,64 @@ async def test_a_full_disk_fails_the_put_by_name_and_leaves_what_was(path):
 async def test_a_file_that_somebody_else_locks_fails_all_that_wait_at_once(path):
     async with opened(path) as database:
         tape = await cache_tape(database)
-        await on_writer(database, lambda db: db.execute("PRAGMA busy_timeout = 300"))
+        await on_writer(database, lambda db: db.execute("PRAGMA busy_timeout = 30"))
         with closing(connect(path)) as other:
             other.execute("BEGIN IMMEDIATE")
             statements = await traced(database)
             puts = (put(tape, conversation(n)) for n in range(20))
             failed = await asyncio.gather(*puts, return_exceptions=True)
-            assert statements.count("BEGIN IMMEDIATE") <= 2
+            # The first may have been alone.
+            assert statements.count("BEGIN IMMEDIATE") <= 2 * writer._PATIENCE
             assert {str(error) for error in failed} == {f"cannot write {path}: database is locked"}
             assert found(tape, conversation(0)) == []
         assert await put(tape, conversation(0))
+
+
+@pytest.fixture
+def attempts(monkeypatch):
+    """A list with one item for each attempt at a transaction."""
+    made = []
+    transaction = Writer._transaction
+
+    def attempt(self, *args):
+        made.append(args)
+        return transaction(self, *args)
+
+    monkeypatch.setattr(Writer, "_transaction", attempt)
+    return made
+
+
+async def test_a_write_waits_for_a_file_that_is_locked_for_long_and_that_is_told_once(
+    path, attempts, caplog
+):
+    async with opened(path) as database:
+        tape = await cache_tape(database)
+        await on_writer(database, lambda db: db.execute("PRAGMA busy_timeout = 1"))
+        for n in range(2):
+            attempts.clear()
+            with closing(connect(path)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                puts = asyncio.gather(*(put(tape, conversation(m)) for m in range(n, n + 5)))
+                while len(attempts) < 4:
+                    await asyncio.sleep(0)
+                other.execute("ROLLBACK")
+            kept = await puts
+            assert all(one in found(tape, one) for one in kept)
+            assert caplog.text.count("another process has") == n + 1
+
+
+async def test_a_locked_file_is_given_up_sooner_where_much_waits(path, attempts, monkeypatch):
+    monkeypatch.setattr(writer, "_WAITING_BYTES", 10_000)
+    async with opened(path) as database:
+        tape = await cache_tape(database)
+        await on_writer(database, lambda db: db.execute("PRAGMA busy_timeout = 1"))
+        with closing(connect(path)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            attempts.clear()
+            puts = (put(tape, conversation(n)) for n in range(20))
+            failed = await asyncio.gather(*puts, return_exceptions=True)
+            assert len(attempts) < writer._PATIENCE
+        assert all(isinstance(error, StoreUnavailable) for error in failed)
 
 
 # Eviction

@@ -37,11 +37,10 @@ def as_json(text: str) -> JSON:
 def from_json(value: JSON) -> str | None:
     """The text of which `as_json` made this value; None for a value that it never makes."""
     if isinstance(value, dict) and value.keys() == {_LATIN_1}:
-        held: JSON = value[_LATIN_1]
-        if not isinstance(held, str):
-            return None
+        held = value[_LATIN_1]
         try:
-            return held.encode(_LATIN_1).decode("utf-8", "surrogateescape")
+            data = held.encode(_LATIN_1) if isinstance(held, str) else None
         except UnicodeEncodeError:
             return None
+        return None if data is None else data.decode("utf-8", "surrogateescape")
     return value if isinstance(value, str) else None

@@ -4,7 +4,10 @@ A *tape* is one ordered collection of recordings: the local cache, or the index
 of a cassette file in one state. A tape's name says all that its rows depend on.
 """
 
+import contextlib
+import os
 import sqlite3
+import sys
 import time
 from pathlib import Path
 
@@ -133,12 +136,15 @@ def connect(path: Path) -> sqlite3.Connection:
     with a way out, for a file that cannot be opened, is no store, or is a newer one.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        # It may be the folder for this alone; one that is there already is somebody's choice.
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_private(path)
         connection = sqlite3.connect(path, isolation_level=None)
     except (sqlite3.Error, OSError) as error:
         raise unusable(path, error) from error
     try:
         _refuse_foreign(connection, path)
+        _keep_private(path)
         if connection.execute("PRAGMA page_count").fetchone() == (0,):
             # 8 KB pages waste least on rows of about 1 KB, and little on tables that are empty.
             connection.execute("PRAGMA page_size = 8192")
@@ -154,6 +160,32 @@ def connect(path: Path) -> sqlite3.Connection:
             raise unusable(path, error) from error
         raise
     return connection
+
+
+def _make_private(path: Path) -> None:
+    """Make a store's file for this user alone, unless it is there: it holds whole prompts.
+
+    SQLite gives the files beside it, `-wal` and `-shm`, the same permissions.
+    """
+    if str(path) != ":memory:":
+        # Never a file that is there: to close it would drop the locks that SQLite has on it.
+        with contextlib.suppress(OSError):  # SQLite says what is wrong
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+
+
+def _keep_private(path: Path) -> None:
+    """Take from others the right to read a store's file and its companions.
+
+    Those of 0.1.0 had it by accident of the umask (0644). Where others may write as well, as
+    a store needs that several users share, somebody meant it.
+    """
+    if sys.platform == "win32":
+        return
+    for name in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+        with contextlib.suppress(OSError):  # of one that is not there
+            found = name.stat()
+            if found.st_uid == os.getuid() and found.st_mode & 0o044 and not found.st_mode & 0o022:
+                name.chmod(0o600)
 
 
 def _refuse_foreign(connection: sqlite3.Connection, path: Path) -> None:

@@ -51,6 +51,12 @@ reading, none is needed, so that they may all be forgotten at once."""
 _NICER = 10
 """Steps of niceness that the thread has beyond its loop: a tenth of the loop's share of a core
 that both want (sched(7): 1.25 a step). A client waits for the loop, nobody for packing."""
+_PATIENCE = 12
+"""Attempts at a file that another process has locked, `busy_timeout` each: a minute. A VACUUM of
+10 GB takes about that (`store clear`); who is stopped in a debugger holds it for longer."""
+_WAITING_BYTES = 256 * 1024 * 1024
+"""Bytes of recordings that may wait for such a file, eight answers of the largest size; with
+more of them it is given up sooner."""
 _LAST = 0.05
 """Seconds that closing takes for packing, which nobody notices; who opens the file next does
 the rest."""
@@ -109,6 +115,8 @@ class Writer:
         self._max_bytes = max_bytes
         self._queue: SimpleQueue[_Submitted | None] = SimpleQueue()
         self._closing = False
+        self._waiting_bytes = 0
+        """Of the recordings that are on their way to the thread."""
         self._touched: dict[int, float] = {}
         self.changes: dict[bytes, Commit] = {}
         """Commits of this process by the state before each. One reader takes them out.
@@ -124,6 +132,8 @@ class Writer:
         """The number of the last recording that packing has looked at; 0 to look at all."""
         self._before = b""
         """The state of the file when the last transaction began."""
+        self._locked = False
+        """True after a lock was told of, until something is written."""
 
     # On the loop
 
@@ -157,9 +167,14 @@ class Writer:
         It runs on the writer's thread, perhaps twice: where another job of the transaction
         fails, each is run again by itself. `fresh` is how many bytes of recordings it
         brings; `keys`, if given, are all fingerprints under which it changes what is found.
+        A file that another process has locked is waited for, a minute at most.
         StoreUnavailable for whatever it or the commit raises.
         """
-        return await self._ask(job, fresh=fresh, keys=keys)
+        self._waiting_bytes += fresh
+        try:
+            return await self._ask(job, fresh=fresh, keys=keys)
+        finally:
+            self._waiting_bytes -= fresh
 
     async def run(self, work: Job) -> Any:
         """Run `work` on the writer's thread and connection, in no transaction."""
@@ -243,14 +258,14 @@ class Writer:
     def _done(self, asked: list[_Submitted]) -> tuple[list[_Outcome], dict[int, float]]:
         """Run jobs in one transaction; if one fails, each in its own, so that only it does.
 
-        A file that is locked is so for all: they fail together, after one wait.
+        A file that is locked is so for all: they wait together, and fail together.
         Returns the answers, and what was touched and could not be written.
         """
         touched = {n: when for one in asked for n, when in one.touched.items()}
         try:
             if asked[0].alone:
                 return [_Outcome(asked[0].done, asked[0].job(self._connection))], touched
-            results = self._transaction([one.job for one in asked], touched)
+            results = self._patiently([one.job for one in asked], touched)
         except Exception as error:  # noqa: BLE001  whatever a job raises is for who asked for it
             if len(asked) > 1 and not is_locked(error):
                 answers, lost = zip(*[self._done([one]) for one in asked], strict=True)
@@ -263,6 +278,29 @@ class Writer:
         self._pause = _QUIET
         self._fresh_bytes += sum([one.fresh for one in asked])
         return [_Outcome(one.done, result) for one, result in zip(asked, results, strict=True)], {}
+
+    def _patiently(self, jobs: list[Job], touched: dict[int, float]) -> list[Any]:
+        """`_transaction`, again while another process has the file locked, within bounds.
+
+        What was recorded would be lost otherwise: nobody asks upstream for it again.
+        """
+        for attempt in range(1, _PATIENCE + 1):
+            try:
+                results = self._transaction(jobs, touched)
+            except Exception as error:
+                # Who closes waits for one attempt at most.
+                over = self._closing or self._waiting_bytes > _WAITING_BYTES
+                if over or attempt == _PATIENCE or not is_locked(error):
+                    raise
+                if not self._locked:
+                    self._locked = True
+                    log.warning(
+                        "another process has %s locked; what is recorded waits for it", self._path
+                    )
+            else:
+                self._locked = False
+                return results
+        raise AssertionError("the last attempt returns or raises")
 
     def _transaction(self, jobs: list[Job], touched: dict[int, float]) -> list[Any]:
         """Run jobs and note what was touched in one transaction; the results of the jobs.
