@@ -1,11 +1,13 @@
 """A folder of cassettes as one store: it follows the folder."""
 
 import asyncio
+from threading import current_thread
 
 import pytest
 
 from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.dump import HEADER
+from promptdeck.stores.cassettes.file import signatures
 from promptdeck.stores.cassettes.shelf import Shelf
 from tests.recordings import canon, conversation, interaction
 from tests.stores.cassettes import found, said, saved
@@ -61,3 +63,82 @@ async def test_a_shelf_may_be_refreshed_by_many_at_once(shelf, path):
         saved(path.with_name(f"x{n}.yaml"), conversation(n))
     await asyncio.gather(*(shelf.refresh() for _ in range(5)))
     assert len(list(shelf.canonicals())) == 5
+
+
+async def test_many_files_are_indexed_in_few_transactions(shelf, path, database, monkeypatch):
+    for n in range(30):
+        saved(path.with_name(f"x{n:02}.yaml"), interaction(f"{n}"))
+    jobs = []
+    submit = database.submit
+    monkeypatch.setattr(
+        database, "submit", lambda *job, **how: jobs.append(job) or submit(*job, **how)
+    )
+    await shelf.refresh()
+    assert len(jobs) == 1
+    assert all(found(shelf, interaction(f"{n}")) for n in range(30))
+    size = path.with_name("x00.yaml").stat().st_size
+    monkeypatch.setattr("promptdeck.stores.cassettes.shelf._BATCH_BYTES", 9 * size)
+    for n in range(30):
+        saved(path.with_name(f"x{n:02}.yaml"), interaction(f"more {n}"))
+    await shelf.refresh()
+    assert 3 < len(jobs) <= 9
+    assert all(found(shelf, interaction(f"more {n}")) for n in range(30))
+
+
+@pytest.fixture
+def looks(monkeypatch):
+    """The names of the threads in which the folder was looked at."""
+    names = []
+    monkeypatch.setattr(
+        "promptdeck.stores.cassettes.shelf.signatures",
+        lambda folder: names.append(current_thread().name) or signatures(folder),
+    )
+    return names
+
+
+async def test_those_who_miss_at_once_share_a_look_off_the_loop(shelf, path, looks):
+    saved(path, interaction("a"))
+    assert await asyncio.gather(*(shelf.refresh() for _ in range(50))) == [True] * 50
+    assert len(looks) <= 2
+    assert current_thread().name not in looks
+
+
+async def test_who_asks_while_a_look_is_under_way_sees_what_came_after_it_began(shelf, path, looks):
+    saved(path, interaction("a"))
+    first = asyncio.gather(shelf.refresh())
+    while not looks:
+        await asyncio.sleep(0)
+    saved(path.with_name("y.yaml"), interaction("b"))
+    assert await shelf.refresh()
+    await first
+    assert found(shelf, interaction("b"))
+
+
+async def test_a_look_at_an_unchanged_folder_opens_no_file(shelf, path, monkeypatch):
+    for n in range(5):
+        saved(path.with_name(f"x{n}.yaml"), interaction(f"{n}"))
+    await shelf.refresh()
+
+    def opened(*_):
+        raise AssertionError("a file was read")
+
+    monkeypatch.setattr("promptdeck.stores.cassettes.shelf.contents", opened)
+    monkeypatch.setattr("promptdeck.stores.cassettes.shelf.digest_of", opened)
+    assert await shelf.refresh() is False
+
+
+async def test_an_index_that_somebody_cleared_is_made_again(shelf, path, database):
+    saved(path, interaction("a"))
+    await shelf.refresh()
+    await database.execute("DELETE FROM tape")
+    assert await shelf.refresh()
+    assert found(shelf, interaction("a"))
+
+
+async def test_links_are_followed_to_files_and_not_into_folders(shelf, path):
+    saved(path.parent / "real" / "a.yaml", interaction("a"))
+    (path.parent / "round").symlink_to(path.parent)
+    path.symlink_to(path.parent / "real" / "a.yaml")
+    path.with_name("nothing.yaml").symlink_to(path.parent / "gone.yaml")
+    await shelf.refresh()
+    assert len(found(shelf, interaction("a"))) == 2

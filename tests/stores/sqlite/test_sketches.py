@@ -4,7 +4,6 @@ import sqlite3
 
 import pytest
 
-from promptdeck.core.misses.explain import CANDIDATES
 from promptdeck.errors import StoreUnavailable
 from promptdeck.stores.sqlite.pieces import Pieces
 from promptdeck.stores.sqlite.tape import Tape, cache_tape
@@ -51,7 +50,7 @@ async def test_the_loops_connection_is_not_used(database, monkeypatch):
         raise AssertionError("read on the loop")
 
     monkeypatch.setattr(database, "query", no_query)
-    assert len(await tape.nearest(b"POST /v1/chat/completions\n{}", CANDIDATES)) == CANDIDATES
+    assert len(await tape.nearest(b"POST /v1/chat/completions\n{}", 60)) == 60
     assert await tape.models() == {"m"}
 
 

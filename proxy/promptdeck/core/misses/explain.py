@@ -30,11 +30,6 @@ class Near(NamedTuple):
     canonical: bytes
 
 
-CANDIDATES = 60
-"""Recordings that a store is to give for `explain` at most, where it has a cheap measure of its
-own: three times those compared with care, as a sketch takes many of one template for equally near.
-60 of 18 KB are read and measured roughly in 30 ms."""
-
 # Recordings that are compared with care, in 0.6 ms each where the rough measure takes 0.03: many
 # more than are shown, as that measure takes requests of one template for equally near.
 _SHORTLIST = 20

@@ -32,8 +32,33 @@ def path_of(folder: Path, name: str) -> Path:
 
 def names(folder: Path) -> list[str]:
     """The names of all cassettes below a folder, sorted. Files with no name for one are none."""
-    files = (path.relative_to(folder) for path in folder.rglob(f"*{SUFFIX}") if path.is_file())
-    return sorted(filter(_is_name, (file.as_posix().removesuffix(SUFFIX) for file in files)))
+    return list(signatures(folder))
+
+
+def signatures(folder: Path) -> dict[str, Signature]:
+    """The names of all cassettes below a folder, sorted, each with its file's signature.
+
+    1,500 of them take 15 ms, as each needs a stat(2): to be called off the loop.
+    """
+    found = {name: mark for name, mark in _walk(str(folder), "") if _is_name(name)}
+    return dict(sorted(found.items()))
+
+
+def _walk(folder: str, above: str) -> Iterator[tuple[str, Signature]]:
+    """The files below a folder that end as cassettes do, named by their path without that end.
+
+    `above` is what the names begin with. Folders that are links are passed over, as they may
+    lead around in circles, and what cannot be read is.
+    """
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from _walk(entry.path, f"{above}{entry.name}/")
+            elif entry.name.endswith(SUFFIX):
+                with contextlib.suppress(OSError):  # a link to nothing, or gone by now
+                    if entry.is_file():
+                        name = above + entry.name.removesuffix(SUFFIX)
+                        yield name, _signature_of(entry.stat())
 
 
 def _is_name(name: str) -> bool:

@@ -114,23 +114,16 @@ class Cassette:
         name = self._index_name(digest(data))
         tape = self._database.tape_named(name)
         if tape is None:
-            rows = await asyncio.to_thread(self._parsed, data)
-            tape = await self._database.index(name, self._source, rows)
+            rows = await asyncio.to_thread(rows_in, data, self.path, self._canon)
+            tape = await self._database.index(name, source_of(self.path), rows)
             del rows
             if len(data) > _LARGE:
-                await asyncio.to_thread(_give_back)
+                await asyncio.to_thread(give_back)
         return tape
 
-    @property
-    def _source(self) -> str:
-        return str(self.path.absolute())
-
     def _index_name(self, state: str) -> str:
-        """The name of a tape: all that an index of the file in this state depends on."""
-        return f"{_INDEX_VERSION}|{TAG}|{self._canon.laws}|{state}|{self._source}"
-
-    def _parsed(self, data: bytes) -> list[tuple[str, Stored]]:
-        return rows_of(in_recorded_order(parsed(data, self.path), lambda item: item), self._canon)
+        """The name of the tape that is the index of the file in this state."""
+        return index_name(self.path, state, self._canon)
 
     def find(self, key: str) -> Sequence[Stored]:
         """All recordings under a fingerprint, in the order of their time. StoreUnavailable."""
@@ -217,6 +210,21 @@ class Cassette:
             self._seen = None
 
 
+def source_of(path: Path) -> str:
+    """What an index names as the file that it is of."""
+    return str(path.absolute())
+
+
+def index_name(path: Path, state: str, canon: Canon) -> str:
+    """The name of a tape: all that an index of the file in this state (a digest) depends on."""
+    return f"{_INDEX_VERSION}|{TAG}|{canon.laws}|{state}|{source_of(path)}"
+
+
+def rows_in(data: bytes, path: Path, canon: Canon) -> list[tuple[str, Stored]]:
+    """A file's contents as rows of its index, in recorded order. CassetteError names the file."""
+    return rows_of(in_recorded_order(parsed(data, path), lambda item: item), canon)
+
+
 def rows_of(interactions: Iterable[Interaction], canon: Canon) -> list[tuple[str, Stored]]:
     """Interactions as a store holds them, each with the fingerprint by which it is looked for."""
     canonicals = ((canon.canonical(item.request), item) for item in interactions)
@@ -240,7 +248,7 @@ async def _end_of(work: asyncio.Future[Saved]) -> asyncio.CancelledError | None:
     return cancelled
 
 
-def _give_back() -> None:
+def give_back() -> None:
     """Let the system have freed memory again: of a large file glibc keeps six times its size."""
     import ctypes
 

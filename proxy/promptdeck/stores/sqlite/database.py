@@ -228,15 +228,19 @@ class Database:
         except (*_UNREADABLE, StoreError) as error:
             raise self._unreadable(error) from error
 
-    def names(self, tape: int) -> Iterator[str]:
-        """The ids of a tape's recordings, oldest first. StoreUnavailable."""
-        return iter(names_of(self.query, tape))
+    def names(self, tapes: Sequence[int]) -> Iterator[str]:
+        """The ids of recordings, tape by tape, in each oldest first. StoreUnavailable."""
+        return iter(names_of(self.query, tapes))
 
     def tape_named(self, name: str) -> int | None:
         """The id of the tape `name`; None if there is none. StoreUnavailable."""
         for (tape,) in self.query("SELECT id FROM tape WHERE name = ?", name):
             return int(tape)
         return None
+
+    def tapes_named(self) -> dict[str, int]:
+        """All tapes by their names. StoreUnavailable."""
+        return {name: int(tape) for name, tape in self.query("SELECT name, id FROM tape")}
 
     def has_tape(self, tape: int) -> bool:
         """True if the tape is still there; its number is never given again. StoreUnavailable."""

@@ -352,10 +352,15 @@ def numbers_of(query: Query, tape: int) -> list[int]:
     return [n for (n,) in query(numbers, tape, tape)]
 
 
-def names_of(query: Query, tape: int) -> list[str]:
-    """The ids of a tape's recordings, packed or fresh, oldest first."""
+def names_of(query: Query, tapes: Sequence[int]) -> list[str]:
+    """The ids of recordings, packed or fresh, tape by tape, in each oldest first."""
+    # All at once: fresh rows have no index by tape, and a folder may have thousands of tapes.
+    of = f"tape IN ({', '.join(map(str, tapes))})"
     names = (
-        "SELECT n, id, key, base_key FROM packed WHERE tape = ?1 UNION ALL"
-        " SELECT n, id, key, base_key FROM recording WHERE tape = ?1 ORDER BY n"
+        f"SELECT tape, n, id, key, base_key FROM packed WHERE {of} UNION ALL"
+        f" SELECT tape, n, id, key, base_key FROM recording WHERE {of} ORDER BY n"
     )
-    return [full_id(*name) for _, *name in query(names, tape)]
+    by_tape: dict[int, list[str]] = {tape: [] for tape in tapes}
+    for tape, _, *name in query(names):
+        by_tape[tape].append(full_id(*name))
+    return [name for tape in tapes for name in by_tape[tape]]

@@ -76,8 +76,7 @@ class Tape:
 
     def names(self) -> Iterator[str]:
         """Every recording's id, in the order of `canonicals`."""
-        for tape in self.tapes:
-            yield from self._database.names(tape)
+        return self._database.names(self.tapes)
 
 
 async def cache_tape(database: Database) -> Tape:
