@@ -60,6 +60,7 @@ TESTED_WITH = {
     "engine/outcome": "engine/test_exchange",
     "engine/settings": "engine/test_exchange",
     "engine/stats": "engine/test_exchange",
+    "engine/refusing": "engine/test_exchange",
     "engine/storing": "server/test_stored",
     "errors": "server/test_server",
     "imports/export_har": "imports/test_har",

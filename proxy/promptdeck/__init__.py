@@ -94,6 +94,7 @@ imports upward and only `app` knows all the parts.
       stats         what it counts
       idempotency   the first answer again
       listing       what recordings imply
+      refusing      why there is no answer, where upstream must not be asked
       storing, deferred   answers kept for the client, answers fetched later
       decks/
         deck          the recordings behind one base_url, how far they are played

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, assert_never
+from typing import assert_never
 
 from promptdeck.core import headers as http
 from promptdeck.core.counts import Counts
@@ -24,18 +24,15 @@ from promptdeck.engine.flights.flight import Flight
 from promptdeck.engine.flights.landing import Answered, Landing, Record
 from promptdeck.engine.flights.launch import Flights, Way
 from promptdeck.engine.flights.sharing import Sharing
-from promptdeck.errors import CassetteMiss, HTTPError, StoreUnavailable
+from promptdeck.errors import StoreUnavailable
 from promptdeck.stores.base import Claims
 
 from .asking import Asked, Canonicals, Check, Incoming, Known
 from .idempotency import Idempotency
-from .listing import implied
 from .outcome import Flown, Listed, Served
+from .refusing import Refusals
 from .settings import Settings
 from .stats import Stats
-
-if TYPE_CHECKING:
-    from promptdeck.core.misses.explain import Explanation
 
 log = logging.getLogger("promptdeck")
 
@@ -43,10 +40,6 @@ DECISIVE = frozenset(["idempotency-key"])
 """Headers read here with which a request is decided on by itself."""
 
 NO_RULES = Rules()
-_CANDIDATES = 60
-"""Recordings that a store is to give for a miss at most, where it has a cheap measure of its own:
-three times those that `explain` compares with care, as a sketch takes many of one template for
-equally near. 60 of 18 KB are read and measured roughly in 30 ms."""
 _BYPASS = http.cache_status("fwd=bypass")
 # More answers than anybody asks for.
 _EACH = 2**63
@@ -75,7 +68,7 @@ class Exchange:
             settings, self.stats, self._canonicals, self._sharing, answered, self._budget
         )
         self._warned = False
-        self._explaining = asyncio.Lock()
+        self._refusals = Refusals(settings, self.stats)
 
     async def answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
         """Answer one request. HTTPError says why there is none."""
@@ -195,7 +188,7 @@ class Exchange:
             case Action.SERVE:
                 return await self._serve(asked, deck, search)
             case Action.REFUSE:
-                return await self._refuse(asked, deck, search)
+                return await self._refusals.refuse(asked, deck, search)
             case Action.FORWARD:
                 return self._forward(asked, deck, search, store=False)
             case Action.STORE:
@@ -271,50 +264,6 @@ class Exchange:
             warning=asked.warning,
             repeat=Repeat(deck, self.stats, asked, search) if repeats else None,
         )
-
-    # Misses
-
-    async def _refuse(self, asked: Asked, deck: Deck, search: Search) -> Listed:
-        request = asked.incoming.request
-        if models := await implied(request, deck):
-            status = http.cache_status(key=asked.key, detail="listed from recordings")
-            return Listed(models, status)
-        self.stats.misses += 1
-        if self._settings.mode is not Mode.REPLAY:
-            stale = HTTPError(
-                "the request says only-if-cached, and there is no recording that it accepts",
-                code="only_if_cached",
-                status=504,
-            )
-            stale.cache_status = http.cache_status(key=asked.key, detail="only-if-cached")
-            raise stale
-        explanation = await self._explain(asked, deck, search)
-        told = {"message": explanation.message(), "text": explanation.text()}
-        target = self._settings.redactor.query(request.target)
-        deck.missed({"key": asked.key, "target": target, **told, **explanation.details()})
-        log.warning("miss %s %s\n%s", request.method, target, told["text"])
-        miss = CassetteMiss(
-            told["message"],
-            param=explanation.differences[0].path if explanation.differences else None,
-            details={"key": asked.key, **explanation.details()},
-        )
-        miss.cache_status = http.cache_status(key=asked.key, detail=search.reason)
-        raise miss
-
-    async def _explain(self, asked: Asked, deck: Deck, search: Search) -> "Explanation":
-        # One at a time: each thread that computes lets the loop wait 5 ms for its turn
-        # (sys.getswitchinterval), and a run of misses would have several of them.
-        async with self._explaining:
-            form = asked.form.canonical
-            return await asyncio.to_thread(
-                _explained,
-                form,
-                await deck.nearest(form, _CANDIDATES),
-                search.reason,
-                cassette=deck.name,
-                times_recorded=deck.times_recorded(asked.key, asked.form),
-                times_played=deck.times_played(*asked.place),
-            )
 
     # Upstream
 
@@ -409,15 +358,6 @@ def _is_good(first: Served | Flight) -> bool:
     if isinstance(first, Flight):
         return bool(first.whole and not first.failed and not first.refused)
     return True
-
-
-def _explained(
-    form: bytes, recorded: list[tuple[str, bytes]], reason: str, **more: Any
-) -> "Explanation":
-    """`explain`, off the loop: it is imported by the first miss, which takes 20 ms."""
-    from promptdeck.core.misses.explain import Reason, explain
-
-    return explain(form, recorded, Reason(reason), **more)
 
 
 def _weight(answer: Served | Flight) -> int:

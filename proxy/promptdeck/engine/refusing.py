@@ -1,0 +1,99 @@
+"""What a request gets that no recording answers where upstream must not be asked: the reason.
+
+Listing what the recordings imply is the one answer that can be given instead.
+"""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from promptdeck.core import headers as http
+from promptdeck.core.policy import Mode
+from promptdeck.errors import CassetteMiss, HTTPError
+
+from .asking import Asked
+from .decks.deck import Deck, Search
+from .listing import implied
+from .outcome import Listed
+from .settings import Settings
+from .stats import Stats
+
+if TYPE_CHECKING:
+    from promptdeck.core.misses.explain import Explanation
+
+log = logging.getLogger("promptdeck")
+
+_CANDIDATES = 60
+"""Recordings that a store is to give for a miss at most, where it has a cheap measure of its own:
+three times those that `explain` compares with care, as a sketch takes many of one template for
+equally near. 60 of 18 KB are read and measured roughly in 30 ms."""
+
+
+class Refusals:
+    """`refuse` requests, and count those that were refused."""
+
+    def __init__(self, settings: Settings, stats: Stats) -> None:
+        self._settings = settings
+        self._stats = stats
+        # One at a time: each thread that computes lets the loop wait 5 ms for its turn
+        # (sys.getswitchinterval), and a run of misses would have several of them.
+        self._explaining = asyncio.Lock()
+
+    async def refuse(self, asked: Asked, deck: Deck, search: Search) -> Listed:
+        """Refuse a request. CassetteMiss says what is nearest to it and how it differs.
+
+        HTTPError 504 where it is the request that forbids to ask upstream. What recordings
+        imply, the list of their models, is returned.
+        """
+        request = asked.incoming.request
+        if models := await implied(request, deck):
+            status = http.cache_status(key=asked.key, detail="listed from recordings")
+            return Listed(models, status)
+        self._stats.misses += 1
+        if self._settings.mode is not Mode.REPLAY:
+            stale = HTTPError(
+                "the request says only-if-cached, and there is no recording that it accepts",
+                code="only_if_cached",
+                status=504,
+            )
+            stale.cache_status = http.cache_status(key=asked.key, detail="only-if-cached")
+            raise stale
+        raise await self._miss(asked, deck, search)
+
+    async def _miss(self, asked: Asked, deck: Deck, search: Search) -> CassetteMiss:
+        """Log a miss, note it in the deck's report, and put it into words for the client."""
+        request = asked.incoming.request
+        explanation = await self._explain(asked, deck, search)
+        told = {"message": explanation.message(), "text": explanation.text()}
+        target = self._settings.redactor.query(request.target)
+        deck.missed({"key": asked.key, "target": target, **told, **explanation.details()})
+        log.warning("miss %s %s\n%s", request.method, target, told["text"])
+        miss = CassetteMiss(
+            told["message"],
+            param=explanation.differences[0].path if explanation.differences else None,
+            details={"key": asked.key, **explanation.details()},
+        )
+        miss.cache_status = http.cache_status(key=asked.key, detail=search.reason)
+        return miss
+
+    async def _explain(self, asked: Asked, deck: Deck, search: Search) -> "Explanation":
+        async with self._explaining:
+            form = asked.form.canonical
+            return await asyncio.to_thread(
+                _explained,
+                form,
+                await deck.nearest(form, _CANDIDATES),
+                search.reason,
+                cassette=deck.name,
+                times_recorded=deck.times_recorded(asked.key, asked.form),
+                times_played=deck.times_played(*asked.place),
+            )
+
+
+def _explained(
+    form: bytes, recorded: list[tuple[str, bytes]], reason: str, **more: Any
+) -> "Explanation":
+    """`explain`, off the loop: it is imported by the first miss, which takes 20 ms."""
+    from promptdeck.core.misses.explain import Reason, explain
+
+    return explain(form, recorded, Reason(reason), **more)
