@@ -180,7 +180,7 @@ class Sessions:
         return self._open[name]
 
     def is_open(self, name: str) -> bool:
-        """Whether there is an open session of this id; if so, it is in use from now on."""
+        """True if there is an open session of this id; if so, it is in use from now on."""
         session = self._open.get(name)
         if session is None or _is_idle(session):
             return False
@@ -242,7 +242,7 @@ def _no_session(name: str) -> ClientError:
 
 
 def _is_idle(session: Session) -> bool:
-    """Whether a session was unused for longer than it may be; an answer under way is use."""
+    """True if a session was unused for longer than it may be; an answer under way is use."""
     if session.lifetime is None or session.exchange.under_way:
         return False
     return time.monotonic() - session.used_at > session.lifetime

@@ -57,12 +57,12 @@ def unused(report: Any, name: str, path: Path) -> set[str]:
 
 
 def mentions(report: Any, name: str, path: Path) -> bool:
-    """Whether `report` says anything of this cassette."""
+    """True if `report` says anything of this cassette."""
     return _is_ids(report) or any(_is_of(item, name, path) for item in _reports(report))
 
 
 def _is_ids(report: Any) -> bool:
-    """Whether this is no report but a plain list of ids, of whichever cassette."""
+    """True if this is no report but a plain list of ids, of whichever cassette."""
     return isinstance(report, list) and all(isinstance(item, str) for item in report)
 
 
@@ -76,7 +76,7 @@ def _reports(value: Any) -> Iterator[Mapping[str, Any]]:
 
 
 def _is_of(report: Mapping[str, Any], name: str, path: Path) -> bool:
-    """Whether a report is of the cassette `name`, whose file is `path`.
+    """True if a report is of the cassette `name`, whose file is `path`.
 
     pytest's has the path, which may have been another one where the tests ran.
     """

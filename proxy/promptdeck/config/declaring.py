@@ -77,7 +77,7 @@ class Given(NamedTuple):
 
 
 def in_ci(environ: Mapping[str, str]) -> bool:
-    """Whether this runs in continuous integration, where nothing is recorded unasked.
+    """True if this runs in continuous integration, where nothing is recorded unasked.
 
     GitHub, GitLab and CircleCI set CI to `true`, others to `1`.
     """

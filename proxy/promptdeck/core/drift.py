@@ -37,7 +37,7 @@ class Tier(StrEnum):
 
     @property
     def harmless(self) -> bool:
-        """Whether programs that took the recorded answer will take the live one."""
+        """True if programs that took the recorded answer will take the live one."""
         return self in (Tier.CONTENT, Tier.SAME)
 
 
@@ -300,7 +300,7 @@ def _contents(recorded: Response, live: Response, *, chat: bool) -> list[str]:
 
 
 def _alike(before: JSON, now: JSON) -> bool:
-    """Whether all that is in one value is the same in the other, which may have more fields."""
+    """True if all that is in one value is the same in the other, which may have more fields."""
     if isinstance(before, dict) and isinstance(now, dict):
         return all(key in now and _alike(before[key], now[key]) for key in before)
     if isinstance(before, list) and isinstance(now, list):

@@ -21,7 +21,7 @@ class Mode(StrEnum):
 
     @property
     def shares_flights(self) -> bool:
-        """Whether identical requests under way may share one upstream call.
+        """True if identical requests under way may share one upstream call.
 
         To record every answer, or to pass every request on, each needs a call of its own.
         """
@@ -124,7 +124,7 @@ class CacheControl(NamedTuple):
         )
 
     def accepts(self, age: float) -> bool:
-        """Whether an answer of this age (seconds) may be served without asking upstream."""
+        """True if an answer of this age (seconds) may be served without asking upstream."""
         return not self.no_cache and (self.max_age is None or age <= self.max_age)
 
 

@@ -111,7 +111,7 @@ class Asked(NamedTuple):
 
     @property
     def warning(self) -> str:
-        """What the contract finds odd."""
+        """Odd things that the contract found, in one line; or nothing."""
         return self.known.warning
 
     @property

@@ -299,7 +299,7 @@ class Exchange:
         return flown._replace(warning=asked.warning)
 
     def _shares(self, asked: Asked, deck: Deck, search: Search) -> bool:
-        """Whether another's answer under way will do."""
+        """True if another's answer under way will do."""
         fresh = asked.wants.no_cache or search.requested
         alike = not deck.samples(self._draws(asked))
         shares = self._settings.mode.shares_flights and not asked.form.stateful

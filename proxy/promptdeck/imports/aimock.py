@@ -34,7 +34,7 @@ def read(text: str) -> Iterator[Imported | NotCarried]:
 
 
 def is_journal(value: JSON) -> bool:
-    """Whether the JSON of a file is a journal: a list of requests with what was answered."""
+    """True if the JSON of a file is a journal: a list of requests with what was answered."""
     first = value[0] if isinstance(value, list) and value else None
     return isinstance(first, dict) and {"path", "timestamp", "response"} <= first.keys()
 

@@ -203,7 +203,7 @@ def framed(headers: Headers, body: bytes, first_ms: int = 0, last_ms: int = 0) -
 
 
 def is_stream(headers: Headers) -> bool:
-    """Whether an answer's headers say that it is a stream of server-sent events."""
+    """True if an answer's headers say that it is a stream of server-sent events."""
     return header(headers, "content-type").lower().startswith("text/event-stream")
 
 

@@ -110,7 +110,7 @@ def _add_record_mode(parser: pytest.Parser) -> None:
 
 
 def _has_pytest_recording(pluginmanager: pytest.PytestPluginManager) -> bool:
-    """Whether pytest-recording is loaded: --record-mode is its own then, with its names only."""
+    """True if pytest-recording is loaded: --record-mode is its own then, with its names only."""
     return any(map(pluginmanager.has_plugin, ("recording", "pytest_recording.plugin")))
 
 

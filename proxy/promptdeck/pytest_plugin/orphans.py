@@ -59,7 +59,7 @@ def orphans(config: pytest.Config, collected: Collected, folders: Folders) -> li
 
 
 def _is_partial(config: pytest.Config) -> bool:
-    """Whether files are collected in part: by node ids, or only what failed last."""
+    """True if files are collected in part: by node ids, or only what failed last."""
     return any("::" in str(arg) for arg in config.args) or bool(config.getoption("lf", False))
 
 
@@ -81,7 +81,7 @@ def _named(item: pytest.Item) -> str:
 
 
 def _is_ours(path: Path) -> bool:
-    """Whether a file is a cassette of ours: pytest-recording's lie in the same places."""
+    """True if a file is a cassette of ours: pytest-recording's lie in the same places."""
     try:
         with path.open("rb") as file:
             return _OURS in b"\n" + file.read(_HEAD)
@@ -131,7 +131,7 @@ class _Judging:
                 yield path
 
     def _is_written(self, cassettes: Path, function: str, source: str) -> bool:
-        """Whether `source`, a module, defines a test that was not collected.
+        """True if `source`, a module, defines a test that was not collected.
 
         It may be for other machines. `function` is the test as a file's name has it, with its
         classes: `TestX.test_y`; `cassettes` is the folder of the module's cassettes.
@@ -151,13 +151,13 @@ class _Judging:
         return re.search(defined, source, re.MULTILINE) is not None
 
     def _is_test(self, stem: str) -> bool:
-        """Whether a file of this name, without suffix, is the cassette of a test."""
+        """True if a file of this name, without suffix, is the cassette of a test."""
         name = _function(stem).rpartition(".")[2]
         # The methods of a TestCase are called test... whatever python_functions says.
         return any(_fits(name, pattern) for pattern in (*self._functions, "test"))
 
     def _is_whole(self, folder: Path) -> bool:
-        """Whether every test file in a folder was collected to its end.
+        """True if every test file in a folder was collected to its end.
 
         Any of them could claim by name what lies there.
         """
@@ -165,7 +165,7 @@ class _Judging:
         return all(path in self._modules for path in files)
 
     def _is_file(self, name: str) -> bool:
-        """Whether pytest would take a file of this name for tests, by `python_files`."""
+        """True if pytest would take a file of this name for tests, by `python_files`."""
         return any(fnmatch(name, pattern) for pattern in self._files)
 
     def _gone(self, folder: Path) -> Iterator[Path]:
@@ -185,7 +185,7 @@ def _function(stem: str) -> str:
 
 
 def _fits(name: str, pattern: str) -> bool:
-    """Whether a name fits an entry of `python_functions`, which is a prefix or a pattern."""
+    """True if a name fits an entry of `python_functions`, which is a prefix or a pattern."""
     return name.startswith(pattern) or ("*" in pattern and fnmatch(name, pattern))
 
 

@@ -33,14 +33,14 @@ if TYPE_CHECKING:
 
 
 class Decks(Protocol):
-    """Where a request's deck comes from."""
+    """A server's decks, by name."""
 
     async def deck(self, name: str) -> Deck:
         """The deck of cassette `name`, or the default one for the empty name. HTTPError."""
 
 
 class Keeps(NamedTuple):
-    """What is kept beside recordings; there is none of it in passthrough mode."""
+    """Stored and deferred completions: kept beside recordings, but not in passthrough mode."""
 
     completions: Completions
     slips: Slips

@@ -288,7 +288,7 @@ class Upstream:
 
 
 def _leaves_base(target: str) -> bool:
-    """Whether a target, put behind a base URL, may lead elsewhere than below it."""
+    """True if a target, put behind a base URL, may lead elsewhere than below it."""
     path = target.partition("?")[0].partition("#")[0]
     # What follows the prefix would else go on with the base URL's last segment, or its host.
     follows = path.removeprefix(_PREFIX)

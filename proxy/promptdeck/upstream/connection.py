@@ -109,7 +109,7 @@ class Connection(asyncio.BufferedProtocol):
 
     @property
     def open(self) -> bool:
-        """Whether a request can be sent, for all that is known here."""
+        """True if a request can be sent, for all that is known here."""
         return self._transport is not None and not self._transport.is_closing()
 
     def release(self) -> bool:

@@ -100,7 +100,7 @@ def _may_change(
     extra: Sequence[str],
     in_runs: Sequence[Run] | None,
 ) -> bool:
-    """Whether frames may hold anything to take out; False is a promise.
+    """True if frames may hold anything to take out; False is a promise.
 
     Texts as they are written are searched many as one, and so are those that go on from frame
     to frame: no secret reaches over a blank line, and a blank line hides none. Of what frames
@@ -169,7 +169,7 @@ def _few(texts: list[str], longest: int) -> str:
 
 
 def _is_in(secret: str, frames: Sequence[Frame], written: bytes) -> bool:
-    """Whether a literal is in any of the frames, whose `written` lacks what repeats."""
+    """True if a literal is in any of the frames, whose `written` lacks what repeats."""
     data = secret.encode("utf-8", "surrogateescape")
     # Only one that has a quote itself may be neither in a text nor in what all have in common.
     return data in written or (b'"' in data and any(data in frame.data for frame in frames))

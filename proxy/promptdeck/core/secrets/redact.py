@@ -81,7 +81,7 @@ class Redactor(NamedTuple):
         return xxhash.xxh3_64_hexdigest(f"{DIGEST} {users}".encode())
 
     def suspicious(self, data: bytes, extra: Sequence[str] = ()) -> bool:
-        """Whether these bytes may hold a secret as they are written; False is a promise.
+        """True if these bytes may hold a secret as they are written; False is a promise.
 
         An escaped letter may hide one: see `may_change`.
         """
@@ -93,7 +93,7 @@ class Redactor(NamedTuple):
         )
 
     def may_change(self, data: bytes, extra: Sequence[str] = ()) -> bool:
-        """Whether `body` may find anything in these bytes or in any part of them."""
+        """True if `body` may find anything in these bytes or in any part of them."""
         return _ESCAPED.search(data) is not None or self.suspicious(data, extra)
 
     def text(self, text: str, extra: Sequence[str] = ()) -> tuple[str, Counter[str]]:

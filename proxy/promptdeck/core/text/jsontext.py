@@ -50,7 +50,7 @@ def load(data: bytes | str) -> JSON:
 
 
 def has_integral(value: JSON) -> bool:
-    """Whether a value from `load` holds numbers like 1.0.
+    """True if a value from `load` holds numbers like 1.0.
 
     Raises Unfaithful if orjson altered a number or the nesting is beyond 200 levels.
     """
@@ -63,7 +63,7 @@ _MAX_DEPTH = 200
 
 
 def _has_integral(items: Collection[JSON], depth: int) -> bool:
-    """Whether any number in `items` or below is a float without a fraction.
+    """True if any number in `items` or below is a float without a fraction.
 
     Raises Unfaithful as `has_integral` does.
     """

@@ -41,7 +41,7 @@ def frames(data: bytes) -> list[bytes]:
 
 
 def is_whole(frame: bytes) -> bool:
-    """Whether a blank line ends this frame: the last one of a cut-off stream has none."""
+    """True if a blank line ends this frame: the last one of a cut-off stream has none."""
     return _BLANK_LINE.search(frame) is not None
 
 
@@ -55,7 +55,7 @@ class Event(NamedTuple):
 
 
 def is_sole_data(frame: bytes) -> bool:
-    """Whether this is `data: `, some text without a line feed, a line feed and one more byte.
+    """True if this is `data: `, some text without a line feed, a line feed and one more byte.
 
     So chat servers send nearly every event. `frame[6:-2]` is its data, if it holds no CR.
     """
@@ -73,7 +73,7 @@ def data_at(frame: bytes) -> int:
 
 
 def is_one_line(frame: bytes) -> bool:
-    """Whether this is `data: `, some text that nothing breaks into lines, and a blank line."""
+    """True if this is `data: `, some text that nothing breaks into lines, and a blank line."""
     return is_sole_data(frame) and frame[-1] == _LF and _CR not in frame
 
 

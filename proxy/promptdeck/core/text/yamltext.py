@@ -133,7 +133,7 @@ def _key(key: str) -> str:
 
 
 def _fits_plain(text: str) -> bool:
-    """Whether no reader could take this text, written without quotes, for anything else."""
+    """True if no reader could take this text, written without quotes, for anything else."""
     return (
         _is_plain(text)
         and not text.endswith((" ", ":"))
@@ -143,7 +143,7 @@ def _fits_plain(text: str) -> bool:
 
 
 def _is_plain(text: str) -> bool:
-    """Whether a text has no sign of YAML's where that would tell, or is a request's address."""
+    """True if a text has no sign of YAML's where that would tell, or is a request's address."""
     if _PLAIN_START.match(text):
         return not _NOT_PLAIN.search(text)
     return bool(_ADDRESS.fullmatch(text))

@@ -138,7 +138,7 @@ class Deck:
 
     @property
     def follows(self) -> bool:
-        """Whether there is a file that may have changed."""
+        """True if there is a file that may have changed."""
         return self._refresh is not None
 
     async def refresh(self) -> bool:
@@ -304,7 +304,7 @@ class Deck:
         return Tally() if self._playing.newest else self._turns.setdefault(place, Tally())
 
     def samples(self, draws: int = 0) -> bool:
-        """Whether identical requests under way are to have answers of their own.
+        """True if identical requests under way are to have answers of their own.
 
         `draws` is the request's own wish, in place of the deck's.
         """

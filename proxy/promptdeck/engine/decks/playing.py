@@ -47,11 +47,11 @@ class Playing(NamedTuple):
     on_expired: OnExpired = OnExpired.WARN
 
     def is_old(self, stored: Stored, now: float) -> bool:
-        """Whether a recording is older than `expires` at a moment (seconds since the epoch)."""
+        """True if a recording is older than `expires` at a moment (seconds since the epoch)."""
         return self.expires is not None and now - stored.interaction.recorded_at > self.expires
 
     def renews(self, rows: Sequence[Stored], now: float) -> bool:
-        """Whether any row is too old, and is to be recorded anew for that."""
+        """True if any row is too old, and is to be recorded anew for that."""
         if self.newest or self.on_expired is not OnExpired.RECORD:
             return False
         return any(self.is_old(row, now) for row in rows)

@@ -60,7 +60,7 @@ class Repeat:
         return True
 
     def answers(self, known: Known) -> bool:
-        """Whether this is the answer to a request, known by its canonical form, too."""
+        """True if this is the answer to a request, known by its canonical form, too."""
         mine = self._known
         return known.form.canonical == mine.form.canonical and known.warning == mine.warning
 

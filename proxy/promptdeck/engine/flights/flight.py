@@ -81,17 +81,17 @@ class Flight(PieceLog):
 
     @property
     def landed(self) -> bool:
-        """Whether the readers have their end: nothing more will come."""
+        """True if the readers have their end: nothing more will come."""
         return self._landed
 
     @property
     def landed_well(self) -> bool:
-        """Whether the flight has landed with all of the answer."""
+        """True if the flight has landed with all of the answer."""
         return self._landed and not self.failed
 
     @property
     def failed(self) -> bool:
-        """Whether the flight has landed without all of the answer, or without any."""
+        """True if the flight has landed without all of the answer, or without any."""
         return self._error is not None
 
     @property
@@ -101,7 +101,7 @@ class Flight(PieceLog):
 
     @property
     def refused(self) -> bool:
-        """Whether upstream answered with an error."""
+        """True if upstream answered with an error."""
         return self._head is not None and not self.failed and self._head.status >= 400
 
     @property
@@ -162,7 +162,7 @@ class Flight(PieceLog):
         return self._room() if self._size > WINDOW and self._ahead() > WINDOW else None
 
     def _all_follow(self) -> bool:
-        """Whether no reader needs the log for the piece that is coming; true without readers."""
+        """True if no reader needs the log for the piece that is coming; true without readers."""
         return all(map(_FOLLOWER, self._readers))
 
     @property
@@ -246,7 +246,7 @@ class Flight(PieceLog):
                 silence.stop()
 
     def _has_landed(self) -> bool:
-        """Whether nothing more will come. UpstreamError if more should have come."""
+        """True if nothing more will come. UpstreamError if more should have come."""
         if self._error:
             # Each reader gets its own: what is raised holds the frames through which it came.
             raise copy(self._error)

@@ -86,7 +86,7 @@ class Landing:
         return flight.land
 
     def stores(self, incoming: Incoming) -> bool:
-        """Whether the client may want the answer stored; `Answered` looks more closely."""
+        """True if the client may want the answer stored; `Answered` looks more closely."""
         return self._answered is not None and b'"store"' in incoming.request.body
 
     async def store(self, incoming: Incoming, response: Response) -> None:
@@ -196,7 +196,7 @@ class Landing:
 
 
 def _wants_a_day(body: bytes) -> bool:
-    """Whether a request asks that its prompt be cached for a day; its answer then is, too."""
+    """True if a request asks that its prompt be cached for a day; its answer then is, too."""
     # Nearly no body names the field, so nearly none is parsed once more.
     if b"prompt_cache_retention" not in body:
         return False

@@ -84,7 +84,7 @@ class PieceLog:
 
     @property
     def whole(self) -> bool:
-        """Whether the log still holds everything from the start."""
+        """True if the log still holds everything from the start."""
         return self._first == 0 and (self._keeping or self._size == 0)
 
     @property

@@ -187,7 +187,7 @@ class Direct:
             self._attempt(lambda: self._write(self._framed(self._rendering.company())))
 
     def write(self, data: bytes) -> bool:
-        """As a follower of its flight."""
+        """Write a piece that came: as a `Follower` of the flight."""
         try:
             return self._write(self._framed(self._rendering.feed(data)))
         except Exception as error:  # noqa: BLE001  `_broke` logs it

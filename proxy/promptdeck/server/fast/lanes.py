@@ -35,7 +35,7 @@ _MOST_READERS = 64
 
 
 class Behind(NamedTuple):
-    """What answers behind one base_url."""
+    """The exchange, deck and pace behind one base_url, and how its session stays in use."""
 
     exchange: Exchange
     deck: Deck
@@ -45,7 +45,7 @@ class Behind(NamedTuple):
 
 
 class Lane:
-    """What the heads of one deck or session lead to, and the answers that are ready for them.
+    """The way of one deck's or session's heads to their answers, and those that are ready.
 
     `answer` by a digest, or `answer_otherwise`; `remember` what was sent. A digest is the
     body's, seeded with the head's `seed`: what counts beside the body is in it. Once closed

@@ -180,7 +180,7 @@ def _why_not(key: str, item: JSON) -> str | None:
 
 
 def _is_ambiguous(key: str, item: JSON) -> bool:
-    """Whether servers may differ on the variant that a field asks for.
+    """True if servers may differ on the variant that a field asks for.
 
     Some take "true" or 1 for true: what they answer must not be served to who asked with
     true, nor to who asked with false.
