@@ -66,7 +66,10 @@ def canon_of(config: Config) -> Canon:
     def base(request: Request) -> bytes:
         return normalize(request, NO_RULES, redactor).canonical
 
-    return Canon(canonical, base, rules.digest, f"{rules.digest}|{redactor.digest}")
+    def once(request: Request) -> bytes:
+        return normalize(request, NO_RULES, redactor, once=True).canonical
+
+    return Canon(canonical, base, rules.digest, f"{rules.digest}|{redactor.digest}", once)
 
 
 def check_of(config: Config) -> Check | None:

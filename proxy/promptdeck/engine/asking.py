@@ -7,6 +7,7 @@ the contract finds wrong is found here, where the body has just been parsed.
 
 import asyncio
 import logging
+import re
 import secrets
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,7 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import xxhash
 
 from promptdeck.core.counts import Counts
-from promptdeck.core.dialects.chat.counting import item_text
+from promptdeck.core.dialects.base import LABELS, MARKERS
+from promptdeck.core.dialects.chat.counting import SINCE, item_text
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.dialects.providers import Route
 from promptdeck.core.dialects.table import is_chat
 from promptdeck.core.interaction import Headers, Request, Variant
@@ -48,6 +51,11 @@ _LARGE = 256 * 1024
 
 DECISIVE = frozenset(["cache-control"])
 """Headers read here with which a request is decided on by itself."""
+
+# What says that a request may have had another form in 0.1.0: labels, marks and null, which
+# counted then; in chats only those that are new.
+_COUNTED_ONCE = re.compile("|".join([*LABELS, *MARKERS, "null"]).encode()).search
+_COUNTED_ONCE_IN_CHATS = re.compile("|".join([*SINCE, *MARKERS]).encode()).search
 
 _NO_RULES = Rules()
 
@@ -82,6 +90,8 @@ class Known(NamedTuple):
     """True where the request may ask for more than an answer, such as to have it stored."""
     refused: ClientError | None
     """Why the contract forbids it. A recording answers it all the same: a provider has judged."""
+    once: Normalized | None
+    """The form that 0.1.0 gave the request, where that was another."""
     names: tuple[BodyName, ...]
     """Names of the body: all of this holds for other bodies of these names (`matching.body`).
 
@@ -203,11 +213,13 @@ class Canonicals:
             known, plain = self._examined(request, body.value, self._judged)
             if known.warning:
                 log.warning("odd request: %s", known.warning)
+            known = known._replace(once=self._once(request, known.form))
             odd = known.warning or known.refused
             if odd or not plain or not self._goes_by_name(_counts(request)):
                 return known
         body.learn()
-        return known._replace(names=tuple(body.names()))
+        once = known.once or self._once(request, known.form)
+        return known._replace(names=tuple(body.names()), once=once)
 
     def _from_rest(self, request: Request, cut: Cut) -> Known | None:
         """Find it out from what was not read before; None if all must be read, or it is odd."""
@@ -250,7 +262,15 @@ class Canonicals:
         form, plain = examine(request, self._rules, self._redactor, inspect=inspect, value=value)
         form = form._replace(canonical=whole(form.canonical))
         key = fingerprint(form.canonical, self._rules.digest)
-        return Known(form, key, odd, wants_more, refused, names=()), plain
+        return Known(form, key, odd, wants_more, refused, once=None, names=()), plain
+
+    def _once(self, request: Request, form: Normalized) -> Normalized | None:
+        """The form that 0.1.0 gave a request, where more counted then that is there."""
+        counted = _COUNTED_ONCE_IN_CHATS if form.dialect is CHAT else _COUNTED_ONCE
+        if not form.dialect.is_model or not counted(request.body):
+            return None
+        once = normalize(request, self._rules, self._redactor, once=True)
+        return once if once.canonical != form.canonical else None
 
 
 def _counts(request: Request) -> Counts:

@@ -15,6 +15,7 @@ from promptdeck.core import headers as http
 from promptdeck.core.counts import Counts
 from promptdeck.core.interaction import Request, header
 from promptdeck.core.matching.body import Body
+from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import ANYTHING, Action, Found, Mode, decide
 from promptdeck.engine.decks.deck import Deck, Search
@@ -144,20 +145,25 @@ class Exchange:
             search = Search(Found.HIT)  # it replaces what is there, whatever that is
         else:
             try:
-                route = asked.incoming.route
-                search = deck.find(
-                    asked.key,
-                    asked.form,
-                    asked.wants,
-                    self._draws(asked),
-                    upstream=route.url if route else self._settings.upstream,
-                    # A provider that could not be written into the model counts by its URL.
-                    only=route is not None and not route.in_model,
-                )
+                search = self._found(asked, deck)
             except StoreUnavailable as error:
                 self._go_on_without(error)
                 search = Search(Found.MISS)
         return decide(mode, search.found, asked.wants, stateful=asked.form.stateful), search
+
+    def _found(self, asked: Asked, deck: Deck) -> Search:
+        """Look a request up in a deck. StoreUnavailable."""
+        route, once = asked.incoming.route, asked.known.once
+        upstream = route.url if route else self._settings.upstream
+        # A provider that could not be written into the model counts by its URL.
+        only = route is not None and not route.in_model
+        draws = self._draws(asked)
+        search = deck.find(asked.key, asked.form, asked.wants, draws, upstream=upstream, only=only)
+        if once and search.found is Found.MISS and self._settings.mode is Mode.CACHE:
+            # A cassette's recordings get their form anew, a cache keeps the one of 0.1.0.
+            key = fingerprint(once.canonical, self._settings.rules.digest)
+            return deck.find(key, once, asked.wants, draws, upstream=upstream, only=only)
+        return search
 
     async def _plan_afresh(self, asked: Asked, deck: Deck) -> tuple[Action, Search]:
         """`_plan`, and once more where there is a miss and a cassette's file has changed."""

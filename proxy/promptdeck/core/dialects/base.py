@@ -95,6 +95,13 @@ class Dialect:
         del dropped
         return body
 
+    def counting_once(self, body: dict[str, JSON]) -> dict[str, JSON]:
+        """A copy of a body with what counted in 0.1.0, whose recordings are found by that.
+
+        It knew chat completions alone: of all others everything counted.
+        """
+        return body
+
     def problem_with(self, response: Response, in_runs: Sequence[Run] | None = None) -> str | None:
         """Why an answer must not be kept, in plain words; None if it is whole and no failure.
 

@@ -48,12 +48,14 @@ def normalize(
     redactor: Redactor,
     *,
     explain: bool = False,
+    once: bool = False,
 ) -> Normalized:
     """Bring a request, as sent or as kept, to its canonical form; no body is too odd for it.
 
-    `explain` has the form say which places do not count, and why.
+    `explain` has the form say which places do not count, and why. `once` gives the form that
+    0.1.0 gave the request, for which less had no say.
     """
-    return examine(request, rules, redactor, explain=explain).form
+    return examine(request, rules, redactor, explain=explain, once=once).form
 
 
 def examine(
@@ -62,6 +64,7 @@ def examine(
     redactor: Redactor,
     *,
     explain: bool = False,
+    once: bool = False,
     inspect: Callable[[JSON], None] | None = None,
     value: Callable[[], JSON] | None = None,
 ) -> Examined:
@@ -81,7 +84,7 @@ def examine(
         body = rules.replace_bytes(_without_boundary(body, request.content_type))
     else:
         if isinstance(body, dict):
-            body = dialect.counting(body, dropped)
+            body = dialect.counting_once(body) if once else dialect.counting(body, dropped)
         # The user's rules see the canonical form: `$.stop[0]`, whether it was sent as a list.
         body, ignored = rules.apply(body)
         dropped += (Dropped(path, "named in match.ignore") for path in ignored)

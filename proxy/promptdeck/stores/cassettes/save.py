@@ -39,6 +39,8 @@ class New(NamedTuple):
     """Its canonical form without user rules, which its id is made of."""
     replace: bool
     """Whether older recordings of the same request and variant leave the file."""
+    once: str = ""
+    """The key of its request in a file of 0.1.0, where that was another."""
 
 
 class Saved(NamedTuple):
@@ -90,7 +92,12 @@ def save(path: Path, news: Sequence[New], step: Progress = silently) -> Saved:
 
 def _without_replaced(items: Sequence[Item], news: Sequence[New]) -> tuple[list[Item], list[str]]:
     """The items that stay, and the ids of those that a new recording replaces."""
-    replaced = {(new.interaction.key, new.interaction.variant) for new in news if new.replace}
+    replaced = {
+        (key, new.interaction.variant)
+        for new in news
+        if new.replace
+        for key in (new.interaction.key, new.once)
+    }
     gone = [item.id for item in items if (item.key, item.variant) in replaced]
     return [item for item in items if (item.key, item.variant) not in replaced], gone
 

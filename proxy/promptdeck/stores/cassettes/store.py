@@ -39,6 +39,8 @@ class Canon(NamedTuple):
     """Names the user's rules; part of each fingerprint."""
     laws: str
     """Names rules and redaction together: an index is good for one such set."""
+    once: Callable[[Request], bytes] | None = None
+    """The form without the user's rules that 0.1.0 gave a request."""
 
 
 class Cassette:
@@ -156,7 +158,9 @@ class Cassette:
         """
         del key  # the index makes it anew, as it will for whoever reads the file
         done: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
-        new = New(stored.interaction, self._canon.base(stored.interaction.request), replace)
+        request = stored.interaction.request
+        once = fingerprint(self._canon.once(request)) if self._canon.once else ""
+        new = New(stored.interaction, self._canon.base(request), replace, once)
         self._waiting.append((new, done))
         async with self._saving:
             # Whoever comes first writes for all: each save reads and writes the whole file.

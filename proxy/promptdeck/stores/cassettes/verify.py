@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from promptdeck.core.dialects.chat.saying import says
+from promptdeck.core.interaction import Request
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
@@ -86,11 +87,16 @@ _PRUNE = "run promptdeck cassette prune {} with the report"
 _REDACT = "run promptdeck cassette redact {} and, if others may have seen the secret, revoke it"
 
 
+def _key_once(request: Request, redactor: Redactor) -> str:
+    """The key that 0.1.0 gave a request, for which more counted."""
+    return fingerprint(normalize(request, _NO_RULES, redactor, once=True).canonical)
+
+
 def _problems(entry: Entry, redactor: Redactor) -> Iterator[tuple[str, str]]:
     """Each thing that is wrong with one entry, and how it is mended."""
     item = entry.interaction
     key = fingerprint(normalize(item.request, _NO_RULES, redactor).canonical)
-    if key != item.key:
+    if key != item.key and item.key != _key_once(item.request, redactor):
         yield f"the request was edited: its key is {key} now, the file says {item.key}", _FIX
     if entry.says is not None and entry.says != says(item.response):
         yield "`says` does not tell what the frames say; replay uses the frames", _FIX

@@ -5,10 +5,10 @@ differently but means the same (null for absent, one text part for a string, ...
 `EQUAL`) is brought to one form.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import lru_cache
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from promptdeck.core.dialects.base import LABELS, MARKERS, Dropped
 from promptdeck.core.dialects.marks import without_marks
@@ -95,7 +95,23 @@ def variant_asked(body: JSON) -> Variant:
     return Variant.SSE_USAGE if usage else Variant.SSE
 
 
-def counting(body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
+class Laws(NamedTuple):
+    """What does not count of a chat completion."""
+
+    excluded: Mapping[str, str]
+    """Fields of the top level, and why."""
+    marks: Collection[str]
+    """Members of messages, of parts of their content and of tools."""
+
+
+NOW = Laws(EXCLUDED, MARKERS)
+SINCE = frozenset("labels prompt_cache_options cache_control diagnostics serviceTier".split())
+"""The fields that count no longer since 0.1.0."""
+ONCE = Laws({name: why for name, why in EXCLUDED.items() if name not in SINCE}, ())
+"""Those of 0.1.0."""
+
+
+def counting(body: dict[str, JSON], dropped: list[Dropped], laws: Laws = NOW) -> dict[str, JSON]:
     """A copy of a body with only what counts, each value in its one form.
 
     Appends to `dropped` what was left out at the top level.
@@ -103,7 +119,7 @@ def counting(body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
     value: dict[str, JSON] = {}
     for key, item in body.items():
         # Absent is what is excluded or empty: nearly all fields are neither.
-        if (not item or key in EXCLUDED) and (why := _why_not(key, item)):
+        if (not item or key in laws.excluded) and (why := _why_not(key, item, laws)):
             dropped.append(Dropped(child_path("$", key), why))
         else:
             value[key] = item
@@ -113,8 +129,8 @@ def counting(body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
     if isinstance(value.get("stop"), str):
         value["stop"] = [value["stop"]]
     if isinstance(value.get("messages"), list):
-        value["messages"] = [_message(item) for item in value["messages"]]
-    if isinstance(value.get("tools"), list):
+        value["messages"] = [_message(item, laws) for item in value["messages"]]
+    if laws.marks and isinstance(value.get("tools"), list):
         value["tools"] = [_tool(item) for item in value["tools"]]
     return value
 
@@ -168,10 +184,10 @@ def _bare(holder: JSON, place: str, dropped: list[Dropped]) -> JSON:
     return holder
 
 
-def _why_not(key: str, item: JSON) -> str | None:
+def _why_not(key: str, item: JSON, laws: Laws) -> str | None:
     """Why a field of the top level does not count, or None if it does."""
-    if key in EXCLUDED and not _is_ambiguous(key, item):
-        return EXCLUDED[key]
+    if key in laws.excluded and not _is_ambiguous(key, item):
+        return laws.excluded[key]
     if item is None and key in _NULLABLE:
         return "null means absent"
     if item == [] and key in _EMPTY_IS_ABSENT:
@@ -192,19 +208,19 @@ def _is_ambiguous(key: str, item: JSON) -> bool:
     return not (item is None or isinstance(item, bool))
 
 
-def _message(message: JSON) -> JSON:
+def _message(message: JSON, laws: Laws = NOW) -> JSON:
     """A message without nulls and marks, a sole text part as text, arguments in one form."""
     if not isinstance(message, dict):
         return message
     value = message
-    if None in message.values() or not MARKERS.keys().isdisjoint(message):
+    if None in message.values() or any(mark in message for mark in laws.marks):
         value = {
             key: item
             for key, item in message.items()
-            if key not in (_NULLABLE_IN_MESSAGE if item is None else MARKERS)
+            if key not in (_NULLABLE_IN_MESSAGE if item is None else laws.marks)
         }
     if isinstance(value.get("content"), list):
-        value = {**value, "content": _content(value["content"])}
+        value = {**value, "content": _content(value["content"], laws)}
     if isinstance(value.get("tool_calls"), list):
         calls = [_with_arguments(call, "function") for call in value["tool_calls"]]
         value = {**value, "tool_calls": calls}
@@ -220,9 +236,9 @@ def _tool(tool: JSON) -> JSON:
     return bare
 
 
-def _content(content: JSON) -> JSON:
+def _content(content: JSON, laws: Laws) -> JSON:
     """Content without marks; the text of a list of one text part that has nothing else."""
-    if isinstance(content, list):
+    if laws.marks and isinstance(content, list):
         content = [without_marks(part) for part in content]
     match content:
         case [{"type": "text", "text": str(text), **rest}] if not rest:

@@ -9,7 +9,7 @@ from promptdeck.core.interaction import Variant
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON
 
-from .counting import counting, variant_asked
+from .counting import ONCE, counting, variant_asked
 
 
 class ChatDialect(Model):
@@ -23,6 +23,9 @@ class ChatDialect(Model):
 
     def counting(self, body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
         return counting(body, dropped)
+
+    def counting_once(self, body: dict[str, JSON]) -> dict[str, JSON]:
+        return counting(body, [], ONCE)
 
     def is_end(self, event: sse.Event) -> bool:
         return (event.data or "").strip() == sse.DONE
