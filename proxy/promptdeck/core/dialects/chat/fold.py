@@ -5,10 +5,12 @@ deltas inside a message add up is in `deltas`; here is which chunk's word
 counts for the answer as a whole. `cut` goes the other way.
 """
 
+import json  # noqa: TID251  orjson refuses half an emoji
+import re
 from collections.abc import Iterable
 
 from promptdeck.core.text import sse
-from promptdeck.core.text.jsontext import JSON, parse
+from promptdeck.core.text.jsontext import JSON, Unfaithful, parse
 
 from .deltas import JSONObject, as_object, gathered, index_of, joined, joined_calls, objects_in
 
@@ -16,6 +18,8 @@ from .deltas import JSONObject, as_object, gathered, index_of, joined, joined_ca
 _NAMING = ("id", "created", "model")
 # Padding against traffic analysis: of each chunk, not of the answer.
 _PADDING = ("obfuscation",)
+# An escape of half a character of two (UTF-16): a model's token may be no more than that.
+_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def fold(frames: Iterable[bytes]) -> JSONObject:
@@ -35,10 +39,21 @@ def fold(frames: Iterable[bytes]) -> JSONObject:
 def chunk(frame: bytes) -> JSONObject:
     """The JSON object that a frame holds; an empty one for comments, `[DONE]` and other JSON.
 
-    Unfaithful if its data is not JSON, or not without loss.
+    Unfaithful if its data is not JSON, or not without loss. Half an emoji is read as such: its
+    other half comes with the next chunk.
     """
     data = (sse.parse(frame).data or "").strip()
-    return {} if data in ("", sse.DONE) else as_object(parse(data))
+    if data in ("", sse.DONE):
+        return {}
+    try:
+        return as_object(parse(data))
+    except Unfaithful:
+        if not _HALF.search(data):
+            raise
+    try:
+        return as_object(json.loads(data))
+    except (ValueError, RecursionError) as error:
+        raise Unfaithful(str(error)) from None
 
 
 def _joined_top(key: str, values: list[JSON]) -> JSON:

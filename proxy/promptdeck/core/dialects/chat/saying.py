@@ -1,5 +1,6 @@
 """The text of a chat answer for people: in cassettes, in lists and where two differ."""
 
+import re
 from collections.abc import Iterator
 
 from promptdeck.core.interaction import Response
@@ -27,8 +28,18 @@ def says(response: Response) -> str:
         for position, choice in enumerate(objects_in([answer.get("choices")]))
     ]
     if len(texts) < 2:
-        return "".join(text for _, text in texts)
-    return "\n\n".join(f"[choice {index}]\n{text}" for index, text in texts)
+        return _whole_characters("".join(text for _, text in texts))
+    return _whole_characters("\n\n".join(f"[choice {index}]\n{text}" for index, text in texts))
+
+
+def _whole_characters(text: str) -> str:
+    """Text in which halves of an emoji that came apart meet; U+FFFD for one that is left alone."""
+    if text.isascii() or not _HALVES.search(text):
+        return text
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+_HALVES = re.compile("[\ud800-\udfff]")
 
 
 def _lines(message: JSONObject) -> Iterator[str]:

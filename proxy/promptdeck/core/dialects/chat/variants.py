@@ -1,7 +1,10 @@
 """A recorded chat answer in another variant: as JSON, as a stream, with or without its usage."""
 
+import json  # noqa: TID251  orjson refuses half an emoji
 import re
 from collections.abc import Iterable, Iterator
+
+import orjson
 
 from promptdeck.core.interaction import Frame, Headers, Response
 from promptdeck.core.text.jsontext import Unfaithful, compact, parse
@@ -23,9 +26,17 @@ def to_json(response: Response) -> Response:
 
     It comes at the moment of the stream's last frame.
     """
-    body = compact(fold(frame.data for frame in response.frames))
+    body = _written(fold(frame.data for frame in response.frames))
     headers = _retyped(response.headers, "application/json")
     return Response(response.status, headers, (Frame(_duration(response), body),))
+
+
+def _written(completion: JSONObject) -> bytes:
+    """A completion as JSON: with escapes where halves of an emoji came apart, which then meet."""
+    try:
+        return compact(completion)
+    except orjson.JSONEncodeError:
+        return json.dumps(completion, separators=(",", ":")).encode()
 
 
 def to_stream(response: Response, include_usage: bool) -> Response:
