@@ -91,6 +91,8 @@ def settings_of(config: Config) -> Settings:
         keep_errors=config.record.errors and config.mode in (Mode.RECORD, Mode.RECORD_MISSING),
         outlives_client=config.record.finish_after_disconnect,
         ttl=config.store.ttl,
+        pure=config.match.pure,
+        stateful=config.match.stateful,
     )
 
 

@@ -57,6 +57,8 @@ OTHER: Mapping[str, tuple[str, Any]] = {
         '[uuid, {pattern: "run-[0-9]+", with: run}]',
         ("uuid", {"pattern": "run-[0-9]+", "with": "run"}),
     ),
+    "match.pure": ('["rerank/v2"]', ("rerank/v2",)),
+    "match.stateful": ('["/v1/embeddings", "audio/*"]', ("embeddings", "audio/*")),
     "redact.patterns": (
         '[{name: badge, pattern: "B[0-9]{4}"}]',
         (UserPattern("badge", re.compile("B[0-9]{4}")),),

@@ -105,3 +105,24 @@ async def test_half_an_answer_of_any_model_is_asked_for_again(
     got = [await deck.request("POST", "/v1/responses", data) for _ in range(3)]
     assert [one.body for one in got] == [half, half + end, half + end]
     assert ["hit" in one.cache_status for one in got] == [False, False, True]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_a_setting_adds_and_removes_paths(
+    start: Start, provider: Upstream, fast: bool
+) -> None:
+    environ = {
+        "PROMPTDECK_MATCH_PURE": '["summaries/*"]',
+        "PROMPTDECK_MATCH_STATEFUL": '["/v1/embeddings", "audio/*"]',
+    }
+    deck = await start(environ, mode="cache", fast=fast)
+    provider.answers = [said(n=n) for n in range(20)]
+    for path, pure in [
+        ("/v1/summaries/a?x=1", True),
+        ("/v1/summaries", False),
+        ("/v1/embeddings", False),
+        ("/v1/audio/speech", False),
+        ("/v1/moderations", True),
+    ]:
+        one, two = [(await deck.request("POST", path, b"{}")).json["n"] for _ in range(2)]
+        assert (one == two) == pure, path

@@ -156,6 +156,12 @@ def _above_zero(parse: Callable[[str], T]) -> Callable[[str], T]:
     return read
 
 
+def _endpoint(value: object) -> str:
+    if not isinstance(value, str) or not value.strip("/") or "?" in value:
+        raise ValueError
+    return value.strip("/").removeprefix("v1/")
+
+
 def _json_path(text: str) -> str:
     parse_path(text)
     return text
@@ -231,6 +237,7 @@ LIMIT = optional(
     )
 )
 PACE = Kind("instant, recorded or a factor such as 2x", units.parse_pace, units.format_pace)
+ENDPOINT = Kind("a path behind /v1/ such as rerank or threads/*/summary", _endpoint)
 JSON_PATH = Kind("a JSON path such as $.metadata", _json_path)
 REPLACEMENT = Kind(
     "a preset's name or {pattern, with}", _replacement, lambda entry: entry, (str, dict)

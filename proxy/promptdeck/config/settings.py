@@ -169,6 +169,13 @@ class MatchSection(NamedTuple):
         kinds.REPLACEMENT,
         "text made equal: uuid, iso-time, date, or {pattern: REGEX, with: TEXT}",
     )
+    pure: tuple[str, ...] = many(
+        kinds.ENDPOINT, 'paths behind /v1/ that are functions of their request, such as ["rerank"]'
+    )
+    stateful: tuple[str, ...] = many(
+        kinds.ENDPOINT,
+        "paths behind /v1/ that are not: the cache never answers them; * is any text",
+    )
 
     @property
     def rules(self) -> Rules:

@@ -149,7 +149,7 @@ class Exchange:
             except StoreUnavailable as error:
                 self._go_on_without(error)
                 search = Search(Found.MISS)
-        return decide(mode, search.found, asked.wants, stateful=asked.form.stateful), search
+        return decide(mode, search.found, asked.wants, stateful=self._is_stateful(asked)), search
 
     def _found(self, asked: Asked, deck: Deck) -> Search:
         """Look a request up in a deck. StoreUnavailable."""
@@ -214,6 +214,9 @@ class Exchange:
         if self._flights:
             await self._flights.finish(timeout)
 
+    def _is_stateful(self, asked: Asked) -> bool:
+        return self._settings.is_stateful(asked.incoming.request, asked.form.stateful)
+
     def _draws(self, asked: Asked) -> int:
         """How many answers are to be recorded before any is repeated; 0 for as many as the deck's.
 
@@ -223,7 +226,7 @@ class Exchange:
         """
         if self._settings.mode is not Mode.RECORD_MISSING:
             return 0
-        return _EACH if asked.form.stateful else asked.incoming.draws
+        return _EACH if self._is_stateful(asked) else asked.incoming.draws
 
     def _go_on_without(self, error: StoreUnavailable) -> None:
         """Warn, once, that the store cannot be read. In replay, raise: it has nothing else."""
@@ -275,7 +278,7 @@ class Exchange:
 
     def _forward(self, asked: Asked, deck: Deck, search: Search, *, store: bool) -> Flown:
         why = http.FORWARDED[search.found]
-        if asked.form.stateful and not store:
+        if self._is_stateful(asked) and not store:
             why = "bypass"
         elif search.requested:
             why = "request"
@@ -308,7 +311,7 @@ class Exchange:
         """True if another's answer under way will do."""
         fresh = asked.wants.no_cache or search.requested
         alike = not deck.samples(self._draws(asked))
-        shares = self._settings.mode.shares_flights and not asked.form.stateful
+        shares = self._settings.mode.shares_flights and not self._is_stateful(asked)
         return shares and alike and not fresh
 
     async def _claimed(self, asked: Asked, deck: Deck, search: Search) -> Served | Flown:

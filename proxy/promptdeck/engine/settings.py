@@ -1,7 +1,9 @@
 """What one exchange is set to: the configuration as far as the engine knows it."""
 
+from fnmatch import fnmatchcase
 from typing import NamedTuple
 
+from promptdeck.core.interaction import Request
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import Mode
 from promptdeck.core.secrets.redact import Redactor
@@ -25,3 +27,16 @@ class Settings(NamedTuple):
     """Whether a recording goes on when its last client leaves."""
     ttl: float | None
     """Seconds for which a cache may serve an answer; None: for ever."""
+    pure: tuple[str, ...] = ()
+    """Paths behind /v1/, as `fnmatch` patterns, whose calls are functions of their request."""
+    stateful: tuple[str, ...] = ()
+    """Paths likewise whose calls are not, whatever their dialect says; they win over `pure`."""
+
+    def is_stateful(self, asked: Request, by_dialect: bool) -> bool:
+        """True where a call is no function of its request: as set, or else as its dialect says."""
+        if not (self.pure or self.stateful):
+            return by_dialect
+        path = asked.target.partition("?")[0].removeprefix("/v1/").rstrip("/")
+        if any(fnmatchcase(path, pattern) for pattern in self.stateful):
+            return True
+        return by_dialect and not any(fnmatchcase(path, pattern) for pattern in self.pure)
