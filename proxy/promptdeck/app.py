@@ -22,7 +22,7 @@ import errno
 import logging
 import os
 import tempfile
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -33,6 +33,7 @@ from aiohttp import web
 from .config import Config
 from .core.dialects.providers import PROVIDERS
 from .core.policy import Mode
+from .engine.decks.deck import Deck
 from .engine.deferred import Deferred
 from .engine.exchange import Exchange
 from .engine.flights.budget import Budget
@@ -47,6 +48,7 @@ from .server.fast.connection import connections
 from .server.fast.hitlog import HitLog
 from .server.fast.lanes import Lanes
 from .sessions import Sessions
+from .stores.cassettes.file import SIZE, path_of, signature, signatures
 from .stores.kept.completions import Completions
 from .stores.kept.slips import Slips
 from .stores.sqlite.database import Database
@@ -90,7 +92,12 @@ class Serving(NamedTuple):
     counts: Callable[[], Totals]
     """May be called after the server's end, too."""
     report: Callable[[], dict[str, Any]]
-    """What was played, left unplayed, missed and recorded behind the bare base_url."""
+    """What was played, left unplayed, missed and recorded behind the bare base_url.
+
+    To be called when it is `ready`."""
+    ready: Callable[[], Awaitable[None]]
+    """Waits until the cassettes behind the bare base_url are indexed. Requests need not: they
+    wait by themselves for what may hold their answer."""
     sessions: Sessions
 
     @property
@@ -115,8 +122,8 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
     async with _task_group() as tasks, AsyncExitStack() as ends:
         shared = await _shared(config, tasks, ends)
         exchange, library = shared.exchange(config), await shared.library(config)
-        # Now and not at the first request: a cassette that cannot be read stops the start.
-        deck = await library.deck("")
+        opening = await _opening(library, config, tasks)
+        ends.callback(opening.cancel)
         lanes = Lanes(HitLog(asyncio.get_running_loop()))
         sessions = Sessions(config, shared.exchange, shared.library, lanes.close_session)
         timeout = config.server.shutdown_timeout
@@ -142,7 +149,52 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             alone=workers == 1,
         )
         port = await _listen(edge, config, ends, lanes if fast else None)
-        yield Serving(config.server.host, port, counts, deck.report, sessions)
+
+        def report() -> dict[str, Any]:
+            return opening.result().report()
+
+        async def ready() -> None:
+            await asyncio.wait([opening])
+
+        yield Serving(config.server.host, port, counts, report, ready, sessions)
+
+
+_LITTLE = 2 * 1024 * 1024
+"""Bytes of cassettes that are indexed before a start is over, in 0.2 s: of so few, one that cannot
+be read stops the start. With more of them the server listens first, and stops when it comes to
+that one."""
+
+
+async def _opening(
+    library: Library, config: Config, tasks: asyncio.TaskGroup
+) -> asyncio.Future[Deck]:
+    """The deck of the bare base_url, which is there at once or while the server listens.
+
+    CassetteError for a cassette that cannot be read, from here or from the task group.
+    """
+
+    async def opened() -> Deck:
+        deck = await library.deck("")
+        await deck.refresh()
+        return deck
+
+    if await asyncio.to_thread(_size, config) > _LITTLE:
+        return tasks.create_task(opened())
+    ready: asyncio.Future[Deck] = asyncio.get_running_loop().create_future()
+    ready.set_result(await opened())
+    return ready
+
+
+def _size(config: Config) -> int:
+    """Bytes of the cassettes behind the bare base_url."""
+    if config.mode is Mode.PASSTHROUGH:
+        return 0
+    if config.cassette.name:
+        mark = signature(path_of(config.cassette.dir, config.cassette.name))
+        return mark[SIZE] if mark else 0
+    if config.mode is not Mode.REPLAY:
+        return 0
+    return sum(mark[SIZE] for mark in signatures(config.cassette.dir).values())
 
 
 class _Shared(NamedTuple):

@@ -15,7 +15,7 @@ decided by `core.policy`, not here: in mode passthrough nothing is, in replay no
 
 import asyncio
 import os
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
@@ -126,25 +126,27 @@ class Library:
         self._alive: WeakValueDictionary[str, Deck] = WeakValueDictionary()
         """All of them, and those that only a request under way still has."""
         # Two requests at once must not make two decks of one name: each would count for itself.
-        self._opening = asyncio.Lock()
+        # One for each name, as a large file shall not keep others waiting.
+        self._opening: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.held: list[Held] = []
         """A store for each cassette whose new recordings are kept back."""
 
     async def deck(self, name: str) -> Deck:
         """The deck of a cassette, or with an empty name that of a bare base_url.
 
-        ClientError for a name that no cassette can have, CassetteError for one whose file
-        cannot be read.
+        A folder of cassettes is looked at by its `refresh`, not here. ClientError for a name
+        that no cassette can have, CassetteError for one whose file cannot be read.
         """
         name = self._meant(name) or self._config.cassette.name or self._default_name
         if deck := self._decks.get(name):
             return deck
         deck = self._alive.get(name)
         if deck is None:
-            async with self._opening:
+            async with self._opening[name]:
                 deck = self._alive.get(name)
                 if deck is None:
                     deck = self._alive[name] = await self._open(name)
+            self._opening.pop(name, None)
         self._keep(name, deck)
         return deck
 
@@ -188,7 +190,6 @@ class Library:
             stores.append(self._holding(tape) if isinstance(tape, Cassette) else tape)
         elif self._config.mode is Mode.REPLAY:
             tape = Shelf(self._config.cassette.dir, self._database, self._canon)
-            await tape.refresh()
             stores.append(tape)
         # They are looked through in this order, and the last one is written to.
         if self._cache:

@@ -3,17 +3,23 @@
 import asyncio
 import re
 import time
+from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
 
+from promptdeck.app import serving
+from promptdeck.config import load
 from promptdeck.core.interaction import Request
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
+from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.file import read
 from promptdeck.stores.cassettes.save import New, save
+from promptdeck.stores.cassettes.shelf import Shelf
 from tests.conftest import Start
 from tests.scripted_upstream import DONE, chunk, chunks, completion, plain, raw, stream
 
@@ -602,3 +608,67 @@ async def test_what_is_recorded_is_reachable_whatever_the_contract_thinks_of_its
     for _ in range(3):
         got = await replay.request("POST", "/v1/chat/completions", data)
         assert (got.status, got.body) == (200, plain.body)
+
+
+# While many cassettes are indexed
+
+
+@pytest.fixture
+def indexing(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Any cassettes are many, and a folder's are indexed when this is set; others are sooner."""
+    go_on, index = asyncio.Event(), Shelf._index
+
+    async def stopped(self: Shelf, *args: Any) -> None:
+        await go_on.wait()
+        await index(self, *args)
+
+    monkeypatch.setattr(Shelf, "_index", stopped)
+    monkeypatch.setattr("promptdeck.app._LITTLE", -1)
+    return go_on
+
+
+async def test_a_server_listens_before_its_cassettes_are_indexed(
+    start: Start, indexing: asyncio.Event
+) -> None:
+    recorded = {}
+    for name in ("a", "b"):
+        recording = await start(mode="record", cassette=name)
+        recorded[name] = await recording.chat(f"of {name}")
+    deck = await start(mode="replay")
+    assert (await deck.request("GET", "/_deck/health")).status == 200
+    for name in ("b", "a"):
+        assert (await deck.chat(f"of {name}")).body == recorded[name].body
+        assert (await deck.chat(f"of {name}", at=f"/cassette/{name}")).body == recorded[name].body
+    calls = asyncio.gather(deck.chat("of none"), deck.request("GET", "/v1/models"))
+    waiting = asyncio.gather(deck.server.ready())
+    assert (await deck.chat("of b")).body == recorded["b"].body
+    assert not calls.done()
+    assert not waiting.done()
+    indexing.set()
+    missed, listed = await calls
+    assert missed.json["code"] == "cassette_miss"
+    assert [model["id"] for model in listed.json["data"]] == ["m"]
+    await waiting
+    assert len(deck.server.report()["played"]) == 2
+
+
+async def test_a_server_whose_cassettes_cannot_be_read_stops(
+    indexing: asyncio.Event, tmp_path: Path
+) -> None:
+    folder = tmp_path / "cassettes"
+    folder.mkdir()
+    (folder / "bad.yaml").write_text("promptdeck: [\n")
+    settings = {"port": 0, "mode": "replay", "store": tmp_path / "s.db", "cassettes": folder}
+    config = load(settings, {}, cwd=tmp_path)
+    with pytest.raises(CassetteError, match=r"bad\.yaml"):
+        async with serving(config.config):
+            indexing.set()
+            await asyncio.Event().wait()
+
+
+async def test_a_server_that_is_stopped_while_it_indexes_ends(
+    start: Start, indexing: asyncio.Event
+) -> None:
+    await (await start(mode="record", cassette="a")).chat()
+    await start(mode="replay")
+    assert not indexing.is_set()

@@ -84,6 +84,7 @@ async def _run(argv: Sequence[str], config: Config, fail_on: set[str]) -> int:
 
     async with serving(config) as server:
         code = await _command(argv, {**os.environ, **variables(os.environ, server.root)})
+        await server.ready()
         unused = server.report()["unplayed"] if "unused" in fail_on else []
     counts = server.counts()
     click.echo(f"promptdeck: {summary(counts)}", err=True)

@@ -170,7 +170,7 @@ class Exchange:
         action, search = self._plan(asked, deck)
         if search.found is Found.MISS:
             try:
-                changed = await deck.refresh()
+                changed = await deck.refresh(asked.key)
             except StoreUnavailable as error:
                 self._go_on_without(error)
                 changed = False

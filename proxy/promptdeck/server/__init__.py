@@ -155,6 +155,7 @@ class _Handlers:
 
     async def report(self, request: web.Request) -> web.Response:
         deck = await self._edge.decks.deck(request.match_info["name"])
+        await deck.refresh()  # what was not played is known when all has been indexed
         return json_response(deck.report())
 
     async def rewind(self, request: web.Request) -> web.Response:

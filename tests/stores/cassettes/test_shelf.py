@@ -9,8 +9,8 @@ from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.dump import HEADER
 from promptdeck.stores.cassettes.file import signatures
 from promptdeck.stores.cassettes.shelf import Shelf
-from tests.recordings import canon, conversation, interaction
-from tests.stores.cassettes import found, said, saved
+from tests.recordings import canon, conversation, interaction, stored
+from tests.stores.cassettes import edited, found, said, saved
 
 
 @pytest.fixture
@@ -142,3 +142,80 @@ async def test_links_are_followed_to_files_and_not_into_folders(shelf, path):
     path.with_name("nothing.yaml").symlink_to(path.parent / "gone.yaml")
     await shelf.refresh()
     assert len(found(shelf, interaction("a"))) == 2
+
+
+# During the first look
+
+
+@pytest.fixture
+async def slow(shelf, path, monkeypatch):
+    """A shelf of files x0 to x9 whose first look is stopped before it indexes the first of them.
+
+    Gives the shelf, the names of the files that were indexed, and an event that lets it go on.
+    """
+    for n in range(10):
+        saved(path.with_name(f"x{n}.yaml"), interaction(f"{n}"), interaction("of all", f"{n}"))
+    parsed, go_on = [], asyncio.Event()
+    read, index = shelf._read, shelf._index
+
+    async def stopped(*args):
+        await go_on.wait()
+        await index(*args)
+
+    monkeypatch.setattr(shelf, "_read", lambda name: parsed.append(name) or read(name))
+    monkeypatch.setattr(shelf, "_index", stopped)
+    look = asyncio.gather(shelf.refresh())
+    await asyncio.sleep(0)  # for the look to begin
+    yield shelf, parsed, go_on
+    go_on.set()
+    await look
+    assert sorted(parsed) == [f"x{n}" for n in range(10)]
+
+
+async def test_what_is_asked_for_first_is_indexed_first(slow):
+    shelf, parsed, _ = slow
+    assert found(shelf, interaction("7")) == []
+    assert await shelf.refresh(stored(interaction("7"))[0])
+    assert len(found(shelf, interaction("7"))) == 1
+    assert parsed == ["x7"]
+
+
+async def test_of_a_request_in_many_files_all_are_indexed_before_it_is_found(slow):
+    shelf, parsed, _ = slow
+    await shelf.refresh(stored(interaction("5"))[0])
+    assert found(shelf, interaction("of all")) == []
+    await shelf.refresh(stored(interaction("of all"))[0])
+    assert said(shelf, interaction("of all")) == [f"{n}" for n in range(10)]
+    assert parsed[0] == "x5"
+
+
+async def test_what_no_file_seems_to_have_waits_for_all(slow):
+    shelf, parsed, go_on = slow
+    waiting = asyncio.gather(shelf.refresh(stored(interaction("nowhere"))[0]))
+    await shelf.refresh(stored(interaction("1"))[0])
+    assert not waiting.done()
+    go_on.set()
+    assert await waiting == [True]
+    assert len(parsed) == 10
+
+
+async def test_a_request_that_was_edited_by_hand_is_found_when_all_is_indexed(shelf, path):
+    saved(path, interaction("before"))
+    edited(path, "before", "after")
+    look = asyncio.gather(shelf.refresh())
+    await asyncio.sleep(0)
+    await shelf.refresh(stored(interaction("after"))[0])
+    assert len(found(shelf, interaction("after"))) == 1
+    await look
+
+
+async def test_a_first_look_that_fails_keeps_nobody_waiting(shelf, path):
+    saved(path, interaction("a"))
+    path.with_name("y.yaml").write_text(HEADER + "- x\n")
+    look = asyncio.gather(shelf.refresh(), return_exceptions=True)
+    await asyncio.sleep(0)
+    assert await shelf.refresh(stored(interaction("a"))[0])
+    with pytest.raises(CassetteError):
+        await shelf.refresh(stored(interaction("b"))[0])
+    [failed] = await look
+    assert isinstance(failed, CassetteError)

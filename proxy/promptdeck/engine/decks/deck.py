@@ -86,7 +86,7 @@ class Deck:
         *,
         writer: Store | None = None,
         exists: Callable[[], bool] = lambda: True,
-        refresh: Callable[[], Awaitable[bool]] | None = None,
+        refresh: Callable[[str], Awaitable[bool]] | None = None,
     ) -> None:
         self.name = name
         self.exists = exists
@@ -141,9 +141,12 @@ class Deck:
         """True if there is a file that may have changed."""
         return self._refresh is not None
 
-    async def refresh(self) -> bool:
-        """Follow the cassette's file; True if it has changed."""
-        return await self._refresh() if self._refresh else False
+    async def refresh(self, key: str = "") -> bool:
+        """Follow the cassette's file; True if it has changed.
+
+        With a fingerprint `key`, at least as far as recordings of that may be concerned.
+        """
+        return await self._refresh(key) if self._refresh else False
 
     def find(
         self,

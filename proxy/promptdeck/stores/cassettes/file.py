@@ -23,6 +23,8 @@ _BLOCK = 128 * 1024
 
 Signature = tuple[int, ...]
 """Time, size and inode of a file: other numbers whenever it was replaced."""
+SIZE = 1
+"""The place of the size in it."""
 
 
 def path_of(folder: Path, name: str) -> Path:

@@ -43,11 +43,12 @@ class LoadedCassette:
         """True if there is a file, as of now."""
         return self._path.exists()
 
-    async def refresh(self) -> bool:
+    async def refresh(self, key: str = "") -> bool:
         """Follow the file to its present content. False if that is what is found already.
 
         CassetteError if it is corrupt: what was found before stays.
         """
+        del key  # all is read in any case
         seen = signature(self._path)
         if seen == self._seen:
             return False

@@ -17,7 +17,7 @@ from promptdeck.stores.base import Stored
 from promptdeck.stores.sqlite.database import Database, Indexable
 from promptdeck.stores.sqlite.tape import Tape
 
-from .file import Signature, contents, digest, digest_of, path_of, signatures
+from .file import SIZE, Signature, contents, digest, digest_of, path_of, signature, signatures
 from .store import Canon, give_back, index_name, rows_in, source_of
 
 log = logging.getLogger("promptdeck")
@@ -57,26 +57,41 @@ class Shelf:
         self._looks = 0
         """Looks that have begun, of which the last may be under way."""
         self._looked = 0
-        """The number of the last look that came to its end."""
+        """The number of the last look that came to its end; 0 until one has."""
+        self._known: dict[str, _Volume] = {}
+        """During the first look: the cassettes that have an index by now."""
+        self._missing: list[str] = []
+        """During the first look: the names of those that had none when it began, in order."""
+        self._listed = asyncio.Event()
+        """Set when these two are."""
+        self._settled: set[str] = set()
+        """During the first look: fingerprints of which all that may hold them is indexed."""
 
     @property
     def exists(self) -> bool:
         """True if there was any cassette at the last `refresh`."""
         return bool(self._volumes)
 
-    async def refresh(self) -> bool:
+    async def refresh(self, key: str = "") -> bool:
         """Follow the folder: files that came, went or changed. False if there are none.
 
         Each miss asks for it, as a file may just have been written. All who ask while a look
-        is under way share the next one. CassetteError if a file is corrupt, StoreUnavailable
-        if the database is.
+        is under way share the next one. During the first one, of a fingerprint `key` that is
+        in the text of some files only these are waited for. CassetteError if a file is
+        corrupt, StoreUnavailable if the database is.
         """
         wanted, changes = self._looks + 1, self._changes
+        if key and self._looks and not self._looked and await self._ahead(key):
+            return True
         async with self._looking:
             if self._looked < wanted:
                 self._looks += 1
-                await self._look()
+                try:
+                    await self._look()
+                finally:
+                    self._listed.set()  # for who waits for what will not come
                 self._looked = self._looks
+                self._settled.clear()
         return self._changes != changes
 
     async def _look(self) -> None:
@@ -98,8 +113,39 @@ class Shelf:
                 missing.append(name)
             else:
                 kept[name] = _Volume(seen[name], state, tape)
-        kept |= await self._index(missing, seen)
+        self._known, self._missing = kept, missing
+        self._listed.set()
+        await self._index(kept, missing, seen)
+        self._known, self._missing = {}, []
         self._follow({name: kept[name] for name in seen})
+
+    async def _ahead(self, key: str) -> bool:
+        """Index the files that have a fingerprint in their text, before the others.
+
+        True if recordings of it are found then: all there are, as each file names the
+        fingerprint of each of its requests. Only where somebody edited a request by hand, or
+        rules make another fingerprint of it, it does not: what is found nowhere may be there.
+        """
+        await self._listed.wait()
+        known = self._known
+        missing = [name for name in self._missing if name not in known]
+        if holders := await asyncio.to_thread(self._holders, key, missing):
+            for name, volume in (await self._index_batch(holders)).items():
+                known.setdefault(name, volume)
+        if self._looked:
+            return bool(self.find(key))
+        volumes = (known[name] for name in sorted(known))
+        tape = Tape(self._database, tuple(one.tape for one in volumes if one.tape is not None))
+        if not tape.find(key):
+            return False
+        self._tape = tape
+        self._settled.add(key)
+        return True
+
+    def _holders(self, key: str, names: Sequence[str]) -> list[str]:
+        """The files that have a fingerprint in their text. CassetteError if one is unreadable."""
+        sought = key.encode()
+        return [name for name in names if sought in contents(self._path(name))]
 
     def _path(self, name: str) -> Path:
         return path_of(self._folder, name)
@@ -109,36 +155,39 @@ class Shelf:
         return {name: digest_of(self._path(name)) for name in changed}
 
     async def _index(
-        self, missing: Sequence[str], seen: dict[str, Signature]
-    ) -> dict[str, _Volume]:
-        """Make an index of each file, some in a transaction; tell people how far it is."""
-        made: dict[str, _Volume] = {}
+        self, known: dict[str, _Volume], missing: Sequence[str], seen: dict[str, Signature]
+    ) -> None:
+        """Make an index of each file and add it to `known`; tell people how far it is."""
         told = time.monotonic()
-        for batch in _batches(missing, {name: seen[name][1] for name in missing}):
-            states = await self._index_batch(batch)
-            made |= {name: _Volume(seen[name], *states[name]) for name in batch}
+        for batch in _batches(missing, {name: seen[name][SIZE] for name in missing}):
+            # Some may have been wanted sooner.
+            if left := [name for name in batch if name not in known]:
+                known |= await self._index_batch(left)
             if time.monotonic() - told > _TOLD_EVERY:
                 told = time.monotonic()
-                log.info("indexing cassettes: %d of %d", len(made), len(missing))
-        if made:
+                done = sum(name in known for name in missing)
+                log.info("indexing cassettes: %d of %d", done, len(missing))
+        if missing:
             await asyncio.to_thread(give_back)
-        return made
 
-    async def _index_batch(self, batch: Sequence[str]) -> dict[str, tuple[str, int]]:
-        """Index files in one transaction; digest and tape of each. CassetteError, as above."""
+    async def _index_batch(self, batch: Sequence[str]) -> dict[str, _Volume]:
+        """Index files in one transaction. CassetteError if one of them is corrupt."""
         read = await asyncio.to_thread(lambda: [self._read(name) for name in batch])
-        tapes = await self._database.index_all([content for _, content in read])
+        tapes = await self._database.index_all([content for _, _, content in read])
         return {
-            name: (state, tape) for name, (state, _), tape in zip(batch, read, tapes, strict=True)
+            name: _Volume(mark, state, tape)
+            for name, (mark, state, _), tape in zip(batch, read, tapes, strict=True)
         }
 
-    def _read(self, name: str) -> tuple[str, Indexable]:
-        """A file's digest, and what is to be indexed of it. CassetteError if it is corrupt."""
+    def _read(self, name: str) -> tuple[Signature, str, Indexable]:
+        """A file's signature, its digest, and what is to be indexed of it. CassetteError."""
         path = self._path(name)
+        # Before its contents: one that is replaced meanwhile is looked at again.
+        mark = signature(path) or ()
         data = contents(path)
         state = digest(data)
         rows = rows_in(data, path, self._canon) if data else []
-        return state, Indexable(index_name(path, state, self._canon), source_of(path), rows)
+        return mark, state, Indexable(index_name(path, state, self._canon), source_of(path), rows)
 
     def _follow(self, volumes: dict[str, _Volume]) -> None:
         """Find from now on what these have, in their order."""
@@ -150,7 +199,12 @@ class Shelf:
             self._tape = Tape(self._database, tuple(tapes))
 
     def find(self, key: str) -> Sequence[Stored]:
-        """All recordings under a fingerprint, cassette by cassette. StoreUnavailable."""
+        """All recordings under a fingerprint, cassette by cassette. StoreUnavailable.
+
+        None before the first look is over, unless a `refresh` for the fingerprint was.
+        """
+        if not self._looked and key not in self._settled:
+            return ()
         return self._tape.find(key)
 
     def state(self) -> Hashable:

@@ -84,12 +84,13 @@ class Cassette:
         """The tape of the index; none where the file is empty or not there."""
         return self._tape.tapes
 
-    async def refresh(self) -> bool:
+    async def refresh(self, key: str = "") -> bool:
         """Follow the file to its present content. False if that is what is found already.
 
-        Costs a stat(2) where the file is as it was. CassetteError if it is corrupt: what
-        was found before stays. StoreUnavailable.
+        Costs a stat(2) where the file is as it was; `key` is nothing to a single file.
+        CassetteError if it is corrupt: what was found before stays. StoreUnavailable.
         """
+        del key
         async with self._saving:
             return await self._follow_file()
 
