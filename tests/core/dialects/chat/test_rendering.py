@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.chat.rendering import PlainStream
@@ -74,6 +74,8 @@ def test_the_cuts_make_no_difference(stream: bytes, cuts: list[int]) -> None:
 
 
 @given(STREAMS)
+@example(b"event: message\nid\r\ndata: {}\n")
+@example(b"event: message\n: ping\r\ndata: {}\n")
 def test_a_stream_that_comes_byte_by_byte_is_the_same(stream: bytes) -> None:
     assert passed(*(stream[at : at + 1] for at in range(len(stream)))) == passed(stream)
 

@@ -27,6 +27,8 @@ class PlainStream:
         """The line that names an event whose data has not come yet."""
         self._line_start = True
         """True if what was passed on ends a line."""
+        self._after_cr = False
+        """True if the line before ended in a CR, whose LF may come alone in the next piece."""
 
     def feed(self, data: bytes) -> bytes:
         """Take a piece; give the bytes of it, and of what was held, that can be passed on now.
@@ -64,7 +66,8 @@ class PlainStream:
 
     def _line(self, line: bytes, *, last: bool = False) -> bytes:
         """The bytes to pass on of a line; the `last` one of a piece may go on in the next."""
-        if not self._line_start:
+        half, self._after_cr = self._after_cr and line == b"\n", False
+        if half or not self._line_start:
             return self._passed(line)
         # The last one may go on in the next piece, be it only with the LF of a CR LF.
         goes_on = last and not line.endswith(b"\n")
@@ -108,6 +111,7 @@ class PlainStream:
             data = data[:start]
         if data:
             self._line_start = data.endswith((b"\n", b"\r"))
+            self._after_cr = data.endswith(b"\r")
         return data
 
 
