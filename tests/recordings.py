@@ -284,6 +284,14 @@ REQUESTS = st.builds(
     st.just("application/json") | STRINGS | OCTETS,
     ANY_BYTES,
 )
+# Few requests and answers, so that many are alike.
+FEW = st.builds(
+    interaction,
+    st.sampled_from(["a", "b"]),
+    st.sampled_from(["1", "2"]),
+    at=st.sampled_from([1_700_000_000.0, 1_700_000_001.5]),
+    stream=st.booleans(),
+)
 INTERACTIONS = st.builds(
     Interaction,
     id=st.just("3f9c21-003-77ab01cd-1") | STRINGS,

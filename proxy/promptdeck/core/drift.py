@@ -130,7 +130,7 @@ def _shapes(recorded: Response, live: Response, *, chat: bool) -> _Findings:
 
 
 def _form(response: Response) -> str:
-    """Whether a response is a stream, in words."""
+    """A response's form in words, for a finding: `stream` or `whole answer`."""
     return "stream" if response.is_stream else "whole answer"
 
 

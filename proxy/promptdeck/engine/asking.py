@@ -79,7 +79,7 @@ class Incoming(NamedTuple):
 
 
 class Known(NamedTuple):
-    """What was found out about a request by reading it: the same for all that say the same."""
+    """A request read: its form, fingerprint and faults; equal requests share one `Known`."""
 
     form: Normalized
     key: str

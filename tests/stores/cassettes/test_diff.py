@@ -6,16 +6,8 @@ from hypothesis import strategies as st
 from promptdeck.core.interaction import Variant
 from promptdeck.stores.cassettes.diff import compare
 from tests.recordings import (
+    FEW,
     interaction,
-)
-
-# Few requests and answers, so that many are alike.
-FEW = st.builds(
-    interaction,
-    st.sampled_from(["a", "b"]),
-    st.sampled_from(["1", "2"]),
-    at=st.sampled_from([1_700_000_000.0, 1_700_000_001.5]),
-    stream=st.booleans(),
 )
 
 

@@ -8,19 +8,11 @@ from promptdeck.errors import UsageError
 from promptdeck.stores.cassettes.divide import divide
 from promptdeck.stores.cassettes.file import names, path_of, read
 from tests.recordings import (
+    FEW,
     INTERACTIONS,
     interaction,
 )
 from tests.stores.cassettes import written
-
-# Few requests and answers, so that many are alike.
-FEW = st.builds(
-    interaction,
-    st.sampled_from(["a", "b"]),
-    st.sampled_from(["1", "2"]),
-    at=st.sampled_from([1_700_000_000.0, 1_700_000_001.5]),
-    stream=st.booleans(),
-)
 
 
 @settings(deadline=None, max_examples=30)

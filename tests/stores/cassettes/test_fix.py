@@ -16,6 +16,7 @@ from promptdeck.stores.cassettes.fix import Keep, fix
 from promptdeck.stores.cassettes.verify import verify
 from tests.chats import WEATHER
 from tests.recordings import (
+    FEW,
     INTERACTIONS,
     ODD,
     REDACTOR,
@@ -25,15 +26,6 @@ from tests.recordings import (
     of,
 )
 from tests.stores.cassettes import edited, saved, written
-
-# Few requests and answers, so that many are alike.
-FEW = st.builds(
-    interaction,
-    st.sampled_from(["a", "b"]),
-    st.sampled_from(["1", "2"]),
-    at=st.sampled_from([1_700_000_000.0, 1_700_000_001.5]),
-    stream=st.booleans(),
-)
 
 
 def contents(path):

@@ -21,17 +21,9 @@ from promptdeck.stores.cassettes.load import load
 from promptdeck.stores.cassettes.merge import NotByRecording, merge, three_way
 from promptdeck.stores.cassettes.save import save
 from promptdeck.stores.cassettes.verify import verify
-from tests.recordings import INTERACTIONS, REDACTOR, conversation, interaction, new, whole
+from tests.recordings import FEW, INTERACTIONS, REDACTOR, conversation, interaction, new, whole
 from tests.stores.cassettes import edited, saved, written
 
-# Few requests and answers, so that many are alike.
-FEW = st.builds(
-    interaction,
-    st.sampled_from(["a", "b"]),
-    st.sampled_from(["1", "2"]),
-    at=st.sampled_from([1_700_000_000.0, 1_700_000_001.5]),
-    stream=st.booleans(),
-)
 CASSETTES = st.lists(st.lists(FEW | INTERACTIONS, max_size=4), min_size=1, max_size=3)
 HERE = Path("x.yaml")
 

@@ -11,21 +11,13 @@ from promptdeck.stores.cassettes.edit import content
 from promptdeck.stores.cassettes.file import in_recorded_order, read
 from promptdeck.stores.cassettes.prune import dedupe, dedupe_anywhere, prune
 from tests.recordings import (
+    FEW,
     INTERACTIONS,
     canon,
     conversation,
     interaction,
 )
 from tests.stores.cassettes import edited, saved, written
-
-# Few requests and answers, so that many are alike.
-FEW = st.builds(
-    interaction,
-    st.sampled_from(["a", "b"]),
-    st.sampled_from(["1", "2"]),
-    at=st.sampled_from([1_700_000_000.0, 1_700_000_001.5]),
-    stream=st.booleans(),
-)
 
 
 def played(interactions, rules):

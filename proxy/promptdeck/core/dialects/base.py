@@ -162,7 +162,10 @@ class Dialect:
 
 
 class Model(Dialect):
-    """What the endpoints of all models have in common. `name` is what its protocol is called."""
+    """Base of the dialects of model endpoints: pure functions of their request.
+
+    `name` is the protocol's, as README's table of calls has it.
+    """
 
     is_model = True
     state = "never"

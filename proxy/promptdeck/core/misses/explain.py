@@ -66,7 +66,7 @@ def _rank(item: tuple[bool, Near]) -> tuple[bool, float]:
 
 
 def _ranked(form: FormParts, asked: bytes, near: Near, measure: _Measure) -> tuple[bool, Near]:
-    """Whether a recording is of the same endpoint as `form`, and the recording with its likeness.
+    """A recording rated beside `form`: (same endpoint, the recording with its similarity, 0 to 1).
 
     `asked` is the canonical form of which `form` are the parts.
     """

@@ -54,7 +54,7 @@ Candidate = TypeVar("Candidate")
 
 
 class Sketch(NamedTuple):
-    """What is kept of a canonical form beside the form itself."""
+    """A canonical form in brief: enough to rate its likeness to another without reading it."""
 
     model: str | None
     """The `model` that its body names, if it names one."""
@@ -106,7 +106,7 @@ def models_of(forms: Iterable[bytes]) -> set[str]:
 
 
 def _said(parts: FormParts) -> Iterator[bytes]:
-    """What was said, item by item; the whole body where it is no conversation that we know."""
+    """The messages of a body as JSON, one each; the whole body if it is no conversation."""
     value = parts.value
     known = [key for key in CONVERSATION if isinstance(value, dict) and value.get(key)]
     if not isinstance(value, dict) or not known:
@@ -157,10 +157,10 @@ def _hash(data: bytes) -> int:
 def shortlist(
     asked: bytes, sketches: Iterable[tuple[Candidate, bytes]], most: int
 ) -> list[Candidate]:
-    """Those of the candidates that are most like the form `asked`, best first, at most `most`.
+    """At most `most` candidates, those most like the canonical form `asked` first.
 
-    Each comes with its sketch's data. Those of other endpoints are among them only if there is
-    none of the same, and then some of each endpoint, as a sketch does not tell their names.
+    `sketches` pairs each candidate with its sketch's data. Those of other endpoints are given only
+    if none is of the same, and then some of each endpoint, as a sketch does not tell their names.
     """
     ours = _read(sketch(asked).data)
     same: list[tuple[float, Candidate]] = []

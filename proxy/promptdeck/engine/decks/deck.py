@@ -38,7 +38,7 @@ cassette's are all told, as a test wants to know of each; they are as many as it
 
 
 class Search(NamedTuple):
-    """What a deck has for a request: a recording and how it is to be served, or why there is none.
+    """A deck's answer to a request: hit, stale or miss, with the recording or the reason.
 
     A hit or what is stale has `stored` and `response`, a miss has a `reason`.
     """
@@ -238,7 +238,7 @@ class Deck:
         draws: int,
         state: Hashable,
     ) -> Search:
-        """What is found among playable recordings: the one in turn, its age judged."""
+        """The recording in turn among the playable `rows`, hit or stale; a miss if none is left."""
         now = time.time()
         stored = self._in_turn(rows, place, draws, now)
         if stored is None:

@@ -96,7 +96,7 @@ def variant_asked(body: JSON) -> Variant:
 
 
 class Laws(NamedTuple):
-    """What does not count of a chat completion."""
+    """The names that are left out of a chat completion's canonical form."""
 
     excluded: Mapping[str, str]
     """Fields of the top level, and why."""

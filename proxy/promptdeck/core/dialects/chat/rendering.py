@@ -58,10 +58,9 @@ class PlainStream:
         held, self._held = self._held, b""
         if held.startswith(_DATA):
             return self._with_name(held)
-        name, self._name = self._name, b""
+        self._name = b""  # of no event
         if held.startswith(b"event:"):
             return held if _is_error(held) else b""
-        del name  # of no event
         return b"" if held.startswith(_NAMES) else held
 
     def _line(self, line: bytes, *, last: bool = False) -> bytes:
