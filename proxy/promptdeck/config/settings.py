@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @declares
 class ServerSection(NamedTuple):
-    """The config's `server`: where promptdeck listens, what it accepts and how it stops."""
+    """Where promptdeck listens."""
 
     host: str = one(kinds.HOST, "127.0.0.1", "address to listen on", flag="--host")
     # None of those that development servers take by themselves (3000, 5000, 8000, 8080).
@@ -134,7 +134,7 @@ class ReplaySection(NamedTuple):
 
 @declares
 class RecordSection(NamedTuple):
-    """The config's `record`: which answers become recordings, how many, up to what size."""
+    """What is kept of answers."""
 
     errors: bool = one(kinds.TRUTH, "false", "whether record mode keeps error answers too")
     draws: int = one(
@@ -160,7 +160,7 @@ class RecordSection(NamedTuple):
 
 @declares
 class MatchSection(NamedTuple):
-    """The config's `match`: parts of requests that do not count, and which paths are pure."""
+    """What does not count when two requests are compared."""
 
     ignore: tuple[str, ...] = many(
         kinds.JSON_PATH, 'JSON paths left out of the comparison, such as ["$.metadata"]'
@@ -185,7 +185,7 @@ class MatchSection(NamedTuple):
 
 @declares
 class RedactSection(NamedTuple):
-    """The config's `redact`: the user's own shapes of secrets, beside those built in."""
+    """What never reaches a recording, besides the secrets that promptdeck knows."""
 
     patterns: tuple[UserPattern, ...] = many(
         kinds.SECRET_SHAPE, "secrets of your own, each {name: NAME, pattern: REGEX}"
@@ -194,7 +194,7 @@ class RedactSection(NamedTuple):
 
 @declares
 class LogSection(NamedTuple):
-    """The config's `log`: how severe a message must be to be written to stderr."""
+    """What promptdeck says on stderr."""
 
     level: Literal["debug", "info", "warning", "error"] = one(
         choice("debug", "info", "warning", "error"),

@@ -8,7 +8,7 @@ Until that has been done once, who asks waits for what may hold the answer, and 
 import asyncio
 import logging
 import time
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from promptdeck.stores.sqlite.database import Database, Indexable
 from promptdeck.stores.sqlite.tape import Tape
 
 from .file import SIZE, Signature, contents, digest, digest_of, path_of, signature, signatures
-from .store import Canon, give_back, index_name, rows_in, source_of
+from .store import Canon, Indexed, give_back, index_name, rows_in, source_of
 
 log = logging.getLogger("promptdeck")
 
@@ -38,18 +38,17 @@ class _Volume(NamedTuple):
     """Of its index; None where it is empty."""
 
 
-class Shelf:
+class Shelf(Indexed):
     """All cassettes below a folder, read as one `Store` in the order of their names.
 
     What is found is as of the last `refresh`; before the first, nothing is.
     """
 
     def __init__(self, folder: Path, database: Database, canon: Canon) -> None:
+        super().__init__(database)
         self._folder = folder
-        self._database = database
         self._canon = canon
         self._volumes: dict[str, _Volume] = {}
-        self._tape = Tape(database, ())
         self._changes = 0
         """Counts the times that what is found has changed."""
         self._looking = asyncio.Lock()
@@ -205,27 +204,7 @@ class Shelf:
         """
         if not self._looked and key not in self._settled:
             return ()
-        return self._tape.find(key)
-
-    def state(self) -> Hashable:
-        """Changes when what is found may have; the files are not looked at."""
-        return self._tape.tapes, self._database.state()
-
-    def canonicals(self) -> Iterator[tuple[str, bytes]]:
-        """Every recording's id and canonical form, cassette by cassette."""
-        return self._tape.canonicals()
-
-    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
-        """Id and canonical form of the recordings most like this form. StoreUnavailable."""
-        return await self._tape.nearest(canonical, most)
-
-    async def models(self) -> set[str]:
-        """The models that recorded requests name. StoreUnavailable."""
-        return await self._tape.models()
-
-    def names(self) -> Iterator[str]:
-        """Every recording's id, in the order of `canonicals`."""
-        return self._tape.names()
+        return super().find(key)
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         """Raise NotImplementedError: who records says into which cassette."""

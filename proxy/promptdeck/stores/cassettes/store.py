@@ -43,18 +43,50 @@ class Canon(NamedTuple):
     """The form without the user's rules that 0.1.0 gave a request."""
 
 
-class Cassette:
+class Indexed:
+    """What is read from the index of cassettes: the same for one file and for a folder of them."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._tape = Tape(database, ())
+        """The recordings of the files as they were when last looked at; none before that."""
+
+    def find(self, key: str) -> Sequence[Stored]:
+        """All recordings under a fingerprint, each cassette's by their time. StoreUnavailable."""
+        return self._tape.find(key)
+
+    def state(self) -> Hashable:
+        """Changes when what is found may have; the files are not looked at."""
+        return self._tape.tapes, self._database.state()
+
+    def canonicals(self) -> Iterator[tuple[str, bytes]]:
+        """Every recording's id and canonical form, cassette by cassette."""
+        return self._tape.canonicals()
+
+    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
+        """Id and canonical form of the recordings most like this form. StoreUnavailable."""
+        return await self._tape.nearest(canonical, most)
+
+    async def models(self) -> set[str]:
+        """The models that recorded requests name. StoreUnavailable."""
+        return await self._tape.models()
+
+    def names(self) -> Iterator[str]:
+        """Every recording's id, in the order of `canonicals`."""
+        return self._tape.names()
+
+
+class Cassette(Indexed):
     """A `Store` of one cassette file, which need not exist yet. Make it by `open`.
 
     What is found is as of the last `refresh` or `put`.
     """
 
     def __init__(self, name: str, path: Path, database: Database, canon: Canon) -> None:
+        super().__init__(database)
         self.name = name
         self.path = path
-        self._database = database
         self._canon = canon
-        self._tape = Tape(database, ())
         self._state = ""
         """Digest of the content that `_tape` is an index of."""
         self._seen: Signature | None = None
@@ -127,30 +159,6 @@ class Cassette:
     def _index_name(self, state: str) -> str:
         """The name of the tape that is the index of the file in this state."""
         return index_name(self.path, state, self._canon)
-
-    def find(self, key: str) -> Sequence[Stored]:
-        """All recordings under a fingerprint, in the order of their time. StoreUnavailable."""
-        return self._tape.find(key)
-
-    def state(self) -> Hashable:
-        """Changes when what is found may have; the file itself is not looked at."""
-        return self._tape.tapes, self._database.state()
-
-    def canonicals(self) -> Iterator[tuple[str, bytes]]:
-        """Every recording's id and canonical form."""
-        return self._tape.canonicals()
-
-    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
-        """Id and canonical form of the recordings most like this form. StoreUnavailable."""
-        return await self._tape.nearest(canonical, most)
-
-    async def models(self) -> set[str]:
-        """The models that recorded requests name. StoreUnavailable."""
-        return await self._tape.models()
-
-    def names(self) -> Iterator[str]:
-        """Every recording's id, in the order of `canonicals`."""
-        return self._tape.names()
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         """Write a recording into the file, together with whatever else is waiting.
