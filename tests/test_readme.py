@@ -73,7 +73,7 @@ def serving(command: str, cwd: Path, env: dict[str, str], shown: list[str]) -> I
     )
     try:
         assert process.stdout
-        out = "".join(process.stdout.readline().decode() for _ in range(2))
+        out = "".join(process.stdout.readline().decode() for _ in range(3))
         check(command, out, shown)
         yield
     finally:

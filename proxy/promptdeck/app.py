@@ -67,6 +67,7 @@ class Totals(NamedTuple):
     hits: int
     misses: int
     recorded: int
+    unrecorded: int
     collapsed: int
     redacted: int
     under_way: int

@@ -9,12 +9,12 @@
     output        rows, sizes and counts, for people and as JSON
     reports       what a run left unused
     lazy, quick   commands and modules imported late, and fast
-    loop, workers   the event loop; processes on one port
+    loop, workers, ending   the event loop; processes on one port; the end of a server
 
 Exit codes: 0 done; 1 a check found something; 2 wrong usage; 3 configuration;
 4 a cassette is corrupt; 5 cannot listen; 6 `run`: replay had misses or leftovers
-although the command succeeded; 7 the store is unusable; otherwise `run` exits as its
-command did.
+although the command succeeded; 7 the store is unusable; 8 `run`, `serve`: an answer was to be
+recorded and could not be; otherwise `run` exits as its command did.
 """
 
 import sys

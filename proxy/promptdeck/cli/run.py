@@ -16,14 +16,12 @@ from promptdeck.config import Config
 from promptdeck.core.policy import Mode
 
 from . import options
+from .ending import exit_code_of, let_finish, summary
 from .loop import run
-from .output import counted
 from .quick import importing
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
-
-    from promptdeck.app import Totals
 
 FAILED = 6
 """Exit code where replay had misses or leftovers although the command succeeded."""
@@ -50,8 +48,9 @@ def command(argv: Sequence[str], fail_on: str, **flags: Any) -> None:
     """Run a command against a server of its own.
 
     The command finds the server by OPENAI_BASE_URL and DEDALUS_BASE_URL; where no
-    API key is set it gets a placeholder. promptdeck exits with the command's code,
-    or with 6 if replay had what --fail-on names although the command succeeded.
+    API key is set it gets a placeholder. promptdeck exits with the command's code;
+    where that succeeded, with 6 if replay had what --fail-on names, and with 8 if
+    an answer was to be recorded and could not be.
 
     \b
     Examples:
@@ -84,6 +83,7 @@ async def _run(argv: Sequence[str], config: Config, fail_on: set[str]) -> int:
 
     async with serving(config) as server:
         code = await _command(argv, {**os.environ, **variables(os.environ, server.root)})
+        let_finish(config, server.counts)
         await server.ready()
         unused = server.report()["unplayed"] if "unused" in fail_on else []
     counts = server.counts()
@@ -96,20 +96,7 @@ async def _run(argv: Sequence[str], config: Config, fail_on: set[str]) -> int:
             click.echo(f"promptdeck: not used: {', '.join(unused)}", err=True)
         if code == 0 and (unused or ("miss" in fail_on and counts.misses)):
             return FAILED
-    return code
-
-
-def summary(counts: "Totals") -> str:
-    """A server's counts in words: `2 hits, 0 misses, 0 recorded, 0 upstream calls`."""
-    told = [
-        counted(counts.hits, "hit"),
-        counted(counts.misses, "miss", "misses"),
-        f"{counts.recorded} recorded",
-        counted(counts.upstream_calls, "upstream call"),
-    ]
-    if counts.redacted:
-        told.append(counted(counts.redacted, "secret") + " redacted")
-    return ", ".join(told)
+    return code or exit_code_of(config.mode, counts)
 
 
 def variables(outer: Mapping[str, str], root: str) -> dict[str, str]:

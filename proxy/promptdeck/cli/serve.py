@@ -13,6 +13,7 @@ from promptdeck.core.policy import Mode
 from promptdeck.core.secrets import search
 
 from . import options
+from .ending import ENDING, exit_code_of, let_finish
 from .loop import run
 from .quick import importing
 
@@ -44,14 +45,14 @@ def command(workers: int, **flags: Any) -> None:
       promptdeck serve --mode replay --pace recorded
       promptdeck serve --mode cache --workers 4
 
-    Then set your program's base_url to the one printed. Ctrl-C lets recordings
-    under way finish.
+    Then set your program's base_url to the one printed. Ctrl-C lets answers under
+    way finish, a second one does not. The exit code is 8 if an answer was to be
+    recorded and could not be.
     """
     config = options.loaded(flags).config
     options.log_to_stderr(config.log.level)
     if workers == 1:
-        run(_serve(config))
-        return
+        sys.exit(run(_serve(config)))
     from .workers import check, supervise
 
     check(config)
@@ -68,10 +69,11 @@ def command(workers: int, **flags: Any) -> None:
 
 async def _serve(
     config: Config, *, workers: int = 1, parent: int = 0, announcing: bool = True
-) -> None:
+) -> int:
     """Serve until SIGINT or SIGTERM, or until the process `parent`, if any, is gone.
 
     Says where on stdout if it is `announcing`. `workers` is how many serve on this port.
+    Returns the exit code.
     """
     _load(config)
     import asyncio
@@ -80,17 +82,22 @@ async def _serve(
 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in ENDING:
         loop.add_signal_handler(number, stop.set)
+    if parent:
+        # A terminal's Ctrl-C goes to all processes; whoever is above says what it means.
+        loop.add_signal_handler(signal.SIGINT, lambda: None)
     async with serving(config, workers=workers) as server:
         if announcing:
             click.echo(f"base_url {server.base_url}")
             click.echo(describe(config))
+            click.echo(f"export OPENAI_BASE_URL={server.base_url}")
         _load_ahead()
         await (_stopped_or_orphaned(stop, parent) if parent else stop.wait())
-        # A second Ctrl-C does not wait.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+        let_finish(config, server.counts)
+        if parent:
+            loop.add_signal_handler(signal.SIGINT, lambda: None)
+    return exit_code_of(config.mode, server.counts())
 
 
 async def _stopped_or_orphaned(stop: "asyncio.Event", parent: int) -> None:

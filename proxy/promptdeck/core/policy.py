@@ -27,6 +27,14 @@ class Mode(StrEnum):
         """
         return self in (Mode.CACHE, Mode.RECORD_MISSING)
 
+    @property
+    def fills_cassettes(self) -> bool:
+        """True if recordings are what it is for: one that cannot be kept is a failure.
+
+        To the cache it is one more call that is paid for.
+        """
+        return self in (Mode.RECORD, Mode.RECORD_MISSING)
+
 
 class Found(StrEnum):
     """The outcome of a look for a recording."""

@@ -212,7 +212,9 @@ class Exchange:
     async def finish(self, timeout: float) -> None:
         """Wait for recordings that are under way, `timeout` seconds at most, then end them."""
         if self._flights:
-            await self._flights.finish(timeout)
+            late = await self._flights.finish(timeout)
+            # Not in one with the waiting, during which others are counted.
+            self.stats.unrecorded += late
 
     def _is_stateful(self, asked: Asked) -> bool:
         return self._settings.is_stateful(asked.incoming.request, asked.form.stateful)

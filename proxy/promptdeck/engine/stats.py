@@ -14,6 +14,8 @@ class Stats:
     """Refused for want of a recording."""
     recorded: int = 0
     """Kept as a recording."""
+    unrecorded: int = 0
+    """Good answers that were to be kept and could not be: the disk, a limit, a fault of ours."""
     collapsed: int = 0
     """Read from a flight that another request had begun."""
     redacted: int = 0

@@ -310,3 +310,23 @@ async def test_only_what_a_cache_keeps_expires(
         assert stored.expires_at - stored.interaction.recorded_at == pytest.approx(
             seconds, abs=0.01
         )
+
+
+@pytest.mark.parametrize("mode", [Mode.CACHE, Mode.RECORD])
+async def test_a_good_answer_that_cannot_be_kept_is_counted_and_loud_where_recording(
+    mode: Mode, caplog: pytest.LogCaptureFixture
+) -> None:
+    field = Field(SETTINGS._replace(mode=mode, keep_bytes=10))
+    with caplog.at_level(logging.ERROR, "promptdeck"):
+        await field.end(answer=b"x" * 11)
+        await field.finish()
+    assert field.stats.unrecorded == 1
+    assert [*caplog.messages] == (
+        ["not recorded: it is larger than record.max_bytes"] if mode is Mode.RECORD else []
+    )
+
+
+async def test_an_answer_that_is_no_good_is_not_lost(field: Field) -> None:
+    await field.end(answer=b"no JSON")
+    await field.finish()
+    assert (field.stats.unrecorded, field.stats.recorded) == (0, 0)

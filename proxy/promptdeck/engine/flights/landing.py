@@ -129,12 +129,18 @@ class Landing:
             if record and (flight.unkept or not flight.failed):
                 await self._keep(flight, *record, started)
         except NotKept as reason:
-            log.info("not recorded: %s", reason)
+            # Else it is the answer's own fault: an error, or one that was cut off.
+            lost = _is_good(flight) and bool(flight.unkept)
+            self._stats.unrecorded += lost
+            severe = lost and self._settings.mode.fills_cassettes
+            log.log(logging.ERROR if severe else logging.INFO, "not recorded: %s", reason)
         except StoreUnavailable as error:
             log.error("not recorded: %s", error)  # noqa: TRY400  the message says it all
+            self._stats.unrecorded += 1
         except Exception:
             # One answer's trouble, even of our own making, must not end the server.
             log.exception("not recorded: unexpected error")
+            self._stats.unrecorded += 1
 
     def _recorded(self, flight: Flight, record: Record | None) -> None:
         """Let go of a flight, recorded or not: nobody may wait for it, or its claim, for ever."""
@@ -193,6 +199,12 @@ class Landing:
             return None
         ttl = _DAY if _wants_a_day(request.body) else self._settings.ttl
         return None if ttl is None else now + ttl
+
+
+def _is_good(flight: Flight) -> bool:
+    """True if upstream's answer has come and is no error."""
+    head = flight.known_head
+    return head is not None and 200 <= head.status < 300
 
 
 def _wants_a_day(body: bytes) -> bool:

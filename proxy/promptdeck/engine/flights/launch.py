@@ -87,10 +87,13 @@ class Flights:
         self._tasks.add(task)
         task.add_done_callback(partial(self._done, after))
 
-    async def finish(self, timeout: float) -> None:
-        """Wait for what is under way, `timeout` seconds at most, then give up the rest."""
+    async def finish(self, timeout: float) -> int:
+        """Wait for what is under way, `timeout` seconds at most, then give up the rest.
+
+        Returns how many answers that were.
+        """
         if not self.under_way:
-            return
+            return 0
         # Several may wait at once: two closings of one session, or one and the server's end.
         if self._quiet is None or self._quiet.is_set():
             self._quiet = asyncio.Event()
@@ -105,6 +108,7 @@ class Flights:
             task.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks)
+        return late
 
     async def _fly(self, incoming: Incoming, flight: Flight, ended: Ended[UpstreamError]) -> None:
         """Ask upstream where that takes waiting, and tell the end as `Way.begin` would."""
