@@ -17,6 +17,7 @@ imports upward and only `app` knows all the parts.
         octets        text of a head that is no UTF-8
         sse           a stream's bytes as frames
         rawjson       members of JSON that no parser reads
+        expressions   users' regular expressions, and what is done with them
         paths         places in JSON as people write them
         runs          events of a stream that are alike, read as one
         wording       how two texts differ, in words
@@ -111,6 +112,9 @@ imports upward and only `app` knows all the parts.
         landing       what becomes of them in the end
         sharing       identical requests under way, one flight
         recorder      from a landed flight to an interaction
+    apart/        users' regular expressions run where they can be ended
+      process       the other process, asked and ended
+      child         what runs in it
     config/       every setting, declared once
     upstream/     the way to the provider: a lean client, and aiohttp's for the odd case
     server/       the aiohttp handlers

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
+from .apart.process import PROCESS
 from .config import Config
 from .core.dialects.providers import PROVIDERS
 from .core.policy import Mode
@@ -121,6 +122,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
     `workers` is how many processes serve on the same port, this one included.
     """
     async with _task_group() as tasks, AsyncExitStack() as ends:
+        ends.callback(PROCESS.close)
         shared = await _shared(config, tasks, ends)
         exchange, library = shared.exchange(config), await shared.library(config)
         opening = await _opening(library, config, tasks)

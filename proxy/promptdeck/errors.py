@@ -8,7 +8,8 @@
     │   └── BindError            host and port
     └── HTTPError                goes to the client as JSON; blame decides the status
         ├── ClientError          4xx: the request
-        │   └── CassetteMiss     404: replay has no recording; never retried
+        │   ├── CassetteMiss     404: replay has no recording; never retried
+        │   └── PatternError     400: a user's regular expression takes too long
         ├── UpstreamError        502, 504: the provider, or the way to it
         └── StoreUnavailable     503: replay cannot read its recordings
 
@@ -105,6 +106,16 @@ class CassetteMiss(ClientError):
 
     status = 404
     code = "cassette_miss"
+    retry = False
+
+
+class PatternError(ClientError):
+    """A user's regular expression took too long, or could not be run.
+
+    Not to be tried again: it would take as long.
+    """
+
+    code = "bad_pattern"
     retry = False
 
 

@@ -17,12 +17,15 @@ import asyncio
 import os
 from collections import OrderedDict, defaultdict
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from weakref import WeakValueDictionary
 
+from .apart.process import Apart
 from .config import Config, in_ci
 from .core.interaction import Request
 from .core.matching.normalize import normalize
+from .core.matching.rules import Rules
 from .core.policy import Mode
 from .core.secrets.redact import Redactor
 from .engine.asking import Check
@@ -53,12 +56,17 @@ DEFAULT_CASSETTE = "default"
 
 def redactor_of(config: Config) -> Redactor:
     """A `Redactor` of the known shapes of secrets and the configuration's own patterns."""
-    return Redactor(config.redact.patterns)
+    return Redactor(config.redact.patterns, Apart(config.server.pattern_timeout))
+
+
+def rules_of(config: Config) -> Rules:
+    """What does not count when requests are compared, as the configuration says it."""
+    return replace(config.match.rules, expressions=Apart(config.server.pattern_timeout))
 
 
 def canon_of(config: Config) -> Canon:
     """How recorded requests get their canonical form, with the user's rules and without."""
-    rules, redactor = config.match.rules, redactor_of(config)
+    rules, redactor = rules_of(config), redactor_of(config)
 
     def canonical(request: Request) -> bytes:
         return normalize(request, rules, redactor).canonical
@@ -69,7 +77,8 @@ def canon_of(config: Config) -> Canon:
     def once(request: Request) -> bytes:
         return normalize(request, NO_RULES, redactor, once=True).canonical
 
-    return Canon(canonical, base, rules.digest, f"{rules.digest}|{redactor.digest}", once)
+    laws = f"{rules.digest}|{redactor.digest}"
+    return Canon(canonical, base, rules.digest, laws, once, waits=rules.waits or redactor.waits)
 
 
 def check_of(config: Config) -> Check | None:
@@ -82,7 +91,7 @@ def settings_of(config: Config) -> Settings:
     """The part of a configuration that the engine works by."""
     return Settings(
         mode=config.mode,
-        rules=config.match.rules,
+        rules=rules_of(config),
         redactor=redactor_of(config),
         upstream=config.upstream.url,
         secrets=tuple(filter(None, [config.upstream.api_key])),

@@ -22,7 +22,7 @@ import sys
 import click
 
 from promptdeck import __version__
-from promptdeck.errors import UsageError
+from promptdeck.errors import ConfigError, PatternError, UsageError
 
 from .lazy import LazyGroup
 
@@ -53,10 +53,11 @@ def cli() -> None:
 
 
 def main() -> None:
-    """Run the command line; a UsageError is one line on stderr and its exit code."""
+    """Run the command line; an error that ends it is one line on stderr and its exit code."""
     try:
         cli(prog_name="promptdeck")
-    except UsageError as error:
+    except (UsageError, PatternError) as error:
         for line in str(error).splitlines():
             click.echo(f"promptdeck: {line}", err=True)
-        sys.exit(error.exit_code)
+        # A pattern that cannot be run is a setting that will not do.
+        sys.exit(error.exit_code if isinstance(error, UsageError) else ConfigError.exit_code)

@@ -13,7 +13,7 @@ from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized, normalize
 from promptdeck.core.misses.explain import Explanation, Reason, explain
 from promptdeck.errors import UsageError
-from promptdeck.library import canon_of, redactor_of
+from promptdeck.library import canon_of, redactor_of, rules_of
 from promptdeck.stores.cassettes.file import names, path_of, read
 from promptdeck.stores.sqlite.admin import cached
 
@@ -89,7 +89,7 @@ class _Lookup:
 
 def _find(config: Config, request: Request) -> _Lookup:
     """Look a request up in the cassette named, or else in all and in the cache."""
-    rules = config.match.rules
+    rules = rules_of(config)
     form = normalize(request, rules, redactor_of(config), explain=True)
     recorded = list(_recorded(config))
     hits = [name for name, canonical in recorded if canonical == form.canonical]

@@ -228,6 +228,9 @@ PATH = Kind("a path", _path)
 TRUTH = Kind("true or false", _truth, lambda value: str(value).lower())
 SIZE = Kind("a size such as 64 MiB", _above_zero(units.parse_size), units.format_size)
 DURATION = Kind("a duration such as 10s", units.parse_duration, units.format_duration)
+SPAN = Kind(
+    "a duration above 0, such as 1s", _above_zero(units.parse_duration), units.format_duration
+)
 # aiohttp takes a timeout of 0 for no timeout at all: it has to be said as `none`.
 LIMIT = optional(
     Kind(
@@ -245,7 +248,7 @@ REPLACEMENT = Kind(
 SECRET_SHAPE = Kind(
     "{name, pattern}",
     _secret_shape,
-    lambda shape: {"name": shape.name, "pattern": shape.pattern.pattern},
+    lambda shape: {"name": shape.name, "pattern": shape.pattern},
     (dict,),
 )
 PROVIDER = Kind(

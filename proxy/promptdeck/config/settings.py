@@ -37,6 +37,12 @@ class ServerSection(NamedTuple):
     shutdown_timeout: float = one(
         kinds.DURATION, "10s", "how long a shutdown waits for recordings under way"
     )
+    # A thousand times what an expression takes that tries each text once.
+    pattern_timeout: float = one(
+        kinds.SPAN,
+        "1s",
+        "how long your own patterns (match.replace, redact.patterns) may compute for one request",
+    )
     # What WHATWG's HTML (9.2.7) advises against proxies that drop silent connections.
     keep_alive: float | None = one(
         kinds.LIMIT, "15s", "after so much silence of upstream a stream gets a comment"

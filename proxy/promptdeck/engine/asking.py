@@ -10,6 +10,7 @@ import logging
 import re
 import secrets
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
@@ -58,6 +59,10 @@ _COUNTED_ONCE = re.compile("|".join([*LABELS, *MARKERS, "null"]).encode()).searc
 _COUNTED_ONCE_IN_CHATS = re.compile("|".join([*SINCE, *MARKERS]).encode()).search
 
 _NO_RULES = Rules()
+
+_ONE_BY_ONE = ThreadPoolExecutor(1, "expressions")
+"""Where requests wait for users' expressions: they run one at a time whoever waits, and those
+who wait must not take the threads in which others read and write."""
 
 Check = Callable[[JSON], str]
 """Judges the body of a chat completion: ClientError, or what is odd about it, or nothing."""
@@ -141,6 +146,8 @@ class Canonicals:
         self._rules = rules
         self._redactor = redactor
         self._check = check
+        self._waits = rules.waits or redactor.waits
+        self._turn = asyncio.Lock()
         self._repeated = Repeated(secrets.randbits(60), item_text)
         self._recall: Recall[Known] = Recall(
             lambda known: len(known.form.canonical) + _OVERHEAD,
@@ -151,26 +158,37 @@ class Canonicals:
     async def asked(self, incoming: Incoming) -> Asked:
         """Bring a request into canonical form.
 
-        A large body is parsed in a thread, so that others are served meanwhile.
+        A large body is parsed in a thread, and users' expressions are waited for in one, so
+        that others are served meanwhile. PatternError.
         """
         request, counts = incoming.request, _counts(incoming.request)
         body = self.reader(counts)(request.body)
         known = self._recall.find(self._names(counts, body))
         if known is None:
-            large, make = len(body.data) > _LARGE, self._normalized
-            known = await asyncio.to_thread(make, request, body) if large else make(request, body)
+            known = await self._found_out(request, body)
             self._remember(counts, body, known)
         lines = [value for name, value in incoming.headers if name.lower() == "cache-control"]
         return Asked(incoming, known, CacheControl.parse(",".join(lines)))
 
+    async def _found_out(self, request: Request, body: Body) -> Known:
+        """Find out about a request, in a thread where others would have to wait for it."""
+        if self._waits:
+            # One of this exchange at a time: those of another one wait for one of ours at most.
+            async with self._turn:
+                loop = asyncio.get_running_loop()
+                return await loop.run_in_executor(_ONE_BY_ONE, self._normalized, request, body)
+        if len(body.data) > _LARGE:
+            return await asyncio.to_thread(self._normalized, request, body)
+        return self._normalized(request, body)
+
     def at_once(self, request: Request, body: Body) -> Known | None:
-        """Bring a request into canonical form without waiting; None for a large body of news.
+        """Bring a request into canonical form; None where what is not known takes waiting.
 
         `body` is the request's, made by its `reader`.
         """
         counts = _counts(request)
         known = self._recall.find(self._names(counts, body))
-        if known is None and len(body.data) <= _LARGE:
+        if known is None and len(body.data) <= _LARGE and not self._waits:
             known = self._normalized(request, body)
             self._remember(counts, body, known)
         return known
@@ -204,7 +222,7 @@ class Canonicals:
 
     def _goes_by_name(self, counts: Counts) -> bool:
         # A user's pattern may take the very name out of a field that would not count.
-        return not self._redactor.users and is_chat(counts.method, counts.target)
+        return not self._redactor.waits and is_chat(counts.method, counts.target)
 
     def _normalized(self, request: Request, body: Body) -> Known:
         """Find out the canonical form by reading the body, or what is left of it to be read."""

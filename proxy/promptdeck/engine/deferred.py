@@ -100,7 +100,10 @@ class Deferred:
         try:
             status, body = await _whole(answer)
             # It waits on disk for whoever collects it.
-            await self._slips.fill(name, status, self._redactor.body(body, secrets)[0])
+            redactor = self._redactor
+            work = asyncio.to_thread(redactor.body, body, secrets) if redactor.waits else None
+            clean, _ = await work if work else redactor.body(body, secrets)
+            await self._slips.fill(name, status, clean)
         except Exception:
             # One answer's trouble must not end the server, and whoever collects it must hear of it.
             log.exception("the deferred completion %s is lost", name)

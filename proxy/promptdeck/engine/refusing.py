@@ -65,7 +65,7 @@ class Refusals:
         request = asked.incoming.request
         explanation = await self._explain(asked, deck, search)
         told = {"message": explanation.message(), "text": explanation.text()}
-        target = self._settings.redactor.query(request.target)
+        target = await self._shown(request.target)
         deck.missed({"key": asked.key, "target": target, **told, **explanation.details()})
         log.warning("miss %s %s\n%s", request.method, target, told["text"])
         miss = CassetteMiss(
@@ -75,6 +75,13 @@ class Refusals:
         )
         miss.cache_status = http.cache_status(key=asked.key, detail=search.reason)
         return miss
+
+    async def _shown(self, target: str) -> str:
+        """A request's target without secrets. PatternError."""
+        redactor = self._settings.redactor
+        if redactor.waits:
+            return await asyncio.to_thread(redactor.query, target)
+        return redactor.query(target)
 
     async def _explain(self, asked: Asked, deck: Deck, search: Search) -> "Explanation":
         async with self._explaining:

@@ -1,5 +1,6 @@
 """Answers to requests that say `store: true`, kept for the client to read back."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
@@ -62,8 +63,13 @@ class Storing:
         def clear(value: Any) -> Any:
             return self._redactor.value(value, secrets)[0]
 
-        await self._store.put(
-            clear(completion),
-            clear(messages if isinstance(messages, list) else []),
-            clear(metadata if isinstance(metadata, dict) else {}),
+        parts = (
+            completion,
+            messages if isinstance(messages, list) else [],
+            metadata if isinstance(metadata, dict) else {},
         )
+        if self._redactor.waits:
+            cleared = await asyncio.to_thread(lambda: [*map(clear, parts)])
+        else:
+            cleared = [*map(clear, parts)]
+        await self._store.put(*cleared)

@@ -52,6 +52,8 @@ def normalize(
 ) -> Normalized:
     """Bring a request, as sent or as kept, to its canonical form; no body is too odd for it.
 
+    PatternError where a user's expression takes too long.
+
     `explain` has the form say which places do not count, and why. `once` gives the form that
     0.1.0 gave the request, for which less had no say.
     """
@@ -81,15 +83,14 @@ def examine(
     # Of the body without secrets, but with all that does not count: `stream` does not.
     variant, stateful = dialect.variant(body), dialect.is_stateful(body)
     if isinstance(body, bytes):
-        body = rules.replace_bytes(_without_boundary(body, request.content_type))
-    else:
-        if isinstance(body, dict):
-            body = dialect.counting_once(body) if once else dialect.counting(body, dropped)
-        # The user's rules see the canonical form: `$.stop[0]`, whether it was sent as a list.
-        body, ignored = rules.apply(body)
-        dropped += (Dropped(path, "named in match.ignore") for path in ignored)
+        body = _without_boundary(body, request.content_type)
+    elif isinstance(body, dict):
+        body = dialect.counting_once(body) if once else dialect.counting(body, dropped)
+    # The user's rules see the canonical form: `$.stop[0]`, whether it was sent as a list.
+    body, target, ignored = rules.applied(body, redactor.query(request.target))
+    dropped += (Dropped(path, "named in match.ignore") for path in ignored)
+    if not isinstance(body, bytes):
         body = canonical(body, integral=cleared.integral)
-    target = rules.replace_text(redactor.query(request.target))
     head = f"{request.method} {target}\n".encode("utf-8", "surrogatepass")
     why = tuple(dropped) if explain else ()
     form = Normalized(head + body, variant, dialect, stateful, why)

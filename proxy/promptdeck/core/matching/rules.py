@@ -7,13 +7,14 @@ kept of it, and apply alike when recording, loading and matching.
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
 
 import xxhash
 
-from promptdeck.core.text.jsontext import JSON, Unfaithful, parse
+from promptdeck.core.text.expressions import PLAINLY, Expressions
+from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, strings, with_strings
 from promptdeck.core.text.paths import child_path
 
 _SEGMENT = r"""(?x)
@@ -99,30 +100,43 @@ PRESETS: Mapping[str, tuple[str, str]] = {
 class Replacement(NamedTuple):
     """A rule of `match.replace`."""
 
-    pattern: re.Pattern[str]
+    pattern: str
     placeholder: str
     """What stands in the place of each match; it may name groups, as in `re.sub`."""
+    built_in: bool
+    """True for a preset: one of ours takes no time to speak of, whatever the text."""
 
 
 def parse_replacement(entry: str | Mapping[str, str]) -> Replacement:
-    """Read a preset's name or `{pattern: REGEX, with: TEXT}`; ValueError says what is wrong."""
+    """Read a preset's name or `{pattern: REGEX, with: TEXT}`; ValueError says what is wrong.
+
+    A user's expression is compiled, and not run: no text is too short for it to take for ever.
+    """
     if isinstance(entry, str):
         if entry not in PRESETS:
             raise ValueError(f"no preset {entry!r}; there are {', '.join(PRESETS)}")
-        pattern, placeholder = PRESETS[entry]
-    else:
-        if set(entry) != {"pattern", "with"} or not all(isinstance(v, str) for v in entry.values()):
-            raise ValueError("wants a preset's name or the two texts `pattern` and `with`")
-        pattern, placeholder = entry["pattern"], entry["with"]
+        return Replacement(*PRESETS[entry], built_in=True)
+    if set(entry) != {"pattern", "with"} or not all(isinstance(v, str) for v in entry.values()):
+        raise ValueError("wants a preset's name or the two texts `pattern` and `with`")
+    pattern, placeholder = entry["pattern"], entry["with"]
+    if len(pattern) > _LONGEST:
+        raise ValueError(f"a pattern may have {_LONGEST} characters, not {len(pattern)}")
     try:
         compiled = re.compile(pattern)
     except re.error as error:
         raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
+    names = {number: name for name, number in compiled.groupindex.items()}
+    groups = [f"(?P<{names[n]}>)" if n in names else "()" for n in range(1, compiled.groups + 1)]
     try:
-        compiled.sub(placeholder, "")  # a bad \1 would otherwise fail on the first request
+        # A bad \\1 would otherwise fail on the first request.
+        re.compile("".join(groups)).sub(placeholder, "")
     except (re.error, IndexError) as error:
         raise ValueError(f"{placeholder!r} cannot replace {pattern!r}: {error}") from None
-    return Replacement(compiled, placeholder)
+    return Replacement(pattern, placeholder, built_in=False)
+
+
+# To compile one of this length takes up to 0.05 s, and others wait for it.
+_LONGEST = 10_000
 
 
 @dataclass(frozen=True)
@@ -131,6 +145,8 @@ class Rules:
 
     ignore: tuple[RulePath, ...] = ()
     replace: tuple[Replacement, ...] = ()
+    expressions: Expressions = field(default=PLAINLY, compare=False, repr=False)
+    """Runs those of `replace` that a user wrote."""
 
     @classmethod
     def build(
@@ -144,45 +160,38 @@ class Rules:
         """Names this set of rules; the empty string for none."""
         if not (self.ignore or self.replace):
             return ""
-        replace = [(item.pattern.pattern, item.placeholder) for item in self.replace]
+        replace = [(item.pattern, item.placeholder) for item in self.replace]
         return xxhash.xxh3_64_hexdigest(repr((self.ignore, replace)).encode())
 
-    def apply(self, value: JSON) -> tuple[JSON, list[str]]:
-        """A value without what is ignored and with text replaced, and the paths left out.
+    @cached_property
+    def waits(self) -> bool:
+        """True where a user's expression is to be waited for: no loop may apply these rules."""
+        return not all(item.built_in for item in self.replace)
 
-        The value given is not changed. Text is replaced in strings, not in keys.
+    def applied(self, value: JSON, target: str) -> tuple[JSON, str, list[str]]:
+        """A body and a target as they are compared, and the paths left out of the body.
+
+        Of JSON, what is ignored is left out and text replaced in strings, not in keys; the
+        value given is not changed. Of any other body, which is bytes, what is text in it is
+        replaced: forms, the header lines of their parts, JSON that no parser reads. Bytes that
+        are not UTF-8 match nothing but themselves. PatternError.
         """
         dropped: list[str] = []
-        for path in self.ignore:
-            value = _without(value, path, "$", dropped)
-        return (self._replaced(value) if self.replace else value), dropped
-
-    def replace_text(self, text: str) -> str:
-        """The text with each of `match.replace` applied, in their order."""
-        for item in self.replace:
-            text = item.pattern.sub(item.placeholder, text)
-        return text
-
-    def replace_bytes(self, data: bytes) -> bytes:
-        """Any bytes with `match.replace` applied to what is text in them.
-
-        So the rules reach forms, the header lines of their parts, and JSON that no parser
-        reads; bytes that are not UTF-8 match nothing but themselves.
-        """
+        if not isinstance(value, bytes):
+            for path in self.ignore:
+                value = _without(value, path, "$", dropped)
         if not self.replace:
-            return data
-        text = data.decode("utf-8", "surrogateescape")
-        return self.replace_text(text).encode("utf-8", "surrogateescape")
+            return value, target, dropped
+        if isinstance(value, bytes):
+            text, target = self._replaced([value.decode("utf-8", "surrogateescape"), target])
+            return text.encode("utf-8", "surrogateescape"), target, dropped
+        target, *texts = self._replaced([target, *strings(value)])
+        return with_strings(value, iter(texts)), target, dropped
 
-    def _replaced(self, value: JSON) -> JSON:
-        """A copy of a value with text replaced in all its strings."""
-        if isinstance(value, str):
-            return self.replace_text(value)
-        if isinstance(value, dict):
-            return {key: self._replaced(item) for key, item in value.items()}
-        if isinstance(value, list):
-            return [self._replaced(item) for item in value]
-        return value
+    def _replaced(self, texts: list[str]) -> list[str]:
+        """Texts with each of `match.replace` applied, in their order: all in one go."""
+        rules = [(item.pattern, item.placeholder) for item in self.replace]
+        return (self.expressions if self.waits else PLAINLY).replaced(rules, texts)
 
 
 def _without(value: JSON, path: RulePath, place: str, dropped: list[str]) -> JSON:

@@ -107,7 +107,7 @@ def _may_change(
     have in common the first one's is enough: no secret reaches over a quote, unless what
     stands before it says that a secret follows.
     """
-    if redactor.users:
+    if redactor.waits:
         return True
     found = in_runs or runs([frame.data for frame in frames])
     if any(search.announced(lead.decode("latin-1")) for run in found for lead in run.leads):

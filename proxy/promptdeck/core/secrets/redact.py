@@ -10,11 +10,13 @@ import json  # noqa: TID251  orjson refuses lone surrogates and rounds long numb
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import xxhash
 
 from promptdeck.core.text import jsontext
+from promptdeck.core.text.expressions import PLAINLY, Expressions, Place
 from promptdeck.core.text.jsontext import JSON
 
 from . import search
@@ -41,7 +43,7 @@ class UserPattern(NamedTuple):
     """A user's kind of secret."""
 
     name: str
-    pattern: re.Pattern[str]
+    pattern: str
 
     @classmethod
     def build(cls, name: str, pattern: str) -> "UserPattern":
@@ -54,17 +56,19 @@ class UserPattern(NamedTuple):
             raise ValueError(f"{pattern!r} is not a regular expression: {error}") from None
         if compiled.search(""):
             raise ValueError(f"{pattern!r} matches the empty text, and so everywhere")
-        return cls(name, compiled)
+        return cls(name, pattern)
 
 
 class Redactor(NamedTuple):
     """Puts `[redacted:NAME]` in the place of each secret and counts them by name.
 
     `extra` are secrets known literally, such as the key a client sent; those
-    shorter than 12 characters are left alone.
+    shorter than 12 characters are left alone. What the user adds is run by `expressions`,
+    each of its methods but `suspicious` and `may_change` then may raise PatternError.
     """
 
     users: tuple[UserPattern, ...] = ()
+    expressions: Expressions = PLAINLY
 
     @classmethod
     def build(cls, patterns: Iterable[Mapping[str, str]] = ()) -> "Redactor":
@@ -77,8 +81,13 @@ class Redactor(NamedTuple):
     @property
     def digest(self) -> str:
         """Names all that is recognised: under another digest other secrets are taken out."""
-        users = [(shape.name, shape.pattern.pattern) for shape in self.users]
+        users = [(shape.name, shape.pattern) for shape in self.users]
         return xxhash.xxh3_64_hexdigest(f"{DIGEST} {users}".encode())
+
+    @property
+    def waits(self) -> bool:
+        """True where a user's expression is to be waited for: no loop may have it redact."""
+        return bool(self.users)
 
     def suspicious(self, data: bytes, extra: Sequence[str] = ()) -> bool:
         """True if these bytes may hold a secret as they are written; False is a promise.
@@ -98,12 +107,25 @@ class Redactor(NamedTuple):
 
     def text(self, text: str, extra: Sequence[str] = ()) -> tuple[str, Counter[str]]:
         """The text without its secrets, and how many of each name were taken out."""
+        [cleared], counts = self.texts([text], extra)
+        return cleared, counts
+
+    def texts(
+        self, texts: Sequence[str], extra: Sequence[str] = ()
+    ) -> tuple[list[str], Counter[str]]:
+        """Texts, each by itself, without their secrets, and how many of each name they held."""
         counts: Counter[str] = Counter()
-        # What is left may hold a secret that only now stands at the edge of a word.
-        while spans := self.spans(text, extra):
-            counts.update(span.name for span in spans)
-            text = without(text, spans, 0, len(text))
-        return text, counts
+        cleared = list(texts)
+        left = list(range(len(cleared)))
+        # What is left of one may hold a secret that only now stands at the edge of a word.
+        while left:
+            places = self._places([cleared[number] for number in left], extra)
+            found = [(number, spans) for number, spans in zip(left, places, strict=True) if spans]
+            for number, spans in found:
+                counts.update(span.name for span in spans)
+                cleared[number] = without(cleared[number], spans, 0, len(cleared[number]))
+            left = [number for number, _ in found]
+        return cleared, counts
 
     def value(self, value: JSON, extra: Sequence[str] = ()) -> tuple[JSON, Counter[str]]:
         """A JSON value without secrets in its strings and keys, and the counts by name.
@@ -117,7 +139,10 @@ class Redactor(NamedTuple):
         text, counts = BUILT_IN.text(text, extra)
         cleared = json.loads(text) if counts else value
         if self.users:
-            cleared = self._walk(cleared, counts)
+            # Each string and key by itself: a user's pattern may run on over a quote.
+            texts, more = self.texts([*jsontext.strings(cleared, keys=True)])
+            counts += more
+            cleared = jsontext.with_strings(cleared, iter(texts), keys=True)
         return (cleared if counts else value), counts
 
     def body(self, data: bytes, extra: Sequence[str] = ()) -> tuple[bytes, Counter[str]]:
@@ -156,46 +181,52 @@ class Redactor(NamedTuple):
 
         Placeholders are left alone: no secret is found in one or across one.
         """
-        found: list[Span] = []
-        begin = 0
-        for placeholder in _PLACEHOLDER.finditer(text):
-            found += self._found(text, begin, placeholder.start(), extra)
-            begin = placeholder.end()
-        found += self._found(text, begin, len(text), extra)
-        # A stable sort: of those that start together what is known literally names it, then
-        # tokens, then the places where they stand.
-        found.sort(key=lambda span: span.start)
-        spans: list[Span] = []
-        for span in found:
-            if spans and span.start < spans[-1].end:
-                spans[-1] = spans[-1]._replace(end=max(span.end, spans[-1].end))
-            else:
-                spans.append(span)
+        [spans] = self._places([text], extra)
         return spans
 
-    def _found(self, text: str, begin: int, end: int, extra: Sequence[str]) -> Iterator[Span]:
-        """All secrets in `text[begin:end]`, which may overlap: literals, shapes, the user's."""
-        for secret in literals(extra):
-            for match in re.compile(re.escape(secret)).finditer(text, begin, end):
-                yield Span(*match.span(), "credential")
-        yield from search.find(text, begin, end)
-        for shape in self.users:
-            for match in shape.pattern.finditer(text, begin, end):
-                if match[0]:
-                    yield Span(*match.span(), shape.name)
+    def _places(self, texts: Sequence[str], extra: Sequence[str]) -> Iterator[list[Span]]:
+        """The `spans` of each of the texts; the user's patterns are asked for all at once."""
+        ranges = [*map(_between_placeholders, texts)]
+        mine: Iterable[Sequence[Place]] = repeat(())
+        if self.users:
+            patterns = [shape.pattern for shape in self.users]
+            mine = self.expressions.found(patterns, [*zip(texts, ranges, strict=True)])
+        known = literals(extra)
+        for text, some, places in zip(texts, ranges, mine, strict=False):
+            found = [span for part in some for span in _built_in(text, *part, known)]
+            found += [Span(begin, end, self.users[n].name) for begin, end, n in places]
+            yield _apart(found)
 
-    def _walk(self, value: JSON, counts: Counter[str]) -> JSON:
-        """A copy of the value with each string and key cleared by itself; adds to `counts`."""
-        if isinstance(value, str):
-            text, found = self.text(value)
-            counts += found
-            return text
-        if isinstance(value, dict):
-            items = value.items()
-            return {self._walk(key, counts): self._walk(item, counts) for key, item in items}
-        if isinstance(value, list):
-            return [self._walk(item, counts) for item in value]
-        return value
+
+def _between_placeholders(text: str) -> list[tuple[int, int]]:
+    """The parts of a text in which secrets are looked for, by begin and end."""
+    begin, parts = 0, []
+    for placeholder in _PLACEHOLDER.finditer(text):
+        parts.append((begin, placeholder.start()))
+        begin = placeholder.end()
+    return [*parts, (begin, len(text))]
+
+
+def _built_in(text: str, begin: int, end: int, known: Sequence[str]) -> Iterator[Span]:
+    """The secrets in `text[begin:end]`, which may overlap, but for the user's: literals, shapes."""
+    for secret in known:
+        for match in re.compile(re.escape(secret)).finditer(text, begin, end):
+            yield Span(*match.span(), "credential")
+    yield from search.find(text, begin, end)
+
+
+def _apart(found: list[Span]) -> list[Span]:
+    """Spans in order; those that overlap are one, by the name of the first."""
+    # A stable sort: of those that start together what is known literally names it, then
+    # tokens, then the places where they stand, then what the user calls it.
+    found.sort(key=lambda span: span.start)
+    spans: list[Span] = []
+    for span in found:
+        if spans and span.start < spans[-1].end:
+            spans[-1] = spans[-1]._replace(end=max(span.end, spans[-1].end))
+        else:
+            spans.append(span)
+    return spans
 
 
 BUILT_IN = Redactor()

@@ -7,7 +7,7 @@ the ways that real servers write JSON; `render` writes a value that way again.
 
 import json  # noqa: TID251  orjson cannot write these styles
 import math
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import orjson
@@ -153,3 +153,31 @@ def same(a: JSON, b: JSON) -> bool:
     if isinstance(a, float):
         return a == b and math.copysign(1, a) == math.copysign(1, b)
     return bool(a == b)
+
+
+def strings(value: JSON, *, keys: bool = False) -> Iterator[str]:
+    """All strings in a value, and with `keys` those of its objects, in the order of its text."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if keys:
+                yield key
+            yield from strings(item, keys=keys)
+    elif isinstance(value, list):
+        for item in value:
+            yield from strings(item, keys=keys)
+
+
+def with_strings(value: JSON, texts: Iterator[str], *, keys: bool = False) -> JSON:
+    """A copy of a value with other strings: as many as `strings` gives, in that order."""
+    if isinstance(value, str):
+        return next(texts)
+    if isinstance(value, dict):
+        return {
+            (next(texts) if keys else key): with_strings(item, texts, keys=keys)
+            for key, item in value.items()
+        }
+    if isinstance(value, list):
+        return [with_strings(item, texts, keys=keys) for item in value]
+    return value

@@ -16,7 +16,7 @@ from promptdeck.engine.asking import Asked, Canonicals, Incoming
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.settings import Settings
 from promptdeck.engine.stats import Stats
-from promptdeck.errors import StoreUnavailable, UpstreamError
+from promptdeck.errors import PatternError, StoreUnavailable, UpstreamError
 from promptdeck.stores.base import Stored
 
 from .budget import Budget
@@ -95,7 +95,7 @@ class Landing:
             return
         try:
             await self._answered(incoming, response)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, PatternError) as error:
             log.error("not stored: %s", error)  # noqa: TRY400  the message says it all
 
     def _ended(
@@ -134,7 +134,7 @@ class Landing:
             self._stats.unrecorded += lost
             severe = lost and self._settings.mode.fills_cassettes
             log.log(logging.ERROR if severe else logging.INFO, "not recorded: %s", reason)
-        except StoreUnavailable as error:
+        except (StoreUnavailable, PatternError) as error:
             log.error("not recorded: %s", error)  # noqa: TRY400  the message says it all
             self._stats.unrecorded += 1
         except Exception:
@@ -169,12 +169,12 @@ class Landing:
         take = Take(
             request=request,
             variant=asked.form.variant,
-            key=self._canonicals.base_key(asked),
+            key=await self._base_key(asked),
             recorded_at=started,
             upstream=incoming.route.url if incoming.route else settings.upstream,
             secrets=(*http.secrets(incoming.headers), *settings.secrets),
         )
-        large = flight.size + len(request.body) > _LARGE
+        large = flight.size + len(request.body) > _LARGE or settings.redactor.waits
         recorder = self._recorder
         if large:
             async with self._turn:
@@ -192,6 +192,12 @@ class Landing:
         self._stats.redacted += interaction.redacted
         hidden = f", {interaction.redacted} secrets redacted" if interaction.redacted else ""
         log.info("recorded %s%s", kept.id, hidden)
+
+    async def _base_key(self, asked: Asked) -> str:
+        """The fingerprint of a request as recordings have it. PatternError."""
+        if self._settings.redactor.waits:
+            return await asyncio.to_thread(self._canonicals.base_key, asked)
+        return self._canonicals.base_key(asked)
 
     def _expiry(self, request: Request, now: float) -> float | None:
         """Until when a cache may serve the answer, in seconds since the epoch; None: for ever."""

@@ -4,6 +4,7 @@ To index it takes longer than to read it, and an index that nobody asks twice is
 no use. It follows its file like any other and writes nothing.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
@@ -52,12 +53,18 @@ class LoadedCassette:
         seen = signature(self._path)
         if seen == self._seen:
             return False
-        found = parsed(contents(self._path), self._path) if seen else []
+        waits = self._canon.waits and seen
+        self._rows = await asyncio.to_thread(self._read) if waits else self._read() if seen else {}
+        self._seen = seen
+        return True
+
+    def _read(self) -> dict[str, list[Stored]]:
+        """The file's recordings by fingerprint. CassetteError, PatternError."""
+        found = parsed(contents(self._path), self._path)
         rows: defaultdict[str, list[Stored]] = defaultdict(list)
         for key, stored in rows_of(in_recorded_order(found, lambda item: item), self._canon):
             rows[key].append(stored)
-        self._seen, self._rows = seen, dict(rows)
-        return True
+        return dict(rows)
 
     def find(self, key: str) -> Sequence[Stored]:
         """All recordings under a fingerprint, in the order of their time."""

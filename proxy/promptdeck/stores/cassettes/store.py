@@ -41,6 +41,8 @@ class Canon(NamedTuple):
     """Names rules and redaction together: an index is good for one such set."""
     once: Callable[[Request], bytes] | None = None
     """The form without the user's rules that 0.1.0 gave a request."""
+    waits: bool = False
+    """True where users' expressions are to be waited for: no loop may ask for any of these."""
 
 
 class Indexed:
@@ -167,10 +169,9 @@ class Cassette(Indexed):
         """
         del key  # the index makes it anew, as it will for whoever reads the file
         done: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
-        request = stored.interaction.request
-        once = fingerprint(self._canon.once(request)) if self._canon.once else ""
-        new = New(stored.interaction, self._canon.base(request), replace, once)
-        self._waiting.append((new, done))
+        make = self._new
+        work = asyncio.to_thread(make, stored, replace=replace) if self._canon.waits else None
+        self._waiting.append((await work if work else make(stored, replace=replace), done))
         async with self._saving:
             # Whoever comes first writes for all: each save reads and writes the whole file.
             batch, self._waiting = self._waiting, []
@@ -182,6 +183,12 @@ class Cassette(Indexed):
                     if not other.done():
                         other.set_exception(StoreUnavailable(f"saving {self.path} was cut short"))
         return await done
+
+    def _new(self, stored: Stored, *, replace: bool) -> New:
+        """A recording to be saved, with the names that it has in the file. PatternError."""
+        request = stored.interaction.request
+        once = fingerprint(self._canon.once(request)) if self._canon.once else ""
+        return New(stored.interaction, self._canon.base(request), replace, once)
 
     async def _save(self, batch: Sequence[tuple[New, asyncio.Future[Interaction]]]) -> None:
         """Save recordings and answer those who wait for them, each with result or error."""

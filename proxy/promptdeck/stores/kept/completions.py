@@ -5,6 +5,7 @@ a program that reads them back works in replay too. The bodies are as OpenAI
 documents them for `GET /v1/chat/completions` and the paths below it.
 """
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, NamedTuple
@@ -80,7 +81,9 @@ class Completions:
         Secrets are taken out of the metadata.
         """
         statement = "UPDATE completion SET metadata = ? WHERE scope = ? AND id = ?"
-        clean, _ = self._redactor.value(metadata)
+        redactor = self._redactor
+        work = asyncio.to_thread(redactor.value, metadata) if redactor.waits else None
+        clean, _ = await work if work else redactor.value(metadata)
         await self._tables.execute(statement, _text(clean), self._scope, name)
         return self.get(name)
 
