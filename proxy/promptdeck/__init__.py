@@ -40,18 +40,23 @@ imports upward and only `app` knows all the parts.
       dialects/
         base          the questions that each dialect answers
         table         from method and path to a dialect
-        responses, messages, gemini, completions, plain   the dialects without a folder
-        choices, marks   what several have: choices that end, marks for prompt caches
+        streamed      base of those whose answers come whole or as a stream
+        completions, plain   the dialects without a folder
+        choices, marks, pieces   what several have: choices that end, marks of caches, events
+        variants      a recorded answer whole or as a stream: head and time
+        recut         a stream made anew from its edited text
         providers     requests that bring their own provider
-        chat/
-          deltas        how the deltas of a stream add up
-          fold, cut     a stream to a message, a message to a stream
-          variants      a recorded answer as JSON, as a stream, with its usage or without
-          saying        what an answer says, for people
+        chat/         and beside it messages/, responses/, gemini/ with the same files
           dialect       what this protocol answers
+          fold, cut     a stream to a message, a message to a stream
+          saying        what is asked and answered, for people
           counting      what counts of a request, and what as equal
+          deltas        how the deltas of a stream add up
+          variants      with its usage or without
           rendering     a chat stream as every SDK reads it
-          recut         a stream made anew from its edited text
+        messages/     Anthropic's
+        responses/    OpenAI's other one
+        gemini/       Google's
       misses/
         differences, diff   where two requests differ: places, a unified diff
         sketch        a request in little, for the nearest of thousands

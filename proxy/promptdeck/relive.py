@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .core.dialects.providers import Route, routed
-from .core.dialects.table import is_chat
+from .core.dialects.table import dialect_in
 from .core.drift import Drift, Tier, compare
 from .core.interaction import Interaction
 from .core.secrets.answers import cleared_response
@@ -107,7 +107,7 @@ class Asker:
 
     def _judged(self, old: Interaction, head: Head, flight: Flight, take: Take) -> Anew:
         """Judge a flight that has ended: its drift, and what may replace `old` if anything may."""
-        chat = is_chat(old.request.method, old.request.target)
+        dialect = dialect_in(old.request)
         try:
             new = Recorder(self.redactor, errors=True, most=self.keep_bytes).interaction(
                 head, flight, take
@@ -115,7 +115,7 @@ class Asker:
         except NotKept as reason:
             drift = self._incomplete(old, head, flight, str(reason))
             return Anew(drift, problem=str(reason))
-        drift = compare(old.response, new.response, chat=chat)
+        drift = compare(old.response, new.response, dialect)
         if not 200 <= head.status < 300:
             return Anew(drift, problem=f"status {head.status}")
         in_request = old.request.body.count(_REDACTED)
@@ -137,7 +137,7 @@ class Asker:
             return bare
         # Notes tell what errors say, and some name the key that they do not like.
         live, _ = cleared_response(self.redactor, live, self.secrets)
-        drift = compare(old.response, live, chat=is_chat(old.request.method, old.request.target))
+        drift = compare(old.response, live, dialect_in(old.request))
         return Drift(Tier.SHAPE, (reason, *drift.notes)) if drift.tier.harmless else drift
 
 

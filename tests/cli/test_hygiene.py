@@ -10,7 +10,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from promptdeck.cli.hygiene import COMMANDS
-from promptdeck.core.dialects.chat.saying import says
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.interaction import Interaction
 from promptdeck.errors import UsageError
 from promptdeck.stores.cassettes.file import names, path_of, read
@@ -241,7 +241,9 @@ def test_redact_counts_by_kind_and_takes_patterns_of_the_users_own(folder: Path)
     )
     ran = deck("redact")
     assert "a: 1 secret of kind acme\na: 1 secret of kind openai\n" in ran.stdout
-    assert says(read(path_of(folder, "a"))[0].response) == "[redacted:openai] and [redacted:acme]"
+    assert (
+        CHAT.says(read(path_of(folder, "a"))[0].response) == "[redacted:openai] and [redacted:acme]"
+    )
     assert deck("redact", "--check").exit_code == 0
 
 
@@ -251,7 +253,7 @@ def test_fix_mends_what_was_edited_and_check_finds_it(folder: Path) -> None:
     edited(path_of(folder, "a"), "says: Hello there", "says: Hello where")
     assert deck("fix", "--check").exit_code == 1
     assert deck("fix").exit_code == 0
-    assert says(read(path_of(folder, "a"))[0].response) == "Hello where"
+    assert CHAT.says(read(path_of(folder, "a"))[0].response) == "Hello where"
 
 
 def test_fix_asks_git_which_of_two_was_edited(folder: Path) -> None:
@@ -267,7 +269,7 @@ def test_fix_asks_git_which_of_two_was_edited(folder: Path) -> None:
     assert ran.exit_code == 1
     assert "both `says` and the frames were edited since the last commit" in ran.stderr
     assert deck("fix", "--keep", "frames").exit_code == 0
-    assert says(read(path)[0].response) == "Hello where"
+    assert CHAT.says(read(path)[0].response) == "Hello where"
     assert "says: Hello where" in path.read_text()
 
 
@@ -307,7 +309,7 @@ def test_dedupe_heeds_what_replay_does_after_the_last(
         assert "0 duplicates" in deck("dedupe").stdout
     assert "1 duplicate removed" in deck("dedupe").stdout
     assert "1 duplicate removed" in deck("dedupe", "--anywhere").stdout
-    assert [says(one.response) for one in read(path_of(folder, "a"))] == ["A", "B"]
+    assert [CHAT.says(one.response) for one in read(path_of(folder, "a"))] == ["A", "B"]
 
 
 def test_dedupe_keeps_an_order_that_only_a_rule_makes(

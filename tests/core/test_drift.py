@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptdeck.core.dialects.chat.dialect import CHAT
+from promptdeck.core.dialects.table import HTTP
 from promptdeck.core.drift import Drift, Tier, compare
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.text.sse import DONE, encode
@@ -26,11 +28,11 @@ def streamed(*frames: bytes) -> Response:
 
 
 def chat(recorded: Any, live: Any) -> Drift:
-    return compare(whole(recorded), whole(live), chat=True)
+    return compare(whole(recorded), whole(live), CHAT)
 
 
 def other(recorded: Any, live: Any) -> Drift:
-    return compare(whole(recorded), whole(live), chat=False)
+    return compare(whole(recorded), whole(live), HTTP)
 
 
 def with_message(**changes: Any) -> dict[str, Any]:
@@ -65,12 +67,12 @@ def test_a_stream_cut_into_other_chunks_says_the_same() -> None:
         chunk({}, "stop"),
         encode(DONE.encode()),
     )
-    assert compare(recorded, live, chat=True) == (Tier.SAME, ())
+    assert compare(recorded, live, CHAT) == (Tier.SAME, ())
 
 
 def test_the_same_error_again_is_no_drift() -> None:
     error = whole({"error": {"message": "slow down"}}, 429)
-    assert compare(error, error, chat=True) == (Tier.SAME, ())
+    assert compare(error, error, CHAT) == (Tier.SAME, ())
 
 
 # Content
@@ -84,7 +86,7 @@ def test_other_words_are_content_and_the_note_says_how_much() -> None:
 
 def test_other_words_in_a_stream_are_content() -> None:
     recorded, live = streamed(*chunks("a night train")), streamed(*chunks("a slow bus, alas"))
-    [note] = compare(recorded, live, chat=True).notes
+    [note] = compare(recorded, live, CHAT).notes
     assert note.startswith("other text")
 
 
@@ -105,8 +107,8 @@ def test_lengths_of_lists_are_content() -> None:
 
 
 def test_texts_that_are_no_json_are_compared_as_texts() -> None:
-    assert compare(whole(b"WEBVTT a"), whole(b"WEBVTT b"), chat=False).tier is Tier.CONTENT
-    assert compare(whole(b"WEBVTT a"), whole(b"WEBVTT a"), chat=False).tier is Tier.SAME
+    assert compare(whole(b"WEBVTT a"), whole(b"WEBVTT b"), HTTP).tier is Tier.CONTENT
+    assert compare(whole(b"WEBVTT a"), whole(b"WEBVTT a"), HTTP).tier is Tier.SAME
 
 
 # Shape
@@ -149,13 +151,13 @@ def test_a_field_that_only_some_items_had_is_an_option() -> None:
 
 def test_a_whole_answer_in_place_of_a_stream_is_shape_drift() -> None:
     stream = streamed(*chunks("hello"))
-    drift = compare(stream, whole(completion("hello")), chat=True)
+    drift = compare(stream, whole(completion("hello")), CHAT)
     assert drift == (Tier.SHAPE, ("a whole answer came where a stream was recorded",))
-    assert compare(whole(completion("hello")), stream, chat=True).tier is Tier.SHAPE
+    assert compare(whole(completion("hello")), stream, CHAT).tier is Tier.SHAPE
 
 
 def test_a_missing_end_marker_is_shape_drift() -> None:
-    drift = compare(streamed(*chunks("hello")), streamed(*chunks("hello")[:-1]), chat=True)
+    drift = compare(streamed(*chunks("hello")), streamed(*chunks("hello")[:-1]), CHAT)
     assert drift == (Tier.SHAPE, ("the end marker [DONE] is gone",))
 
 
@@ -172,13 +174,13 @@ def test_an_answer_that_is_not_whole_is_shape_drift() -> None:
 
 def test_a_field_gone_from_every_chunk_is_shape_drift() -> None:
     live = [frame.replace(b'"index":0,', b"") for frame in chunks("hello")]
-    drift = compare(streamed(*chunks("hello")), streamed(*live), chat=True)
+    drift = compare(streamed(*chunks("hello")), streamed(*live), CHAT)
     assert "chunk.choices[].index is gone" in drift.notes
 
 
 def test_a_renamed_delta_shows_in_what_the_stream_adds_up_to() -> None:
     live = [frame.replace(b'"content"', b'"text"') for frame in chunks("hello")]
-    drift = compare(streamed(*chunks("hello")), streamed(*live), chat=True)
+    drift = compare(streamed(*chunks("hello")), streamed(*live), CHAT)
     assert drift.tier is Tier.SHAPE
     assert "$.choices[].message.content is null, was text" in drift.notes
     assert "chunk.choices[].delta.text is new" in drift.notes
@@ -187,15 +189,15 @@ def test_a_renamed_delta_shows_in_what_the_stream_adds_up_to() -> None:
 def test_event_names_are_part_of_the_protocol() -> None:
     before = [encode(b'{"type":"a"}', "response.start"), encode(b'{"type":"b"}', "response.done")]
     now = [encode(b'{"type":"a"}', "response.start"), encode(b'{"type":"b"}', "response.end")]
-    drift = compare(streamed(*before), streamed(*now), chat=False)
+    drift = compare(streamed(*before), streamed(*now), HTTP)
     assert drift == (Tier.SHAPE, ("event response.done is gone", "event response.end is new"))
-    unnamed = compare(streamed(*before), streamed(encode(b'{"type":"a"}')), chat=False)
+    unnamed = compare(streamed(*before), streamed(encode(b'{"type":"a"}')), HTTP)
     assert unnamed.tier is Tier.SHAPE
 
 
 def test_another_content_type_is_shape_drift() -> None:
     page = Response(200, (("content-type", "text/html"),), (Frame(1, b"<html>"),))
-    drift = compare(whole({"x": 1}), page, chat=False)
+    drift = compare(whole({"x": 1}), page, HTTP)
     assert drift.notes == (
         "the content type is text/html, was application/json",
         "$ is text, was object",
@@ -205,8 +207,8 @@ def test_another_content_type_is_shape_drift() -> None:
 def test_padding_is_there_or_not_as_the_provider_pleases() -> None:
     padded = [chunk({"content": "a"}, "stop", obfuscation="xyz"), encode(DONE.encode())]
     plain = [chunk({"content": "a"}, "stop"), encode(DONE.encode())]
-    assert compare(streamed(*padded), streamed(*plain), chat=True) == (Tier.SAME, ())
-    assert compare(streamed(*plain), streamed(*padded), chat=True) == (Tier.SAME, ())
+    assert compare(streamed(*padded), streamed(*plain), CHAT) == (Tier.SAME, ())
+    assert compare(streamed(*plain), streamed(*padded), CHAT) == (Tier.SAME, ())
 
 
 # Errors
@@ -214,9 +216,9 @@ def test_padding_is_there_or_not_as_the_provider_pleases() -> None:
 
 def test_an_error_where_there_was_none_is_the_gravest_and_says_what_it_says() -> None:
     error = whole({"error": {"message": "no such model"}}, 404)
-    drift = compare(whole(completion("hello")), error, chat=True)
+    drift = compare(whole(completion("hello")), error, CHAT)
     assert drift == (Tier.ERROR, ("status 404, recorded 200: no such model",))
-    assert compare(error, whole(completion("hello")), chat=True) == (
+    assert compare(error, whole(completion("hello")), CHAT) == (
         Tier.ERROR,
         ("status 200, recorded 404",),
     )
@@ -224,20 +226,20 @@ def test_an_error_where_there_was_none_is_the_gravest_and_says_what_it_says() ->
 
 def test_an_error_inside_a_good_status_is_an_error() -> None:
     live = streamed(encode(b'{"error": {"message": "overloaded"}}'))
-    drift = compare(streamed(*chunks("hello")), live, chat=True)
+    drift = compare(streamed(*chunks("hello")), live, CHAT)
     assert drift == (Tier.ERROR, ("the answer reports an error: overloaded",))
     named = streamed(encode(b'{"type": "x"}', "error"))
-    assert compare(streamed(*chunks("hello")), named, chat=True).tier is Tier.ERROR
+    assert compare(streamed(*chunks("hello")), named, CHAT).tier is Tier.ERROR
 
 
 def test_another_good_status_is_shape_drift() -> None:
-    drift = compare(whole({"x": 1}), whole({"x": 1}, 202), chat=False)
+    drift = compare(whole({"x": 1}), whole({"x": 1}, 202), HTTP)
     assert drift == (Tier.SHAPE, ("status 202, recorded 200",))
 
 
 def test_notes_show_what_a_terminal_would_obey_as_escapes() -> None:
     error = whole({"error": {"message": "\x1b[2J"}}, 500)
-    [note] = compare(whole({"x": 1}), error, chat=False).notes
+    [note] = compare(whole({"x": 1}), error, HTTP).notes
     assert note.isprintable()
 
 
@@ -251,12 +253,15 @@ JSON_VALUES = st.recursive(
 @given(JSON_VALUES, st.booleans())
 def test_nothing_drifts_from_itself(value: Any, is_chat: bool) -> None:
     for one in (whole(value), streamed(encode(orjson.dumps(value)), encode(DONE.encode()))):
-        assert compare(one, one, chat=is_chat) == (Tier.SAME, ())
+        assert compare(one, one, CHAT if is_chat else HTTP) == (Tier.SAME, ())
 
 
 @given(st.binary(max_size=40), st.binary(max_size=40), st.booleans(), st.booleans())
 def test_any_bytes_can_be_compared(a: bytes, b: bytes, is_chat: bool, stream: bool) -> None:
-    assert compare(whole(a), streamed(b) if stream else whole(b), chat=is_chat).tier in Tier
+    assert (
+        compare(whole(a), streamed(b) if stream else whole(b), CHAT if is_chat else HTTP).tier
+        in Tier
+    )
 
 
 @given(st.dictionaries(st.text(max_size=3), JSON_VALUES), st.text(max_size=3), JSON_VALUES)

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from promptdeck.cli.transfer import import_command
-from promptdeck.core.dialects.chat.saying import says
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.interaction import Variant
 from promptdeck.imports import NotCarried
 from tests.conftest import Start
@@ -51,7 +51,7 @@ def test_an_answered_request_is_carried_with_the_server_that_answered(tmp_path):
     answer = orjson.loads(one.response.body)
     assert (answer["id"], answer["created"]) == ("chatcmpl-B6Yn5kBSXqXnA4L5", 1795405698)
     assert answer["usage"] == USAGE
-    assert says(one.response) == "The answer"
+    assert CHAT.says(one.response) == "The answer"
 
 
 def test_no_usage_is_made_up(tmp_path):

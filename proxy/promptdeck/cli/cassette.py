@@ -10,7 +10,7 @@ import click
 import orjson
 
 from promptdeck.config import Config
-from promptdeck.core.dialects.chat.saying import says
+from promptdeck.core.dialects.table import says
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
@@ -143,7 +143,7 @@ def _told(item: Interaction) -> dict[str, Any]:
         "frames": len(item.response.frames),
         "took_ms": item.response.took_ms,
         "messages": body.get("messages") if isinstance(body, dict) else None,
-        "says": says(item.response),
+        "says": says(item),
         "redacted": item.redacted,
     }
 

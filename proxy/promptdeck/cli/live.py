@@ -14,10 +14,10 @@ from typing import Any
 import click
 
 from promptdeck.config import Config, in_ci
-from promptdeck.core.dialects.chat.saying import says
 from promptdeck.core.dialects.providers import PROVIDERS
+from promptdeck.core.dialects.table import says
 from promptdeck.core.drift import Tier
-from promptdeck.core.interaction import Interaction, Response
+from promptdeck.core.interaction import Interaction
 from promptdeck.core.text.wording import visible
 from promptdeck.errors import CassetteError, UsageError
 from promptdeck.library import redactor_of
@@ -177,7 +177,7 @@ class _Review:
             self.refused += 1
             click.echo(f"not taken: {visible(anew.problem)}\n")
             return True
-        _show(_text(old.response), _text(anew.interaction.response))
+        _show(_text(old), _text(anew.interaction))
         answer = "y" if self.all_of_them else _choice()
         if answer == "y":
             _put(self.path, old, anew.interaction)
@@ -202,9 +202,9 @@ def _put(path: Path, old: Interaction, new: Interaction) -> None:
     edit(path, change)
 
 
-def _text(response: Response) -> list[str]:
-    """The lines that an answer says, or of its body if it is no chat answer."""
-    text = says(response) or response.body.decode(errors="replace")
+def _text(item: Interaction) -> list[str]:
+    """The lines that an answer says, or of its body if nobody knows what it says."""
+    text = says(item) or item.response.body.decode(errors="replace")
     return [visible(line) for line in text.splitlines()]
 
 

@@ -6,15 +6,12 @@ of their own. Of a list only its items count, not how many; ids, times and
 numbers only by being there; what is new only by a note.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.deltas import as_object, objects_in
-from promptdeck.core.dialects.chat.dialect import CHAT
-from promptdeck.core.dialects.chat.fold import fold
-from promptdeck.core.dialects.chat.saying import says
-from promptdeck.core.dialects.table import HTTP
+from promptdeck.core.dialects.base import Dialect
+from promptdeck.core.dialects.pieces import as_object
 from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, same
 from promptdeck.core.text.wording import cut, shared_text, visible
 
@@ -50,18 +47,18 @@ class Drift(NamedTuple):
     """What was found, each in a few words for people."""
 
 
-def compare(recorded: Response, live: Response, *, chat: bool) -> Drift:
+def compare(recorded: Response, live: Response, dialect: Dialect) -> Drift:
     """How the live answer departs from the recorded one: the gravest drift with all its notes.
 
-    Notes of what is new but breaks nothing follow. `chat` says that both answer a chat
-    completion. Any two responses can be compared.
+    Notes of what is new but breaks nothing follow. `dialect` is the protocol that
+    both are answers of. Any two responses can be compared.
     """
     if errors := _errors(recorded, live):
         return Drift(Tier.ERROR, (errors,))
-    shape, news = _shapes(recorded, live, chat=chat)
+    shape, news = _shapes(recorded, live, dialect)
     if shape:
         return Drift(Tier.SHAPE, (*shape, *news))
-    content = _contents(recorded, live, chat=chat)
+    content = _contents(recorded, live, dialect)
     return Drift(Tier.CONTENT if content else Tier.SAME, (*content, *news))
 
 
@@ -108,7 +105,7 @@ class _Findings(NamedTuple):
         self.new.extend(f"{what} {name} is new" for name in sorted(now - before))
 
 
-def _shapes(recorded: Response, live: Response, *, chat: bool) -> _Findings:
+def _shapes(recorded: Response, live: Response, dialect: Dialect) -> _Findings:
     """Compare status, form, content type and all that is in two answers but their words."""
     found = _Findings([], [])
     if live.status != recorded.status:
@@ -116,13 +113,12 @@ def _shapes(recorded: Response, live: Response, *, chat: bool) -> _Findings:
     if recorded.is_stream != live.is_stream:
         found.broken.append(f"a {_form(live)} came where a {_form(recorded)} was recorded")
     elif recorded.is_stream:
-        _streams(recorded, live, found, chat=chat)
+        _streams(recorded, live, found, dialect)
     else:
         if (before := _media(recorded)) != (now := _media(live)):
             found.broken.append(f"the content type is {now or 'not given'}, was {before or 'none'}")
         _values([_body(recorded)], [_body(live)], "$", found)
     # The last resort: what is no whole answer has mostly been found to lack a field before.
-    dialect = CHAT if chat else HTTP
     problem = dialect.problem_with(live)
     if problem and not found.broken and not dialect.problem_with(recorded):
         found.broken.append(problem)
@@ -139,7 +135,7 @@ def _media(response: Response) -> str:
     return visible(response.content_type.partition(";")[0].strip().lower())
 
 
-def _streams(recorded: Response, live: Response, found: _Findings, *, chat: bool) -> None:
+def _streams(recorded: Response, live: Response, found: _Findings, dialect: Dialect) -> None:
     """Compare two streams: names of events, end marker, what chunks have and add up to."""
     before, now = _chunks(recorded), _chunks(live)
     found.names(map(_named, before), map(_named, now), "event")
@@ -148,9 +144,8 @@ def _streams(recorded: Response, live: Response, found: _Findings, *, chat: bool
         found.broken.append(f"the end marker {sse.DONE} is {'gone' if ends[0] else 'new'}")
     for name in sorted(before.keys() & now.keys()):
         _values(before[name], now[name], visible(name) or "chunk", found)
-    if chat:
-        # A field of the deltas may be in a few of the chunks only: what they add up to tells.
-        _values(_folded(recorded), _folded(live), "$", found)
+    # A field of the deltas may be in a few of the chunks only: what they add up to tells.
+    _values(_whole(recorded, dialect), _whole(live, dialect), "$", found)
 
 
 def _named(event: str) -> str:
@@ -189,10 +184,10 @@ def _value(data: bytes | str) -> JSON:
         return text.strip()
 
 
-def _folded(response: Response) -> list[JSON]:
-    """The one answer that a chat stream adds up to, in a list; empty if it adds up to none."""
+def _whole(response: Response, dialect: Dialect) -> list[JSON]:
+    """The one message that an answer adds up to, in a list; empty if it adds up to none."""
     try:
-        return [fold(frame.data for frame in response.frames)]
+        return [dialect.message(response)]
     except Unfaithful:
         return []
 
@@ -279,18 +274,20 @@ def _all(objects: Iterable[JSON], name: str) -> list[JSON]:
 
 # Fields that are another with each answer, whatever it says.
 _VOLATILE = frozenset(
-    "id created created_at completed_at usage system_fingerprint obfuscation".split()
+    """id created created_at completed_at usage system_fingerprint obfuscation call_id item_id
+    tool_use_id sequence_number encrypted_content signature thoughtSignature responseId
+    createTime usageMetadata""".split()
 )
 
 
-def _contents(recorded: Response, live: Response, *, chat: bool) -> list[str]:
+def _contents(recorded: Response, live: Response, dialect: Dialect) -> list[str]:
     """Notes on other words or values in two answers of one shape; none if they say the same."""
-    before, now = (_told(one, chat=chat) for one in (recorded, live))
-    texts = [_text(one, chat=chat) for one in (recorded, live)]
-    if _alike(before, now) and (not chat or texts[0] == texts[1]):
+    before, now = (_told(one, dialect) for one in (recorded, live))
+    texts = [_text(one, dialect) for one in (recorded, live)]
+    if _alike(before, now) and (not dialect.converts or texts[0] == texts[1]):
         return []
     notes = [_other_text(*texts)] if texts[0] != texts[1] else []
-    old, new = _labels(before), _labels(now)
+    old, new = (_labels(one, dialect) for one in (recorded, live))
     notes += [
         f"{name} is {new[name]}, was {old[name]}"
         for name in old
@@ -308,9 +305,9 @@ def _alike(before: JSON, now: JSON) -> bool:
     return same(before, now)
 
 
-def _text(response: Response, *, chat: bool) -> bytes:
-    """The words of a chat answer; the body of any other."""
-    return says(response).encode(errors="replace") if chat else response.body
+def _text(response: Response, dialect: Dialect) -> bytes:
+    """What an answer says; the body where nobody knows that."""
+    return dialect.says(response).encode(errors="replace") if dialect.converts else response.body
 
 
 def _other_text(before: bytes, now: bytes) -> str:
@@ -324,9 +321,9 @@ def _length(text: bytes) -> str:
     return f"{len(text.decode(errors='replace'))} characters"
 
 
-def _told(response: Response, *, chat: bool) -> JSON:
-    """The values of an answer without what changes with each: a chat's whole, others' events."""
-    if chat and (whole := _folded(response) if response.is_stream else [_body(response)]):
+def _told(response: Response, dialect: Dialect) -> JSON:
+    """The values of an answer without what changes with each: its message, or else its events."""
+    if whole := _whole(response, dialect):
         return _lasting(whole[0])
     return [[name, _lasting(value)] for name, value in _events(response)]
 
@@ -338,10 +335,7 @@ def _lasting(value: JSON) -> JSON:
     return [_lasting(item) for item in value] if isinstance(value, list) else value
 
 
-def _labels(completion: JSON) -> Mapping[str, str]:
-    """The model of a chat answer, and how each of its choices finished, as far as it says."""
-    told = as_object(completion)
-    choices = objects_in([told.get("choices")])
-    finishes = [str(choice["finish_reason"]) for choice in choices if "finish_reason" in choice]
-    labels = {"model": told.get("model"), "finish_reason": ", ".join(finishes)}
-    return {name: visible(value) for name, value in labels.items() if isinstance(value, str)}
+def _labels(response: Response, dialect: Dialect) -> dict[str, str]:
+    """The model of an answer, and how it finished, as far as it says."""
+    told = dialect.labels(_whole(response, dialect)[0]) if _whole(response, dialect) else {}
+    return {name: visible(value) for name, value in told.items() if isinstance(value, str)}

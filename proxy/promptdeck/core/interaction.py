@@ -25,6 +25,8 @@ class Variant(StrEnum):
     SSE = "sse"
     SSE_USAGE = "sse+usage"
     """A stream with `stream_options.include_usage`: one more chunk at the end."""
+    LIST = "list"
+    """A stream as one JSON array of its pieces, as Google sends it where `alt=sse` is not said."""
 
 
 class Frame(NamedTuple):

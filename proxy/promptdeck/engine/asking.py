@@ -284,8 +284,11 @@ class Canonicals:
 
     def _once(self, request: Request, form: Normalized) -> Normalized | None:
         """The form that 0.1.0 gave a request, where more counted then that is there."""
-        counted = _COUNTED_ONCE_IN_CHATS if form.dialect is CHAT else _COUNTED_ONCE
-        if not form.dialect.is_model or not counted(request.body):
+        dialect = form.dialect
+        counted = _COUNTED_ONCE_IN_CHATS if dialect is CHAT else _COUNTED_ONCE
+        # In chats it is known what counted; in others everything did, `stream` too.
+        odd = dialect.converts and dialect is not CHAT
+        if not dialect.is_model or not (odd or counted(request.body)):
             return None
         once = normalize(request, self._rules, self._redactor, once=True)
         return once if once.canonical != form.canonical else None

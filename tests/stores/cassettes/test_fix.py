@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.chat.cut import cut
-from promptdeck.core.dialects.chat.saying import says
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.matching.fingerprint import order
 from promptdeck.stores.cassettes.edit import content, read_pieces
@@ -62,10 +62,10 @@ def test_an_edited_text_is_what_the_stream_says_then(path):
     edited(path, "\n- id", "\n# keep me\n- id")
     edited(path, "says: Hello there", "says: Goodbye my friend")
     assert len(fix(path, REDACTOR, dry=True).changed) == 1
-    assert says(read(path)[0].response) == "Hello there"
+    assert CHAT.says(read(path)[0].response) == "Hello there"
     assert len(fix(path, REDACTOR).changed) == 1
     [first, second] = read(path)
-    assert says(first.response) == "Goodbye my friend"
+    assert CHAT.says(first.response) == "Goodbye my friend"
     assert second == interaction("two")
     assert "# keep me" in path.read_text()
     assert "says: Goodbye my friend" in path.read_text()
@@ -91,7 +91,7 @@ def test_a_person_can_decide_what_counts(path, keep, text):
     edited(path, '{content: "there"}', '{content: "where"}')
     edited(path, "says: Hello there", "says: Hello you")
     assert fix(path, REDACTOR, before=lambda: before, keep=Keep(keep)).problems == []
-    assert says(read(path)[0].response) == text
+    assert CHAT.says(read(path)[0].response) == text
     assert verify(path, REDACTOR) == []
 
 
@@ -115,7 +115,7 @@ def test_ids_that_clash_are_numbered_in_their_order_and_a_chosen_one_stays(path)
     written(path, first, second, third._replace(id=f"{stem}2"), mine, mine)
     fix(path, REDACTOR)
     assert [one.id for one in read(path)] == [f"{stem}1", f"{stem}2", f"{stem}3", "mine", "mine-1"]
-    assert [says(one.response) for one in read(path)[:3]] == ["0", "1", "2"]
+    assert [CHAT.says(one.response) for one in read(path)[:3]] == ["0", "1", "2"]
 
 
 def test_a_time_too_exact_is_rounded(path):

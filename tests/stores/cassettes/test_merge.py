@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptdeck.core.dialects.chat.saying import says
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.matching.fingerprint import order
 from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.dump import HEADER, dump
@@ -64,7 +64,7 @@ def test_ids_that_clash_are_numbered_on(tmp_path):
     merged = merge(ours, [theirs])
     stem = interaction("q").id.removesuffix("1")
     assert [one.id for one in read(ours)] == [f"{stem}{n}" for n in (1, 2, 3, 4)]
-    assert [says(one.response) for one in read(ours)] == ["1", "2", "3", "4"]
+    assert [CHAT.says(one.response) for one in read(ours)] == ["1", "2", "3", "4"]
     assert merged == (4, [f"{stem}1"], [(f"{stem}2", f"{stem}3"), (f"{stem}3", f"{stem}4")])
     assert verify(ours, REDACTOR) == []
 

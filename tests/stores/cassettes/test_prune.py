@@ -3,7 +3,7 @@
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from promptdeck.core.dialects.chat.saying import says
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.matching.rules import Rules
 from promptdeck.stores.cassettes.dump import HEADER, dump
@@ -112,7 +112,7 @@ def test_of_equal_answers_at_the_end_of_a_sequence_the_first_stays(path):
     texts = ["A", "B", "A", "A", "A"]
     ids = [one.id for one in saved(path, *(interaction("a", text) for text in texts))]
     assert dedupe(path, lambda one: one.key) == ids[3:]
-    assert [says(one.response) for one in read(path)] == ["A", "B", "A"]
+    assert [CHAT.says(one.response) for one in read(path)] == ["A", "B", "A"]
 
 
 def test_pruning_takes_out_what_it_is_told_with_its_comments(path):

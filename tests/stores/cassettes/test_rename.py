@@ -2,7 +2,7 @@
 
 import orjson
 
-from promptdeck.core.dialects.chat.saying import says
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.interaction import Frame, Request, Response
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.stores.cassettes.file import read
@@ -49,7 +49,7 @@ def test_requests_that_become_one_are_numbered_after_what_is_there(path):
     saved(path, interaction("q", "1", model="n"), interaction("q", "2"), interaction("q", "3"))
     rename_model(path, "m", "n", REDACTOR)
     stem = interaction("q", model="n").id.removesuffix("1")
-    assert [(one.id, says(one.response)) for one in read(path)] == [
+    assert [(one.id, CHAT.says(one.response)) for one in read(path)] == [
         (f"{stem}{n}", str(n)) for n in (1, 2, 3)
     ]
 

@@ -9,15 +9,16 @@ may be an error though its status is 200. The rest is in the folders and modules
 import json  # noqa: TID251  reads what orjson refuses: NaN, half an emoji, long numbers
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import orjson
 
 from promptdeck.core.interaction import Response, Variant
 from promptdeck.core.text import sse
-from promptdeck.core.text.jsontext import JSON
+from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, compact
 from promptdeck.core.text.paths import child_path
 from promptdeck.core.text.runs import Run, runs
+from promptdeck.errors import HTTPError
 
 
 class Dropped(NamedTuple):
@@ -61,6 +62,16 @@ _FAILURE = re.compile(
 )
 
 
+class StreamFilter(Protocol):
+    """A stream on its way to a client: `feed` it in pieces, then take the `rest`."""
+
+    def feed(self, data: bytes) -> bytes:
+        """The bytes that the client gets of a piece: maybe none yet."""
+
+    def rest(self) -> bytes:
+        """The bytes that were held back, when the last piece has come."""
+
+
 class Dialect:
     """A protocol, or what is asked without one. Values, not to be told apart but by `name`."""
 
@@ -73,6 +84,8 @@ class Dialect:
     """When an answer is whole, for people."""
     state = "always"
     """When a call is stateful, for people."""
+    takes_comments = True
+    """True if all clients pass over comments in a stream."""
 
     def is_stateful(self, body: JSON) -> bool:
         """True where an answer hangs on more than its request, or a request has effects.
@@ -82,10 +95,67 @@ class Dialect:
         del body
         return True
 
-    def variant(self, body: JSON) -> Variant:
-        """The variant that a body asks for: parsed, or as bytes where no parser reads it."""
-        del body
+    def counted_target(self, target: str) -> str:
+        """A request's path and query as far as they count: not what only chooses the variant."""
+        return target
+
+    def variant(self, body: JSON, target: str = "") -> Variant:
+        """The variant that a request asks for, by its body and target.
+
+        The body is parsed, or bytes where no parser reads it.
+        """
+        del body, target
         return Variant.JSON
+
+    def message(self, response: Response) -> JSONObject:
+        """The whole answer that a response is, or adds up to. Unfaithful if it can't be read."""
+        raise Unfaithful(f"what {response.content_type or 'it'} says is not known to {self.name}")
+
+    def in_variant(self, response: Response, variant: Variant) -> Response | None:
+        """A response in a variant; None if it lacks what that holds. Unfaithful as `message`."""
+        del response, variant
+        return None
+
+    def says(self, response: Response) -> str:
+        """The text that an answer says, for people; empty where that is not known.
+
+        Thoughts and refusals have a label, calls are written `name(arguments)`. Raises nothing.
+        """
+        del response
+        return ""
+
+    def turns(self, body: JSON) -> list[tuple[str, str]]:
+        """Who says what in a request's body, for people: role and text of each turn."""
+        del body
+        return []
+
+    def labels(self, message: JSONObject) -> Mapping[str, JSON]:
+        """What an answer says of itself: its `model`, and how it ended."""
+        del message
+        return {}
+
+    def error(self, error: HTTPError, request_id: str = "") -> JSONObject:
+        """An error as clients of this protocol read it from a body.
+
+        As both SDKs of chat completions do: openai under `error`, dedalus at the top.
+        """
+        del request_id
+        fields = {
+            "message": error.message,
+            "type": error.type,
+            "param": error.param,
+            "code": error.code,
+        }
+        details = {"details": error.details} if error.details else {}
+        return {"error": {**fields, **details}, **fields, **details}
+
+    def error_event(self, error: HTTPError) -> bytes:
+        """An error as clients of this protocol read it from a stream: one frame."""
+        return sse.encode(compact(self.error(error)), event="error")
+
+    def stream_filter(self) -> "StreamFilter | None":
+        """What brings a stream of this protocol into the form that every client reads."""
+        return None
 
     def counting(self, body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
         """A copy of a body with only what counts, each value in its one form.

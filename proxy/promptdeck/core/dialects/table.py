@@ -4,13 +4,15 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
+from promptdeck.core.interaction import Interaction, Request, Variant
+
 from .base import Dialect
 from .chat.dialect import CHAT
 from .completions import COMPLETIONS
-from .gemini import GEMINI
-from .messages import MESSAGES
+from .gemini.dialect import GEMINI
+from .messages.dialect import MESSAGES
 from .plain import PLAIN_MODEL
-from .responses import RESPONSES
+from .responses.dialect import RESPONSES
 
 HTTP = Dialect()
 """Everything that is no model's endpoint: it creates, changes, deletes, lists or polls."""
@@ -80,3 +82,25 @@ def _dialect_of(path: str) -> Dialect:
     if found := _VERB.fullmatch(path):
         return VERBS.get(found["verb"], HTTP)
     return HTTP
+
+
+def dialect_in(request: Request) -> Dialect:
+    """The dialect that a recorded request speaks."""
+    return dialect_of(request.method, request.target)
+
+
+def with_variant(interaction: Interaction) -> Interaction:
+    """A recording with the variant that its request asked for.
+
+    0.1.0 knew those of chat completions alone, and called all others JSON.
+    """
+    request = interaction.request
+    dialect = dialect_in(request)
+    if interaction.variant is not Variant.JSON or dialect is CHAT or not dialect.converts:
+        return interaction
+    return interaction._replace(variant=dialect.variant(request.body, request.target))
+
+
+def says(interaction: Interaction) -> str:
+    """The text that a recorded answer says, for people; empty where that is not known."""
+    return dialect_in(interaction.request).says(interaction.response)

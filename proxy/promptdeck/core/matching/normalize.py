@@ -81,13 +81,14 @@ def examine(
     cleared = clean(request, redactor, dropped, inspect, value)
     body = cleared.body
     # Of the body without secrets, but with all that does not count: `stream` does not.
-    variant, stateful = dialect.variant(body), dialect.is_stateful(body)
+    variant, stateful = dialect.variant(body, request.target), dialect.is_stateful(body)
     if isinstance(body, bytes):
         body = _without_boundary(body, request.content_type)
     elif isinstance(body, dict):
         body = dialect.counting_once(body) if once else dialect.counting(body, dropped)
     # The user's rules see the canonical form: `$.stop[0]`, whether it was sent as a list.
-    body, target, ignored = rules.applied(body, redactor.query(request.target))
+    counted = request.target if once else dialect.counted_target(request.target)
+    body, target, ignored = rules.applied(body, redactor.query(counted))
     dropped += (Dropped(path, "named in match.ignore") for path in ignored)
     if not isinstance(body, bytes):
         body = canonical(body, integral=cleared.integral)

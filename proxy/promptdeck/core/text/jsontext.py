@@ -14,6 +14,8 @@ import orjson
 
 JSON = Any
 """A parsed JSON value."""
+JSONObject = dict[str, JSON]
+"""A parsed JSON object."""
 
 
 class Unfaithful(ValueError):

@@ -47,3 +47,10 @@ def members(text: bytes) -> Iterator[tuple[RawPath, int, int]]:
     # Cut off: what is still open reaches to the end.
     for depth in range(1, min(len(path), _DEEPEST) + 1):
         yield tuple(path[:depth]), begins[depth - 1], len(text)
+
+
+def is_true(text: bytes, path: RawPath) -> bool:
+    """True if JSON text has `true` at a path."""
+    return any(
+        found == path and text[begin:end].strip() == b"true" for found, begin, end in members(text)
+    )

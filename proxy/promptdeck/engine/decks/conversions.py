@@ -3,14 +3,15 @@
 from collections import OrderedDict
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat import variants
+from promptdeck.core.dialects.table import dialect_in
 from promptdeck.core.interaction import Interaction, Response, Variant
 
 # The two ways to lose least first: a stream with usage holds all that JSON holds, and the reverse.
 STAND_INS = {
-    Variant.JSON: (Variant.SSE_USAGE, Variant.SSE),
-    Variant.SSE: (Variant.SSE_USAGE, Variant.JSON),
+    Variant.JSON: (Variant.SSE_USAGE, Variant.SSE, Variant.LIST),
+    Variant.SSE: (Variant.SSE_USAGE, Variant.LIST, Variant.JSON),
     Variant.SSE_USAGE: (Variant.JSON, Variant.SSE),
+    Variant.LIST: (Variant.SSE, Variant.JSON),
 }
 """By variant asked for: in which variants an answer may stand in for it, best first."""
 
@@ -77,7 +78,7 @@ class Conversions:
         if made is not None and made.source == source:
             self._made.move_to_end(place)
             return made.response
-        response = _converted(interaction.response, variant)
+        response = _converted(interaction, variant)
         self._verdicts[place] = source, response is not None
         if len(self._verdicts) > _MOST_VERDICTS:
             self._verdicts.popitem(last=False)
@@ -108,18 +109,9 @@ def _weight(response: Response) -> int:
     return sum(_FRAME_BYTES + len(frame.data) for frame in response.frames)
 
 
-def _converted(response: Response, variant: Variant) -> Response | None:
-    """A chat completion in another variant; None if it can't be told in that."""
+def _converted(interaction: Interaction, variant: Variant) -> Response | None:
+    """The recorded answer in another variant; None if it can't be told in that."""
     try:
-        if variant is Variant.JSON:
-            return variants.to_json(response) if response.is_stream else response
-        usage = variant is Variant.SSE_USAGE
-        stream = response if response.is_stream else variants.to_stream(response, usage)
-        if usage:
-            # Usage that was not recorded cannot be made up.
-            known = variants.has_usage(frame.data for frame in stream.frames)
-            return stream if known else None
-        frames = variants.without_usage(stream.frames)
+        return dialect_in(interaction.request).in_variant(interaction.response, variant)
     except ValueError:
         return None
-    return Response(stream.status, stream.headers, frames)

@@ -4,17 +4,13 @@ Recorded or coming, at once, at its pace or badly on purpose: each answer has on
 from `rendering_of`. Bytes in, bytes out; who writes them, and when, is another's business.
 """
 
-import orjson
-
 from promptdeck.core.counts import Counts
-from promptdeck.core.dialects.chat.rendering import PlainStream
-from promptdeck.core.dialects.table import is_chat
+from promptdeck.core.dialects.base import Dialect
+from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.interaction import Headers, Request
-from promptdeck.core.text import sse
 from promptdeck.engine.flights.flight import Head
 from promptdeck.engine.outcome import Flown, Served
 from promptdeck.errors import UpstreamError
-from promptdeck.server.errors import error_body
 from promptdeck.server.heading import is_sendable, sendable
 
 # A comment (WHATWG HTML, 9.2.6): what it begins with a colon, clients pass over.
@@ -87,7 +83,7 @@ def rendering_of(
     # With a length given, the very bytes are all that may be sent.
     if has_length or not content_type.lower().startswith("text/event-stream"):
         return Rendering()
-    return EventRendering(PlainStream() if is_chat(asked.method, asked.target) else None)
+    return EventRendering(dialect_of(asked.method, asked.target))
 
 
 class Rendering:
@@ -97,7 +93,7 @@ class Rendering:
     """
 
     __slots__ = ()
-    takes_comments = False
+    takes_comments: bool = False
 
     def feed(self, data: bytes) -> bytes:
         """The bytes that the client gets of a piece: maybe none yet."""
@@ -126,30 +122,31 @@ class Rendering:
 class EventRendering(Rendering):
     """A stream of events: comments where upstream is silent, an error event where it is cut.
 
-    With `plain`, a chat's stream in the form that every SDK reads.
+    All as clients of a dialect read them.
     """
 
-    __slots__ = ("_between_frames", "_plain")
-    takes_comments = True
+    __slots__ = ("_between_frames", "_dialect", "_filter", "takes_comments")
 
-    def __init__(self, plain: PlainStream | None) -> None:
-        self._plain = plain
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._filter = dialect.stream_filter()
+        self.takes_comments = dialect.takes_comments
         self._between_frames = True
 
     def feed(self, data: bytes) -> bytes:
         if not data:
             return data
-        if self._plain:
-            data = self._plain.feed(data)
+        if self._filter:
+            data = self._filter.feed(data)
         self._between_frames = data.endswith((b"\n\n", b"\r\n\r\n"))
         return data
 
     def company(self) -> bytes:
-        return _KEEP_ALIVE if self._between_frames else b""
+        return _KEEP_ALIVE if self._between_frames and self.takes_comments else b""
 
     def rest(self) -> bytes:
-        return self._plain.rest() if self._plain else b""
+        return self._filter.rest() if self._filter else b""
 
     def cut(self, error: UpstreamError) -> bytes:
         # The blank line ends whatever frame was cut in two.
-        return b"\n\n" + sse.encode(orjson.dumps(error_body(error)), event="error")
+        return b"\n\n" + self._dialect.error_event(error)

@@ -6,8 +6,8 @@ from difflib import unified_diff
 from itertools import zip_longest
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.saying import says
-from promptdeck.core.interaction import Interaction, Response, Variant
+from promptdeck.core.dialects.table import says
+from promptdeck.core.interaction import Interaction, Variant
 
 
 class Answers(NamedTuple):
@@ -48,7 +48,7 @@ def compare(ours: Iterable[Interaction], theirs: Iterable[Interaction]) -> Compa
                 found.only_ours.append(one)
             elif one is None:
                 found.only_theirs.append(other)
-            elif diff := _diff(one.response, other.response):
+            elif diff := _diff(one, other):
                 found.differing.append(Answers(one, other, diff))
             else:
                 same += 1
@@ -63,13 +63,13 @@ def _by_request(items: Iterable[Interaction]) -> dict[tuple[str, Variant], list[
     return found
 
 
-def _diff(ours: Response, theirs: Response) -> str:
+def _diff(ours: Interaction, theirs: Interaction) -> str:
     """A unified diff of what is said; the empty string if it is the same."""
     old, new = _told(ours), _told(theirs)
     return "\n".join(unified_diff(old, new, "a", "b", n=2, lineterm=""))
 
 
-def _told(response: Response) -> list[str]:
+def _told(item: Interaction) -> list[str]:
     """A response as lines that a reader would compare: status, and text or else the body."""
-    text = says(response) or response.body.decode(errors="backslashreplace")
-    return [f"status {response.status}", *text.split("\n")]
+    text = says(item) or item.response.body.decode(errors="backslashreplace")
+    return [f"status {item.response.status}", *text.split("\n")]

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat import saying
+from promptdeck.core.dialects.table import says
 from promptdeck.core.interaction import Frame, Headers, Interaction, Response
 from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse, render, style_of
 from promptdeck.core.text.octets import as_json
@@ -77,7 +77,7 @@ def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
         "response": {
             "status": response.status,
             **_headers_out(response.headers),
-            **(_stream(response, form) if _as_stream(response) else _answer(response, form)),
+            **(_stream(interaction, form) if _as_stream(response) else _answer(response, form)),
         },
     }
 
@@ -144,12 +144,13 @@ def _answer_body(body: bytes, form: _Richness) -> dict[str, JSON]:
     return _verbatim(body, form)
 
 
-def _stream(response: Response, form: _Richness) -> dict[str, JSON]:
+def _stream(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
     """Text for people, template and frames of a stream, which stand beside status and headers."""
+    response = interaction.response
     template = _template(response.frames) if form.structure else None
-    says = saying.says(response)
+    told = says(interaction)
     return {
-        **({"says": says} if says else {}),
+        **({"says": told} if told else {}),
         **({} if template is None or template.style == "compact" else {"style": template.style}),
         **({} if template is None else {"chunk": template.text}),
         "frames": [[ms, *_frame_out(data, template, form)] for ms, data in response.frames],

@@ -8,10 +8,11 @@ next turn, which has the old one, is not found any more.
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.deltas import as_object, objects_in
-from promptdeck.core.dialects.chat.fold import fold
+from promptdeck.core.dialects.base import Dialect
+from promptdeck.core.dialects.streamed import Streamed
+from promptdeck.core.dialects.table import dialect_in
 from promptdeck.core.interaction import Interaction, Response
-from promptdeck.core.text.jsontext import Unfaithful, compact, parse
+from promptdeck.core.text.jsontext import Unfaithful, compact
 
 
 class EditedAnswer(NamedTuple):
@@ -35,7 +36,8 @@ def echoes(edits: Iterable[EditedAnswer], found: Iterable[Interaction]) -> Itera
     """
     asked = list(found)
     for before, after in edits:
-        lost = set(_texts(before)) - set(_texts(after.response))
+        dialect = dialect_in(after.request)
+        lost = set(_texts(dialect, before)) - set(_texts(dialect, after.response))
         for item in asked:
             if any(_repeats(item.request.body, text) for text in lost):
                 yield Echo(after, item)
@@ -57,16 +59,12 @@ def _repeats(body: bytes, text: str) -> bool:
     return b'"assistant"' in body and any(message in body for message in whole)
 
 
-def _texts(response: Response) -> Iterator[str]:
-    """The texts of a chat answer, choice by choice; none of any other."""
+def _texts(dialect: Dialect, response: Response) -> Iterator[str]:
+    """The texts of an answer, each by itself; none where nobody knows what it says."""
+    if not isinstance(dialect, Streamed):
+        return
     try:
-        if response.is_stream:
-            answer = fold(frame.data for frame in response.frames)
-        else:
-            answer = as_object(parse(response.body))
+        leaves = [*dialect.texts(dialect.message(response))]
     except Unfaithful:
         return
-    for choice in objects_in([answer.get("choices")]):
-        content = as_object(choice.get("message")).get("content")
-        if isinstance(content, str) and content.strip():
-            yield content
+    yield from (leaf.text for leaf in leaves if leaf.text.strip())

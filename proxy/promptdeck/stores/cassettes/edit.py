@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.saying import says
+from promptdeck.core.dialects.table import says
 from promptdeck.core.interaction import Interaction, Request, Variant
 from promptdeck.core.matching.fingerprint import order
 from promptdeck.core.text.yamltext import flow
@@ -39,7 +39,7 @@ class Piece(NamedTuple):
     @property
     def says_otherwise(self) -> bool:
         """True if the readable text is not what the frames say: somebody edited one of them."""
-        return self.says is not None and self.says != says(self.interaction.response)
+        return self.says is not None and self.says != says(self.interaction)
 
     def becoming(self, new: Interaction) -> "Piece":
         """The piece with another interaction: other lines for id and key, or laid anew.
@@ -65,7 +65,7 @@ class Piece(NamedTuple):
         begin, end = _LEAD.match(self.text), with_comments(self.text, len(self.text))
         lead, trail = begin[0] if begin else "", self.text[end:]
         text = lead + dump(new) + (trail if "#" in trail else "")
-        return self._replace(text=text, interaction=new, says=says(new.response) or None)
+        return self._replace(text=text, interaction=new, says=says(new) or None)
 
 
 EDITED = "`says` is not what the frames say; run promptdeck cassette fix first"

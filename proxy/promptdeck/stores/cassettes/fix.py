@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
-from promptdeck.core.dialects.chat.recut import Impossible, recut
+from promptdeck.core.dialects.recut import recut
+from promptdeck.core.dialects.streamed import Impossible
+from promptdeck.core.dialects.table import dialect_in
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.secrets.redact import Redactor
 
@@ -85,7 +87,8 @@ def _mended(piece: Piece, before: Piece | None, keep: Keep | None) -> Piece:
     item = piece.interaction
     if (keep or _edited(piece, before)) is Keep.FRAMES:
         return piece.laid_anew(item)
-    return piece.laid_anew(item._replace(response=recut(item.response, piece.says or "")))
+    said = recut(dialect_in(item.request), item.response, piece.says or "")
+    return piece.laid_anew(item._replace(response=said))
 
 
 def _edited(piece: Piece, before: Piece | None) -> Keep:

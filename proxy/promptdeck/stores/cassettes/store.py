@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from promptdeck.core.dialects.table import with_variant
 from promptdeck.core.interaction import Interaction, Request
 from promptdeck.core.matching.fingerprint import TAG, fingerprint
 from promptdeck.errors import PromptdeckError, StoreUnavailable
@@ -20,7 +21,7 @@ from promptdeck.stores.sqlite.tape import Tape
 from .file import Signature, contents, digest, digest_of, in_recorded_order, parsed, signature
 from .save import New, Saved, save
 
-_INDEX_VERSION = 2
+_INDEX_VERSION = 3
 """To be raised when an index of the same file by the same laws would hold something else."""
 _EMPTY = digest(b"")
 """The state of a file that is not there, which is as good as an empty one."""
@@ -249,7 +250,7 @@ def rows_of(interactions: Iterable[Interaction], canon: Canon) -> list[tuple[str
     """Interactions as a store holds them, each with the fingerprint by which it is looked for."""
     canonicals = ((canon.canonical(item.request), item) for item in interactions)
     return [
-        (fingerprint(canonical, canon.rules_digest), Stored(item, canonical))
+        (fingerprint(canonical, canon.rules_digest), Stored(with_variant(item), canonical))
         for canonical, item in canonicals
     ]
 

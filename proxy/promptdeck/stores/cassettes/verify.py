@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from promptdeck.core.dialects.chat.saying import says
+from promptdeck.core.dialects.table import says
 from promptdeck.core.interaction import Request
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import normalize
@@ -98,7 +98,7 @@ def _problems(entry: Entry, redactor: Redactor) -> Iterator[tuple[str, str]]:
     key = fingerprint(normalize(item.request, _NO_RULES, redactor).canonical)
     if key != item.key and item.key != _key_once(item.request, redactor):
         yield f"the request was edited: its key is {key} now, the file says {item.key}", _FIX
-    if entry.says is not None and entry.says != says(item.response):
+    if entry.says is not None and entry.says != says(item):
         yield "`says` does not tell what the frames say; replay uses the frames", _FIX
     try:
         dump(item)

@@ -4,14 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.dialects.chat.deltas import (
-    as_object,
-    gathered,
-    index_of,
-    joined,
-    joined_calls,
-    objects_in,
-)
+from promptdeck.core.dialects.chat.deltas import gathered, joined, joined_calls
+from promptdeck.core.dialects.pieces import as_object, index_of, objects_in
 
 ANY_KEY = st.sampled_from(
     ["content", "thinking", "name", "id", "type", "index", "function", "arguments", "text", "x"]

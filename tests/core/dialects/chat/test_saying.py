@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.dialects.chat.saying import says
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.dialects.chat.variants import to_stream
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.text.jsontext import compact
@@ -18,7 +18,7 @@ def answer(completion):
 @given(COMPLETIONS)
 def test_an_answer_says_the_same_in_both_forms(completion):
     recorded = answer(completion)
-    assert says(recorded) == says(to_stream(recorded, include_usage=False))
+    assert CHAT.says(recorded) == CHAT.says(to_stream(recorded, include_usage=False))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_an_answer_says_the_same_in_both_forms(completion):
     ],
 )
 def test_what_was_said_can_be_read(completion, text):
-    assert says(answer(completion)) == text
+    assert CHAT.says(answer(completion)) == text
 
 
 def test_several_choices_are_told_apart():
@@ -54,14 +54,14 @@ def test_several_choices_are_told_apart():
         {"index": 0, "message": {"content": "a"}},
         {"index": 1, "message": {"content": "b"}},
     ]
-    assert says(answer(HELLO | {"choices": choices})) == "[choice 0]\na\n\n[choice 1]\nb"
+    assert CHAT.says(answer(HELLO | {"choices": choices})) == "[choice 0]\na\n\n[choice 1]\nb"
 
 
 @given(st.binary(max_size=40) | HOSTILE_CHUNKS.map(hostile_frame), st.booleans())
 def test_anything_says_something_or_nothing(data, streamed):
     kind = "text/event-stream" if streamed else "application/json"
     body = data if streamed else data.removeprefix(b"data: ")
-    assert isinstance(says(Response(200, (("content-type", kind),), (Frame(0, body),))), str)
+    assert isinstance(CHAT.says(Response(200, (("content-type", kind),), (Frame(0, body),))), str)
 
 
 @pytest.mark.parametrize(
@@ -76,4 +76,4 @@ def test_anything_says_something_or_nothing(data, streamed):
     ],
 )
 def test_what_is_no_chat_answer_says_nothing(kind, body):
-    assert says(Response(200, (("content-type", kind),), (Frame(0, body),))) == ""
+    assert CHAT.says(Response(200, (("content-type", kind),), (Frame(0, body),))) == ""

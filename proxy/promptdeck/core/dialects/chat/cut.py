@@ -4,23 +4,16 @@
 own included. The order of the chunks is the one in which models speak.
 """
 
-import re
 from collections.abc import Iterator
 
+from promptdeck.core.dialects.pieces import as_object, index_of, objects_in, words
 from promptdeck.core.text import sse
-from promptdeck.core.text.jsontext import JSON, compact
-
-from .deltas import JSONObject, as_object, index_of, objects_in
+from promptdeck.core.text.jsontext import JSON, JSONObject, compact
 
 _ON_EVERY_CHUNK = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
 _OPENING = ("role", "content", "refusal")
 _SAID = ("reasoning_content", "reasoning", "content", "refusal")
 _ARGUMENTS = (("function", "arguments"), ("custom", "input"), ("function_call", "arguments"))
-
-# A word with the space before it, as models speak; two characters of a script that has no
-# spaces, with the marks and stops after them; JSON is cut behind its quotes.
-_CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
-_WORD = rf'\s*(?:[{_CJK}]{{1,2}}[^\w\s]*|[^\s"{_CJK}]+"?|")|\s+'
 
 
 def cut(completion: JSONObject, include_usage: bool) -> list[bytes]:
@@ -45,11 +38,6 @@ def cut(completion: JSONObject, include_usage: bool) -> list[bytes]:
     if include_usage and completion.get("usage") is not None:
         chunks.append({**envelope, "choices": [], "usage": completion["usage"]})
     return [*(sse.encode(compact(chunk)) for chunk in chunks), sse.encode(sse.DONE.encode())]
-
-
-def words(text: str) -> list[str]:
-    """`text` in the pieces of which its stream would have one each; joined they are `text`."""
-    return re.findall(_WORD, text)  # compiled by the first call, not by each start
 
 
 def _cut_choice(choice: JSONObject, position: int) -> list[JSONObject]:

@@ -8,9 +8,8 @@ that minds it. Every function takes JSON of any shape and raises nothing.
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, groupby
 
-from promptdeck.core.text.jsontext import JSON
-
-JSONObject = dict[str, JSON]
+from promptdeck.core.dialects.pieces import as_object
+from promptdeck.core.text.jsontext import JSON, JSONObject
 
 # Strings of a delta that a provider may repeat but never continues.
 _LABELS = frozenset(
@@ -18,23 +17,6 @@ _LABELS = frozenset(
 )
 # Lists of typed parts, as Mistral sends them, a few words in each.
 _IN_PARTS = ("content", "thinking")
-
-
-def as_object(value: JSON) -> JSONObject:
-    """`value` if it is an object, else an empty one."""
-    return value if isinstance(value, dict) else {}
-
-
-def objects_in(lists: Iterable[JSON]) -> list[JSONObject]:
-    """The objects in those of the values that are lists, in their order."""
-    items = chain.from_iterable(value for value in lists if isinstance(value, list))
-    return [item for item in items if isinstance(item, dict)]
-
-
-def index_of(item: JSONObject, otherwise: int) -> int:
-    """The item's own `index` if it is an integer, else the number given."""
-    index = item.get("index")
-    return index if isinstance(index, int) else otherwise
 
 
 def gathered(objects: Iterable[JSONObject]) -> dict[str, list[JSON]]:

@@ -3,23 +3,60 @@
 https://platform.openai.com/docs/api-reference/chat
 """
 
-from promptdeck.core.dialects.base import Dropped, Model
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from promptdeck.core.dialects.base import Dropped
 from promptdeck.core.dialects.choices import problem_with_choices
-from promptdeck.core.interaction import Variant
+from promptdeck.core.dialects.pieces import objects_in
+from promptdeck.core.dialects.streamed import Streamed, TextLeaf
+from promptdeck.core.interaction import Response, Variant
 from promptdeck.core.text import sse
-from promptdeck.core.text.jsontext import JSON
+from promptdeck.core.text.jsontext import JSON, JSONObject
 
+from . import saying, variants
 from .counting import ONCE, counting, variant_asked
+from .cut import cut
+from .fold import fold
+from .rendering import PlainStream
 
 
-class ChatDialect(Model):
+class ChatDialect(Streamed):
     """Choices that each have a finish reason; a stream ends with `[DONE]`."""
 
-    converts = True
     whole = "each choice has a finish reason that names no failure; a stream may end with `[DONE]`"
 
-    def variant(self, body: JSON) -> Variant:
+    def variant(self, body: JSON, target: str = "") -> Variant:
+        del target
         return variant_asked(body)
+
+    def fold(self, frames: Iterable[bytes]) -> JSONObject:
+        return fold(frames)
+
+    def cut(self, message: JSONObject) -> list[bytes]:
+        return cut(message, include_usage=True)
+
+    def in_variant(self, response: Response, variant: Variant) -> Response | None:
+        return variants.in_variant(response, variant)
+
+    def text_of(self, message: JSONObject) -> str:
+        return saying.text_of(message)
+
+    def asked_by(self, body: JSONObject) -> Iterator[tuple[str, str]]:
+        return saying.turns(body)
+
+    def labels(self, message: JSONObject) -> Mapping[str, JSON]:
+        choices = objects_in([message.get("choices")])
+        ends = [str(one["finish_reason"]) for one in choices if "finish_reason" in one]
+        return {"model": message.get("model"), "finish_reason": ", ".join(ends)}
+
+    def texts(self, message: JSONObject) -> Iterator[TextLeaf]:
+        return saying.texts(message)
+
+    def dealt(self, values: Sequence[JSONObject]) -> Iterator[tuple[int, TextLeaf]]:
+        return saying.dealt(values)
+
+    def stream_filter(self) -> PlainStream:
+        return PlainStream()
 
     def counting(self, body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
         return counting(body, dropped)

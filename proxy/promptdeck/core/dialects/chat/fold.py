@@ -5,21 +5,17 @@ deltas inside a message add up is in `deltas`; here is which chunk's word
 counts for the answer as a whole. `cut` goes the other way.
 """
 
-import json  # noqa: TID251  orjson refuses half an emoji
-import re
 from collections.abc import Iterable
 
-from promptdeck.core.text import sse
-from promptdeck.core.text.jsontext import JSON, Unfaithful, parse
+from promptdeck.core.dialects.pieces import as_object, chunk, index_of, objects_in
+from promptdeck.core.text.jsontext import JSON, JSONObject
 
-from .deltas import JSONObject, as_object, gathered, index_of, joined, joined_calls, objects_in
+from .deltas import gathered, joined, joined_calls
 
 # Azure's first chunk has these empty: the first that says something counts.
 _NAMING = ("id", "created", "model")
 # Padding against traffic analysis: of each chunk, not of the answer.
 _PADDING = ("obfuscation",)
-# An escape of half a character of two (UTF-16): a model's token may be no more than that.
-_HALF = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def fold(frames: Iterable[bytes]) -> JSONObject:
@@ -34,26 +30,6 @@ def fold(frames: Iterable[bytes]) -> JSONObject:
         if key not in _PADDING
     }
     return {"object": "chat.completion", "choices": []} | folded
-
-
-def chunk(frame: bytes) -> JSONObject:
-    """The JSON object that a frame holds; an empty one for comments, `[DONE]` and other JSON.
-
-    Unfaithful if its data is not JSON, or not without loss. Half an emoji is read as such: its
-    other half comes with the next chunk.
-    """
-    data = (sse.parse(frame).data or "").strip()
-    if data in ("", sse.DONE):
-        return {}
-    try:
-        return as_object(parse(data))
-    except Unfaithful:
-        if not _HALF.search(data):
-            raise
-    try:
-        return as_object(json.loads(data))
-    except (ValueError, RecursionError) as error:
-        raise Unfaithful(str(error)) from None
 
 
 def _joined_top(key: str, values: list[JSON]) -> JSON:

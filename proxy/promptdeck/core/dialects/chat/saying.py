@@ -1,68 +1,55 @@
-"""The text of a chat answer for people: in cassettes, in lists and where two differ."""
+"""What a request of this protocol asks and an answer of it says, for people."""
 
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
-from promptdeck.core.interaction import Response
-from promptdeck.core.text.jsontext import JSON, Unfaithful, parse
+from promptdeck.core.dialects.pieces import (
+    as_object,
+    called,
+    index_of,
+    labelled,
+    objects_in,
+)
+from promptdeck.core.dialects.streamed import Impossible, TextLeaf
+from promptdeck.core.text.jsontext import JSON, JSONObject
 
-from .deltas import JSONObject, as_object, index_of, objects_in
-from .fold import fold
+# What a stream deals out in words; the text of a call would have to stay JSON.
+_TEXTS = ("content", "reasoning_content", "reasoning", "refusal")
 
 
-def says(response: Response) -> str:
-    """The text that the model said, JSON or stream alike; empty for what is no chat answer.
-
-    Content stands alone; reasoning, refusals and what was spoken have a label, calls are
-    written `name(arguments)`, and several choices are numbered. Raises nothing.
-    """
-    try:
-        if response.is_stream:
-            answer = fold(frame.data for frame in response.frames)
-        else:
-            answer = as_object(parse(response.body))
-    except Unfaithful:
-        return ""
+def text_of(answer: JSONObject) -> str:
+    """The text that a completion says: content alone, all else with a label; choices numbered."""
     texts = [
         (index_of(choice, position), "\n".join(_lines(as_object(choice.get("message")))))
         for position, choice in enumerate(objects_in([answer.get("choices")]))
     ]
     if len(texts) < 2:
-        return _whole_characters("".join(text for _, text in texts))
-    return _whole_characters("\n\n".join(f"[choice {index}]\n{text}" for index, text in texts))
+        return "".join(text for _, text in texts)
+    return "\n\n".join(f"[choice {index}]\n{text}" for index, text in texts)
 
 
-def _whole_characters(text: str) -> str:
-    """Text in which halves of an emoji that came apart meet; U+FFFD for one that is left alone."""
-    if text.isascii() or not _HALVES.search(text):
-        return text
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
-_HALVES = re.compile("[\ud800-\udfff]")
+def turns(body: JSONObject) -> Iterator[tuple[str, str]]:
+    """Who says what in a request: role and text of each message."""
+    if instruction := body.get("system_instruction"):
+        yield "system", called("", instruction)[1:-1]
+    for message in objects_in([body.get("messages")]):
+        yield str(message.get("role", "?")), "\n".join(_lines(message))
 
 
 def _lines(message: JSONObject) -> Iterator[str]:
     """All that a message says, a line or more for each thing."""
     # One thing under two names: whoever sends both sends it twice.
     thoughts = message.get("reasoning_content") or message.get("reasoning")
-    yield from _labelled("reasoning", thoughts)
+    yield from labelled("reasoning", thoughts)
     content = message.get("content")
     for part in content if isinstance(content, list) else [content]:
         is_thought = as_object(part).get("type") == "thinking"
-        yield from _labelled("reasoning" if is_thought else "", _text(part))
-    yield from _labelled("refusal", message.get("refusal"))
-    yield from _labelled("audio", as_object(message.get("audio")).get("transcript"))
+        yield from labelled("reasoning" if is_thought else "", _text(part))
+    yield from labelled("refusal", message.get("refusal"))
+    yield from labelled("audio", as_object(message.get("audio")).get("transcript"))
     for call in objects_in([message.get("tool_calls")]):
         yield from _called(call.get("function"), "arguments")
         yield from _called(call.get("custom"), "input")
     yield from _called(message.get("function_call"), "arguments")
-
-
-def _labelled(label: str, text: JSON) -> Iterator[str]:
-    """`text` behind its label, if there is one; nothing where there is no text."""
-    if isinstance(text, str) and text:
-        yield f"[{label}] {text}" if label else text
 
 
 def _text(part: JSON) -> str:
@@ -70,7 +57,9 @@ def _text(part: JSON) -> str:
     if isinstance(part, list):
         return "".join(map(_text, part))
     if isinstance(part, dict):
-        return _text(part.get("text", part.get("thinking")))
+        kind = part.get("type")
+        # Pictures, sounds and files of a prompt are named by their kind.
+        return _text(part.get("text", part.get("thinking", kind and f"[{kind}]")))
     return part if isinstance(part, str) else ""
 
 
@@ -78,3 +67,29 @@ def _called(call: JSON, arguments: str) -> Iterator[str]:
     """`name(arguments)` of a call's body, whose arguments stand under that key; or nothing."""
     if call := as_object(call):
         yield f"{call.get('name', '')}({call.get(arguments, '')})"
+
+
+def texts(answer: JSONObject) -> Iterator[TextLeaf]:
+    """The texts of a completion: which choice's, and the key in its message."""
+    for position, choice in enumerate(objects_in([answer.get("choices")])):
+        for field in _TEXTS:
+            slot = index_of(choice, position), field
+            yield TextLeaf(slot, as_object(choice.get("message")), field)
+
+
+def dealt(values: Sequence[JSONObject]) -> Iterator[tuple[int, TextLeaf]]:
+    """The same texts in chunks. Impossible where chunks repeat the whole message so far."""
+    for n, value in enumerate(values):
+        choices = objects_in([value.get("choices")])
+        for choice in choices:
+            delta = as_object(choice.get("delta"))
+            rest = choice.get("finish_reason") is None and value.get("usage") is None
+            for field in _TEXTS:
+                if not isinstance(delta.get(field), str):
+                    continue
+                if "message" in choice:
+                    raise Impossible("its frames repeat the whole message so far")
+                # OpenAI pads its chunks with `obfuscation`, which may come more or fewer times.
+                alone = delta.keys() <= {field, "obfuscation"} and len(choices) == 1
+                slot = index_of(choice, 0), field
+                yield n, TextLeaf(slot, delta, field, alone=alone and rest, logprobs=choice)

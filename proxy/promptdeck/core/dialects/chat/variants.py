@@ -1,24 +1,34 @@
 """A recorded chat answer in another variant: as JSON, as a stream, with or without its usage."""
 
-import json  # noqa: TID251  orjson refuses half an emoji
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
-import orjson
-
-from promptdeck.core.interaction import Frame, Headers, Response
-from promptdeck.core.text.jsontext import Unfaithful, compact, parse
+from promptdeck.core.dialects.pieces import chunk
+from promptdeck.core.dialects.variants import as_stream, as_whole
+from promptdeck.core.interaction import Frame, Response, Variant
+from promptdeck.core.text.jsontext import JSONObject, Unfaithful, parse
 
 from .cut import cut
-from .deltas import JSONObject
-from .fold import chunk, fold
+from .fold import fold
 
 # Cheaper than to parse each frame: nearly all of a stream's have choices.
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
-# Milliseconds from the request to the first word. A guess at a hosted model's, which nobody
-# measured: it only makes a stream that was never one look like one.
-_FIRST_WORD = 500
+
+def in_variant(response: Response, variant: Variant) -> Response | None:
+    """A chat completion in another variant; None if it lacks what that holds.
+
+    Unfaithful where it cannot be read without loss.
+    """
+    if variant is Variant.JSON:
+        return to_json(response) if response.is_stream else response
+    usage = variant is Variant.SSE_USAGE
+    stream = response if response.is_stream else to_stream(response, usage)
+    if usage:
+        # Usage that was not recorded cannot be made up.
+        known = has_usage(frame.data for frame in stream.frames)
+        return stream if known else None
+    return Response(stream.status, stream.headers, without_usage(stream.frames))
 
 
 def to_json(response: Response) -> Response:
@@ -26,17 +36,7 @@ def to_json(response: Response) -> Response:
 
     It comes at the moment of the stream's last frame.
     """
-    body = _written(fold(frame.data for frame in response.frames))
-    headers = _retyped(response.headers, "application/json")
-    return Response(response.status, headers, (Frame(_duration(response), body),))
-
-
-def _written(completion: JSONObject) -> bytes:
-    """A completion as JSON: with escapes where halves of an emoji came apart, which then meet."""
-    try:
-        return compact(completion)
-    except orjson.JSONEncodeError:
-        return json.dumps(completion, separators=(",", ":")).encode()
+    return as_whole(response, fold(frame.data for frame in response.frames))
 
 
 def to_stream(response: Response, include_usage: bool) -> Response:
@@ -47,10 +47,7 @@ def to_stream(response: Response, include_usage: bool) -> Response:
     completion = parse(response.body)
     if not isinstance(completion, dict):
         raise Unfaithful("a chat completion is a JSON object")
-    frames = cut(completion, include_usage)
-    headers = _retyped(response.headers, "text/event-stream; charset=utf-8")
-    pace = _pace(_duration(response), len(frames))
-    return Response(response.status, headers, tuple(map(Frame, pace, frames)))
+    return as_stream(response, cut(completion, include_usage))
 
 
 def has_usage(frames: Iterable[bytes]) -> bool:
@@ -80,23 +77,3 @@ def _told(frame: bytes) -> JSONObject:
         return chunk(frame)
     except Unfaithful:
         return {}
-
-
-def _retyped(headers: Headers, content_type: str) -> Headers:
-    """The headers with this content type in place of their own, at the front."""
-    kept = (item for item in headers if item[0].lower() != "content-type")
-    return (("content-type", content_type), *kept)
-
-
-def _duration(response: Response) -> int:
-    """Milliseconds from the request to the answer's end."""
-    return response.frames[-1].offset_ms if response.frames else 0
-
-
-def _pace(total: int, count: int) -> Iterator[int]:
-    """When each of `count` frames (two at least) comes, in milliseconds: evenly up to `total`.
-
-    The first comes after a model's usual time to its first word, or half-way in a short answer.
-    """
-    first = min(_FIRST_WORD, total // 2)
-    return (first + (total - first) * step // (count - 1) for step in range(count))

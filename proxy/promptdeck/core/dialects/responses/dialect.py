@@ -3,11 +3,10 @@
 https://platform.openai.com/docs/api-reference/responses
 """
 
+from promptdeck.core.dialects.base import Dropped, Model
+from promptdeck.core.dialects.marks import parts_without_marks
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON
-
-from .base import Dropped, Model
-from .marks import parts_without_marks
 
 _ENDS = frozenset(["response.completed", "response.incomplete", "response.failed"])
 _STATE = ("previous_response_id", "conversation")

@@ -3,9 +3,8 @@
 https://ai.google.dev/api/generate-content
 """
 
+from promptdeck.core.dialects.base import Model, names_failure
 from promptdeck.core.text.jsontext import JSON
-
-from .base import Model, names_failure
 
 
 class GeminiDialect(Model):

@@ -1,0 +1,60 @@
+"""Each protocol over a real socket: either form answers for the other, by whatever way."""
+
+import orjson
+import pytest
+
+from promptdeck.core.dialects.table import dialect_of
+from tests.conftest import Start
+from tests.dialects import PROTOCOLS
+from tests.scripted_upstream import Upstream, raw, stream
+
+ALL = pytest.mark.parametrize("name", PROTOCOLS)
+FAST = pytest.mark.parametrize("fast", [True, False], ids=["fast", "ordinary"])
+
+
+def asking(name: str, *, streamed: bool, **more: object) -> tuple[str, bytes]:
+    """Path and body of a request."""
+    sample = PROTOCOLS[name]
+    if streamed and sample.stream_path:
+        return sample.stream_path, orjson.dumps(sample.body | more)
+    return sample.path, orjson.dumps(sample.body | more | ({"stream": True} if streamed else {}))
+
+
+@ALL
+@FAST
+@pytest.mark.parametrize("mode", ["cache", "replay"])
+async def test_a_stream_answers_the_same_prompt_asked_for_json(
+    start: Start, provider: Upstream, name: str, fast: bool, mode: str
+) -> None:
+    provider.answers = [stream(PROTOCOLS[name].stream)]
+    cassette = {} if mode == "cache" else {"cassette": "a"}
+    deck = await start(mode="cache" if mode == "cache" else "record", fast=fast, **cassette)
+    first = await deck.request("POST", *asking(name, streamed=True))
+    if mode == "replay":
+        deck = await start(mode="replay", fast=fast, **cassette)
+    for label in ("one", "two"):
+        got = await deck.request("POST", *asking(name, streamed=False, user=label))
+        assert "converted-from=sse" in got.cache_status
+        assert got.headers["Content-Type"] == "application/json"
+        assert got.json == PROTOCOLS[name].whole
+        again = await deck.request("POST", *asking(name, streamed=True, user=label))
+        assert "hit" in again.cache_status
+        assert again.body == first.body
+    assert len(provider.seen) == 1
+
+
+@ALL
+@FAST
+async def test_an_answer_in_json_answers_the_same_prompt_asked_for_a_stream(
+    start: Start, provider: Upstream, name: str, fast: bool
+) -> None:
+    provider.answers = [raw(orjson.dumps(PROTOCOLS[name].whole))]
+    deck = await start(mode="record", cassette="a", fast=fast)
+    await deck.request("POST", *asking(name, streamed=False))
+    deck = await start(mode="replay", cassette="a", fast=fast)
+    for _ in range(2):
+        got = await deck.request("POST", *asking(name, streamed=True))
+        assert "converted-from=json" in got.cache_status
+        assert got.headers["Content-Type"].startswith("text/event-stream")
+        dialect = dialect_of("POST", PROTOCOLS[name].path)
+        assert got.body == b"".join(dialect.cut(PROTOCOLS[name].whole))  # type: ignore[attr-defined]
