@@ -93,6 +93,8 @@ class Serving(NamedTuple):
     """The one it listens on, also where the configuration says 0."""
     counts: Callable[[], Totals]
     """May be called after the server's end, too."""
+    asked: Callable[[], bool]
+    """Whether any request has come at all. May be called after the server's end, too."""
     report: Callable[[], dict[str, Any]]
     """What was played, left unplayed, missed and recorded behind the bare base_url.
 
@@ -151,7 +153,12 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             describe=lambda: {"mode": str(config.mode), **counts()._asdict(), **worker},
             alone=workers == 1,
         )
-        port = await _listen(edge, config, ends, lanes if fast else None)
+        listening, port = await _listen(edge, config, ends, lanes if fast else None)
+
+        def asked() -> bool:
+            # aiohttp counts its own; the fast path makes no request of a hit, or of a miss.
+            now = counts()
+            return bool(listening.requests_count or now.hits or now.misses or now.upstream_calls)
 
         def report() -> dict[str, Any]:
             return opening.result().report()
@@ -159,7 +166,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
         async def ready() -> None:
             await asyncio.wait([opening])
 
-        yield Serving(config.server.host, port, counts, report, ready, sessions)
+        yield Serving(config.server.host, port, counts, asked, report, ready, sessions)
 
 
 _LITTLE = 2 * 1024 * 1024
@@ -315,8 +322,10 @@ def _claims(config: Config, ends: AsyncExitStack) -> "Claims | None":
     return claims
 
 
-async def _listen(edge: Edge, config: Config, ends: AsyncExitStack, lanes: Lanes | None) -> int:
-    """Listen until `ends` is closed; the port. BindError if that cannot be.
+async def _listen(
+    edge: Edge, config: Config, ends: AsyncExitStack, lanes: Lanes | None
+) -> tuple[web.Server, int]:
+    """Listen until `ends` is closed; aiohttp's server, and the port. BindError if that cannot be.
 
     Without `lanes` there is no fast path.
     """
@@ -343,7 +352,7 @@ async def _listen(edge: Edge, config: Config, ends: AsyncExitStack, lanes: Lanes
         why = "the port is taken" if error.errno == errno.EADDRINUSE else (error.strerror or error)
         raise BindError(f"cannot listen on {host}:{port}: {why}; choose another --port") from None
     ends.callback(server.close)
-    return int(server.sockets[0].getsockname()[1])
+    return runner.server, int(server.sockets[0].getsockname()[1])
 
 
 @asynccontextmanager

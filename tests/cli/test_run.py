@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from promptdeck.cli.run import variables
+from promptdeck.cli.variables import variables
+from promptdeck.errors import UsageError
 from promptdeck.upstream import PLACEHOLDER_KEY
 from tests.command import COMMAND, environment, promptdeck
 from tests.scripted_upstream import Upstream
@@ -65,11 +66,52 @@ async def test_leftovers_fail_the_run_where_it_is_asked_to(
         *("--", sys.executable, "-c", GET("/models")),
     )
     replay = ("run", "--mode", "replay", "--cassette", "c")
-    assert (await promptdeck(tmp_path, *replay, "--", "true")).code == 0
+    ran = await promptdeck(tmp_path, *replay, "--fail-on", "miss", "--", "true")
+    assert ran.code == 0
     ran = await promptdeck(tmp_path, *replay, "--fail-on", "miss,unused", "--", "true")
     assert ran.code == 6
     assert "promptdeck: not used: " in ran.err
     assert (await promptdeck(tmp_path, *replay, "--fail-on", "x", "--", "true")).code == 2
+
+
+ROUND = (
+    "import urllib.request as r\ntry: r.urlopen('https://api.openai.example/v1')\nexcept OSError: 0"
+)
+
+
+@pytest.mark.parametrize("script", [ROUND, ROUND.replace("except OSError: 0", "finally: 0")])
+async def test_a_command_that_asks_its_provider_is_kept_from_it_and_told_of(
+    tmp_path: Path, script: str
+) -> None:
+    (tmp_path / "cassettes").mkdir()
+    replay = ("run", "--mode", "replay", "--block-network", "--", sys.executable, "-c", script)
+    ran = await promptdeck(tmp_path, *replay)
+    if "cannot block" in ran.err:
+        pytest.skip(ran.err)
+    assert ran.code == 9
+    assert "the command was kept from api.openai.example: have its client use" in ran.err
+    assert "--allow-host api.openai.example" in ran.err
+
+
+async def test_a_command_that_asks_nothing_is_told_of_and_fails_where_it_matters(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "cassettes").mkdir()
+    said = "the command asked nothing of promptdeck"
+    for mode, code in (("replay", 9), ("record", 9), ("cache", 0), ("passthrough", 0)):
+        ran = await promptdeck(tmp_path, "run", "--mode", mode, "--", "true")
+        assert (ran.code, said in ran.err) == (code, True), mode
+    ran = await promptdeck(tmp_path, "run", "--mode", "replay", "--fail-on", "miss", "--", "true")
+    assert (ran.code, said in ran.err) == (0, True)
+    ran = await promptdeck(tmp_path, "run", "--mode", "replay", "--", "false")
+    assert (ran.code, said in ran.err) == (1, False)
+
+
+async def test_a_host_that_cannot_be_one_is_wrong_usage(tmp_path: Path) -> None:
+    (tmp_path / "cassettes").mkdir()
+    ran = await promptdeck(tmp_path, "run", "--mode", "replay", "--allow-host", "", "--", "true")
+    assert ran.code == UsageError.exit_code
+    assert ran.err.endswith("--allow-host: a host that is allowed has a name or an address\n")
 
 
 async def test_the_commands_own_exit_code_comes_first(tmp_path: Path) -> None:
@@ -113,7 +155,13 @@ def test_the_environment_says_where_the_server_is_and_gives_a_key_to_who_has_non
     outer = {"OPENAI_API_KEY": "mine", "NO_PROXY": "corp"}
     seen = outer | variables(outer, "http://127.0.0.1:5")
     assert seen["OPENAI_BASE_URL"] == "http://127.0.0.1:5/v1"
-    assert seen["DEDALUS_BASE_URL"] == "http://127.0.0.1:5"
+    for name in ("DEDALUS_BASE_URL", "ANTHROPIC_BASE_URL", "GOOGLE_GEMINI_BASE_URL", "OLLAMA_HOST"):
+        assert seen[name] == "http://127.0.0.1:5"
+    assert "ANTHROPIC_API_KEY" not in seen
     assert seen["OPENAI_API_KEY"] == "mine"
     assert seen["DEDALUS_API_KEY"] == PLACEHOLDER_KEY
     assert seen["NO_PROXY"] == "corp,127.0.0.1,localhost,::1"
+    logged_in = {"ANTHROPIC_AUTH_TOKEN": "mine"}
+    replayed = variables(logged_in, "http://127.0.0.1:5", replays=True)
+    assert "ANTHROPIC_API_KEY" not in replayed
+    assert replayed["GEMINI_API_KEY"] == PLACEHOLDER_KEY

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 ENDING = (signal.SIGINT, signal.SIGTERM)
 """Signals that end a server: once lets it finish, twice does not."""
 
-_UNNOTICED = 0.2
+_UNNOTICED = 1.0
 """Seconds that an end may take before people are told why it does: who waits for less does not
 wonder."""
 

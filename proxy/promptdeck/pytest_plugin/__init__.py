@@ -295,9 +295,11 @@ def promptdeck_env(promptdeck: Play, monkeypatch: pytest.MonkeyPatch) -> Play:
 
     For all tests of a file: `pytestmark = pytest.mark.usefixtures("promptdeck_env")`.
     """
-    from promptdeck.cli.run import variables  # click
+    from promptdeck.cli.variables import variables
 
-    for name, value in variables(os.environ, promptdeck.root).items():
+    for name, value in variables(
+        os.environ, promptdeck.root, replays=promptdeck.mode == "replay"
+    ).items():
         monkeypatch.setenv(name, value)
     return promptdeck
 
