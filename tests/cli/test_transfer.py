@@ -107,7 +107,7 @@ def test_of_files_into_one_cassette_one_that_cannot_be_saved_is_left_alone(
             raise CassetteError("it cannot be written")
         return save(path, news, step)
 
-    monkeypatch.setattr("promptdeck.cli.transfer.save", refusing)
+    monkeypatch.setattr("promptdeck.cli.importing.save", refusing)
     paths = [tape(tmp_path / f"{name}.yaml", (name, "x")) for name in ("a", "bad", "c")]
     ran = run(import_command, "--to", "all", *paths)
     assert ran.exit_code == 4
@@ -128,7 +128,7 @@ def test_what_is_not_carried_is_listed_and_the_rest_kept(tmp_path):
     assert ran.exit_code == 1
     [line] = ran.stdout.splitlines()
     assert line.startswith(f"{tmp_path}/a.yaml:")
-    assert line.endswith(": not carried: its answer is an error, status 500")
+    assert line.endswith(": its answer is an error, status 500; --errors carries it")
     assert ran.stderr == "1 recording from 1 file in 1 cassette; 1 not carried\n"
     assert said(tmp_path / "cassettes/a.yaml") == ["kept"]
 

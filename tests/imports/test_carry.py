@@ -116,7 +116,8 @@ def test_the_time_is_the_files_or_the_answers_or_else_what_the_caller_says():
 
 def test_an_error_answer_is_carried_on_request_only():
     body = (Frame(0, b'{"error": {"message": "slow down"}}'),)
-    assert made(status=429, frames=body) == NotCarried("1", "its answer is an error, status 429")
+    said = "its answer is an error, status 429"
+    assert made(status=429, frames=body) == NotCarried("1", said, "--errors carries it")
     assert made(status=429, frames=body, errors=True).interaction.response.status == 429
 
 

@@ -91,7 +91,12 @@ def test_a_stream_is_cut_into_its_frames_over_the_time_that_it_took(texts, first
 
 
 def test_a_body_that_is_no_stream_is_one_frame_that_came_at_the_end():
-    assert framed((), b"data: x\n\n", 1, 5) == (Frame(5, b"data: x\n\n"),)
+    assert framed((), b'{"data": 1}', 1, 5) == (Frame(5, b'{"data": 1}'),)
+
+
+def test_a_stream_is_known_by_how_it_begins_where_its_type_says_something_else():
+    for kind in ((), (("content-type", "text/plain"),)):
+        assert len(framed(kind, b"data: x\n\ndata: y\n\n")) == 2
 
 
 def test_a_list_is_found_by_its_keys_with_the_place_of_each_entry():

@@ -138,7 +138,7 @@ def test_json_cassettes_are_read_too(tmp_path):
     text = orjson.dumps({"version": 1, "interactions": [entry(), entry(status=500)]}).decode()
     first, second = carried(imported(tmp_path / "a.json", text))
     assert first.response.body == answer().encode()
-    assert second == NotCarried("$.interactions[1]", "its answer is an error, status 500")
+    assert second[:2] == ("$.interactions[1]", "its answer is an error, status 500")
 
 
 def test_binary_and_base64_requests_keep_their_bytes(tmp_path):
@@ -225,11 +225,11 @@ def test_what_is_no_cassette_is_an_error(tmp_path, text, said):
 
 
 def test_an_odd_interaction_is_listed_and_the_next_one_carried(tmp_path):
-    odd = [{"request": {}}, "text", entry(["a", "list"]), entry()]
+    odd = [{"request": {}}, "text", entry(3), entry()]
     made = carried(imported(tmp_path / "a.yaml", cassette(*odd)))
     assert [type(item) is NotCarried for item in made] == [True, True, True, False]
     assert made[0].place == "2"
-    assert made[2].reason == "a body that is neither text nor bytes but list"
+    assert made[2].reason == "a body that is neither text nor bytes but int"
 
 
 @given(

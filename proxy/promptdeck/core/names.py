@@ -10,7 +10,8 @@ import re
 _SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 # Most file systems take 255 bytes for the name of a file: what is left is for the ending and for
 # that of a file that is being written.
-_LONGEST = 200
+LONGEST = 200
+"""Characters that a cassette's name may have."""
 
 
 def validate_cassette_name(name: str) -> str:
@@ -20,8 +21,8 @@ def validate_cassette_name(name: str) -> str:
     """
     if not name:
         raise ValueError("a cassette's name is empty")
-    if len(name) > _LONGEST:
-        raise ValueError(f"a cassette's name has at most {_LONGEST} characters, not {len(name)}")
+    if len(name) > LONGEST:
+        raise ValueError(f"a cassette's name has at most {LONGEST} characters, not {len(name)}")
     for segment in name.split("/"):
         if not segment:
             raise ValueError(f"cassette name {name!r} starts or ends with / or has // in it")

@@ -5,7 +5,10 @@
     in_file_order  when the entries of a file were recorded, such that replay keeps their order
 
     entry                   what a reader makes of an entry, and what all of them need for it
-    vcr, har, aimock, reel  one reader for each format, which knows nothing of ours
+    vcr, har, nock, aimock, reel   one reader for each format, which knows nothing of ours
+    pair                    one entry of vcr's, in the words of any of its relatives
+    tags                    YAML with their tags, of which no object is made
+    lost                    what a file says no more, and what is left says of that
     carry                   from an entry to a recording
     export_har              the way back, to HAR only
 
@@ -22,7 +25,7 @@ import orjson
 from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.file import contents, decoded
 
-from . import aimock, har, reel, vcr
+from . import aimock, har, nock, reel, vcr
 from .carry import Moment as Moment
 from .carry import carry as carry
 from .carry import in_file_order as in_file_order
@@ -36,6 +39,7 @@ Reading = Iterator[Imported | NotCarried]
 FORMATS: Mapping[str, Callable[[str], Reading]] = {
     "vcr": vcr.read,
     "har": har.read,
+    "nock": nock.read,
     "aimock": aimock.read,
     "reel": reel.read,
 }
@@ -88,6 +92,10 @@ def _form_of(text: str) -> str:
         raise Unreadable(f"broken JSON: {error}") from None
     if aimock.is_journal(value):
         return "aimock"
+    if nock.is_definitions(value):
+        return "nock"
+    if vcr.is_list_of_pairs(value):
+        return "vcr"
     for key, form in _SIGNS.items():
         if key in value:
             return form
@@ -97,11 +105,11 @@ def _form_of(text: str) -> str:
 # A key at the top of a JSON file, and the format that has it.
 _SIGNS = {
     "log": "har",
-    "interactions": "vcr",
-    "requests": "vcr",
+    **dict.fromkeys([*vcr.LISTS, "requests"], "vcr"),
     "fixtures": "aimock",
     "_meta": "reel",
     "schema_version": "reel",
+    "request": "vcr",
 }
 
 

@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from promptdeck.core.dialects.base import Dialect
+from promptdeck.core.dialects.base import Dialect, is_error, value_of
 from promptdeck.core.dialects.providers import PROVIDERS
 from promptdeck.core.headers import kept, secrets
 from promptdeck.core.interaction import Headers, Interaction, Request, Response, header
@@ -18,31 +18,42 @@ from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.text import sse
 from promptdeck.stores.cassettes.save import New
 
 from .entry import Imported, NotCarried
+from .lost import ENDPOINTS, UNKNOWN, endpoint_of
 
 _NO_RULES = Rules()
-_CHAT = "/chat/completions"
 
 
 def carry(
-    found: Imported, redactor: Redactor, *, otherwise: float, errors: bool = False
+    found: Imported,
+    redactor: Redactor,
+    *,
+    otherwise: float,
+    errors: bool = False,
+    unfinished: bool = False,
+    url: str = "",
 ) -> New | NotCarried:
     """The recording of an entry, which replaces older ones of its request; or why there is none.
 
     `otherwise` is when it was recorded (seconds since the epoch), should neither the file nor
-    the answer say; `errors` says whether error answers are kept as facts. ValueError for a URL
-    that cannot be written.
+    the answer say; `errors` says whether error answers are kept as facts, `unfinished` whether
+    those are that their protocol calls half an answer; `url` is what was asked where the file
+    does not say. ValueError for a URL that cannot be written.
     """
-    upstream, target = split(found.url, found.target)
+    if not (whole := found.url or _url_of(found, url)):
+        mend = "--url URL says it" if found.method == "POST" else ""
+        return NotCarried(found.place, "its URL is lost, and its answer does not tell it", mend)
+    upstream, target = split(whole, found.target)
     asked = Request(found.method, target, header(found.request_headers, "content-type"), found.body)
     form = normalize(asked, _NO_RULES, redactor)
     if form.dialect.converts and not asked.body:
         return NotCarried(found.place, "its request has no body")
     response = Response(found.status, kept(found.headers), found.frames)
-    if problem := _problem(response, form.dialect, errors=errors):
-        return NotCarried(found.place, problem)
+    if problem := _problem(response, form.dialect, errors=errors, unfinished=unfinished):
+        return NotCarried(found.place, *problem)
     moment = moment_of(found)
     told = moment.dated if moment.told is None else moment.told
     request, in_request = keepable(asked, redactor)
@@ -60,11 +71,51 @@ def carry(
     return New(interaction, form.canonical, replace=True)
 
 
-def _problem(response: Response, dialect: Dialect, *, errors: bool) -> str | None:
-    """Why an answer is not kept; None if it is."""
-    if not 200 <= response.status < 300:
-        return None if errors else f"its answer is an error, status {response.status}"
-    return dialect.problem_with(response)
+def _url_of(found: Imported, url: str) -> str:
+    """The URL of an entry that has lost it; empty if nothing tells it.
+
+    By what its answer is, at the base URL of `url`, what the user says was asked. Where the
+    answer is no sign of its endpoint, that one itself, which is no sign of what was fetched.
+    """
+    endpoint = endpoint_of(found.method, b"".join(frame.data for frame in found.frames))
+    if not url:
+        return UNKNOWN + endpoint if endpoint else ""
+    base, target = split(url)
+    path = target.partition("?")[0]
+    if endpoint and path != endpoint and (found.method == "GET" or path in ENDPOINTS):
+        return base + endpoint.removeprefix("/v1")
+    return url if found.method == "POST" else ""
+
+
+KEEP_ERRORS = "--errors carries it"
+KEEP_UNFINISHED = "--keep-unfinished carries it"
+
+
+def _problem(
+    response: Response, dialect: Dialect, *, errors: bool, unfinished: bool
+) -> tuple[str, str] | None:
+    """Why an answer is not kept, and what keeps it; None if it is."""
+    if response.status >= 400:
+        told = f"its answer is an error, status {response.status}"
+        return None if errors else (told, KEEP_ERRORS)
+    # A redirect, or that nothing has changed, is all that its answer is.
+    problem = dialect.problem_with(response) if response.status < 300 else None
+    if problem is None:
+        return None
+    if _tells_of_error(response):
+        return None if errors else (problem, KEEP_ERRORS)
+    return None if unfinished else (problem, KEEP_UNFINISHED)
+
+
+def _tells_of_error(response: Response) -> bool:
+    """True for an answer that is an error though its status is not."""
+    if not response.is_stream:
+        return is_error(value_of(response.body))
+    events = [sse.parse(frame.data) for frame in response.frames]
+    return any(
+        event.event == "error" or is_error(value_of((event.data or "").encode("utf-8", "replace")))
+        for event in events
+    )
 
 
 class Moment(NamedTuple):
@@ -126,8 +177,8 @@ def split(url: str, target: str = "") -> Split:
     """Cut a URL into base URL and target, at `target` where the file tells it.
 
     Else before /deployments/NAME/..., as Azure's clients append it to their endpoint; before
-    /chat/completions; after the first /v1; after the base URL of a known provider; or after
-    the host, in this order.
+    what OpenAI's and Anthropic's clients append to theirs; after the first /v1; after the base
+    URL of a known provider; or after the host, in this order.
     """
     parts = urlsplit(url)
     origin = f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2]}"
@@ -143,11 +194,23 @@ def split(url: str, target: str = "") -> Split:
 def _base(origin: str, path: str) -> str:
     """The base URL of a URL, of which the file does not tell where it ends."""
     whole = origin + path
-    if match := re.match(r"(.*?/openai)(?=/deployments/[^/]+/)", path):
-        return origin + match[1]
-    if path.endswith(_CHAT):
-        return whole.removesuffix(_CHAT)
-    if match := re.match(r"(.*?/v1)/", path):
-        return origin + match[1]
+    for ends in _ENDS:
+        if match := ends.match(path):
+            return origin + match[1]
     known = [base for base in PROVIDERS.values() if whole.startswith(base + "/")]
     return max(known, key=len, default=origin)
+
+
+# Where the base URL ends in a path. OpenAI's client appends an endpoint to any base_url, as
+# those of gateways and of providers with another prefix (`/api/paas/v4`) are; Anthropic's
+# appends its /v1, too. `/api/embeddings` is Ollama's own, whose client appends all of it.
+_ENDS = (
+    re.compile(r"(.*?)(?=/deployments/[^/]+/)"),
+    re.compile(
+        r"(.*?)/(?:chat/completions|(?<!/api/)(?<!/usage/)(?:(?:fim/)?completions|embeddings"
+        r"|responses|moderations|images/(?:generations|edits|variations)"
+        r"|audio/(?:speech|transcriptions|translations)))$"
+    ),
+    re.compile(r"(.*/v1)/messages(?:/count_tokens|/batches)?$"),
+    re.compile(r"(.*?/v1)/"),
+)

@@ -10,15 +10,18 @@ import binascii
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import orjson
 
-from promptdeck.core.interaction import Frame, Headers, header
+from promptdeck.core.interaction import Frame, Headers, Response, header
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON
+
+from .lost import known_url, told, typed_answer, typed_request
 
 _MOST = 32 * 1024 * 1024
 """Bytes that one compressed body may unfold to, as in `engine.flights.recorder`."""
@@ -37,6 +40,8 @@ class NotCarried(NamedTuple):
     place: str
     """A line number, or a JSON path."""
     reason: str
+    mend: str = ""
+    """What to do to have it carried, where something can be done."""
 
 
 class Imported(NamedTuple):
@@ -46,6 +51,7 @@ class Imported(NamedTuple):
     """A line number, or a JSON path."""
     method: str
     url: str
+    """Empty where the file has a placeholder for it."""
     request_headers: Headers
     body: bytes
     status: int
@@ -107,13 +113,14 @@ def _checked(found: Imported) -> Imported:
     for text in (found.target, *chain(*found.request_headers, *found.headers)):
         if not isinstance(text, str):
             raise Elided(f"a header or target that is no text but {type(text).__name__}")
+    found = found._replace(url=known_url(found.url))
     url = urlsplit(found.url)
     scheme = url.scheme.lower()
     if scheme in ("ws", "wss") or found.status == 101:
         raise Elided("it is a WebSocket, not one request and one answer")
-    if scheme not in ("http", "https") or found.method == "CONNECT":
+    if found.method == "CONNECT" or (found.url and scheme not in ("http", "https")):
         raise Elided(f"it is not HTTP but {scheme or found.method}")
-    if not url.hostname:
+    if found.url and not url.hostname:
         raise Elided("its URL names no host")
     if not 100 <= found.status <= 599:
         raise Elided(f"its status is {found.status}, which HTTP does not have")
@@ -141,10 +148,17 @@ def unbase64(text: str) -> bytes:
 
 
 def moment(text: str) -> float | None:
-    """Seconds since the epoch of an ISO 8601 time; None for what is none. No zone means UTC."""
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
+    """Seconds since the epoch of a time of ISO 8601 or of RFC 5322, as in a `Date` header.
+
+    None for what is none. No zone means UTC.
+    """
+    for read in (datetime.fromisoformat, parsedate_to_datetime):
+        try:
+            at = read(text)
+        except ValueError:
+            continue
+        break
+    else:
         return None
     return (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp()
 
@@ -157,6 +171,9 @@ def unpacked(body: bytes, encoding: str) -> bytes:
     """
     encoding = encoding.strip().lower()
     if encoding in ("gzip", "x-gzip") and body.startswith(b"\x1f\x8b"):
+        return _inflated(body, GZIP_BITS)
+    if not encoding and body.startswith(b"\x1f\x8b\x08"):
+        # A filter took the header away: no text begins so.
         return _inflated(body, GZIP_BITS)
     if encoding in ("gzip", "x-gzip") and body.startswith(b"\x1f"):
         raise Elided("its compressed body was kept as text, which lost bytes")
@@ -190,21 +207,30 @@ def _is_text(body: bytes) -> bool:
     return True
 
 
+def sent(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
+    """A request's headers and body, without placeholders and unpacked. Elided."""
+    headers = told(headers)
+    body = unpacked(body, header(headers, "content-encoding"))
+    return typed_request(headers, body), body
+
+
+def came(headers: Headers, body: bytes) -> tuple[Headers, bytes]:
+    """An answer's headers and body, without placeholders and unpacked, with its type. Elided."""
+    headers = told(headers)
+    body = unpacked(body, header(headers, "content-encoding"))
+    return typed_answer(headers, body), body
+
+
 def framed(headers: Headers, body: bytes, first_ms: int = 0, last_ms: int = 0) -> tuple[Frame, ...]:
     """A body in frames: those of a stream, or the whole as one at `last_ms`.
 
     A stream has no times of its own here: they are spread evenly from `first_ms` to `last_ms`.
     """
-    if not is_stream(headers):
+    if not Response(200, headers, (Frame(last_ms, body),)).is_stream:
         return (Frame(last_ms, body),)
     data = sse.frames(body)
     step = (last_ms - first_ms) / max(1, len(data) - 1)
     return tuple(Frame(round(first_ms + n * step), item) for n, item in enumerate(data))
-
-
-def is_stream(headers: Headers) -> bool:
-    """True if an answer's headers say that it is a stream of server-sent events."""
-    return header(headers, "content-type").lower().startswith("text/event-stream")
 
 
 def text_of(value: Any, what: str) -> str:

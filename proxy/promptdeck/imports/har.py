@@ -8,6 +8,7 @@ the comment that `export_har` writes gives them.
 import re
 from collections.abc import Iterator, Sequence
 
+from promptdeck.core.dialects.base import value_of
 from promptdeck.core.interaction import Frame, Headers, header
 from promptdeck.core.text.jsontext import JSON
 
@@ -15,14 +16,14 @@ from .entry import (
     Elided,
     Imported,
     NotCarried,
+    came,
     each,
     framed,
-    is_stream,
     listed,
     moment,
+    sent,
     text_of,
     unbase64,
-    unpacked,
     utf8,
 )
 
@@ -44,18 +45,18 @@ def _imported(place: str, entry: JSON) -> Imported:
         raise Elided("it is a WebSocket, not one request and one answer")
     if not response.get("status"):
         raise Elided("it has no answer")
-    post = request.get("postData") or {}
-    sent = _headers(request, post)
-    came = _headers(response, response.get("content") or {})
+    post, content = request.get("postData") or {}, response.get("content") or {}
+    asked, body = sent(_headers(request, post), _request_body(request, post))
+    headers, answer = came(_headers(response, content), _answer_body(content))
     return Imported(
         place,
         text_of(request.get("method"), "method").upper(),
         text_of(request.get("url"), "url"),
-        sent,
-        _request_body(request, post),
+        asked,
+        body,
         int(response["status"]),
-        came,
-        _frames(entry, came),
+        headers,
+        _frames(entry, headers, answer),
         moment(entry.get("startedDateTime") or ""),
         request.get("_target") or "",
     )
@@ -89,23 +90,50 @@ def _request_body(request: JSON, post: JSON) -> bytes:
 
 
 def _bytes(holder: JSON, encoding: str) -> bytes:
-    """The bytes of a `text`, which is base64 if the key `encoding` says so."""
+    """The bytes of a `text`, which is base64 if the key `encoding` says so.
+
+    Polly.JS writes a list of pieces as JSON, each in base64; its older versions in hex, and
+    they say `_isBinary`.
+    """
     text = text_of(holder.get("text"), "text")
-    return unbase64(text) if holder.get(encoding) == "base64" else utf8(text)
+    if holder.get("_isBinary") is True:
+        return b"".join(map(_unhex, _pieces(text) or [text]))
+    if holder.get(encoding) != "base64":
+        return utf8(text)
+    pieces = _pieces(text)
+    return unbase64(text) if pieces is None else b"".join(map(unbase64, pieces))
 
 
-def _frames(entry: JSON, came: Headers) -> tuple[Frame, ...]:
-    """The answer's body, which has the headers `came`, with the times that the entry tells."""
-    content = entry["response"].get("content") or {}
+def _pieces(text: str) -> list[str] | None:
+    """The texts in a JSON list of nothing else; None for any other text."""
+    if not text.lstrip().startswith("["):
+        return None
+    value = value_of(text.encode("utf-8", "replace"))
+    return value if isinstance(value, list) and all(isinstance(one, str) for one in value) else None
+
+
+def _unhex(text: str) -> bytes:
+    try:
+        return bytes.fromhex(text)
+    except ValueError:
+        raise Elided("its hexadecimal body is broken") from None
+
+
+def _answer_body(content: JSON) -> bytes:
+    """An answer's body as the archive has it. Elided where it is not there."""
     if "text" not in content and (content.get("size") or 0) > 0:
         raise Elided("its answer had a body, which the file does not hold")
-    body = _bytes(content, "encoding") if "text" in content else b""
-    body = unpacked(body, header(came, "content-encoding"))
+    return _bytes(content, "encoding") if "text" in content else b""
+
+
+def _frames(entry: JSON, headers: Headers, body: bytes) -> tuple[Frame, ...]:
+    """An answer's body in frames, with the times that the entry tells."""
     timings = entry.get("timings") or {}
     first = sum(_milliseconds(timings.get(name)) for name in _BEFORE_ANSWER)
     last = first + _milliseconds(timings.get("receive"))
-    frames = framed(came, body, round(first), round(last))
-    told = _OFFSETS.search(content.get("comment") or "") if is_stream(came) else None
+    frames = framed(headers, body, round(first), round(last))
+    comment = (entry["response"].get("content") or {}).get("comment") or ""
+    told = _OFFSETS.search(comment)
     return _timed(frames, [int(ms) for ms in told[1].split()]) if told else frames
 
 

@@ -13,6 +13,7 @@ from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 
+JSON_TYPE = "application/json"
 CHAT = "/v1/chat/completions"
 GEMINI = "/v1/models/gemini-4:generateContent"
 
@@ -299,3 +300,18 @@ def test_a_chat_completion_is_one_behind_other_paths_too():
     assert not is_chat("GET", CHAT)
     assert not is_chat("POST", CHAT + "/id")
     assert dialect_of("POST", "/v1/unknown") is HTTP
+
+
+@pytest.mark.parametrize("kind", ["application/stream+json", "application/x-ndjson", JSON_TYPE])
+@pytest.mark.parametrize("path", ["/v1/chat", "/v1/api/chat", "/v1/embeddings"])
+def test_lines_of_json_are_an_answer_whatever_type_of_json_they_have(path, kind):
+    def problem(body):
+        response = Response(200, (("content-type", kind),), (Frame(0, body),))
+        return dialect_of("POST", path).problem_with(response)
+
+    # U+2028 ends a line for Python, not for JSON.
+    for body in (b'{"a":1}\n{"b":2}\n', b'{"a":1}\r\n\r\n{"b":2}', '{"a":"\u2028"}\n{}'.encode()):
+        assert problem(body) is None
+    if kind != "application/x-ndjson":
+        for body in (b'{"a":1}\n{"b":', b"{}\n{}\nx"):
+            assert problem(body) == "the body is not JSON"

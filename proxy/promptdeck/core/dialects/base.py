@@ -206,7 +206,7 @@ class Dialect:
 
     def _problem_with_body(self, kind: str, body: bytes) -> str | None:
         """The problem with a body that is no stream; `kind` is its type, in lower case."""
-        return "the body is not JSON" if is_json(kind) and value_of(body) is _NONE else None
+        return "the body is not JSON" if is_json(kind) and not values_of(body) else None
 
     def _problem_with_stream(self, frames: list[bytes]) -> str | None:
         """The problem with a stream, of which the first frame of each run is enough."""
@@ -261,16 +261,12 @@ class Model(Dialect):
     def _problem_with_body(self, kind: str, body: bytes) -> str | None:
         # A sloppy server says text/html of JSON; a login page says it of itself.
         if is_json(kind) or body.lstrip()[:1] in (b"{", b"["):
-            value = value_of(body)
-            if value is _NONE:
-                # One value a line, as some stream (application/stream+json, x-ndjson).
-                lines = [value_of(line) for line in body.splitlines() if line.strip()]
-                if len(lines) < 2 or _NONE in lines:
-                    return "the body is not JSON"
-                return "the body reports an error" if any(map(is_error, lines)) else None
-            if is_error(value):
+            values = values_of(body)
+            if not values:
+                return "the body is not JSON"
+            if any(map(is_error, values)):
                 return "the body reports an error"
-            return self._problem_with_value(value)
+            return self._problem_with_value(values[0]) if len(values) == 1 else None
         if kind == "text/html" or body.lstrip()[:1] == b"<":
             return "a web page came in place of an answer"
         return self._problem_with_text(kind, body)
@@ -312,6 +308,19 @@ def value_of(text: bytes) -> JSON:
         return json.loads(text)
     except (ValueError, RecursionError):
         return _NONE
+
+
+def values_of(body: bytes) -> list[JSON]:
+    """The JSON in a body: one value, or one a line; none where it is neither.
+
+    Some stream so, under `application/stream+json`, `application/x-ndjson` and others.
+    """
+    value = value_of(body)
+    if value is not _NONE:
+        return [value]
+    # Not `splitlines`: JSON may hold what that takes for the end of one.
+    lines = [value_of(line) for line in body.split(b"\n") if line.strip()]
+    return [] if len(lines) < 2 or _NONE in lines else lines
 
 
 def is_cut_off(tail: bytes) -> bool:
