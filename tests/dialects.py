@@ -220,6 +220,332 @@ It is blue, I think.
 paint({})
 now({})"""
 
+
+# Responses
+
+LOGPROB = record({"token": TEXT, "logprob": st.floats(-9, 0)})
+ANNOTATIONS = st.lists(with_unknown(record({"type": NAMES, "url": TEXT})), max_size=2)
+TEXT_PART = with_unknown(
+    record(
+        {"type": st.just("output_text"), "text": TEXT, "annotations": ANNOTATIONS},
+        logprobs=st.lists(LOGPROB, max_size=2),
+    )
+)
+
+
+def _with_tokens(part):
+    return part | {"text": "".join(entry["token"] for entry in part["logprobs"])}
+
+
+TOKEN_PART = record(
+    {"type": st.just("output_text"), "logprobs": st.lists(LOGPROB, min_size=1, max_size=3)},
+    annotations=ANNOTATIONS,
+).map(_with_tokens)
+REFUSAL = record({"type": st.just("refusal"), "refusal": TEXT})
+STATUS = st.just("completed")
+ITEMS = st.one_of(
+    with_unknown(
+        record(
+            {
+                "type": st.just("message"),
+                "id": TEXT,
+                "role": st.just("assistant"),
+                "status": STATUS,
+                "content": st.lists(
+                    TEXT_PART | TOKEN_PART | REFUSAL | record({"type": st.just("x_part")}),
+                    max_size=3,
+                ),
+            },
+            phase=NAMES,
+        )
+    ),
+    with_unknown(
+        record(
+            {
+                "type": st.just("reasoning"),
+                "id": TEXT,
+                "summary": st.lists(
+                    record({"type": st.just("summary_text"), "text": TEXT}), max_size=2
+                ),
+            },
+            content=st.lists(record({"type": st.just("reasoning_text"), "text": TEXT}), max_size=2),
+            encrypted_content=st.none() | TEXT,
+            status=STATUS,
+        )
+    ),
+    with_unknown(
+        record(
+            {
+                "type": st.just("function_call"),
+                "call_id": TEXT,
+                "name": NAMES,
+                "arguments": TEXT,
+            },
+            id=TEXT,
+            status=STATUS,
+        )
+    ),
+    record({"type": st.just("custom_tool_call"), "call_id": TEXT, "name": NAMES, "input": TEXT}),
+    record(
+        {"type": st.just("code_interpreter_call"), "id": TEXT, "code": st.none() | TEXT},
+        outputs=st.none() | st.lists(record({"type": NAMES}), max_size=2),
+        status=STATUS,
+    ),
+    record({"type": st.just("mcp_call"), "id": TEXT, "name": NAMES, "arguments": TEXT}),
+    record({"type": st.just("web_search_call"), "id": TEXT, "status": STATUS}, action=OBJECTS),
+    with_unknown(
+        record({"type": st.sampled_from(["image_generation_call", "x_new"])}, result=TEXT)
+    ),
+)
+RESPONSES = with_unknown(
+    record(
+        {
+            "id": TEXT,
+            "object": st.just("response"),
+            "created_at": NUMBERS,
+            "status": st.sampled_from(["completed", "incomplete"]),
+            "model": NAMES,
+            "output": st.lists(ITEMS, max_size=4),
+            "error": st.none(),
+        },
+        usage=st.none() | record({"input_tokens": NUMBERS, "output_tokens": NUMBERS}),
+        incomplete_details=st.none() | record({"reason": NAMES}),
+        completed_at=st.none() | NUMBERS,
+        instructions=st.none() | TEXT,
+    )
+)
+URL = {"type": "url_citation", "url": "https://a.example", "start_index": 0, "end_index": 2}
+TOKENS = [{"token": "It is", "logprob": -1.5, "bytes": [73], "top_logprobs": []}]
+RESPONSES_OUTPUT = [
+    {
+        "id": "rs_1",
+        "type": "reasoning",
+        "summary": [{"type": "summary_text", "text": "Let me look."}],
+        "encrypted_content": "ZW5j",
+    },
+    {"id": "ws_1", "type": "web_search_call", "status": "completed", "action": {"query": "sky"}},
+    {
+        "id": "msg_1",
+        "type": "message",
+        "role": "assistant",
+        "status": "completed",
+        "phase": "commentary",
+        "content": [
+            {"type": "output_text", "text": "It is blue", "annotations": [URL], "logprobs": TOKENS},
+            {"type": "refusal", "refusal": "No more."},
+        ],
+    },
+    {
+        "id": "fc_1",
+        "type": "function_call",
+        "call_id": "call_1",
+        "name": "paint",
+        "arguments": '{"colour":"blue"}',
+        "status": "completed",
+    },
+    {"id": "ci_1", "type": "code_interpreter_call", "code": "1+1", "outputs": [{"logs": "2"}]},
+]
+RESPONSES_WHOLE = {
+    "id": "resp_1",
+    "object": "response",
+    "created_at": 1_700_000_000,
+    "status": "completed",
+    "completed_at": 1_700_000_009,
+    "error": None,
+    "incomplete_details": None,
+    "model": "gpt-6",
+    "output": RESPONSES_OUTPUT,
+    "parallel_tool_calls": True,
+    "tool_choice": "auto",
+    "tools": [],
+    "usage": {
+        "input_tokens": 3,
+        "input_tokens_details": {"cached_tokens": 0},
+        "output_tokens": 4,
+        "output_tokens_details": {"reasoning_tokens": 1},
+        "total_tokens": 7,
+    },
+}
+_OPEN = RESPONSES_WHOLE | {
+    "status": "in_progress",
+    "completed_at": None,
+    "output": [],
+    "usage": None,
+}
+
+
+def _numbered(*events):
+    return [
+        typed("response." + kind, sequence_number=number, **more)
+        for number, (kind, more) in enumerate(events)
+    ]
+
+
+def _items():
+    reasoning, search, message, call, code = RESPONSES_OUTPUT
+    text, refusal = message["content"]
+    at = {"item_id": "rs_1", "output_index": 0, "summary_index": 0}
+    yield "output_item.added", {"output_index": 0, "item": reasoning | {"summary": []}}
+    part = {"type": "summary_text", "text": ""}
+    yield "reasoning_summary_part.added", {**at, "part": part}
+    yield "reasoning_summary_text.delta", {**at, "delta": "Let me"}
+    yield "reasoning_summary_text.delta", {**at, "delta": " look.", "obfuscation": "x"}
+    yield "reasoning_summary_text.done", {**at, "text": "Let me look."}
+    yield "reasoning_summary_part.done", {**at, "part": reasoning["summary"][0]}
+    yield "output_item.done", {"output_index": 0, "item": reasoning}
+    yield "output_item.added", {"output_index": 1, "item": search | {"status": "in_progress"}}
+    yield "web_search_call.searching", {"output_index": 1, "item_id": "ws_1"}
+    yield "web_search_call.completed", {"output_index": 1, "item_id": "ws_1"}
+    yield "output_item.done", {"output_index": 1, "item": search}
+    yield "output_item.added", {"output_index": 2, "item": message | {"content": []}}
+    at = {"item_id": "msg_1", "output_index": 2, "content_index": 0}
+    part = {"type": "output_text", "text": "", "annotations": [], "logprobs": []}
+    yield "content_part.added", {**at, "part": part}
+    yield "output_text.delta", {**at, "delta": "It is", "logprobs": TOKENS}
+    yield "output_text.delta", {**at, "delta": " blue", "logprobs": []}
+    yield "output_text.annotation.added", {**at, "annotation_index": 0, "annotation": URL}
+    yield "output_text.done", {**at, "text": "It is blue", "logprobs": TOKENS}
+    yield "content_part.done", {**at, "part": text}
+    at = {"item_id": "msg_1", "output_index": 2, "content_index": 1}
+    yield "content_part.added", {**at, "part": {"type": "refusal", "refusal": ""}}
+    yield "refusal.delta", {**at, "delta": "No more."}
+    yield "refusal.done", {**at, "refusal": "No more."}
+    yield "content_part.done", {**at, "part": refusal}
+    yield "output_item.done", {"output_index": 2, "item": message}
+    at = {"item_id": "fc_1", "output_index": 3}
+    yield "output_item.added", {"output_index": 3, "item": call | {"arguments": ""}}
+    yield "function_call_arguments.delta", {**at, "delta": '{"colour":'}
+    yield "function_call_arguments.delta", {**at, "delta": '"blue"}'}
+    yield "function_call_arguments.done", {**at, "arguments": call["arguments"], "name": "paint"}
+    yield "output_item.done", {"output_index": 3, "item": call}
+    at = {"item_id": "ci_1", "output_index": 4}
+    yield "output_item.added", {"output_index": 4, "item": code | {"code": ""}}
+    yield "code_interpreter_call_code.delta", {**at, "delta": "1+1"}
+    yield "code_interpreter_call_code.done", {**at, "code": "1+1"}
+    yield "output_item.done", {"output_index": 4, "item": code}
+    yield "event_of_tomorrow", {"output_index": 4, "text": "nothing that anybody knows"}
+
+
+RESPONSES_STREAM = _numbered(
+    ("created", {"response": _OPEN}),
+    ("in_progress", {"response": _OPEN}),
+    *_items(),
+    ("completed", {"response": RESPONSES_WHOLE}),
+)
+RESPONSES_TEXT = """[reasoning] Let me look.
+web_search({"query":"sky"})
+It is blue
+[refusal] No more.
+paint({"colour":"blue"})
+code_interpreter(1+1)"""
+
+# Gemini
+
+TEXT_PARTS = with_unknown(record({"text": TEXT}, thought=st.booleans()))
+PARTS = st.one_of(
+    record({"text": TEXT}, thought=st.booleans()),
+    TEXT_PARTS,
+    record({"text": TEXT, "thoughtSignature": TEXT}, thought=st.booleans()),
+    record({"functionCall": record({"name": NAMES}, args=OBJECTS, id=TEXT)}, thoughtSignature=TEXT),
+    record({"executableCode": record({"code": TEXT, "language": NAMES})}),
+    record({"inlineData": record({"mimeType": NAMES, "data": TEXT})}),
+    record({"xNew": ANY_JSON}),
+)
+CANDIDATES = with_unknown(
+    record(
+        {"finishReason": st.sampled_from(["STOP", "MAX_TOKENS", "SAFETY"])},
+        content=record({}, parts=st.lists(PARTS, max_size=4), role=st.just("model")),
+        safetyRatings=st.lists(OBJECTS, max_size=2),
+        groundingMetadata=OBJECTS,
+        citationMetadata=record({"citationSources": st.lists(OBJECTS, max_size=2)}),
+        avgLogprobs=st.floats(-9, 0),
+    )
+)
+ANSWERS = with_unknown(
+    record(
+        {
+            "candidates": st.lists(CANDIDATES, min_size=1, max_size=2).map(
+                lambda found: [{"index": n} | one for n, one in enumerate(found)]
+            ),
+        },
+        usageMetadata=record(
+            {"totalTokenCount": NUMBERS}, promptTokenCount=NUMBERS, thoughtsTokenCount=NUMBERS
+        ),
+        modelVersion=NAMES,
+        responseId=TEXT,
+    )
+)
+
+
+def _piece(*parts, usage=None, **more):
+    candidate = {"content": {"parts": [*parts], "role": "model"}, "index": 0, **more}
+    counts = {"promptTokenCount": 3, "totalTokenCount": 3, **(usage or {})}
+    return b"data: %b\r\n\r\n" % orjson.dumps(
+        {
+            "candidates": [candidate],
+            "usageMetadata": counts,
+            "modelVersion": "gemini-4",
+            "responseId": "r-1",
+        }
+    )
+
+
+CALL = {"functionCall": {"name": "paint", "args": {"colour": "blue"}, "id": "c-1"}}
+GEMINI_STREAM = [
+    _piece({"text": "Let me", "thought": True}),
+    _piece({"text": " look.", "thought": True}, usage={"thoughtsTokenCount": 9}),
+    _piece({"text": "It is "}),
+    _piece({"text": "blue"}),
+    _piece({"text": "", "thoughtSignature": "c2ln"}),
+    _piece({"executableCode": {"code": "1+1", "language": "PYTHON"}}),
+    _piece({"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "2"}}),
+    _piece(CALL | {"thoughtSignature": "c2ln"}),
+    _piece({"functionCall": {"name": "now"}}),
+    _piece(
+        {"text": ""},
+        usage={"candidatesTokenCount": 4, "totalTokenCount": 16},
+        finishReason="STOP",
+        groundingMetadata={"webSearchQueries": ["sky"]},
+        safetyRatings=[{"category": "HARM", "probability": "LOW"}],
+    ),
+]
+GEMINI_WHOLE = {
+    "candidates": [
+        {
+            "content": {
+                "parts": [
+                    {"text": "Let me look.", "thought": True},
+                    {"text": "It is blue"},
+                    {"text": "", "thoughtSignature": "c2ln"},
+                    {"executableCode": {"code": "1+1", "language": "PYTHON"}},
+                    {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "2"}},
+                    CALL | {"thoughtSignature": "c2ln"},
+                    {"functionCall": {"name": "now"}},
+                ],
+                "role": "model",
+            },
+            "index": 0,
+            "finishReason": "STOP",
+            "groundingMetadata": {"webSearchQueries": ["sky"]},
+            "safetyRatings": [{"category": "HARM", "probability": "LOW"}],
+        }
+    ],
+    "usageMetadata": {
+        "promptTokenCount": 3,
+        "totalTokenCount": 16,
+        "thoughtsTokenCount": 9,
+        "candidatesTokenCount": 4,
+    },
+    "modelVersion": "gemini-4",
+    "responseId": "r-1",
+}
+GEMINI_TEXT = """[reasoning] Let me look.
+It is blue
+[code] 1+1
+[result] 2
+paint({"colour":"blue"})
+now({})"""
+
 PROTOCOLS = {
     "chat": Protocol(
         "/v1/chat/completions",
@@ -256,6 +582,25 @@ PROTOCOLS = {
         MESSAGES_TEXT,
         len(MESSAGES_STREAM),
         {"model": "m", "max_tokens": 9, "messages": [{"role": "user", "content": "hi"}]},
+    ),
+    "responses": Protocol(
+        "/v1/responses",
+        RESPONSES,
+        RESPONSES_STREAM,
+        RESPONSES_WHOLE,
+        RESPONSES_TEXT,
+        len(RESPONSES_STREAM),
+        {"model": "m", "input": "hi"},
+    ),
+    "gemini": Protocol(
+        "/v1/models/gemini-4:generateContent",
+        ANSWERS,
+        GEMINI_STREAM,
+        GEMINI_WHOLE,
+        GEMINI_TEXT,
+        len(GEMINI_STREAM),
+        {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
+        "/v1/models/gemini-4:streamGenerateContent?alt=sse",
     ),
 }
 

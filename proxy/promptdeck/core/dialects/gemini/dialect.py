@@ -3,14 +3,116 @@
 https://ai.google.dev/api/generate-content
 """
 
-from promptdeck.core.dialects.base import Model, names_failure
-from promptdeck.core.text.jsontext import JSON
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from promptdeck.core.dialects.base import Dropped, names_failure
+from promptdeck.core.dialects.pieces import as_list, as_object, chunk
+from promptdeck.core.dialects.streamed import Streamed, TextLeaf
+from promptdeck.core.dialects.variants import JSON_TYPE, as_one, as_stream, as_whole
+from promptdeck.core.interaction import Response, Variant
+from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, compact, parse
+from promptdeck.errors import HTTPError
+
+from . import saying
+from .counting import counted_target, counting, wants_events
+from .cut import cut
+from .fold import fold
+
+# https://cloud.google.com/apis/design/errors, "Handling errors"
+_STATUSES: Mapping[int, str] = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    409: "ABORTED",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    501: "UNIMPLEMENTED",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+_DETAIL = "type.googleapis.com/google.rpc.ErrorInfo"
 
 
-class GeminiDialect(Model):
-    """A stream has no end of its own: its last frame has a finish reason for each candidate."""
+class GeminiDialect(Streamed):
+    """A stream has no end of its own: its last frame has a finish reason for each candidate.
+
+    It comes as events, or as a list of JSON where `alt=sse` is not asked for.
+    """
 
     whole = "each candidate has a finish reason that names no failure, or the prompt is blocked"
+    # google-genai 3.6 takes a comment for the beginning of an error that fills many lines.
+    takes_comments = False
+
+    def counted_target(self, target: str) -> str:
+        return counted_target(target)
+
+    def variant(self, body: JSON, target: str = "") -> Variant:
+        del body
+        path, _, query = target.partition("?")
+        if not path.endswith(":streamGenerateContent"):
+            return Variant.JSON
+        return Variant.SSE if wants_events(query) else Variant.LIST
+
+    def counting(self, body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
+        return counting(super().counting(body, dropped))
+
+    def fold(self, frames: Iterable[bytes]) -> JSONObject:
+        return fold(map(chunk, frames))
+
+    def cut(self, message: JSONObject) -> list[bytes]:
+        return [*map(_frame, cut(message))]
+
+    def message(self, response: Response) -> JSONObject:
+        return fold(_pieces(response))
+
+    def in_variant(self, response: Response, variant: Variant) -> Response | None:
+        if variant is _form(response):
+            return response
+        pieces = _pieces(response)
+        if variant is Variant.JSON:
+            return as_whole(response, fold(pieces))
+        if len(pieces) == 1 and _form(response) is Variant.JSON:
+            pieces = cut(pieces[0])
+        if variant is Variant.LIST:
+            body = b"[" + b"\n,\r\n".join(map(compact, pieces)) + b"\n]"
+            return as_one(response, body, JSON_TYPE)
+        return as_stream(response, [*map(_frame, pieces)])
+
+    def text_of(self, message: JSONObject) -> str:
+        return saying.text_of(message)
+
+    def asked_by(self, body: JSONObject) -> Iterator[tuple[str, str]]:
+        return saying.turns(body)
+
+    def labels(self, message: JSONObject) -> Mapping[str, JSON]:
+        candidates = map(as_object, as_list(message.get("candidates")))
+        ends = [str(one["finishReason"]) for one in candidates if "finishReason" in one]
+        return {"model": message.get("modelVersion"), "finishReason": ", ".join(ends)}
+
+    def texts(self, message: JSONObject) -> Iterator[TextLeaf]:
+        return saying.texts(message)
+
+    def dealt(self, values: Sequence[JSONObject]) -> Iterator[tuple[int, TextLeaf]]:
+        return saying.dealt(values)
+
+    def error(self, error: HTTPError, request_id: str = "") -> JSONObject:
+        metadata = {"param": error.param, "request_id": request_id or None}
+        info = {
+            "@type": _DETAIL,
+            "reason": error.code.upper(),
+            "domain": "promptdeck",
+            "metadata": {key: value for key, value in metadata.items() if value},
+        }
+        details = [info, error.details] if error.details else [info]
+        other = "INVALID_ARGUMENT" if error.status < 500 else "UNAVAILABLE"
+        status = _STATUSES.get(error.status, other)
+        told = {"code": error.status, "message": error.message, "status": status}
+        return {"error": {**told, "details": details}}
+
+    def error_event(self, error: HTTPError) -> bytes:
+        """Data alone, with `error` at its begin: so google-genai 3.6 knows it."""
+        return _frame(self.error(error))
 
     def _problem_with_value(self, value: JSON) -> str | None:
         return _problem_with_candidates(value if isinstance(value, list) else [value])
@@ -18,6 +120,29 @@ class GeminiDialect(Model):
     def _problem_with_events(self, values: list[JSON], *, ended: bool) -> str | None:
         del ended
         return _problem_with_candidates(values)
+
+
+def _frame(value: JSONObject) -> bytes:
+    """A piece as an event, with the line ends that Google's servers send."""
+    return b"data: %b\r\n\r\n" % compact(value)
+
+
+def _form(response: Response) -> Variant:
+    """The form that an answer has, whatever was asked for."""
+    if response.is_stream:
+        return Variant.SSE
+    return Variant.LIST if response.body.lstrip()[:1] == b"[" else Variant.JSON
+
+
+def _pieces(response: Response) -> list[JSONObject]:
+    """The pieces of an answer: of a stream as many as it has. Unfaithful if they can't be read."""
+    if response.is_stream:
+        return [piece for frame in response.frames if (piece := chunk(frame.data))]
+    value = parse(response.body)
+    pieces = value if isinstance(value, list) else [value]
+    if not all(isinstance(piece, dict) for piece in pieces):
+        raise Unfaithful("the answer is no JSON object, nor a list of them")
+    return pieces
 
 
 def _problem_with_candidates(values: list[JSON]) -> str | None:

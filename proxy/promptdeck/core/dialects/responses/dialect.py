@@ -3,16 +3,23 @@
 https://platform.openai.com/docs/api-reference/responses
 """
 
-from promptdeck.core.dialects.base import Dropped, Model
-from promptdeck.core.dialects.marks import parts_without_marks
-from promptdeck.core.text import sse
-from promptdeck.core.text.jsontext import JSON
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-_ENDS = frozenset(["response.completed", "response.incomplete", "response.failed"])
+from promptdeck.core.dialects.base import Dropped
+from promptdeck.core.dialects.streamed import Streamed, TextLeaf
+from promptdeck.core.text import sse
+from promptdeck.core.text.jsontext import JSON, JSONObject, compact
+from promptdeck.errors import HTTPError
+
+from . import saying
+from .counting import counting
+from .cut import cut
+from .fold import ENDS, fold
+
 _STATE = ("previous_response_id", "conversation")
 
 
-class ResponsesDialect(Model):
+class ResponsesDialect(Streamed):
     """A stream ends with an event that holds the whole response, whatever became of it."""
 
     whole = "`response.completed` or `response.incomplete`; in JSON its status says so"
@@ -30,17 +37,39 @@ class ResponsesDialect(Model):
         )
 
     def counting(self, body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
-        counted = super().counting(body, dropped)
-        for place in ("input", "tools"):
-            if isinstance(items := counted.get(place), list):
-                counted[place] = [parts_without_marks(item) for item in items]
-        return counted
+        return counting(super().counting(body, dropped), dropped)
+
+    def fold(self, frames: Iterable[bytes]) -> JSONObject:
+        return fold(frames)
+
+    def cut(self, message: JSONObject) -> list[bytes]:
+        return cut(message)
+
+    def text_of(self, message: JSONObject) -> str:
+        return "\n".join(saying.lines(message))
+
+    def asked_by(self, body: JSONObject) -> Iterator[tuple[str, str]]:
+        return saying.turns(body)
+
+    def labels(self, message: JSONObject) -> Mapping[str, JSON]:
+        return {name: message.get(name) for name in ("model", "status")}
+
+    def texts(self, message: JSONObject) -> Iterator[TextLeaf]:
+        return saying.texts(message)
+
+    def dealt(self, values: Sequence[JSONObject]) -> Iterator[tuple[int, TextLeaf]]:
+        return saying.dealt(values)
+
+    def error_event(self, error: HTTPError) -> bytes:
+        """As the API has it; openai's own readers raise at the `error` in it."""
+        told = {**self.error(error), "type": "error", "sequence_number": 0}
+        return sse.encode(compact(told), event="error")
 
     def is_end(self, event: sse.Event) -> bool:
         # The event's name is the type within its data; some proxies leave the name out.
         if event.event:
-            return event.event in _ENDS
-        return any(f'"{name}"' in (event.data or "")[:200] for name in _ENDS)
+            return event.event in ENDS
+        return any(f'"{name}"' in (event.data or "")[:200] for name in ENDS)
 
     def _problem_with_value(self, value: JSON) -> str | None:
         status = value.get("status") if isinstance(value, dict) else None
