@@ -7,6 +7,7 @@ imports upward and only `app` knows all the parts.
     core/         pure: bytes and values in, values out
       interaction   request, response, frame, interaction, variant: the values
       counts        what counts of a request beside its body
+      varying       which representation of an answer is asked for, and recorded
       policy        mode x found -> action, one total table
       names, units  cassette names; durations, sizes, paces
       headers       which travel, which are kept; Cache-Status

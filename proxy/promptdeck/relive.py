@@ -79,13 +79,15 @@ class Asker:
             recorded_at=started,
             upstream=incoming.route.url if incoming.route else self.upstream.url,
             secrets=self.secrets,
+            headers=incoming.headers,
         )
         anew = self._judged(old, await flight.head(), flight, take)
         return anew._replace(drift=_with_notes(anew.drift, old, incoming))
 
     def _incoming(self, old: Interaction) -> Incoming:
         """The request as a client would send it, without a key, with the way that it takes."""
-        headers = (("Content-Type", old.request.content_type),) if old.request.body else ()
+        type_ = (("Content-Type", old.request.content_type),) if old.request.body else ()
+        headers = (*type_, *(item for item in old.request.selecting if item[0] != "content-type"))
         if self.redirected or old.upstream in ("", self.upstream.url):
             return Incoming(old.request, headers)
         return Incoming(old.request, headers, Route(old.upstream, "", self._body(old)))

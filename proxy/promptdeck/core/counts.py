@@ -9,6 +9,8 @@ from typing import NamedTuple
 
 import xxhash
 
+from .interaction import Headers, Request
+
 SEED = secrets.randbits(64)
 """Begins the digests by which this process knows bodies again, another number in each process.
 
@@ -16,7 +18,7 @@ What is found by such a digest is not compared any more: nobody outside may be a
 two bodies of one digest, which for xxh3 without a seed is a matter of minutes.
 """
 
-COUNTED = frozenset(["content-type"])
+COUNTED = frozenset(["content-type", "accept", "range", "if-range"])
 """Headers of a request that are in its `Counts`, in lower case.
 
 Whoever reads a request's header declares it: here if its value is part of what is asked, such
@@ -27,12 +29,23 @@ says. `tests/server/fast/test_connection.py` finds those that are declared nowhe
 
 
 class Counts(NamedTuple):
-    """Method, target and content type of a request, each as it was sent."""
+    """What counts of a request's head, each as it was sent."""
 
     method: str
     target: str
     """Path and query, with the cassette or session in the path where it was sent with one."""
     content_type: str
+    selecting: Headers = ()
+    """The headers that choose a representation, by `varying.selecting`."""
+
+    @classmethod
+    def of(cls, request: Request) -> "Counts":
+        """What counts of a request beside its body."""
+        return cls(request.method, request.target, request.content_type, request.selecting)
+
+    def request(self, body: bytes) -> Request:
+        """The request that has this body."""
+        return Request(self.method, self.target, self.content_type, body, self.selecting)
 
     @property
     def seed(self) -> int:
@@ -40,5 +53,7 @@ class Counts(NamedTuple):
 
         Known to nobody outside this process, and so are the digests.
         """
-        text = "\n".join(self).encode("utf-8", "surrogateescape")
+        chosen = [part for item in self.selecting for part in item]
+        lines = (self.method, self.target, self.content_type, *chosen)
+        text = "\n".join(lines).encode("utf-8", "surrogateescape")
         return xxhash.xxh3_64_intdigest(text, SEED)

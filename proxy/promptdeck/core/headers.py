@@ -5,6 +5,7 @@ from functools import lru_cache
 
 from .interaction import Headers
 from .policy import Found
+from .varying import varies
 
 HOP_BY_HOP = frozenset(
     """connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer
@@ -80,14 +81,40 @@ def to_client(headers: Headers) -> Headers:
 
 
 def kept(headers: Headers) -> Headers:
-    """A response's headers as a recording keeps them, in lower case."""
+    """A response's headers as a recording keeps them, in lower case.
+
+    Of `Vary` those names alone that a recording can be compared by.
+    """
     dropped = _connection_bound(headers) | _NOT_KEPT
     lowered = ((name.lower(), value) for name, value in headers)
-    return tuple(
+    found = tuple(
         (name, value)
         for name, value in lowered
         if name not in dropped and not name.startswith(_NOT_KEPT_PREFIXES)
     )
+    names = [name for name in varies(headers) if name not in CREDENTIALS | {"*"}]
+    return (*found, ("vary", ", ".join(names))) if names else found
+
+
+def is_for_one(headers: Headers) -> bool:
+    """True if an answer is for its request alone, by its `Vary`: no other may be given it.
+
+    `*` says so (RFC 9111, section 4.1). A credential does, too: no recording has its value.
+    """
+    return any(name == "*" or name in CREDENTIALS for name in varies(headers))
+
+
+PRECONDITIONS = frozenset(["if-none-match", "if-modified-since"])
+"""Headers of a request that ask for no answer where the client has it already (RFC 9110, 13)."""
+
+
+def unconditional(headers: Headers) -> Headers:
+    """A request's headers such that the answer is whole, and can be recorded.
+
+    A client may be given the whole where it has it already. What guards a write, and `If-Range`,
+    without which parts of two states might be put together, stay.
+    """
+    return tuple(item for item in headers if item[0].lower() not in PRECONDITIONS)
 
 
 def secrets(headers: Headers) -> tuple[str, ...]:

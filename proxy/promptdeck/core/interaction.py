@@ -47,7 +47,7 @@ def frames_of(pairs: Iterable[tuple[int, bytes]]) -> tuple[Frame, ...]:
 
 
 class Request(NamedTuple):
-    """A request, without headers: as it was sent, or as a recording keeps it.
+    """A request, without most headers: as it was sent, or as a recording keeps it.
 
     Kept ones hold no secrets, and their JSON is written compactly (`matching.clean`).
     """
@@ -57,6 +57,9 @@ class Request(NamedTuple):
     """Path and query as the client sees them, `/v1/...`."""
     content_type: str
     body: bytes
+    selecting: Headers = ()
+    """The headers that chose among representations of the answer (`varying`), in lower case: as
+    it was sent those that say so by themselves, in a recording those too that its `vary` names."""
 
 
 class Response(NamedTuple):

@@ -161,7 +161,7 @@ class Canonicals:
         A large body is parsed in a thread, and users' expressions are waited for in one, so
         that others are served meanwhile. PatternError.
         """
-        request, counts = incoming.request, _counts(incoming.request)
+        request, counts = incoming.request, Counts.of(incoming.request)
         body = self.reader(counts)(request.body)
         known = self._recall.find(self._names(counts, body))
         if known is None:
@@ -186,7 +186,7 @@ class Canonicals:
 
         `body` is the request's, made by its `reader`.
         """
-        counts = _counts(request)
+        counts = Counts.of(request)
         known = self._recall.find(self._names(counts, body))
         if known is None and len(body.data) <= _LARGE and not self._waits:
             known = self._normalized(request, body)
@@ -233,7 +233,7 @@ class Canonicals:
                 log.warning("odd request: %s", known.warning)
             known = known._replace(once=self._once(request, known.form))
             odd = known.warning or known.refused
-            if odd or not plain or not self._goes_by_name(_counts(request)):
+            if odd or not plain or not self._goes_by_name(Counts.of(request)):
                 return known
         body.learn()
         once = known.once or self._once(request, known.form)
@@ -243,7 +243,7 @@ class Canonicals:
         """Find it out from what was not read before; None if all must be read, or it is odd."""
         if not cut.runs:
             return None
-        rest = Request(request.method, request.target, request.content_type, cut.rest)
+        rest = request._replace(body=cut.rest)
         try:
             known, plain = self._examined(
                 rest, None, lambda value: self._judged(cut.read(value)), cut.whole
@@ -292,7 +292,3 @@ class Canonicals:
             return None
         once = normalize(request, self._rules, self._redactor, once=True)
         return once if once.canonical != form.canonical else None
-
-
-def _counts(request: Request) -> Counts:
-    return Counts(request.method, request.target, request.content_type)

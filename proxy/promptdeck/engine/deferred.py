@@ -158,5 +158,5 @@ def _without_flag(incoming: Incoming, body: dict[str, Any]) -> Incoming:
         sent = parse(route.body)
         sent.pop("deferred", None)
         route = route._replace(body=compact(sent))
-    kept = Request(request.method, request.target, request.content_type, bare)
+    kept = request._replace(body=bare)
     return Incoming(kept, incoming.headers, route)

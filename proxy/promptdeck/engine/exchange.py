@@ -16,6 +16,7 @@ from promptdeck.core.counts import Counts
 from promptdeck.core.interaction import Request, header
 from promptdeck.core.matching.body import Body
 from promptdeck.core.matching.fingerprint import fingerprint
+from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import ANYTHING, Action, Found, Mode, decide
 from promptdeck.engine.decks.deck import Deck, Search
@@ -131,6 +132,8 @@ class Exchange:
             return self._forward(asked, deck, search, store=False)
         # A cassette's file may have changed, and to look takes waiting.
         new = action is Action.STORE and self._settings.mode is Mode.CACHE and not deck.follows
+        if new and self._sharing.has_yet_to_tell((deck, *known.place), incoming.headers):
+            return None
         if new and self._may_ask(asked, deck, search):
             return self._forward(asked, deck, search, store=True)
         return None
@@ -157,12 +160,16 @@ class Exchange:
         upstream = route.url if route else self._settings.upstream
         # A provider that could not be written into the model counts by its URL.
         only = route is not None and not route.in_model
-        draws = self._draws(asked)
-        search = deck.find(asked.key, asked.form, asked.wants, draws, upstream=upstream, only=only)
+        draws, sent = self._draws(asked), asked.incoming.headers
+
+        def found(key: str, form: Normalized) -> Search:
+            return deck.find(key, form, asked.wants, draws, upstream=upstream, only=only, sent=sent)
+
+        search = found(asked.key, asked.form)
         if once and search.found is Found.MISS and self._settings.mode is Mode.CACHE:
             # A cassette's recordings get their form anew, a cache keeps the one of 0.1.0.
             key = fingerprint(once.canonical, self._settings.rules.digest)
-            return deck.find(key, once, asked.wants, draws, upstream=upstream, only=only)
+            return found(key, once)
         return search
 
     async def _plan_afresh(self, asked: Asked, deck: Deck) -> tuple[Action, Search]:
@@ -199,6 +206,7 @@ class Exchange:
                 return self._forward(asked, deck, search, store=False)
             case Action.STORE:
                 if self._shares(asked, deck, search):
+                    await self._sharing.told((deck, *asked.place), incoming.headers)
                     return await self._claimed(asked, deck, search)
                 return self._forward(asked, deck, search, store=True)
             case _:
@@ -293,20 +301,21 @@ class Exchange:
         place = (deck, *asked.place)
         draws = self._draws(asked)
         deck.drawn(*asked.place, draws)
-        if self._shares(asked, deck, search) and (
-            flight := self._sharing.flight(place, asked.form.canonical)
-        ):
+        shared = self._shares(asked, deck, search)
+        sent = asked.incoming.headers
+        if shared and (flight := self._sharing.flight(place, asked.form.canonical, sent)):
             self.stats.collapsed += 1
             status = http.cache_status(f"fwd={why}", "collapsed", key=asked.key)
             return Flown(flight, flight.join(), status, asked.warning)
         flown = self._fly(
-            asked.incoming,
+            # What a client has already is to be recorded whole.
+            asked.incoming._replace(headers=http.unconditional(asked.incoming.headers)),
             http.cache_status(*words, key=asked.key),
             keep_bytes=self._settings.keep_bytes,
             record=(asked, deck),
         )
         if self._settings.mode.shares_flights and not deck.samples(draws):
-            self._sharing.add(place, flown.flight, asked.form.canonical)
+            self._sharing.add(place, flown.flight, asked.form.canonical, sent)
         return flown._replace(warning=asked.warning)
 
     def _shares(self, asked: Asked, deck: Deck, search: Search) -> bool:

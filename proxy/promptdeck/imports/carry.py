@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from promptdeck.core.dialects.base import Dialect, is_error, value_of
 from promptdeck.core.dialects.providers import PROVIDERS
-from promptdeck.core.headers import kept, secrets
+from promptdeck.core.headers import CREDENTIALS, kept, secrets
 from promptdeck.core.interaction import Headers, Interaction, Request, Response, header
 from promptdeck.core.matching.clean import keepable
 from promptdeck.core.matching.fingerprint import fingerprint
@@ -19,6 +19,7 @@ from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
+from promptdeck.core.varying import named, selecting, varies, with_varied
 from promptdeck.stores.cassettes.save import New
 
 from .entry import Imported, NotCarried
@@ -47,16 +48,19 @@ def carry(
         mend = "--url URL says it" if found.method == "POST" else ""
         return NotCarried(found.place, "its URL is lost, and its answer does not tell it", mend)
     upstream, target = split(whole, found.target)
-    asked = Request(found.method, target, header(found.request_headers, "content-type"), found.body)
+    sent = found.request_headers
+    chosen = selecting(sent)
+    asked = Request(found.method, target, header(sent, "content-type"), found.body, chosen)
     form = normalize(asked, _NO_RULES, redactor)
     if form.dialect.converts and not asked.body:
         return NotCarried(found.place, "its request has no body")
-    response = Response(found.status, kept(found.headers), found.frames)
+    response = Response(found.status, _kept(found), found.frames)
     if problem := _problem(response, form.dialect, errors=errors, unfinished=unfinished):
         return NotCarried(found.place, *problem)
     moment = moment_of(found)
     told = moment.dated if moment.told is None else moment.told
     request, in_request = keepable(asked, redactor)
+    request = with_varied(request, response, sent)
     response, in_response = cleared_response(redactor, response, secrets(found.request_headers))
     interaction = Interaction(
         id="",
@@ -69,6 +73,17 @@ def carry(
         redacted=in_request + in_response.total(),
     )
     return New(interaction, form.canonical, replace=True)
+
+
+def _kept(found: Imported) -> Headers:
+    """An answer's headers; of its `Vary` what the file has of the request's head.
+
+    What a tool has not written nothing can be compared by.
+    """
+    varied = named(found.request_headers, varies(found.headers))
+    vary = ", ".join(name for name, _ in varied if name not in CREDENTIALS)
+    headers = [item for item in found.headers if item[0].lower() != "vary"]
+    return kept((*headers, ("vary", vary)))
 
 
 def _url_of(found: Imported, url: str) -> str:

@@ -55,7 +55,7 @@ def _request(upstream: str, request: Request) -> dict[str, JSON]:
         "_target": request.target,
         "httpVersion": "HTTP/1.1",
         "cookies": [],
-        "headers": _headers(type_),
+        "headers": _headers((*type_, *request.selecting)),
         "queryString": [
             {"name": name, "value": value}
             for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True)

@@ -9,6 +9,7 @@ from aiohttp import web
 from promptdeck.core.dialects.providers import routed
 from promptdeck.core.headers import DRAWS
 from promptdeck.core.interaction import Headers, Request
+from promptdeck.core.varying import selecting
 from promptdeck.engine.asking import Incoming
 from promptdeck.errors import ClientError
 
@@ -42,9 +43,9 @@ async def incoming_of(request: web.Request, providers: Mapping[str, str]) -> Inc
             status=413,
         ) from None
     headers = without_length(request.headers)
-    sent = Request(
-        request.method, target_of(request.raw_path), request.headers.get("Content-Type", ""), body
-    )
+    content_type = request.headers.get("Content-Type", "")
+    target = target_of(request.raw_path)
+    sent = Request(request.method, target, content_type, body, selecting(headers))
     counted, route = routed(sent, headers, providers)
     return Incoming(counted, headers, route, draws=_draws(request))
 

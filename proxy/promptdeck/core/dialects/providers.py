@@ -86,10 +86,5 @@ def routed(
         model = bare
     if not isinstance(body, dict) or not model:
         return request, Route(urls[provider], key, request.body, in_model=False)
-    counted = Request(
-        request.method,
-        request.target,
-        request.content_type,
-        compact({**body, "model": f"{provider}/{model}"}),
-    )
+    counted = request._replace(body=compact({**body, "model": f"{provider}/{model}"}))
     return counted, Route(urls[provider], key, compact({**body, "model": model}))

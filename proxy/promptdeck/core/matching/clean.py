@@ -9,11 +9,12 @@ from typing import NamedTuple
 
 from promptdeck.core.dialects.base import Dropped, essence, is_json
 from promptdeck.core.dialects.chat.counting import without_credentials
-from promptdeck.core.dialects.table import is_chat
-from promptdeck.core.interaction import Request
+from promptdeck.core.dialects.table import dialect_of, is_chat
+from promptdeck.core.interaction import Headers, Request
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import rawjson
 from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, has_integral, load
+from promptdeck.core.varying import EVENTS
 
 
 class Clean(NamedTuple):
@@ -39,7 +40,18 @@ def keepable(request: Request, redactor: Redactor) -> tuple[Request, int]:
     """
     cleared = clean(request, redactor, [])
     kept = compact(cleared.body) if cleared.text is None else cleared.text
-    return request._replace(target=redactor.query(request.target), body=kept), cleared.secrets
+    request = request._replace(
+        target=redactor.query(request.target), body=kept, selecting=chosen_by(request, redactor)
+    )
+    return request, cleared.secrets
+
+
+def chosen_by(request: Request, redactor: Redactor) -> Headers:
+    """The headers by which a request chooses a representation, without secrets in them."""
+    found = request.selecting
+    if found and dialect_of(request.method, request.target).is_model:
+        found = tuple(item for item in found if item != EVENTS)
+    return tuple((name, redactor.text(value)[0]) for name, value in found)
 
 
 def clean(

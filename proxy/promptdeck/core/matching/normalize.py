@@ -15,8 +15,9 @@ from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.interaction import Request, Variant
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import JSON, canonical
+from promptdeck.core.varying import written
 
-from .clean import clean
+from .clean import chosen_by, clean
 from .rules import Rules
 
 
@@ -24,7 +25,7 @@ class Normalized(NamedTuple):
     """A request's canonical form, and what it asks for beside it."""
 
     canonical: bytes
-    """`METHOD TARGET`, a line feed, and the canonical body."""
+    """`METHOD TARGET`, which few headers may follow, a line feed, and the canonical body."""
     variant: Variant
     dialect: Dialect
     """The protocol that the request speaks."""
@@ -92,7 +93,9 @@ def examine(
     dropped += (Dropped(path, "named in match.ignore") for path in ignored)
     if not isinstance(body, bytes):
         body = canonical(body, integral=cleared.integral)
-    head = f"{request.method} {target}\n".encode("utf-8", "surrogatepass")
+    # The method's line says it: by `METHOD TARGET` alone nearly all are told.
+    chosen = written(chosen_by(request, redactor)) if request.selecting else ""
+    head = f"{request.method} {target}{chosen}\n".encode("utf-8", "surrogatepass")
     why = tuple(dropped) if explain else ()
     form = Normalized(head + body, variant, dialect, stateful, why)
     return Examined(form, cleared.faithful and not cleared.secrets)

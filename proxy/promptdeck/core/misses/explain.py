@@ -127,6 +127,8 @@ class Reason(StrEnum):
     """Each of its recordings has been played."""
     CASSETTE_MISSING = "cassette_missing"
     EXPIRED = "expired"
+    OTHER_REPRESENTATION = "other_representation"
+    """It was recorded with other values of the headers that its answer's `vary` names."""
 
 
 _MEND = {
@@ -134,6 +136,7 @@ _MEND = {
     Reason.CONSUMED: "Record it once more with --mode record-missing, or ask it less often",
     Reason.CASSETTE_MISSING: "Record it with --mode record-missing",
     Reason.EXPIRED: "Record it again with --mode record",
+    Reason.OTHER_REPRESENTATION: "Record it with --mode record-missing, or send what was sent then",
 }
 
 # Differences in an error body, and on a terminal, where the diff follows: enough to see which
@@ -206,6 +209,11 @@ class Explanation:
             case Reason.EXPIRED:
                 same = [near.id for near in self.nearest if near.similarity == 1]
                 return f"The recording of this request{f', {same[0]},' if same else ''} has expired"
+            case Reason.OTHER_REPRESENTATION:
+                return (
+                    "This request was recorded with other values of the headers that its answer's"
+                    " vary names"
+                )
 
     def _compared(self) -> str:
         """How that sentence goes on: the nearest recording, and the first difference."""

@@ -15,11 +15,12 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from promptdeck.core.interaction import Interaction, Response, Variant
+from promptdeck.core.interaction import Headers, Interaction, Response, Variant
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.policy import CacheControl, Found
 from promptdeck.core.units import Moments
+from promptdeck.core.varying import representation, suits
 from promptdeck.stores.base import Store, Stored
 
 from .conversions import STAND_INS, Conversions
@@ -51,7 +52,7 @@ class Search(NamedTuple):
     converted: bool = False
     """Whether that is another variant than was recorded."""
     reason: str = ""
-    """Of a miss: `not_recorded`, `consumed`, `cassette_missing` or `expired`."""
+    """Of a miss: one of the words of `misses.explain.Reason`."""
     requested: bool = False
     """Whether it is stale because the request's Cache-Control wants it fresher."""
     until: float = 0.0
@@ -157,30 +158,38 @@ class Deck:
         *,
         upstream: str = "",
         only: bool = False,
+        sent: Headers = (),
     ) -> Search:
         """Find the recording whose turn it is, without playing it. StoreUnavailable.
 
         `key` is the fingerprint of what is `asked`; `draws` is the request's own wish, in place
         of the deck's. `upstream` is the base URL that would be asked: in a cache another one's
-        answer is none, and with `only` nowhere. Cassettes are portable.
+        answer is none, and with `only` nowhere. Cassettes are portable. `sent` are the headers of
+        the request, as some answers hang on them.
         """
         state = self.state()
-        place = (key, asked.variant)
         older: Search | None = None
+        reason = "not_recorded" if self.exists() else "cassette_missing"
         for store in self._stores:
             # A fingerprint is only an index: the request itself is compared.
             found = self._of_upstream(store, key, upstream, only=only)
             rows = [row for row in found if row.canonical == asked.canonical]
-            for group in self._playable(rows, asked, self.times_played(*place)):
+            same = [row for row in rows if suits(row.interaction, sent)]
+            if rows and not same:
+                reason = "other_representation"
+            varied = any(representation(row.interaction) for row in rows)
+            place = _place((key, asked.variant), same[0]) if same else (key, asked.variant)
+            for group in self._playable(same, asked, self.times_played(*place)):
                 search = self._search(group, place, wants, draws, state)
+                if varied:
+                    # Who sends other headers may have to be given another one.
+                    search = search._replace(until=0.0)
                 # What a cassette has is no reason to ask upstream for what the cache has fresh.
                 # Who plays in turns takes the first group, however old: the order is the point.
                 if search.found is Found.HIT or not self._playing.newest:
                     return search
                 older = older or search
-        return older or Search(
-            Found.MISS, reason="not_recorded" if self.exists() else "cassette_missing"
-        )
+        return older or Search(Found.MISS, reason=reason)
 
     def _of_upstream(
         self, store: Store, key: str, upstream: str, *, only: bool
@@ -294,6 +303,7 @@ class Deck:
 
         Who holds them may count on them without asking.
         """
+        place = _place(place, stored)
         name = stored.interaction.id
         play = self._played.get(name)
         if play is None:
@@ -340,7 +350,8 @@ class Deck:
             moment = self._moments.free(interaction.recorded_at, interaction.key)
             stored = stored._replace(interaction=interaction._replace(recorded_at=moment))
         place = (key, interaction.variant)
-        first = (overwrite or place in self._renewed) and place not in self._overwritten
+        renewed = _place(place, stored) in self._renewed
+        first = (overwrite or renewed) and place not in self._overwritten
         if first:
             self._overwritten.add(place)
         if self._playing.newest:
@@ -384,6 +395,12 @@ class Deck:
             "missed": [orjson.loads(miss) for miss in self._missed],
             "recorded": list(self._recorded),
         }
+
+
+def _place(place: tuple[str, Variant], stored: Stored) -> tuple[str, Variant]:
+    """By what turns are counted: fingerprint, variant, and of which representation it is."""
+    which = representation(stored.interaction)
+    return (f"{place[0]} {which}", place[1]) if which else place
 
 
 def _scoped(key: str, upstream: str) -> str:

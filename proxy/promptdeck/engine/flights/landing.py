@@ -69,7 +69,12 @@ class Landing:
         self._sharing = sharing
         self._answered = answered
         self._turn = budget.turn
-        self._recorder = Recorder(settings.redactor, settings.keep_errors, settings.keep_bytes)
+        self._recorder = Recorder(
+            settings.redactor,
+            settings.keep_errors,
+            settings.keep_bytes,
+            shared=settings.mode is Mode.CACHE,
+        )
 
     def of(
         self, flight: Flight, incoming: Incoming, record: Record | None, start: Start
@@ -173,6 +178,7 @@ class Landing:
             recorded_at=started,
             upstream=incoming.route.url if incoming.route else settings.upstream,
             secrets=(*http.secrets(incoming.headers), *settings.secrets),
+            headers=incoming.headers,
         )
         large = flight.size + len(request.body) > _LARGE or settings.redactor.waits
         recorder = self._recorder

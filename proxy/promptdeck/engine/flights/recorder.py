@@ -7,7 +7,7 @@ from itertools import accumulate, islice, repeat
 from typing import NamedTuple
 
 from promptdeck.core.dialects.table import dialect_of
-from promptdeck.core.headers import kept
+from promptdeck.core.headers import is_for_one, kept
 from promptdeck.core.interaction import (
     Frame,
     Headers,
@@ -23,6 +23,7 @@ from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.core.text.runs import runs
+from promptdeck.core.varying import varies, with_varied
 
 from .flight import Flight, Head
 from .log import TOO_LARGE, Chunk
@@ -51,6 +52,8 @@ class Take(NamedTuple):
     """The base URL that was asked."""
     secrets: tuple[str, ...]
     """What must not be kept wherever it stands: values of credential headers, configured keys."""
+    headers: Headers = ()
+    """All that the client sent: an answer may hang on any."""
 
 
 class Recorder(NamedTuple):
@@ -61,11 +64,15 @@ class Recorder(NamedTuple):
     """Whether error answers are kept as facts."""
     most: int
     """Bytes of a body, decompressed, past which it is not kept."""
+    shared: bool = False
+    """Whether what is kept answers whoever asks, as a cache does."""
 
     def refusal(self, method: str, head: Head) -> str:
         """Why an answer to a method with this head is not kept; empty if its head is no reason."""
         if not (self.errors or 200 <= head.status < 300):
             return f"status {head.status}"
+        if self.shared and is_for_one(head.headers):
+            return f"it is for no other request: Vary: {', '.join(varies(head.headers))}"
         encoding = encoding_of(head.headers)
         if encoding not in ("", "gzip", "x-gzip", "deflate"):
             return f"it is compressed with {encoding}, which was not asked for"
@@ -108,6 +115,7 @@ class Recorder(NamedTuple):
         if problem and not failed:
             raise NotKept(problem)
         request, in_request = keepable(take.request, self.redactor)
+        request = self._with_varied(request, response, take)
         response, in_response = cleared_response(self.redactor, response, take.secrets, in_runs)
         return Interaction(
             id="",
@@ -119,6 +127,18 @@ class Recorder(NamedTuple):
             response=response,
             redacted=in_request + in_response.total(),
         )
+
+    def _with_varied(self, request: Request, response: Response, take: Take) -> Request:
+        """The request to keep, with the headers that its answer hangs on, without their secrets.
+
+        Who sends one that held a secret is not given the recording.
+        """
+        varied = with_varied(request, response, take.headers)
+        if varied is request:
+            return request
+        texts, _ = self.redactor.texts([value for _, value in varied.selecting], take.secrets)
+        names = [name for name, _ in varied.selecting]
+        return varied._replace(selecting=tuple(zip(names, texts, strict=True)))
 
 
 # Pieces in which the name of an event's first field has come for certain.

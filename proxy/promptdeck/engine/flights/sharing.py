@@ -5,9 +5,12 @@ store they wait for the recording of the one that has claimed the request.
 """
 
 import asyncio
+from contextlib import suppress
 
-from promptdeck.core.interaction import Variant
+from promptdeck.core.interaction import Headers, Variant
+from promptdeck.core.varying import agree, varies
 from promptdeck.engine.decks.deck import Deck
+from promptdeck.errors import UpstreamError
 from promptdeck.stores.base import Claims
 
 from .flight import Flight
@@ -32,19 +35,37 @@ class Sharing:
 
     def __init__(self, claims: Claims | None) -> None:
         self._claims = claims
-        self._flights: dict[Question, tuple[Flight, bytes]] = {}
-        """Each with the canonical form of the request that it answers."""
+        self._flights: dict[Question, tuple[Flight, bytes, Headers]] = {}
+        """Each with the canonical form and the headers of the request that it answers."""
 
-    def flight(self, question: Question, canonical: bytes) -> Flight | None:
-        """A flight that brings the answer to just this request, still whole from its start."""
-        flight, asked = self._flights.get(question, (None, b""))
-        if flight and asked == canonical and flight.whole and not flight.failed:
+    def flight(self, question: Question, canonical: bytes, sent: Headers = ()) -> Flight | None:
+        """A flight that brings the answer to just this request, still whole from its start.
+
+        `sent` are the request's headers, as answers may hang on them.
+        """
+        flight, asked, first = self._flights.get(question, (None, b"", ()))
+        if not flight or asked != canonical or not flight.whole or flight.failed:
+            return None
+        if sent == first:
             return flight
-        return None
+        head = flight.known_head
+        return flight if head and agree(varies(head.headers), first, sent) else None
 
-    def add(self, question: Question, flight: Flight, canonical: bytes) -> None:
+    def has_yet_to_tell(self, question: Question, sent: Headers) -> bool:
+        """True while only a flight's head can tell whether it is for these headers, too."""
+        flight, _, first = self._flights.get(question, (None, b"", ()))
+        return bool(flight and sent != first and flight.known_head is None and not flight.landed)
+
+    async def told(self, question: Question, sent: Headers) -> None:
+        """Wait until it is known whether what is under way is for these headers, too."""
+        while self.has_yet_to_tell(question, sent):
+            flight, _, _ = self._flights[question]
+            with suppress(UpstreamError):
+                await flight.head()
+
+    def add(self, question: Question, flight: Flight, canonical: bytes, sent: Headers = ()) -> None:
         """Let others that ask the same join a flight, until it is `recorded`."""
-        self._flights[question] = flight, canonical
+        self._flights[question] = flight, canonical, sent
 
     def recorded(self, question: Question, flight: Flight) -> None:
         """What a flight brought has been recorded, or will not be: let others ask."""

@@ -321,10 +321,11 @@ class FastHandler(RequestHandler):
         lane = lanes.of_session(session, behind) if session else lanes.of_deck(behind)
         if lane is None:
             return
-        counts = Counts(request.method, request.raw_path, asked.content_type)
+        counted = Counts.of(asked)
+        counts = counted._replace(target=request.raw_path)
         head = request[HEAD] = KnownHead(
             counts,
-            Counts(asked.method, asked.target, asked.content_type),
+            counted,
             counts.seed,
             length,
             request.headers.get("X-Request-Id", "").encode("utf-8", "surrogateescape"),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import xxhash
 
 from promptdeck.core.counts import Counts
-from promptdeck.core.interaction import Request, Variant
+from promptdeck.core.interaction import Variant
 from promptdeck.core.matching.body import Body
 from promptdeck.engine.asking import Incoming, Known
 from promptdeck.engine.decks.deck import Deck
@@ -107,7 +107,7 @@ class Lane:
             if body.is_news:
                 body.learn()
             return self._given(head, ready, digest)
-        request = Request(*head.asked, data)
+        request = head.asked.request(data)
         known = behind.exchange.known_at_once(request, body)
         if known and (ready := self._of_form(head, known)):
             names = _names(head, digest, body) if known.names else (digest,)

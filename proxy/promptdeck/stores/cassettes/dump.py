@@ -72,6 +72,7 @@ def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
             "method": request.method,
             "target": as_json(request.target),
             **_type_out(request.content_type),
+            **_headers_out(request.selecting),
             **_request_body(request.body, form),
         },
         "response": {

@@ -109,7 +109,7 @@ class Template(NamedTuple):
 
 _ITEM = frozenset("id key recorded upstream variant redacted request response".split())
 _BODY = frozenset(["json", "text", "base64"])
-_REQUEST = _BODY | {"method", "target", "content-type"}
+_REQUEST = _BODY | {"method", "target", "content-type", "headers"}
 _WHOLE = _BODY | {"status", "headers", "took", "style"}
 _STREAM = frozenset("status headers says style chunk frames".split())
 
@@ -132,6 +132,7 @@ def _read(item: JSON) -> Interaction:
             target=_head_text(request, "target"),
             content_type=_head_text(request, "content-type", JSON_TYPE),
             body=_body_in(request),
+            selecting=_headers_in(request.get("headers", {})),
         ),
         response=Response(
             status=_number(response, "status", range(100, 1000)),

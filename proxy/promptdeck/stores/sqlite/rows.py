@@ -134,7 +134,11 @@ def fresh_row(tape: int, key: str, stored: Stored, now: float) -> FreshRow:
         upstream=interaction.upstream,
         redacted=interaction.redacted,
         canonical=stored.canonical,
-        request=_written((request.method, request.target, request.content_type)),
+        request=_written(
+            # Few have headers that count: the others stay as they were in 0.1.0.
+            (request.method, request.target, request.content_type)
+            + ((request.selecting,) if request.selecting else ())
+        ),
         request_body=request.body,
         status=response.status,
         headers=_written(response.headers),
@@ -152,8 +156,8 @@ def _written(texts: tuple[Any, ...]) -> str:
 
 
 def _holdable(text: Any) -> Any:
-    """A text, or each of a pair, as a JSON value that holds it."""
-    return as_json(text) if isinstance(text, str) else [as_json(part) for part in text]
+    """A text, or each text in a tuple of any depth, as a JSON value that holds it."""
+    return as_json(text) if isinstance(text, str) else [_holdable(part) for part in text]
 
 
 def _read(text: Any) -> str:
@@ -191,7 +195,8 @@ def _interaction(
 ) -> Interaction:
     """`meta`: upstream, redacted, request but for its body, status, headers, frames' lengths."""
     upstream, redacted, request, status, headers, frames = meta
-    upstream, method, target, content_type = _alike(upstream, *map(_read, request))
+    upstream, method, target, content_type = _alike(upstream, *map(_read, request[:3]))
+    chosen = tuple((_read(key), _read(value)) for key, value in request[3]) if request[3:] else ()
     named = _alike(*[(_read(key), _read(value)) for key, value in headers])
     return Interaction(
         id=name,
@@ -199,7 +204,7 @@ def _interaction(
         variant=Variant(variant),
         recorded_at=recorded_at,
         upstream=upstream,
-        request=Request(method, target, content_type, body),
+        request=Request(method, target, content_type, body, chosen),
         response=Response(status, named, tuple(_cut(answer, frames))),
         redacted=redacted,
     )
