@@ -283,6 +283,7 @@ REQUESTS = st.builds(
     st.sampled_from([CHAT_COMPLETIONS, "/v1/files?q=a%20b#:"]) | STRINGS | OCTETS,
     st.just("application/json") | STRINGS | OCTETS,
     ANY_BYTES,
+    st.just(()) | HEADERS,
 )
 # Few requests and answers, so that many are alike.
 FEW = st.builds(

@@ -255,6 +255,7 @@ _REQUESTS = st.builds(
     _TARGETS,
     st.sampled_from(["application/json", "application/x", "multipart/form-data; boundary=x"]),
     ANY_BYTES.filter(bool),
+    st.sampled_from([(), (("range", "bytes=0-3"),), (("accept", "text/csv"), ("range", "r=1"))]),
 ).map(lambda request: keepable(request, REDACTOR)[0])
 
 

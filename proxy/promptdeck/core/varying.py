@@ -53,7 +53,8 @@ def selecting(headers: Headers) -> Headers:
 def _selects(name: str, value: str, *, ranged: bool) -> bool:
     if name != "accept":
         return ranged
-    return not any(kind.partition(";")[0].strip().lower() in _USUAL for kind in value.split(","))
+    kinds = (kind.partition(";")[0].strip() for kind in value.lower().split(","))
+    return _USUAL.isdisjoint(kinds)
 
 
 def written(chosen: Headers) -> str:
