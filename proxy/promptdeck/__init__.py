@@ -84,6 +84,7 @@ imports upward and only `app` knows all the parts.
         store, shelf  one cassette, or a folder of them, as a store
         loaded        a small one in memory
         file, save    where it lies, read and locked; recordings put into it
+        called        as people call it: by its name, by its file, nearly right
         dump, load, reader   its text written, read, and the YAML that it is in
         progress      how work on a long one tells how far it has come
         verify, diff  whether one is what it claims to be; how two differ
@@ -147,7 +148,9 @@ imports upward and only `app` knows all the parts.
     imports/      other tools' recordings, and HAR
     relive        a recorded request asked again
     library       from a configuration to the decks that play it
+    outlook       what a start can tell of what will go wrong
     sessions      decks of one's own, side by side
+    listeners     who has a port that is wanted
     app           the composition root
     cli/          the commands
     pytest_plugin/   a cassette for each test

@@ -18,7 +18,6 @@ been started, in the same order.
 """
 
 import asyncio
-import errno
 import logging
 import os
 import tempfile
@@ -40,8 +39,10 @@ from .engine.exchange import Exchange
 from .engine.flights.budget import Budget
 from .engine.stats import Stats
 from .engine.storing import Storing
-from .errors import BindError, ClientError, StoreError
+from .errors import ClientError, StoreError
 from .library import Library, check_of, redactor_of, settings_of
+from .listeners import cannot_listen
+from .outlook import outlook
 from .server import Edge, Keeps, application
 from .server.answers.faulty import Faults
 from .server.answers.pace import Pace
@@ -125,6 +126,8 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
     """
     async with _task_group() as tasks, AsyncExitStack() as ends:
         ends.callback(PROCESS.close)
+        for line in outlook(config):
+            log.warning(line)
         shared = await _shared(config, tasks, ends)
         exchange, library = shared.exchange(config), await shared.library(config)
         opening = await _opening(library, config, tasks)
@@ -349,8 +352,7 @@ async def _listen(
         # accepted 20 s later; with this one, all in 0.1 s.
         server = await loop.create_server(connect, host, port, backlog=1024, reuse_port=shared)
     except OSError as error:
-        why = "the port is taken" if error.errno == errno.EADDRINUSE else (error.strerror or error)
-        raise BindError(f"cannot listen on {host}:{port}: {why}; choose another --port") from None
+        raise cannot_listen(host, port, error) from None
     ends.callback(server.close)
     return runner.server, int(server.sockets[0].getsockname()[1])
 

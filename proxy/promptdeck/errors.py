@@ -43,6 +43,10 @@ class CassetteError(UsageError):
     exit_code = 4
 
 
+class ForeignFile(CassetteError):
+    """A file among cassettes that is none: another tool's recording, or no recording at all."""
+
+
 class BindError(UsageError):
     """The host and port of the configuration cannot be listened on."""
 

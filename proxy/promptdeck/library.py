@@ -36,7 +36,8 @@ from .engine.exchange import NO_RULES
 from .engine.settings import Settings
 from .errors import ClientError
 from .stores.base import Store
-from .stores.cassettes.file import path_of
+from .stores.cassettes.called import called
+from .stores.cassettes.file import SUFFIX, path_of
 from .stores.cassettes.shelf import Shelf
 from .stores.cassettes.store import Canon, Cassette
 from .stores.sqlite.database import Database
@@ -160,10 +161,14 @@ class Library:
         return deck
 
     def _meant(self, name: str) -> str:
-        """The name in a path: some clients append `openai/v1` to their base_url.
+        """The name in a path, of a cassette or of its file.
 
-        So they name a cassette in a folder, which is meant only where it is there.
+        Some clients append `openai/v1` to their base_url. So they name a cassette in a folder,
+        which is meant only where it is there.
         """
+        if name.endswith(SUFFIX):
+            with suppress(ValueError):
+                name = called(name, self._config.cassette.dir)
         short = name.removesuffix("/openai")
         folder = self._config.cassette.dir
         with suppress(ValueError):

@@ -8,6 +8,7 @@ no way upstream, and so neither has a session on it.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +22,8 @@ from .engine.stats import Stats
 from .errors import ClientError
 from .library import DEFAULT_CASSETTE, Library
 from .server.answers.faulty import Faults
-from .stores.cassettes.file import path_of
+from .stores.cassettes.called import called
+from .stores.cassettes.file import SUFFIX, path_of
 
 if TYPE_CHECKING:
     from .core.faults.plan import Plan
@@ -152,8 +154,11 @@ class Sessions:
         match = _taken(wants, "match", dict, default={})
         _refuse_unknown(wants, [*_FIELDS, "match", "hold", "expires", "faults"], "a session")
         _refuse_unknown(match, _RULES, "match")
-        read = {name: _read(name, value) for name, value in {**wants, **match}.items()}
         config = self._config
+        if isinstance(cassette := wants.get("cassette"), str) and cassette.endswith(SUFFIX):
+            with suppress(ValueError):
+                wants["cassette"] = called(cassette, config.cassette.dir)
+        read = {name: _read(name, value) for name, value in {**wants, **match}.items()}
         mode = read.get("mode", config.mode)
         if config.mode is Mode.REPLAY and mode is not Mode.REPLAY:
             raise ClientError(

@@ -41,10 +41,27 @@ async def test_completion_scripts_call_back_into_promptdeck(tmp_path: Path, shel
     assert f"_PROMPTDECK_COMPLETE={shell}_complete" in ran.out
 
 
-async def test_an_unknown_command_is_wrong_usage(tmp_path: Path) -> None:
-    ran = await promptdeck(tmp_path, "serv")
-    assert ran.code == 2
-    assert "No such command" in ran.err
+@pytest.mark.parametrize("path", [(), *commands(cli)], ids=" ".join)
+def test_every_command_has_the_short_flag_for_help(path: tuple[str, ...]) -> None:
+    ran = CliRunner().invoke(cli, [*path, "-h"], prog_name="promptdeck")
+    assert ran.exit_code == 0
+    assert ran.output == CliRunner().invoke(cli, [*path, "--help"], prog_name="promptdeck").output
+
+
+@pytest.mark.parametrize(
+    ("words", "hint"),
+    [
+        (("serv",), "did you mean serve?"),
+        (("cassette", "shw"), "did you mean show?"),
+        (("xyz",), "there are serve, run, cassette, store, explain, config, completion"),
+    ],
+)
+def test_an_unknown_command_is_wrong_usage_with_what_may_be_meant(
+    words: tuple[str, ...], hint: str
+) -> None:
+    ran = CliRunner().invoke(cli, words, prog_name="promptdeck")
+    assert ran.exit_code == 2
+    assert f"No such command '{words[-1]}'; {hint}" in ran.stderr
 
 
 async def test_config_check_says_every_problem(tmp_path: Path) -> None:

@@ -114,6 +114,42 @@ async def test_a_host_that_cannot_be_one_is_wrong_usage(tmp_path: Path) -> None:
     assert ran.err.endswith("--allow-host: a host that is allowed has a name or an address\n")
 
 
+@pytest.mark.parametrize(
+    ("argv", "told"),
+    [
+        (("python", "app.py", "--mode", "replay"), "--mode replay -- python"),
+        (("python", "app.py", "--cassette=trip"), "--cassette trip -- python"),
+        (("npm", "test", "--", "--fail-on", "miss"), "--fail-on miss -- npm"),
+        (("app", "--mode", "fast"), ""),
+        (("app", "--port", "80"), ""),
+        (("promptdeck", "serve", "--mode", "replay"), ""),
+        (("python", "-m", "promptdeck", "serve", "--mode", "replay"), ""),
+    ],
+)
+@pytest.mark.parametrize("dashes", [(), ("--",)])
+async def test_a_flag_of_ours_behind_the_command_is_told(
+    tmp_path: Path, argv: tuple[str, ...], told: str, dashes: tuple[str, ...]
+) -> None:
+    ran = await promptdeck(tmp_path, "run", "--port", "0", *dashes, "true", *argv[1:])
+    if "promptdeck" not in argv:
+        told = told.replace(f"-- {argv[0]}", "-- true")
+        assert ran.code == 0
+        assert (f"promptdeck run {told} ..." in ran.err) is bool(told), ran.err
+    given = await promptdeck(
+        tmp_path, "run", "--mode", "replay", *dashes, "true", "--mode", "cache"
+    )
+    assert "stands behind" not in given.err
+
+
+async def test_a_run_that_recorded_nothing_though_it_asked_says_so(tmp_path: Path) -> None:
+    script = f"try: {GET('/models')}\nexcept OSError: 0"
+    flags = ("--mode", "record", "--upstream", "http://127.0.0.1:9")
+    ran = await promptdeck(tmp_path, "run", *flags, "--", sys.executable, "-c", script)
+    assert ran.code == 0
+    assert "cannot reach http://127.0.0.1:9/v1: nothing listens there" in ran.err
+    assert "promptdeck: nothing was recorded: no answer was whole and without an error" in ran.err
+
+
 async def test_the_commands_own_exit_code_comes_first(tmp_path: Path) -> None:
     ran = await promptdeck(
         tmp_path, "run", "--mode", "replay", "--", sys.executable, "-c", "import sys; sys.exit(42)"

@@ -41,6 +41,7 @@ _COMMANDS = {
 @click.group(
     cls=LazyGroup,
     lazy=_COMMANDS,
+    context_settings={"help_option_names": ["-h", "--help"]},  # inherited by all commands
     epilog="Each command has examples: promptdeck COMMAND --help",
 )
 @click.version_option(__version__, prog_name="promptdeck")

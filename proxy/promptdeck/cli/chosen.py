@@ -1,5 +1,6 @@
 """Which cassettes a command works on, and work on each of them with its progress."""
 
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from typing import Any, Generic, NamedTuple, NoReturn, TypeVar
 import click
 
 from promptdeck.errors import CassetteError, UsageError
+from promptdeck.stores.cassettes.called import called, likely
 from promptdeck.stores.cassettes.file import SUFFIX, names, path_of
 from promptdeck.stores.cassettes.progress import Progress
 
@@ -24,13 +26,19 @@ check_only = click.option(
 def existing(folder: Path, name: str) -> Path:
     """The file of a cassette that is there, by its name in `folder` or by its own path.
 
-    A name that ends in .yaml may be a path. UsageError if there is no such cassette.
+    UsageError if there is no such cassette, with the one that may be meant.
     """
     if name.endswith(SUFFIX) and Path(name).is_file():
         return Path(name)
+    try:
+        name = called(name, folder)
+    except ValueError as error:
+        raise UsageError(f"no cassette can have this name: {error}") from None
     path = path_in(folder, name)
     if not path.exists():
-        raise UsageError(f"there is no cassette {name} in {folder}; `cassette list` shows them")
+        like = likely(name, names(folder))
+        hint = f"did you mean {like}?" if like else "`cassette list` shows them"
+        raise UsageError(f"there is no cassette {name} in {folder}; {hint}")
     return path
 
 
@@ -93,20 +101,25 @@ def watching(label: str, paths: Iterable[Path]) -> Iterator[Callable[[Path], Pro
     0 to 1. The bar goes by bytes: one huge file is seen to move, too.
     """
     sizes = {path: path.stat().st_size if path.exists() else 0 for path in paths}
-    hidden = not sys.stderr.isatty()
-    with click.progressbar(
-        length=sum(sizes.values()), label=label, file=sys.stderr, hidden=hidden
-    ) as shown:
+    hidden = not sys.stderr.isatty() or os.environ.get("TERM") == "dumb"
+    try:
+        with click.progressbar(
+            length=sum(sizes.values()), label=label, file=sys.stderr, hidden=hidden
+        ) as shown:
 
-        def step_of(path: Path) -> Progress:
-            done = 0
+            def step_of(path: Path) -> Progress:
+                done = 0
 
-            def step(share: float) -> None:
-                nonlocal done
-                now = round(share * sizes[path])
-                shown.update(now - done)
-                done = now
+                def step(share: float) -> None:
+                    nonlocal done
+                    now = round(share * sizes[path])
+                    shown.update(now - done)
+                    done = now
 
-            return step
+                return step
 
-        yield step_of
+            yield step_of
+    finally:
+        if not hidden:
+            # click ends its line; the bar is of no use to who reads what follows.
+            click.echo("\033[1A\033[2K", nl=False, file=sys.stderr)

@@ -15,12 +15,14 @@ from promptdeck.core.units import format_duration
 from .output import counted
 
 if TYPE_CHECKING:
+    import asyncio
+
     from promptdeck.app import Totals
 
 ENDING = (signal.SIGINT, signal.SIGTERM)
 """Signals that end a server: once lets it finish, twice does not."""
 
-_UNNOTICED = 1.0
+_UNNOTICED = 0.5
 """Seconds that an end may take before people are told why it does: who waits for less does not
 wonder."""
 
@@ -55,29 +57,35 @@ def exit_code_of(mode: Mode, counts: "Totals") -> int:
     return UNRECORDED
 
 
-def let_finish(config: Config, counts: Callable[[], "Totals"]) -> None:
+def idle_because(mode: Mode, counts: "Totals") -> str:
+    """Why a server that was there to record did not, in one line; empty if it did, or was not."""
+    asked = mode.fills_cassettes and counts.upstream_calls
+    if asked and not (counts.recorded or counts.unrecorded or counts.hits):
+        return "nothing was recorded: no answer was whole and without an error"
+    return ""
+
+
+def let_finish(config: Config, counts: Callable[[], "Totals"]) -> "asyncio.TimerHandle":
     """Say what an end that takes its time waits for; a signal from now on ends the process.
 
-    To be called on the server's loop when it is about to stop.
+    To be called on the server's loop when it is about to stop. What it returns is to be
+    cancelled when that is done.
     """
     import asyncio
 
     loop = asyncio.get_running_loop()
     for number in ENDING:
         loop.add_signal_handler(number, _end_at_once, number)
-    loop.call_later(_UNNOTICED, _tell_of_waiting, config, counts)
+    return loop.call_later(_UNNOTICED, _tell_of_waiting, config, counts)
 
 
 def _tell_of_waiting(config: Config, counts: Callable[[], "Totals"]) -> None:
     """Say on stderr how many answers a server waits for, and for how long."""
     under_way = counts().under_way
-    answers = (
-        f"{counted(under_way, 'answer')} under way" if under_way else "clients that still read"
-    )
+    # Else clients are still reading what has come, or the store is written.
+    what = f"waiting for {counted(under_way, 'answer')} under way" if under_way else "ending"
     most = format_duration(config.server.shutdown_timeout)
-    click.echo(
-        f"promptdeck: waiting for {answers}, {most} at most; Ctrl-C again ends at once", err=True
-    )
+    click.echo(f"promptdeck: {what}, {most} at most; Ctrl-C again ends at once", err=True)
 
 
 def _end_at_once(number: int) -> None:

@@ -1,5 +1,6 @@
 """`promptdeck explain`: what a request is matched by, and what is nearest to it."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ from promptdeck.core.interaction import CHAT_COMPLETIONS, Request
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized, normalize
 from promptdeck.core.misses.explain import Explanation, Reason, explain
-from promptdeck.errors import UsageError
+from promptdeck.errors import ForeignFile, UsageError
 from promptdeck.library import canon_of, redactor_of, rules_of
 from promptdeck.stores.cassettes.file import names, path_of, read
 from promptdeck.stores.sqlite.admin import cached
@@ -32,7 +33,8 @@ def command(*, request_file: str, target: str, as_json: bool, **flags: Any) -> N
     """Say how a request is matched, and why it would miss.
 
     REQUEST.json holds the request's body; - reads it from standard input. Without
-    --cassette all cassettes and the local cache are searched.
+    --cassette all cassettes and the local cache are searched. Exits with 1 if it
+    would miss.
 
     \b
     Examples:
@@ -51,6 +53,7 @@ def command(*, request_file: str, target: str, as_json: bool, **flags: Any) -> N
         print_json(finding.as_dict())
     else:
         finding.echo()
+    sys.exit(int(finding.miss is not None))
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +110,13 @@ def _recorded(config: Config) -> Iterator[tuple[str, bytes]]:
     named = config.cassette.name
     for name in [named] if named else names(config.cassette.dir):
         path = path_of(config.cassette.dir, name)
-        for item in read(path) if path.exists() else ():
+        try:
+            found = read(path) if path.exists() else []
+        except ForeignFile:
+            if named:
+                raise
+            continue  # the others are searched, as they are played
+        for item in found:
             yield f"{name}: {item.id}", canon.canonical(item.request)
     if not named:
         yield from (

@@ -33,6 +33,18 @@ class LazyGroup(click.Group):
             command: click.Command = getattr(import_module(f"promptdeck.cli.{module}"), attribute)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it; the error for a command that is none names the one meant."""
+        if args and args[0] not in self._lazy and not args[0].startswith("-"):
+            import difflib  # 10 ms, and only where something is misspelt
+
+            near = difflib.get_close_matches(args[0], self._lazy, 1, 0.5)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(self._lazy)}"
+            ctx.fail(f"No such command '{args[0]}'; {hint}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         with formatter.section("Commands"):

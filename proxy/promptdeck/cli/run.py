@@ -6,8 +6,9 @@ program that calls its provider all the same is found out.
 """
 
 import os
+import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
@@ -17,7 +18,7 @@ from promptdeck.core.policy import Mode
 from promptdeck.errors import UsageError
 
 from . import options
-from .ending import exit_code_of, let_finish, summary
+from .ending import exit_code_of, idle_because, let_finish, summary
 from .loop import run
 from .quick import importing
 from .variables import variables
@@ -78,6 +79,7 @@ def command(
       promptdeck run --mode replay --allow-host db.internal -- pytest -q
       promptdeck run -- node agent.js
     """
+    _warn_of_flags_behind(argv, given={name for name, value in flags.items() if value is not None})
     loaded = options.loaded(dict(flags))
     config = loaded.config
     if flags["port"] is None:
@@ -95,6 +97,30 @@ class _Wall(NamedTuple):
     required: bool
     """Whether it is an error that there can be none."""
     allowed: Sequence[str]
+
+
+_OURS = ("--mode", "--cassette", "--cassettes", "--upstream", "--fail-on", "--pace", "--draws")
+"""Flags of `run` that hardly any other program has; --port and --config many have."""
+
+
+def _warn_of_flags_behind(argv: Sequence[str], given: Collection[str]) -> None:
+    """Say so where flags that are ours stand behind the command, which then gets them.
+
+    Not if they are `given` before it, too, or the command is promptdeck itself.
+    """
+    if "promptdeck" in " ".join(argv[:3]):
+        return
+    for place, word in enumerate(argv[1:], 1):
+        flag, _, value = word.partition("=")
+        value = value or next(iter(argv[place + 1 :]), "")
+        strange = flag == "--mode" and value not in list(Mode)
+        if flag not in _OURS or flag[2:].replace("-", "_") in given or strange:
+            continue
+        click.echo(
+            f"promptdeck: {flag} stands behind the command, which gets it; flags of `run` stand"
+            f" before: promptdeck run {shlex.join([flag, value])} -- {argv[0]} ...",
+            err=True,
+        )
 
 
 def _failures(text: str) -> set[str]:
@@ -123,14 +149,17 @@ async def _run(argv: Sequence[str], config: Config, fail_on: set[str], wall: _Wa
         finally:
             if fence:
                 fence.close()
-        let_finish(config, server.counts)
+        telling = let_finish(config, server.counts)
         await server.ready()
         unused = server.report()["unplayed"] if "unused" in fail_on else []
+    telling.cancel()
     counts = server.counts()
     click.echo(f"promptdeck: {summary(counts)}", err=True)
     # It is what replay promises above all, so that a fault of ours must not go unseen.
     if replays and counts.upstream_calls:
         raise AssertionError(f"replay made {counts.upstream_calls} upstream calls")
+    if code == 0 and (why := idle_because(config.mode, counts)):
+        click.echo(f"promptdeck: {why}", err=True)
     went_round = _told_of_bypass(code, fence.tried if fence else [], asked=server.asked())
     fails = "bypass" in fail_on and (replays or config.mode.fills_cassettes)
     # The command's own failure says less: it is what the network's absence looks like to it.

@@ -94,9 +94,10 @@ async def _serve(
             click.echo(f"export OPENAI_BASE_URL={server.base_url}")
         _load_ahead()
         await (_stopped_or_orphaned(stop, parent) if parent else stop.wait())
-        let_finish(config, server.counts)
+        telling = let_finish(config, server.counts)
         if parent:
             loop.add_signal_handler(signal.SIGINT, lambda: None)
+    telling.cancel()
     return exit_code_of(config.mode, server.counts())
 
 

@@ -16,7 +16,8 @@ import click
 
 from promptdeck.config import Config
 from promptdeck.core.policy import Mode
-from promptdeck.errors import BindError, UsageError
+from promptdeck.errors import UsageError
+from promptdeck.listeners import cannot_listen
 
 _ABLE = (Mode.CACHE, Mode.PASSTHROUGH)
 """Modes in which no process needs to know what another has played."""
@@ -92,9 +93,7 @@ def _reserved(host: str, port: int) -> socket.socket:
         reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         reserved.bind(address)
     except OSError as error:
-        raise BindError(
-            f"cannot listen on {host}:{port}: {error.strerror}; choose another --port"
-        ) from None
+        raise cannot_listen(host, port, error) from None
     return reserved
 
 

@@ -77,11 +77,16 @@ def choice(*options: Option) -> Kind[Option]:
     *most, last = by_text
 
     def read(text: str) -> Option:
-        if text not in by_text:
-            raise ValueError
-        return by_text[text]
+        if text in by_text:
+            return by_text[text]
+        import difflib  # 10 ms, and only where something is misspelt
 
-    return Kind(f"{', '.join(most)} or {last}", read)
+        if near := difflib.get_close_matches(text.lower().replace("_", "-"), by_text, 1):
+            raise ValueError(f"expected {expected}, found {found(text)}; did you mean {near[0]}?")
+        raise ValueError
+
+    expected = f"{', '.join(most)} or {last}"
+    return Kind(expected, read)
 
 
 def _host(text: str) -> str:
@@ -112,6 +117,9 @@ def _url(text: str) -> str:
     if match is None and re.search(r"[@?#]", text):
         # Not shown: what stands there is often a secret.
         raise ValueError("expected a URL without user, password and query (the key has a setting)")
+    if match is None and _URL.fullmatch(f"http://{text}") and re.search("[.:/]", text):
+        scheme = "http" if re.match(r"localhost|127\.|\[::1\]|[^/.]*:", text) else "https"
+        raise ValueError(f"{text!r} names no scheme; did you mean {scheme}://{text}?")
     if match is None or not (text.isascii() and text.isprintable()):
         raise ValueError
     if int(match[1] or 0) > _LAST_PORT:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from promptdeck.errors import ConfigError
 
 from .declaring import Given, fill
+from .kinds import NOTHING
 from .settings import SETTINGS, Config, assemble, nearest, unknown
 
 FILE = "promptdeck.yaml"
@@ -23,6 +24,9 @@ FILE_VARIABLE = "PROMPTDECK_CONFIG"
 
 # What Kubernetes sets in every pod beside a service that is itself named promptdeck.
 _SERVICE_LINK = r"PROMPTDECK_(SERVICE_(HOST|PORT\w*)|PORT_[0-9]+_\w+)=|PROMPTDECK_PORT=\w+://"
+
+
+_CASSETTE = "cassette.name"
 
 
 class Loaded(NamedTuple):
@@ -49,19 +53,44 @@ def load(
     sources: dict[str, str] = {}
     for path, setting in SETTINGS.items():
         values[path], sources[path] = setting.default_in(environ)
+    cassette: tuple[Any, str] | None = None
     for setting, raw, source in chain(
         _from_file(file, environ, cwd, problems),
         _from_environment(environ, problems),
         _from_flags(flags),
     ):
         try:
+            if setting is SETTINGS[_CASSETTE]:
+                # It may be called by its file, which only the folder can tell.
+                cassette = raw, source
+                continue
             values[setting.path] = setting.read(raw, f"{source}: {setting.path}")
             sources[setting.path] = source
+        except ValueError as error:
+            problems.append(str(error))
+    if cassette:
+        try:
+            values[_CASSETTE] = _cassette(*cassette, values["cassette.dir"], cwd)
+            sources[_CASSETTE] = cassette[1]
         except ValueError as error:
             problems.append(str(error))
     if problems:
         raise ConfigError("\n".join(problems))
     return Loaded(assemble(values), sources)
+
+
+def _cassette(raw: Any, source: str, folder: Path, cwd: Path) -> str | None:
+    """The name of the cassette that is called so, by its name or its file. ValueError."""
+    place = f"{source}: {_CASSETTE}"
+    if isinstance(raw, str) and raw not in NOTHING:
+        from promptdeck.stores.cassettes.called import called  # only where one is named
+
+        try:
+            raw = called(raw, folder, cwd)
+        except ValueError as error:
+            raise ValueError(f"{place}: {error}") from None
+    name: str | None = SETTINGS[_CASSETTE].read(raw, place)
+    return name
 
 
 def _from_file(

@@ -5,6 +5,7 @@ connection   one of them
 head         what an answer's head says
 framing      where its body ends
 session      the rest, by aiohttp's client session
+trouble      why it cannot be reached
 
 A call from its beginning to its last byte. `begin` can be had for a plain POST when a connection
 waits; it takes no task. `fly` can be had always; its caller's task waits for the end.
@@ -29,9 +30,10 @@ To give up, call what `begin` returned, or cancel the task of `fly`: the connect
 `give_back`, as its answer is not whole, and `ended` is not called.
 """
 
+import logging
 import math
 import re
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
@@ -51,6 +53,9 @@ from .connection import Call
 from .framing import FramingError
 from .lean import IDEMPOTENT, Origin, Pool, call_of, head_of
 from .session import LazyClient
+from .trouble import unreachable
+
+log = logging.getLogger("promptdeck")
 
 PLACEHOLDER_KEY = "promptdeck-placeholder-key"
 """What `promptdeck run` sets where a program has no key; never sent upstream."""
@@ -64,29 +69,37 @@ _DOT_SEGMENT = re.compile(
 """A segment `.` or `..` of a path, also where it or a slash is encoded, more than once too, stands
 beside a backslash or before a `;`: servers differ in what of that they undo, and `..` leads some
 of them out of the base URL's path (RFC 3986, section 5.2.4), with our key."""
+_UNAUTHORIZED = 401
+"""The status of an answer to who sent no key, or a wrong one (RFC 9110, section 15.5.2)."""
 _HEADS_KEPT = 256
 """Heads of requests that are remembered, some KB each. A program has a few sets of headers; what is
 kept of clients that put an id into theirs must stay small."""
 _TROUBLE = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError, FramingError)
 """What a call may end with that is upstream's fault, or the network's; all else is our own."""
-_USERINFO = re.compile(r"//[^/@\s']*@")
-"""Name and password in a URL, as they stand in an error's text."""
 
 
 class _Errand:
     """One call to a base URL: its answer is passed to a sink, its trouble put in our words."""
 
-    __slots__ = ("_answered", "_base", "_sink", "came")
+    __slots__ = ("_answered", "_base", "_sink", "came", "keyless")
 
     def __init__(self, sink: Sink, base: str) -> None:
         self._sink = sink
         self._base = base
+        self.keyless: Callable[[], bool] | None = None
+        """Tells whether the request was sent without a key."""
         self._answered = False
         self.came = sink.came  # as it is: a method of ours would cost a call for each piece
 
     def headed(self, status: int, headers: Headers, data: bytes) -> Full:
         """Pass on a head, with the headers that clients get."""
         self._answered = True
+        if status == _UNAUTHORIZED and self.keyless and self.keyless():
+            log.warning(
+                "%s wants a key and none was sent: set OPENAI_API_KEY where your program runs, or"
+                " upstream.api_key for promptdeck",
+                self._base,
+            )
         return self._sink.headed(status, to_client(headers), data)
 
     def error(self, error: Exception) -> UpstreamError:
@@ -97,8 +110,9 @@ class _Errand:
             return UpstreamError(f"{base} {why}", code="upstream_timeout", status=504)
         if self._answered:
             return UpstreamError(f"{base} cut its answer off: {error}", code="upstream_cut")
-        # A proxy's refusal names it as it is set, with its password.
-        return UpstreamError(f"cannot reach {base}: {_USERINFO.sub('//', str(error))}")
+        told = unreachable(base, error, _proxy_for(base))
+        log.warning(told)  # its client may swallow it
+        return UpstreamError(told)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +190,7 @@ class Upstream:
             self._pool.give_back(destination.origin, connection)
             ended(errand.error(error) if error else None)
 
+        errand.keyless = partial(self._is_keyless, incoming)
         connection.begin(self._call(incoming, destination, base), errand, tell)
         self.calls += 1
         return partial(self._pool.give_back, destination.origin, connection)
@@ -197,6 +212,7 @@ class Upstream:
             )
         self.calls += 1
         errand = _Errand(sink, base)
+        errand.keyless = partial(self._is_keyless, incoming)
         try:
             await self._asked(incoming, base, errand)
         except _TROUBLE as error:
@@ -272,6 +288,10 @@ class Upstream:
             bare = tuple(item for item in passed if item[0].lower() not in left_out)
             key = route.key
         return (*bare, ("Authorization", f"Bearer {key}")) if key else bare
+
+    def _is_keyless(self, incoming: Incoming) -> bool:
+        """True if a request goes upstream without a credential of any kind."""
+        return not any(name.lower() in CREDENTIALS for name, _ in self._headers(incoming))
 
     def _timeout_for(self, headers: Headers) -> float | None:
         """Seconds of silence: ours, or the client's where shorter, as nobody listens longer.

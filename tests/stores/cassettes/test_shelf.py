@@ -58,6 +58,31 @@ async def test_a_shelf_with_a_corrupt_file_says_which(shelf, path):
         await shelf.refresh()
 
 
+THEIRS = "interactions:\n- request: {body: '{}', uri: https://h/v1}\nversion: 1\n"
+
+
+@pytest.mark.parametrize("text", [THEIRS, "a: b\n", "- 1\n", "no YAML: [\n", "\x00"])
+async def test_another_tools_file_is_told_of_and_the_others_are_played(
+    shelf, path, text, caplog, database
+):
+    saved(path, interaction("a"))
+    path.with_name("b.yaml").write_text(text)
+    await shelf.refresh()
+    assert len(found(shelf, interaction("a"))) == 1
+    [line] = caplog.messages
+    assert f"{path.with_name('b.yaml')}:1: this is " in line
+    assert ("cassette import" in line) is (text == THEIRS)
+    assert await shelf.refresh() is False
+    assert len(caplog.messages) == 1
+    again = Shelf(path.parent, database, canon())
+    await again.refresh()
+    assert len(caplog.messages) == 2
+    path.with_name("b.yaml").unlink()
+    saved(path.with_name("b.yaml"), interaction("b"))
+    await shelf.refresh()
+    assert len(found(shelf, interaction("b"))) == 1
+
+
 async def test_a_shelf_may_be_refreshed_by_many_at_once(shelf, path):
     for n in range(5):
         saved(path.with_name(f"x{n}.yaml"), conversation(n))

@@ -7,6 +7,8 @@ else. `says` is for people: replay reads the frames.
 """
 
 import base64
+import re
+import shlex
 from collections.abc import Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -14,7 +16,7 @@ from typing import NamedTuple
 from promptdeck.core.interaction import Frame, Headers, Interaction, Request, Response, Variant
 from promptdeck.core.text.jsontext import JSON, compact, render
 from promptdeck.core.text.octets import from_json
-from promptdeck.errors import CassetteError
+from promptdeck.errors import CassetteError, ForeignFile
 
 from .progress import Progress, silently
 from .reader import BadYAML, YAMLReader
@@ -49,6 +51,8 @@ def entries(text: str, name: str = "cassette", step: Progress = silently) -> lis
 
 def each_entry(text: str, name: str = "cassette", step: Progress = silently) -> Iterator[Entry]:
     """The `entries` one by one, as they are read; a CassetteError may come after some."""
+    if text and not re.search(_OURS, text):
+        raise ForeignFile(f"{name}:1: {_what_else(text, name)}")
     lines = text.count("\n") + 1
     try:
         for entry in _entries(YAMLReader(text)):
@@ -57,6 +61,22 @@ def each_entry(text: str, name: str = "cassette", step: Progress = silently) -> 
         step(1)
     except BadYAML as error:
         raise CassetteError(f"{name}:{error.line}: {error}") from None
+
+
+# The key whose value is the format's version, however the file is laid out.
+_OURS = r"\bpromptdeck[\"']?\s*:"
+# The keys under which vcrpy and Ruby's VCR keep recordings, reel, HAR and ddapm-test-agent.
+_THEIRS = r"(?m)^[\s{]*[\"']?(?:http_interactions|interactions|request|log)[\"']?\s*:"
+
+
+def _what_else(text: str, name: str) -> str:
+    """What a file is that is no cassette, and what to do with it."""
+    if re.search(_THEIRS, text):
+        return (
+            "this is another tool's recording; `promptdeck cassette import"
+            f" {shlex.quote(name)} --to NAME` makes a cassette of it"
+        )
+    return "this is no cassette, as it says nowhere `promptdeck: 1`; keep it in another folder"
 
 
 def _entries(reader: YAMLReader) -> Iterator[Entry]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from promptdeck.core.interaction import Interaction
+from promptdeck.errors import ForeignFile
 from promptdeck.stores.base import Stored
 from promptdeck.stores.sqlite.database import Database, Indexable
 from promptdeck.stores.sqlite.tape import Tape
@@ -35,7 +36,7 @@ class _Volume(NamedTuple):
     signature: Signature
     digest: str
     tape: int | None
-    """Of its index; None where it is empty."""
+    """Of its index; None where it is empty, or no cassette."""
 
 
 class Shelf(Indexed):
@@ -172,20 +173,28 @@ class Shelf(Indexed):
     async def _index_batch(self, batch: Sequence[str]) -> dict[str, _Volume]:
         """Index files in one transaction. CassetteError if one of them is corrupt."""
         read = await asyncio.to_thread(lambda: [self._read(name) for name in batch])
-        tapes = await self._database.index_all([content for _, _, content in read])
+        tapes = iter(await self._database.index_all([one for *_, one in read if one]))
         return {
-            name: _Volume(mark, state, tape)
-            for name, (mark, state, _), tape in zip(batch, read, tapes, strict=True)
+            name: _Volume(mark, state, next(tapes) if content else None)
+            for name, (mark, state, content) in zip(batch, read, strict=True)
         }
 
-    def _read(self, name: str) -> tuple[Signature, str, Indexable]:
-        """A file's signature, its digest, and what is to be indexed of it. CassetteError."""
+    def _read(self, name: str) -> tuple[Signature, str, Indexable | None]:
+        """A file's signature, its digest, and what is to be indexed of it. CassetteError.
+
+        Of a file that is no cassette nothing is, and people are told: it must not keep the
+        others from being played.
+        """
         path = self._path(name)
         # Before its contents: one that is replaced meanwhile is looked at again.
         mark = signature(path) or ()
         data = contents(path)
         state = digest(data)
-        rows = rows_in(data, path, self._canon) if data else []
+        try:
+            rows = rows_in(data, path, self._canon) if data else []
+        except ForeignFile as error:
+            log.warning("passed over: %s", error)
+            return mark, state, None
         return mark, state, Indexable(index_name(path, state, self._canon), source_of(path), rows)
 
     def _follow(self, volumes: dict[str, _Volume]) -> None:
