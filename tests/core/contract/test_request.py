@@ -431,6 +431,10 @@ def test_a_missing_model_is_named_with_what_stands_in_its_place() -> None:
          '$.stream_options.include_usage: expected true or false, found "yes"'),
         ({"tools": [{"type": "custam"}]},
          '$.tools[0].type: expected one of function, custom, found "custam"; did you mean custom?'),
+        ({"audio": {"voice": "alloy"}},
+         "$.audio.format: expected one of wav, aac, mp3, flac, opus, pcm16, found nothing"),
+        ({"audio": {"format": "wav", "foo": "bar"}},
+         "$.audio.voice: expected a string or an object, found nothing"),
         (
             {"messages": [{"role": "tool", "content": "x"}]},
             "$.messages[0].tool_call_id: expected a string, found nothing",

@@ -205,11 +205,14 @@ THINKING = Tagged(
     others=["auto"],  # Volcengine's
     name="Thinking",
 )
+# The Dedalus SDK's older types, which npm's newest still has, know it as any object.
 AUDIO = Object(
+    {},
     {
         "voice": Either(TEXT, Object({"id": TEXT})),
         "format": Enum("wav aac mp3 flac opus pcm16".split()),
     },
+    asked=("voice", "format"),
     name="AudioOutput",
 )
 PREDICTION = Object({"type": Enum(["content"]), "content": TEXT_OR_PARTS}, name="Prediction")
