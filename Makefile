@@ -38,8 +38,9 @@ check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-conformance: $(READY)  ## the SDKs' own test suites against promptdeck, proxy-py beside it, memory (10 minutes)
+conformance: $(READY)  ## the SDKs' own test suites against promptdeck, proxy-py beside it, formatters, memory (10 minutes)
 	$(BIN)/python -m pytest -q tests/conformance/proxy_py.py
+	$(BIN)/python -m pytest -q tests/conformance/formatters.py
 	$(BIN)/python -m pytest -q -s --timeout 3600 tests/conformance/memory.py
 	$(BIN)/python tests/conformance/run.py
 

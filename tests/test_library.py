@@ -17,6 +17,7 @@ from promptdeck.library import Library
 from promptdeck.sessions import Session
 from tests.conftest import Got, Start
 from tests.scripted_upstream import chunks, completion, plain, raw, stream
+from tests.stores.cassettes import meant
 
 VARIANTS = ({}, {"stream": True}, {"stream": True, "stream_options": {"include_usage": True}})
 
@@ -96,7 +97,7 @@ async def test_a_converted_answer_follows_the_edited_file(start: Start) -> None:
     at = "/cassette/c"
     await deck.chat(at=at, stream=True)
     path = start.folder / "cassettes" / "c.yaml"
-    path.write_text(path.read_text().replace("answer 1", "edited"))
+    meant(path, "content: answer 1", "content: edited")
     await deck.request("POST", "/_deck/cassettes/c/rewind", b"")
     assert b"edited" in (await deck.chat(at=at)).body
     assert b"edited" in (await deck.chat(at=at, stream=True)).body

@@ -86,6 +86,7 @@ imports upward and only `app` knows all the parts.
         file, save    where it lies, read and locked; recordings put into it
         called        as people call it: by its name, by its file, nearly right
         dump, load, reader   its text written, read, and the YAML that it is in
+        digests       what each recording was when that was written
         progress      how work on a long one tells how far it has come
         verify, diff  whether one is what it claims to be; how two differ
         edit          one changed in a single step, all else left as it is

@@ -267,7 +267,7 @@ def test_fix_asks_git_which_of_two_was_edited(folder: Path) -> None:
     edited(path, "says: Hello there", "says: Hello you")
     ran = deck("fix")
     assert ran.exit_code == 1
-    assert "both `says` and the frames were edited since the last commit" in ran.stderr
+    assert "both `says` and the frames were edited: choose" in ran.stderr
     assert deck("fix", "--keep", "frames").exit_code == 0
     assert CHAT.says(read(path)[0].response) == "Hello where"
     assert "says: Hello where" in path.read_text()

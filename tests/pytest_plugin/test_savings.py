@@ -9,6 +9,7 @@ import pytest
 
 from promptdeck.pytest_plugin.results import Results, _money
 from tests.pytest_project import Project
+from tests.stores.cassettes import without_digests
 
 
 async def of_openai(project: Project, *prompts: str) -> Path:
@@ -17,6 +18,7 @@ async def of_openai(project: Project, *prompts: str) -> Path:
     text = path.read_text().replace("model: scripted", "model: gpt-4o-2024-08-06")
     url = next(line for line in text.splitlines() if line.startswith("  upstream:"))
     path.write_text(text.replace(url, "  upstream: https://api.openai.com/v1", 1))
+    without_digests(path)
     return path
 
 

@@ -15,7 +15,7 @@ from promptdeck.core.interaction import Interaction
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
 from promptdeck.errors import CassetteError, UsageError
-from promptdeck.stores.cassettes.file import read
+from promptdeck.stores.cassettes.file import read_as_is
 from promptdeck.stores.cassettes.verify import Flaw, verify
 
 from . import options, reports
@@ -80,7 +80,7 @@ def list_(*, as_json: bool, **flags: Any) -> None:
 
 def _summary(path: Path) -> dict[str, Any]:
     """A row of `cassette list` but for the name. CassetteError."""
-    found = read(path)
+    found = read_as_is(path)
     times = [item.recorded_at for item in found]
     return {
         "recordings": len(found),
@@ -126,7 +126,7 @@ def show(*, name: str, recording: str | None, as_json: bool, **flags: Any) -> No
 
 def _read(config: Config, name: str) -> list[Interaction]:
     """The recordings of a cassette that is there. UsageError if it is not, CassetteError."""
-    return read(existing(config.cassette.dir, name))
+    return read_as_is(existing(config.cassette.dir, name))
 
 
 def _told(item: Interaction) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from promptdeck.core.interaction import Interaction
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
 from promptdeck.stores.cassettes.diff import Comparison, compare
-from promptdeck.stores.cassettes.file import read
+from promptdeck.stores.cassettes.file import read_as_is
 
 from . import options
 from .chosen import existing
@@ -32,7 +32,7 @@ def command(*, ours: str, theirs: str, as_json: bool, **flags: Any) -> None:
       promptdeck cassette diff gpt-4o/checkout gpt-5/checkout --json
     """
     folder = options.loaded(flags).config.cassette.dir
-    found = compare(read(existing(folder, ours)), read(existing(folder, theirs)))
+    found = compare(*(read_as_is(existing(folder, name)) for name in (ours, theirs)))
     if as_json:
         print_json(_compared(found))
     else:

@@ -294,19 +294,19 @@ def redact_(*, chosen: Sequence[str], check: bool, as_json: bool, **flags: Any) 
 @click.option(
     "--keep",
     type=click.Choice(list(Keep), case_sensitive=False),
-    help="Of `says` and frames that differ, what counts; else whichever was edited since the"
-    " last commit, or `says`.",
+    help="Of `says` and frames that differ, what counts; else whichever was edited.",
 )
 @check_only
 @options.as_json
 def fix_(
     *, chosen: Sequence[str], keep: Keep | None, check: bool, as_json: bool, **flags: Any
 ) -> None:
-    """Make cassettes sound again after they were edited by hand.
+    """Accept cassettes as they are after an edit by hand, and make them sound.
 
-    Keys and ids follow an edited request; ids that stand twice are numbered. Where the
-    text under `says` was edited, the frames are cut anew to say it; tool calls and
-    whatever else a stream holds stay. Exits with 1 if something is left for a person.
+    What was edited is not replayed before. Keys and ids follow an edited request; ids that
+    stand twice are numbered. Where the text under `says` was edited, the frames are cut anew to
+    say it; tool calls and whatever else a stream holds stay. Exits with 1 if something is
+    left for a person.
 
     \b
     Examples:
@@ -337,7 +337,7 @@ def _committed(path: Path) -> Iterable[Piece]:
     """The file as git's last commit has it; nothing where there is no such thing."""
     data = _git(path.parent, "show", f"HEAD:./{path.name}")
     with suppress(CassetteError):
-        return pieces(data, path)[1] if data else ()
+        return pieces(data, path, as_is=True)[1] if data else ()
     return ()
 
 

@@ -45,12 +45,25 @@ def test_any_text_comes_back_from_every_place(text):
     assert same(read(written(value)), value)
 
 
-@given(st.lists(st.text(" \tabc:#-é🙂|>", max_size=9), min_size=2, max_size=6))
-def test_lines_of_text_are_a_literal_block_unless_they_start_or_end_with_empty_lines(lines):
+LINES = st.lists(
+    st.text(' \tabc:#-é🙂|>\\"\r\xa0\u3000\x85\ufeff', max_size=9), min_size=2, max_size=6
+)
+
+
+@given(LINES)
+def test_lines_of_text_stay_lines_whatever_they_hold(lines):
     prose = "\n".join(lines)
-    literal = written(prose).startswith("value: |")
-    assert literal == ("\n" in prose.strip("\n") and not prose.endswith("\n\n"))
-    assert read(written(prose)) == prose
+    text = written(prose)
+    assert read(text) == prose
+    if "\n" in prose.strip("\n"):
+        # Those of the text, and at most one that opens it.
+        assert prose.count("\n") <= text.count("\n") <= prose.count("\n") + 2
+
+
+@given(JSON | LINES.map("\n".join))
+def test_no_line_ends_in_a_blank_that_a_hook_would_strip(value):
+    for line in written(value).split("\n"):
+        assert line == line.rstrip() == line.rstrip("\ufeff")
 
 
 @given(STRINGS)
@@ -61,24 +74,28 @@ def test_other_readers_of_yaml_take_text_for_text(text):
 
 
 def test_prose_reads_as_it_was_written():
-    value = {"role": "user", "content": "Weißt du:\n\n  - was # das 🙂 ist? \n"}
+    value = {"role": "user", "content": "Weißt du:\n\n  - was # das 🙂 ist?\n"}
     assert written(value).splitlines() == [
         "value:",
         "  role: user",
         "  content: |",
         "    Weißt du:",
         "",
-        "      - was # das 🙂 ist? ",
+        "      - was # das 🙂 ist?",
     ]
 
 
-def test_a_prompt_from_an_indented_source_text_is_a_literal_block():
-    assert written("\n    You help.\n    ").splitlines() == [
-        "value: |2-",
-        "",
-        "      You help.",
-        "      ",
-    ]
+@pytest.mark.parametrize(
+    ("prose", "lines"),
+    [
+        ("\n    You\n  help", ['"\\', "  \\n\\", "  \\    You\\n\\", '  \\  help"']),
+        ("one, \n\n  two", ['"\\', "  one, \\n\\", "  \\n\\", '  \\  two"']),
+        ("a\n\tb\n\n", ['"\\', "  a\\n\\", "  \\tb\\n\\", '  \\n"']),
+        ("a\r\nb\xa0\n", ['"\\', "  a\\r\\n\\", '  b\xa0\\n"']),
+    ],
+)
+def test_lines_that_a_hook_would_alter_are_escaped_and_stay_lines(prose, lines):
+    assert written(prose).splitlines() == [f"value: {lines[0]}", *lines[1:]]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """What the tests of cassettes have in common."""
 
+import re
+
 from promptdeck.stores.cassettes.dump import HEADER, dump
+from promptdeck.stores.cassettes.fix import fix
 from promptdeck.stores.cassettes.save import save
-from tests.recordings import new, stored
+from tests.recordings import REDACTOR, new, stored
 
 
 def found(store, recording, rules=None):
@@ -30,3 +33,14 @@ def edited(path, old, new):
     text = path.read_text()
     assert old in text
     path.write_text(text.replace(old, new, 1))
+
+
+def meant(path, old, new):
+    """Other text in a file, as by hand, that was accepted."""
+    edited(path, old, new)
+    assert fix(path, REDACTOR).problems == []
+
+
+def without_digests(path):
+    """The file as versions before the digests wrote it."""
+    path.write_text(re.sub(r"(?m)^  digest: .*\n", "", path.read_text()))

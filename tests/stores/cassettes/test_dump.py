@@ -5,9 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptdeck.core.dialects.table import says
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.text import sse
 from promptdeck.errors import CassetteError
+from promptdeck.stores.cassettes.digests import digests_of
 from promptdeck.stores.cassettes.dump import HEADER, dump
 from promptdeck.stores.cassettes.load import load
 from tests.recordings import (
@@ -87,12 +89,14 @@ def test_a_chat_call_reads_like_a_conversation():
             A model,
             # by the way 🙂
         finish_reason: stop
+  digest: {digests_of(one, None)}
 """
     )
 
 
 def test_a_stream_is_what_was_said_and_a_line_a_frame():
-    text = dump(interaction("hi", "Hello there,\nyou", stream=True))
+    one = interaction("hi", "Hello there,\nyou", stream=True)
+    text = dump(one)
     assert text.partition("  response:\n")[2] == (
         """\
     status: 200
@@ -111,13 +115,14 @@ def test_a_stream_is_what_was_said_and_a_line_a_frame():
         """[{"index":0,"delta":{},"finish_reason":"stop"}]}']
     - [100, "data: [DONE]"]
 """
+        f"  digest: {digests_of(one, says(one))}\n"
     )
 
 
 @given(st.lists(st.binary(max_size=20) | TEXT.map(str.encode), max_size=4))
 def test_a_frame_is_one_line_whatever_it_holds(frames):
     text = dump(stream_of(*frames))
-    lines = text.partition("    frames:")[2].splitlines()[1:]
+    lines = text.partition("    frames:")[2].splitlines()[1:-1]
     assert len(lines) == len(frames)
 
 
@@ -159,7 +164,7 @@ def test_structure_before_text_before_base64(data, kept):
 )
 def test_a_frame_is_text_where_it_ends_as_usual(frame, kept):
     text = dump(stream_of(frame))
-    assert text.splitlines()[-1] == f"    - {kept}"
+    assert text.splitlines()[-2] == f"    - {kept}"
     assert load(HEADER + text) == [stream_of(frame)]
 
 

@@ -11,7 +11,7 @@ from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.matching.fingerprint import order
 from promptdeck.stores.cassettes.edit import content, read_pieces
-from promptdeck.stores.cassettes.file import read
+from promptdeck.stores.cassettes.file import read, read_as_is
 from promptdeck.stores.cassettes.fix import Keep, fix
 from promptdeck.stores.cassettes.verify import verify
 from tests.chats import WEATHER
@@ -25,7 +25,7 @@ from tests.recordings import (
     interaction,
     of,
 )
-from tests.stores.cassettes import edited, saved, written
+from tests.stores.cassettes import edited, saved, without_digests, written
 
 
 def contents(path):
@@ -54,7 +54,7 @@ def test_an_edited_prompt_gets_its_key_and_its_place_and_keeps_its_comments(path
     ids = [one.id for one in read(path)]
     assert ids == sorted(ids, key=order)
     differing = lines - Counter(path.read_text().splitlines())
-    assert sorted(line.split()[-2] for line in differing) == ["id:", "key:"]
+    assert sorted(line.split()[-2] for line in differing) == ["digest:", "id:", "key:"]
 
 
 def test_an_edited_text_is_what_the_stream_says_then(path):
@@ -62,7 +62,7 @@ def test_an_edited_text_is_what_the_stream_says_then(path):
     edited(path, "\n- id", "\n# keep me\n- id")
     edited(path, "says: Hello there", "says: Goodbye my friend")
     assert len(fix(path, REDACTOR, dry=True).changed) == 1
-    assert CHAT.says(read(path)[0].response) == "Hello there"
+    assert CHAT.says(read_as_is(path)[0].response) == "Hello there"
     assert len(fix(path, REDACTOR).changed) == 1
     [first, second] = read(path)
     assert CHAT.says(first.response) == "Goodbye my friend"
@@ -72,13 +72,21 @@ def test_an_edited_text_is_what_the_stream_says_then(path):
     assert verify(path, REDACTOR) == []
 
 
-def test_whether_text_or_frames_were_edited_is_told_by_the_file_before(path):
+@pytest.mark.parametrize("digests", [True, False])
+def test_whether_text_or_frames_were_edited_is_told_by_the_digests_or_the_file_before(
+    path, digests
+):
     written(path, interaction("one", "Hello there", stream=True))
-    before = read_pieces(path)
+    before = [] if digests else read_pieces(path)
+    if not digests:
+        without_digests(path)
     edited(path, '{content: "there"}', '{content: "where"}')
     assert fix(path, REDACTOR, before=lambda: before).problems == []
     assert "says: Hello where" in path.read_text()
     edited(path, "says: Hello where", "says: Hello you")
+    edited(path, '{content: "where"}', '{content: "were"}')
+    if not digests:
+        without_digests(path)
     [problem] = fix(path, REDACTOR, before=lambda: before).problems
     assert problem.startswith(f"{path}:5: both `says` and the frames were edited")
     assert "says: Hello you" in path.read_text()
@@ -104,7 +112,7 @@ def test_a_text_that_no_stream_can_say_is_told_and_the_rest_is_mended(path):
     [problem] = done.problems
     assert problem.startswith(f"{path}:5: `says` was edited")
     assert done.changed == [(ODD["binary"].id, ODD["binary"].id)]
-    assert read(path) == [calls, ODD["binary"]]
+    assert read_as_is(path) == [calls, ODD["binary"]]
     assert 'weather({"city":"Rome"})' in path.read_text()
 
 

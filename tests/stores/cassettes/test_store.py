@@ -24,7 +24,7 @@ from tests.recordings import (
     stored,
     whole,
 )
-from tests.stores.cassettes import found, said, saved
+from tests.stores.cassettes import found, meant, said, saved
 
 
 def open_(path, database, rules=None):
@@ -124,7 +124,7 @@ async def test_a_look_at_time_and_size_is_enough_for_a_file_that_did_not_change(
 async def test_a_file_that_changed_is_followed(path, database):
     saved(path, interaction("a", "first"))
     cassette = await open_(path, database)
-    path.write_text(path.read_text().replace("content: first", "content: second"))
+    meant(path, "content: first", "content: second")
     assert await cassette.refresh() is True
     assert said(cassette, interaction("a")) == ["second"]
     assert await cassette.refresh() is False
@@ -135,7 +135,7 @@ async def test_a_file_back_on_its_old_state_is_not_parsed_again(path, database):
     first = path.read_bytes()
     cassette = await open_(path, database)
     tapes = cassette.tapes
-    path.write_bytes(first.replace(b"first", b"second"))
+    meant(path, "content: first", "content: second")
     await cassette.refresh()
     assert cassette.tapes != tapes
     path.write_bytes(first)
@@ -246,16 +246,15 @@ async def test_a_reader_whose_index_was_dropped_finds_its_way_back(path, tmp_pat
     [kept] = saved(path, interaction("a"))
     async with opened(tmp_path / "store.db") as a, opened(tmp_path / "store.db") as b:
         reader = await open_(path, a)
-        text = path.read_text()
         other = await open_(path, b)
         # So many other states that the one in use is dropped.
         for n in range(6):
-            path.write_text(text.replace("hello", f"hello {n}"))
+            meant(path, "content: hello", f"content: hello {n} -")
             await other.refresh()
         assert not a.has_tape(reader.tapes[0])
         assert found(reader, kept) == []
         assert await reader.refresh() is True
-        assert said(reader, kept) == ["hello 5"]
+        assert said(reader, kept)[0].startswith("hello 5 -")
 
 
 async def test_a_dropped_index_is_never_taken_for_that_of_another_file(path, tmp_path):

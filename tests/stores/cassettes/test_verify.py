@@ -15,6 +15,7 @@ from promptdeck.stores.cassettes.save import save
 from promptdeck.stores.cassettes.verify import Flaw, verify
 from tests.chats import TEXT
 from tests.recordings import ODD, REDACTOR, chat_request, chunk, interaction, new, of, whole
+from tests.stores.cassettes import without_digests
 
 KEY = "sk-proj-" + "Ab1" * 16
 
@@ -56,9 +57,12 @@ def test_an_edited_prompt_is_found_on_the_line_of_its_interaction(path):
     assert str(problem) == f"{problem.place}: {problem.text}; {problem.mend}"
 
 
-def test_what_does_not_count_in_a_request_may_be_edited(path):
+def test_what_does_not_count_in_a_request_is_altered_too(path):
     text = written(path, interaction("one", user="ann"))
     path.write_text(text.replace("user: ann", "user: bob"))
+    [problem] = verify(path, REDACTOR)
+    assert problem.text.startswith(f"the request of {interaction('one', user='ann').id} was edited")
+    without_digests(path)
     assert verify(path, REDACTOR) == []
 
 
@@ -67,14 +71,27 @@ def test_an_edited_text_that_is_not_what_the_frames_say_is_found(path):
     path.write_text(text.replace("says: Hello there", "says: Hello where"))
     [problem] = verify(path, REDACTOR)
     assert problem.place == f"{path}:{line_of(text, interaction('two').id)}"
-    assert problem.text == "`says` does not tell what the frames say; replay uses the frames"
+    assert problem.text == "`says` does not tell what the frames say"
+    without_digests(path)
+    assert [one.text for one in verify(path, REDACTOR)] == [problem.text]
+
+
+def test_an_answer_that_was_altered_is_found_with_both_ways_out(path):
+    text = written(path, interaction("one", "Hello there"))
+    path.write_text(text.replace("content: Hello there", "content: Hello where"))
+    [problem] = verify(path, REDACTOR)
+    name = interaction("one", "Hello there").id
+    assert str(problem) == (
+        f"{path}:5: the answer of {name} was edited, or altered by a tool, since it was recorded;"
+        " if that is meant, run promptdeck cassette fix x, else restore the file"
+    )
 
 
 def test_edited_frames_are_found_as_well_and_a_missing_text_is_not(path):
     text = written(path, interaction("two", "Hello there", stream=True))
     path.write_text(text.replace('{content: "there"}', '{content: "where"}'))
     assert len(verify(path, REDACTOR)) == 1
-    path.write_text(path.read_text().replace("    says: Hello there\n", ""))
+    path.write_text(text.replace("    says: Hello there\n", ""))
     assert verify(path, REDACTOR) == []
 
 

@@ -3,6 +3,9 @@
 PyYAML's writer turns any text with an emoji or a trailing space into one long
 escaped line; prompts are full of both. This one keeps such text readable and
 leaves escapes to what YAML cannot hold otherwise. Reading is `stores/cassettes/reader.py`'s.
+
+Other tools edit such files: pre-commit's hooks and editors strip blanks at the ends of lines
+and empty lines at a file's end. No line that is written here ends in a blank of any kind.
 """
 
 import re
@@ -27,6 +30,8 @@ _PLAIN_KEY = re.compile(r"[A-Za-z][\w-]*")
 # YAML readers look no further for a key's colon than 1024 characters (YAML 1.2 on implicit
 # keys), quotes and escapes among them: a few less leave no doubt how they are counted.
 _LONGEST_KEY = 1000
+# What a hook or an editor strips: any space of Unicode at a line's end, a line of nothing else.
+_BLANK_END = re.compile(r"[^\S\n](?:\n|\Z)")
 # What some YAML reader takes for another type: null, booleans, numbers, dates, times.
 _NOT_TEXT = re.compile(
     r"(?i)null|true|false|yes|no|on|off|y|n|[-+]?\.(inf|nan)|nan|inf|infinity"
@@ -79,26 +84,49 @@ def _item(pad: str, value: JSON, indent: int) -> Iterator[str]:
 
 
 def _scalar(head: str, value: JSON, indent: int) -> Iterator[str]:
-    """The lines of a value behind `head`: prose as a literal block, anything else on one line."""
-    if isinstance(value, str) and _is_prose(value):
-        yield f"{head} {_indicator(value)}"
-        pad = " " * (indent + 2)
+    """The lines of a value behind `head`: text of several lines as such, all else on one line."""
+    if not isinstance(value, str) or "\n" not in value.strip("\n"):
+        yield f"{head} {flow(value)}"
+        return
+    pad = " " * (indent + 2)
+    if _is_literal(value):
+        # What stands behind the bar is about the last line's end (YAML 1.2, 8.1.1.2).
+        yield f"{head} |" if value.endswith("\n") else f"{head} |-"
         for line in value.removesuffix("\n").split("\n"):
             yield pad + line if line else ""
     else:
-        yield f"{head} {flow(value)}"
+        yield f'{head} "\\'
+        yield from _escaped(value, pad)
 
 
-def _is_prose(text: str) -> bool:
-    """Text of several lines that a literal block holds exactly."""
-    return "\n" in text.strip("\n") and not _UNPRINTABLE.search(text) and not text.endswith("\n\n")
+def _is_literal(text: str) -> bool:
+    """True if a literal block holds this text exactly, and no hook or formatter alters it."""
+    if text.endswith("\n\n") or _BLANK_END.search(text) or _UNPRINTABLE.search(text):
+        return False
+    # Readers would take blanks at the first line's start for the block's depth. YAML has a sign
+    # that says the depth instead, with which prettier 3 writes another text.
+    return text.lstrip("\n")[0] not in " \t"
 
 
-def _indicator(text: str) -> str:
-    """The sign before a literal block that holds exactly this text (YAML 1.2, section 8.1.1)."""
-    # A reader would take blanks in the first line for the block's depth: it is said instead.
-    depth = "2" if text[0] in " \t\n" else ""
-    return f"|{depth}{'' if text.endswith(chr(10)) else '-'}"
+def _escaped(text: str, pad: str) -> Iterator[str]:
+    """Text of several lines as the lines of a double-quoted scalar, less what opens it.
+
+    Each shows its end as an escape, and a backslash joins it to the next (YAML 1.2, 7.3.1).
+    """
+    *lines, end = text.split("\n")
+    lines = [f"{line}\n" for line in lines] + ([end] if end else [])
+    for number, line in enumerate(lines, 1):
+        # A reader drops the blanks that a line begins with, up to the first that is escaped, and
+        # prettier 3 drops those beyond ASCII, too.
+        shown = _FIRST_BLANK.sub(_as_escape, _double_quoted(line)[1:-1])
+        yield f"{pad}{shown}" + ('"' if number == len(lines) else "\\")
+
+
+_FIRST_BLANK = re.compile(r"^\s")
+
+
+def _as_escape(blank: re.Match[str]) -> str:
+    return "\\ " if blank[0] == " " else f"\\u{ord(blank[0]):04x}"
 
 
 def flow(value: JSON) -> str:
@@ -136,7 +164,7 @@ def _fits_plain(text: str) -> bool:
     """True if no reader could take this text, written without quotes, for anything else."""
     return (
         _is_plain(text)
-        and not text.endswith((" ", ":"))
+        and not (text[-1].isspace() or text.endswith(":"))
         and not _NOT_TEXT.fullmatch(text)
         and not _UNPRINTABLE.search(text)
     )

@@ -6,6 +6,8 @@ it wrote and falls back a step until nothing is lost.
 
 A stream is kept as one line a frame. Where several share all but their delta, that is
 written once, as `chunk`, and each line has its delta alone: `load` lists the forms.
+
+The last line holds the digests: so that no text's last line end hangs on the file's.
 """
 
 import base64
@@ -20,6 +22,7 @@ from promptdeck.core.text.octets import as_json
 from promptdeck.core.text.yamltext import block
 from promptdeck.errors import CassetteError
 
+from .digests import digests_of
 from .load import DELTA, JSON_TYPE, VERSION, Template, load
 
 HEADER = (
@@ -61,6 +64,8 @@ def dump(interaction: Interaction) -> str:
 def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
     """The item as a JSON value, its keys in the order in which they are written."""
     request, response = interaction.request, interaction.response
+    streamed = _as_stream(response)
+    told = says(interaction) if streamed else ""
     return {
         "id": interaction.id,
         "key": interaction.key,
@@ -78,8 +83,9 @@ def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
         "response": {
             "status": response.status,
             **_headers_out(response.headers),
-            **(_stream(interaction, form) if _as_stream(response) else _answer(response, form)),
+            **(_stream(response, told, form) if streamed else _answer(response, form)),
         },
+        "digest": str(digests_of(interaction, told)),
     }
 
 
@@ -145,11 +151,9 @@ def _answer_body(body: bytes, form: _Richness) -> dict[str, JSON]:
     return _verbatim(body, form)
 
 
-def _stream(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
+def _stream(response: Response, told: str, form: _Richness) -> dict[str, JSON]:
     """Text for people, template and frames of a stream, which stand beside status and headers."""
-    response = interaction.response
     template = _template(response.frames) if form.structure else None
-    told = says(interaction)
     return {
         **({"says": told} if told else {}),
         **({} if template is None or template.style == "compact" else {"style": template.style}),

@@ -3,7 +3,9 @@
 Every edit reads a file, decides, and writes it in one step under the folder's
 lock. A recording that stays as it was keeps its text, comments and all; one
 with another id or key gets other lines for these; any other is laid out anew.
-What was written is what was meant: the new text is read before it replaces the old.
+One that somebody altered is left to `fix`: any other change would make it look as if it had
+been recorded so. What was written is what was meant: the new text is read before it
+replaces the old.
 """
 
 import os
@@ -19,9 +21,10 @@ from promptdeck.core.matching.fingerprint import order
 from promptdeck.core.text.yamltext import flow
 from promptdeck.errors import CassetteError
 
+from .digests import digests_of
 from .dump import HEADER, dump
 from .file import contents, decoded, locked, overwrite
-from .load import entries, load
+from .load import each_entry, entries, unaltered
 from .progress import Progress, silently
 from .save import split, with_comments
 
@@ -35,6 +38,10 @@ class Piece(NamedTuple):
     interaction: Interaction
     says: str | None
     """The readable text of the file, which a person may have edited; None for none."""
+    digests: str = ""
+    """The line of its digests; empty where it has none."""
+    altered: tuple[str, ...] = ()
+    """What of it is not as that line has it."""
 
     @property
     def says_otherwise(self) -> bool:
@@ -65,17 +72,41 @@ class Piece(NamedTuple):
         begin, end = _LEAD.match(self.text), with_comments(self.text, len(self.text))
         lead, trail = begin[0] if begin else "", self.text[end:]
         text = lead + dump(new) + (trail if "#" in trail else "")
-        return self._replace(text=text, interaction=new, says=says(new) or None)
+        told = says(new) or None
+        digests = str(digests_of(new, told))
+        return self._replace(text=text, interaction=new, says=told, digests=digests, altered=())
+
+    def accepted(self) -> "Piece":
+        """The piece with the digests that fit it: itself, with another line for them, or laid anew.
+
+        Also laid anew is one of an older version, with blanks at line ends that a hook would
+        strip. CassetteError as `laid_anew` has it.
+        """
+        digests = str(digests_of(self.interaction, self.says))
+        if digests == self.digests:
+            return self
+        if _BLANK_END.search(self.text):
+            return self.laid_anew(self.interaction)
+        line = f"  digest: {flow(digests)}"
+        text, found = _DIGEST.subn(line, self.text, count=1)
+        if not found:
+            end = with_comments(self.text, len(self.text))
+            text = f"{self.text[:end]}{line}\n{self.text[end:]}"
+        if _reads_as(text, self.interaction):
+            return self._replace(text=text, digests=digests, altered=())
+        return self.laid_anew(self.interaction)
 
 
 EDITED = "`says` is not what the frames say; run promptdeck cassette fix first"
 _LEAD = re.compile(r"(?:(?:#[^\n]*)?\n)*")
+_DIGEST = re.compile(r"^  digest: .*$", re.MULTILINE)
+_BLANK_END = re.compile(r"[^\S\n]$", re.MULTILINE)
 
 
 def _reads_as(text: str, new: Interaction) -> bool:
     """True if an item's text is read as this interaction."""
     try:
-        return load(HEADER + text) == [new]
+        return [entry.interaction for entry in entries(HEADER + text)] == [new]
     except CassetteError:  # an id of several lines
         return False
 
@@ -90,20 +121,27 @@ def _relabelled(text: str, new: Interaction) -> str:
     return text
 
 
-def pieces(data: bytes, path: Path, step: Progress = silently) -> tuple[str, list[Piece]]:
+def pieces(
+    data: bytes, path: Path, step: Progress = silently, *, as_is: bool = False
+) -> tuple[str, list[Piece]]:
     """The header and, in order, the interactions of a file's contents.
 
-    CassetteError names `path` and line.
+    CassetteError names `path` and line; also for one that was altered, unless all are wanted
+    `as_is`.
     """
     text = decoded(data, path)
-    found = entries(text, str(path), step)
+    each = each_entry(text, str(path), step)
+    found = list(each if as_is else unaltered(each, str(path)))
     header, items = split(text, path)
     if [item.id for item in items] == [entry.interaction.id for entry in found]:
         texts = [item.text for item in items]
     else:
         header, texts = HEADER, ["\n" + dump(entry.interaction) for entry in found]
     laid = zip(found, texts, strict=True)
-    return header, [Piece(line, text, one, told) for (line, one, told), text in laid]
+    return header, [
+        Piece(line, text, one, told, digests, what)
+        for (line, one, told, digests, what), text in laid
+    ]
 
 
 def read_pieces(path: Path) -> list[Piece]:
@@ -128,12 +166,18 @@ class Edited(NamedTuple):
 
 
 def edit(
-    path: Path, change: Edit, *, dry: bool = False, create: bool = False, step: Progress = silently
+    path: Path,
+    change: Edit,
+    *,
+    dry: bool = False,
+    create: bool = False,
+    as_is: bool = False,
+    step: Progress = silently,
 ) -> Edited:
     """Change a file in one step, or only say how (`dry`).
 
-    `create` makes the file and its folder where there is none. CassetteError leaves the
-    file as it was.
+    `create` makes the file and its folder where there is none; `as_is` takes recordings that
+    somebody altered, too. CassetteError leaves the file as it was.
     """
     real = Path(os.path.realpath(path))  # a link stays one
     with _writing(path):
@@ -141,7 +185,9 @@ def edit(
             real.parent.mkdir(parents=True, exist_ok=True)
         with locked(real.parent):
             new = create and not path.exists()
-            header, before = (HEADER, []) if new else pieces(contents(path), path, _half(step, 0))
+            header, before = HEADER, list[Piece]()
+            if not new:
+                header, before = pieces(contents(path), path, _half(step, 0), as_is=as_is)
             try:
                 edited = Edited(before, change(before))
             except CassetteError as error:

@@ -1,4 +1,7 @@
-"""Recordings that were edited by hand mended: keys, ids, and frames that say what `says` does."""
+"""Recordings that were edited by hand mended: keys, ids, and frames that say what `says` does.
+
+To mend is to accept: each gets the digests that fit what it is now.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -33,30 +36,34 @@ def fix(
     dry: bool = False,
     step: Progress = silently,
 ) -> Revised:
-    """Make keys and ids again; where `says` was edited, cut the frames anew from it.
+    """Make keys, ids and digests again; where `says` was edited, cut the frames anew from it.
 
-    `before` gives the file as it was, if that is known: it tells which of `says` and
-    frames was edited. Otherwise it was `says`, unless `keep` decides. What only a person
-    can decide is a problem; requests that repeat an answer which was edited are warned of.
-    CassetteError.
+    Which of `says` and frames was edited is told by the digests or, in a file without them, by
+    `before`: the file as it was, if that is known. Otherwise it was `says`, unless `keep`
+    decides. What only a person can decide is a problem; requests that repeat an answer which
+    was edited are warned of. CassetteError.
     """
     problems: list[str] = []
     warnings: list[str] = []
 
     def change(found: list[Piece]) -> list[Piece]:
         known = {piece.interaction.id: piece for piece in before()}
-        mended = []
+        mended: list[Piece] = []
+        left: set[int] = set()
         for piece in found:
             try:
                 mended.append(_mended(piece, known.get(piece.interaction.id), keep))
             except Impossible as error:
                 problems.append(f"{path}:{piece.line}: {error}")
+                left.add(len(mended))
                 mended.append(piece)
         items = [_in_milliseconds(piece.interaction) for piece in mended]
         warnings.extend(_echoes(path, found, known, items))
-        return becoming(mended, named(mended, items, redactor, every=True))
+        keyed = becoming(mended, named(mended, items, redactor, every=True))
+        return [one if n in left else one.accepted() for n, one in enumerate(keyed)]
 
-    return Revised(revise(path, change, dry, step), Counter(), problems, warnings)
+    changed = revise(path, change, dry, step, as_is=True)
+    return Revised(changed, Counter(), problems, warnings)
 
 
 def _echoes(
@@ -93,13 +100,16 @@ def _mended(piece: Piece, before: Piece | None, keep: Keep | None) -> Piece:
 
 def _edited(piece: Piece, before: Piece | None) -> Keep:
     """Which of the two was edited. Impossible if both were."""
-    if before is None or before.interaction.response.frames == piece.interaction.response.frames:
+    if piece.digests:
+        edited = {"says", "answer"} & set(piece.altered)
+        if len(edited) < 2:
+            return Keep.SAYS if "says" in edited else Keep.FRAMES
+    elif before is None or before.interaction.response.frames == piece.interaction.response.frames:
         return Keep.SAYS
-    if before.says == piece.says:
+    elif before.says == piece.says:
         return Keep.FRAMES
     raise Impossible(
-        "both `says` and the frames were edited since the last commit:"
-        " choose with --keep says or --keep frames"
+        "both `says` and the frames were edited: choose with --keep says or --keep frames"
     )
 
 

@@ -4,12 +4,14 @@ The form is what `dump` writes, however it is laid out. Of a frame's three forms
 delta]` is the `chunk` template with that delta, `[ms, "text"]` a frame's text without
 the blank line that ends it, and `[ms, exact, "text"]` or `[ms, base64, "..."]` anything
 else. `says` is for people: replay reads the frames.
+
+What is served comes from `load` alone, which refuses what somebody altered since it was written.
 """
 
 import base64
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
 
@@ -18,8 +20,9 @@ from promptdeck.core.text.jsontext import JSON, compact, render
 from promptdeck.core.text.octets import from_json
 from promptdeck.errors import CassetteError, ForeignFile
 
+from .digests import altered
 from .progress import Progress, silently
-from .reader import BadYAML, YAMLReader
+from .reader import BadYAML, YAMLReader, unmerged
 
 VERSION = 1
 """Of the format: the number behind `promptdeck:` at the top of each file."""
@@ -37,15 +40,47 @@ class Entry(NamedTuple):
     interaction: Interaction
     says: str | None
     """What the model said, for people; None where that is not written. Replay does not read it."""
+    digests: str = ""
+    """The line that tells what it was when it was written; empty in files without one."""
+    altered: tuple[str, ...] = ()
+    """What of it is otherwise now, as `digests.altered` names it."""
 
 
 def load(text: str, name: str = "cassette") -> list[Interaction]:
-    """Every interaction of a cassette's text. CassetteError names the file, `name`, and line."""
-    return [entry.interaction for entry in entries(text, name)]
+    """Every interaction of a cassette's text. CassetteError names the file, `name`, and line.
+
+    It is also raised for one that was altered since promptdeck wrote it, with what to do.
+    """
+    return [entry.interaction for entry in unaltered(each_entry(text, name), name)]
+
+
+def unaltered(found: Iterable[Entry], name: str) -> Iterator[Entry]:
+    """The entries as they come. CassetteError, with file and line, at one that was altered."""
+    for entry in found:
+        if entry.altered:
+            raise CassetteError(
+                f"{name}:{entry.line}: {told_altered(entry)}; if that is meant, run"
+                f" `promptdeck cassette fix {shlex.quote(name)}`, else restore the file"
+            )
+        yield entry
+
+
+_WORDS = {"request": "the request", "answer": "the answer", "says": "the text under `says`"}
+
+
+def told_altered(entry: Entry) -> str:
+    """What was altered of a recording, for people."""
+    parts = " and ".join(_WORDS[part] for part in entry.altered)
+    return (
+        f"{parts} of {entry.interaction.id} was edited, or altered by a tool, since it was recorded"
+    )
 
 
 def entries(text: str, name: str = "cassette", step: Progress = silently) -> list[Entry]:
-    """Every interaction with its line and readable text. CassetteError names file and line."""
+    """Every interaction with its line and readable text, altered ones too.
+
+    CassetteError names file and line.
+    """
     return list(each_entry(text, name, step))
 
 
@@ -59,7 +94,9 @@ def each_entry(text: str, name: str = "cassette", step: Progress = silently) -> 
             step(entry.line / lines)
             yield entry
         step(1)
-    except BadYAML as error:
+    except BadYAML as found:
+        # Whatever comes of it: a merge that was left is the cause.
+        error = unmerged(text) or found
         raise CassetteError(f"{name}:{error.line}: {error}") from None
 
 
@@ -110,7 +147,9 @@ def _version(version: JSON, line: int) -> int:
 def _entry(item: JSON, line: int) -> Entry:
     """One entry of the list, which begins at `line`. BadYAML says what is wrong with it."""
     try:
-        return Entry(line, _read(item), _text(item["response"], "says", "") or None)
+        found, says = _read(item), _text(item["response"], "says", "") or None
+        digests = _text(item, "digest", "")
+        return Entry(line, found, says, digests, altered(digests, found, says) if digests else ())
     except (ValueError, TypeError, RecursionError) as error:
         raise BadYAML(line, f"this interaction: {error}") from None
 
@@ -127,7 +166,7 @@ class Template(NamedTuple):
         return self.text.replace(DELTA, render(delta, self.style))
 
 
-_ITEM = frozenset("id key recorded upstream variant redacted request response".split())
+_ITEM = frozenset("id key recorded upstream variant redacted request response digest".split())
 _BODY = frozenset(["json", "text", "base64"])
 _REQUEST = _BODY | {"method", "target", "content-type", "headers"}
 _WHOLE = _BODY | {"status", "headers", "took", "style"}

@@ -144,10 +144,16 @@ def _refused(event: Any, what: str) -> BadYAML:
     return BadYAML(_line(event), f"{what}, which cassettes do not use")
 
 
+def unmerged(text: str) -> BadYAML | None:
+    """What is wrong with a text that a merge has left git's marks in; None for any other."""
+    conflict = _CONFLICT.search(text)
+    return conflict and BadYAML(_line_at(text, conflict.start()), "an unresolved git merge")
+
+
 def _unreadable(error: yaml.YAMLError, text: str) -> BadYAML:
     """PyYAML's error with its line, or as the unresolved merge that it comes from."""
-    if conflict := _CONFLICT.search(text):
-        return BadYAML(_line_at(text, conflict.start()), "an unresolved git merge")
+    if left := unmerged(text):
+        return left
     if isinstance(error, yaml.reader.ReaderError):
         # libyaml gives the place in bytes.
         before = text.encode()[: error.position].decode(errors="replace")

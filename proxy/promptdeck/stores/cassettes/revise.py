@@ -36,11 +36,14 @@ class Revised(NamedTuple):
     """What a person should look at; nothing is wrong with the file."""
 
 
-def revise(path: Path, change: Edit, dry: bool, step: Progress) -> list[tuple[str, str]]:
+def revise(
+    path: Path, change: Edit, dry: bool, step: Progress, *, as_is: bool = False
+) -> list[tuple[str, str]]:
     """Change a file recording by recording, or only say how (`dry`). CassetteError.
 
-    `change` gives as many pieces as it was given, in their order; those with another id
-    move to where that sorts. Returns the ids, before and after, of those written otherwise.
+    `as_is` takes recordings that somebody altered, too. `change` gives as many pieces as it
+    was given, in their order; those with another id move to where that sorts. Returns the ids,
+    before and after, of those written otherwise.
     """
     done: list[tuple[str, str]] = []
 
@@ -53,7 +56,7 @@ def revise(path: Path, change: Edit, dry: bool, step: Progress) -> list[tuple[st
         )
         return _placed(before, after)
 
-    edit(path, whole, dry=dry, step=step)
+    edit(path, whole, dry=dry, as_is=as_is, step=step)
     return done
 
 

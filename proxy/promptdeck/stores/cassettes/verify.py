@@ -18,7 +18,7 @@ from promptdeck.errors import CassetteError
 
 from .dump import dump
 from .file import contents, decoded
-from .load import Entry, each_entry
+from .load import Entry, each_entry, told_altered
 from .progress import Progress, silently
 
 _NO_RULES = Rules()
@@ -96,10 +96,18 @@ def _problems(entry: Entry, redactor: Redactor) -> Iterator[tuple[str, str]]:
     """Each thing that is wrong with one entry, and how it is mended."""
     item = entry.interaction
     key = fingerprint(normalize(item.request, _NO_RULES, redactor).canonical)
-    if key != item.key and item.key != _key_once(item.request, redactor):
+    edited = key != item.key and item.key != _key_once(item.request, redactor)
+    if edited:
         yield f"the request was edited: its key is {key} now, the file says {item.key}", _FIX
-    if entry.says is not None and entry.says != says(item):
-        yield "`says` does not tell what the frames say; replay uses the frames", _FIX
+    if otherwise := entry.says is not None and entry.says != says(item):
+        yield "`says` does not tell what the frames say", _FIX
+    # What is told already is not told twice; of a whole answer, or of what does not count in a
+    # request, only the digests tell that it was altered.
+    told = {"request"} if edited else set()
+    if otherwise:
+        told |= {"says", "answer"}
+    if set(entry.altered) - told:
+        yield told_altered(entry), f"if that is meant, {_FIX}, else restore the file"
     try:
         dump(item)
     except CassetteError as error:
