@@ -270,8 +270,10 @@ def test_a_recording_that_cannot_be_written_leaves_the_file_as_it_was(path):
 def test_a_full_disk_leaves_the_file_as_it_was(path):
     saved(path, *map(conversation, range(3)))
     before = path.read_bytes()
-    # No file of this process may grow beyond what is there: what a full disk does to it.
+    # No file of this process may grow beyond what is there: what a full disk does to it. Nor
+    # may it leave half a compiled module to all others.
     script = (
+        "sys.dont_write_bytecode = True\n"
         f"resource.setrlimit(resource.RLIMIT_FSIZE, ({len(before)}, {len(before)}))\n"
         "save(path, [new(conversation(9))])"
     )
