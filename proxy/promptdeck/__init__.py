@@ -42,7 +42,7 @@ imports upward and only `app` knows all the parts.
         base          the questions that each dialect answers
         table         from method and path to a dialect
         streamed      base of those whose answers come whole or as a stream
-        completions, plain   the dialects without a folder
+        completions, plain, cohere, ollama   the dialects without a folder
         choices, marks, pieces   what several have: choices that end, marks of caches, events
         variants      a recorded answer whole or as a stream: head and time
         recut         a stream made anew from its edited text

@@ -8,7 +8,7 @@
     │   └── BindError            host and port
     └── HTTPError                goes to the client as JSON; blame decides the status
         ├── ClientError          4xx: the request
-        │   ├── CassetteMiss     404: replay has no recording; never retried
+        │   ├── CassetteMiss     400, 404: replay has no recording; never retried
         │   └── PatternError     400: a user's regular expression takes too long
         ├── UpstreamError        502, 504: the provider, or the way to it
         └── StoreUnavailable     503: replay cannot read its recordings
@@ -105,10 +105,9 @@ class ClientError(HTTPError):
 class CassetteMiss(ClientError):
     """Replay has no recording of a request; `details` has the nearest one and the difference.
 
-    Not to be tried again: the same request would miss again.
+    Not to be tried again: the same request would miss again. 404 where no model was asked.
     """
 
-    status = 404
     code = "cassette_miss"
     retry = False
 

@@ -71,7 +71,7 @@ async def test_it_is_recorded_and_replays_without_a_network(start: Start) -> Non
     assert again.body == first.body
     assert replaying.server.counts().upstream_calls == 0
     missed = await replaying.chat("something else", deferred=True)
-    assert (missed.status, missed.json["code"]) == (404, "cassette_miss")
+    assert (missed.status, missed.json["code"]) == (400, "cassette_miss")
 
 
 async def test_an_upstream_error_is_what_is_collected(start: Start) -> None:

@@ -297,7 +297,7 @@ async def test_after_the_last_recording_replay_can_refuse(start: Start) -> None:
     deck = await start(mode="replay", cassette="c", environ=environ)
     assert (await deck.chat()).status == 200
     refused = await deck.chat()
-    assert (refused.status, refused.json["details"]["reason"]) == (404, "consumed")
+    assert (refused.status, refused.json["details"]["reason"]) == (400, "consumed")
     assert "recorded once and has been played once" in refused.json["message"]
 
 
@@ -331,7 +331,7 @@ async def test_replay_can_refuse_an_expired_recording(start: Start) -> None:
     await aged(start)
     deck = await start(mode="replay", cassette="c", environ=expiring("fail"))
     got = await deck.chat()
-    assert (got.status, got.json["details"]["reason"]) == (404, "expired")
+    assert (got.status, got.json["details"]["reason"]) == (400, "expired")
     assert "has expired. Record it again" in got.json["message"]
 
 
@@ -429,7 +429,7 @@ async def test_a_stream_without_usage_does_not_pass_for_one_with_it(start: Start
     await (await start(mode="record", cassette="c")).chat(stream=True)
     deck = await start(mode="replay", cassette="c")
     refused = await deck.chat(stream=True, stream_options={"include_usage": True})
-    assert refused.status == 404
+    assert refused.status == 400
     assert "another form" in refused.json["message"]
 
 
@@ -437,7 +437,7 @@ async def test_a_miss_names_what_differs_and_is_not_retried(start: Start) -> Non
     await (await start(mode="record", cassette="c")).chat("Name three rivers in Europe")
     deck = await start(mode="replay", cassette="c")
     miss = await deck.chat("Name three lakes in Europe")
-    assert (miss.status, miss.headers["x-should-retry"]) == (404, "false")
+    assert (miss.status, miss.headers["x-should-retry"]) == (400, "false")
     body = miss.json
     assert body["code"] == body["error"]["code"] == "cassette_miss"
     assert body["param"] == body["error"]["param"] == "$.messages[0].content"
@@ -463,7 +463,7 @@ async def test_replay_without_a_name_plays_every_cassette(start: Start) -> None:
 
 async def test_replay_follows_a_cassette_that_changes_while_it_serves(start: Start) -> None:
     replaying = await start(mode="replay")
-    assert (await replaying.chat("new")).status == 404
+    assert (await replaying.chat("new")).status == 400
     await (await start(mode="record", cassette="later")).chat("new")
     assert (await replaying.chat("new")).status == 200
 
@@ -479,7 +479,7 @@ async def test_match_rules_apply_to_recording_and_matching_alike(start: Start) -
     other = "job fedcba98-89ab-cdef-0123-456789abcdef"
     assert (await with_rules.chat(other, seed=2)).status == 200
     without = await start(mode="replay", cassette="c")
-    assert (await without.chat(other)).status == 404
+    assert (await without.chat(other)).status == 400
 
 
 async def test_secrets_never_reach_the_cassette_and_another_key_still_matches(
@@ -528,7 +528,7 @@ async def test_other_endpoints_record_and_replay_byte_for_byte(start: Start) -> 
     replaying = await start(mode="replay", cassette="c")
     again = await replaying.request("POST", "/v1/audio/speech?a=1", b'{"input":"hi","model":"tts"}')
     assert (again.body, again.headers["Content-Type"]) == (sound, "audio/mpeg")
-    assert (await replaying.request("POST", "/v1/audio/speech?a=2", body)).status == 404
+    assert (await replaying.request("POST", "/v1/audio/speech?a=2", body)).status == 400
 
 
 async def test_models_in_replay_come_from_a_recording_or_else_from_the_requests(

@@ -4,8 +4,9 @@ import orjson
 import pytest
 
 from promptdeck.core.dialects.table import dialect_of
+from promptdeck.core.text import sse
 from tests.conftest import Start
-from tests.dialects import PROTOCOLS
+from tests.dialects import PROTOCOLS, response
 from tests.scripted_upstream import Upstream, raw, stream
 
 ALL = pytest.mark.parametrize("name", PROTOCOLS)
@@ -58,3 +59,39 @@ async def test_an_answer_in_json_answers_the_same_prompt_asked_for_a_stream(
         assert got.headers["Content-Type"].startswith("text/event-stream")
         dialect = dialect_of("POST", PROTOCOLS[name].path)
         assert got.body == b"".join(dialect.cut(PROTOCOLS[name].whole))  # type: ignore[attr-defined]
+
+
+@ALL
+@FAST
+async def test_a_miss_is_400_in_the_shape_of_the_protocol(
+    start: Start, provider: Upstream, name: str, fast: bool
+) -> None:
+    provider.answers = [raw(orjson.dumps(PROTOCOLS[name].whole))]
+    await (await start(mode="record", cassette="a")).request("POST", *asking(name, streamed=False))
+    deck = await start(mode="replay", cassette="a", fast=fast)
+    for streamed in (False, True):
+        miss = await deck.request("POST", *asking(name, streamed=streamed, novel=1))
+        assert (miss.status, miss.headers["x-should-retry"]) == (400, "false")
+        assert "$.novel" in miss.json["error"]["message"]
+        assert miss.headers["Content-Type"].startswith("application/json")
+    elsewhere = await deck.request("POST", "/v1/threads", b"{}")
+    assert (elsewhere.status, elsewhere.json["code"]) == (404, "cassette_miss")
+
+
+@ALL
+@FAST
+async def test_a_stream_that_breaks_off_ends_with_what_its_readers_raise_on(
+    start: Start, provider: Upstream, name: str, fast: bool
+) -> None:
+    sample = PROTOCOLS[name]
+    provider.answers = [stream(sample.stream[:2], cut=True)]
+    deck = await start(mode="cache", fast=fast)
+    for _ in range(2):
+        got = await deck.request("POST", *asking(name, streamed=True))
+        begun = b"".join(sample.stream[:2])
+        assert got.body.startswith(begun)
+        [told] = [frame for frame in sse.frames(got.body[len(begun) :]) if frame.strip()]
+        dialect = dialect_of("POST", sample.path)
+        assert dialect.problem_with(response([*sample.stream[:2], told]))
+        assert b'"error":' in told
+    assert len(provider.seen) == 2

@@ -7,8 +7,8 @@ import aiohttp
 import orjson
 import pytest
 
+from promptdeck.core.dialects.table import HTTP
 from promptdeck.errors import ClientError, UpstreamError
-from promptdeck.server.errors import error_body
 from tests.conftest import Start
 from tests.scripted_upstream import chunks, raw, stream
 
@@ -39,7 +39,7 @@ async def test_a_cassette_path_plays_and_counts_for_itself(start: Start) -> None
         for at in ("/cassette/a", "/cassette/deep/b", "/cassette/a")
     ]
     assert answers == ["answer 1", "answer 3", "answer 2"]
-    assert (await deck.chat("unknown", at="/cassette/a")).status == 404
+    assert (await deck.chat("unknown", at="/cassette/a")).status == 400
 
 
 async def test_the_report_tells_played_unplayed_missed_and_rewind_starts_over(
@@ -158,10 +158,10 @@ async def test_a_cassette_that_becomes_corrupt_is_an_error_and_the_server_lives(
 
 
 def test_the_error_body_serves_both_sdks() -> None:
-    body = error_body(ClientError("no", param="$.model", details={"a": 1}))
+    body = HTTP.error(ClientError("no", param="$.model", details={"a": 1}))
     assert body["error"]["message"] == body["message"] == "no"
     assert body["error"]["param"] == body["param"] == "$.model"
     assert body["details"] == {"a": 1}
-    assert orjson.loads(orjson.dumps(error_body(UpstreamError("cut"))))["code"] == (
+    assert orjson.loads(orjson.dumps(HTTP.error(UpstreamError("cut"))))["code"] == (
         "upstream_unreachable"
     )

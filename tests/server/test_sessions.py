@@ -50,7 +50,7 @@ async def test_a_session_has_rules_and_a_mode_of_its_own(start: Start) -> None:
     replaying = await opened(deck, cassette="c", mode="replay", match={"ignore": ["$.seed"]})
     assert "hit" in (await deck.chat(at=at(replaying), seed=2)).cache_status
     strict = await opened(deck, cassette="c", mode="replay")
-    assert (await deck.chat(at=at(strict), seed=2)).status == 404
+    assert (await deck.chat(at=at(strict), seed=2)).status == 400
 
 
 async def test_closing_fails_on_misses_and_leftovers_where_it_is_asked_to(start: Start) -> None:

@@ -71,6 +71,9 @@ class Refusals:
         miss = CassetteMiss(
             told["message"],
             param=explanation.differences[0].path if explanation.differences else None,
+            # Of all statuses 400 alone is shown at once by Claude Code, codex and opencode: the
+            # first hides 404, and 404, 409 and 422 are tried again by the others.
+            status=400 if asked.form.dialect.is_model else 404,
             details={"key": asked.key, **explanation.details()},
         )
         miss.cache_status = http.cache_status(key=asked.key, detail=search.reason)

@@ -6,12 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.base import LABELS, MARKERS
-from promptdeck.core.dialects.table import HTTP, dialect_of, is_chat
+from promptdeck.core.dialects.table import HTTP, dialect_behind, dialect_of, is_chat
 from promptdeck.core.interaction import Frame, Request, Response
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
+from promptdeck.errors import ClientError
 
 JSON_TYPE = "application/json"
 CHAT = "/v1/chat/completions"
@@ -303,7 +304,7 @@ def test_a_chat_completion_is_one_behind_other_paths_too():
 
 
 @pytest.mark.parametrize("kind", ["application/stream+json", "application/x-ndjson", JSON_TYPE])
-@pytest.mark.parametrize("path", ["/v1/chat", "/v1/api/chat", "/v1/embeddings"])
+@pytest.mark.parametrize("path", ["/v1/chat", "/v1/api/x", "/v1/embeddings"])
 def test_lines_of_json_are_an_answer_whatever_type_of_json_they_have(path, kind):
     def problem(body):
         response = Response(200, (("content-type", kind),), (Frame(0, body),))
@@ -315,3 +316,90 @@ def test_lines_of_json_are_an_answer_whatever_type_of_json_they_have(path, kind)
     if kind != "application/x-ndjson":
         for body in (b'{"a":1}\n{"b":', b"{}\n{}\nx"):
             assert problem(body) == "the body is not JSON"
+
+
+LINES = b'{"message":{"content":"a"},"done":false}\n{"message":{"content":""},"done":true}\n'
+
+
+@pytest.mark.parametrize("path", ["/api/chat", "/v1/api/chat", "/v1/api/generate"])
+def test_ollama_says_when_it_is_done(path):
+    def told(body):
+        return problem(path, answer(body, "application/x-ndjson"))
+
+    assert not dialect_of("POST", path).is_stateful({})
+    assert told(LINES) is None
+    assert told(LINES.splitlines()[1]) is None
+    for length in range(1, len(LINES) - 1):
+        assert told(LINES[:length]) is not None, LINES[:length]
+    assert told(b'{"done":false}\n{"error":"out of memory"}\n') == "the body reports an error"
+
+
+COHERE = [
+    typed("message-start", id="i"),
+    typed("content-delta", index=0, delta={"message": {"content": {"text": "a"}}}),
+    typed("message-end", delta={"finish_reason": "COMPLETE"}),
+]
+
+
+@pytest.mark.parametrize("path", ["/v2/chat", "/v1/v2/chat"])
+def test_cohere_says_how_a_message_ended(path):
+    for count in range(4):
+        assert (problem(path, stream(COHERE[:count])) is None) == (count == 3)
+    failed = typed("message-end", delta={"finish_reason": "ERROR"})
+    assert problem(path, stream([*COHERE[:2], failed]))
+    assert problem(path, answer({"finish_reason": "MAX_TOKENS"})) is None
+    assert problem(path, answer({"finish_reason": "TIMEOUT"}))
+
+
+ERROR = ClientError("no such thing", code="nothing", param="$.a")
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/v1/chat/completions", "chat"),
+        ("/cassette/a/b/v1/messages", "messages"),
+        ("/session/s/v1/v1/messages", "messages"),
+        ("/v1//messages", "messages"),
+        ("/v1beta/models/gemini-4:streamGenerateContent", "gemini"),
+        ("/cassette/v1/v1/models/gemini-4:generateContent", "gemini"),
+        ("/cassette/a/openai/deployments/gpt/chat/completions", "chat"),
+        ("/v1/openai/deployments/gpt/chat/completions", "chat"),
+        ("/v1/responses", "responses"),
+        ("/v2/chat", "cohere"),
+        ("/session/s/api/chat", "ollama"),
+        ("/v1/threads", "http"),
+        ("/", "http"),
+        ("/v1", "http"),
+    ],
+)
+def test_an_error_is_told_in_the_dialect_that_was_asked_in(path, name):
+    assert dialect_behind("POST", path).name == name
+    assert dialect_behind("GET", path) is HTTP
+
+
+def test_errors_have_the_shapes_that_clients_read():
+    anthropic = dialect_of("POST", "/v1/messages").error(ERROR, "req-1")
+    assert (anthropic["type"], anthropic["request_id"]) == ("error", "req-1")
+    assert anthropic["error"]["type"] == "invalid_request_error"
+    google = dialect_of("POST", GEMINI).error(ERROR)["error"]
+    assert (google["code"], google["status"]) == (400, "INVALID_ARGUMENT")
+    assert google["details"][0]["reason"] == "NOTHING"
+    assert dialect_of("POST", "/api/chat").error(ERROR)["error"] == "no such thing"
+    for path in ("/v1/responses", "/v1/completions", "/v1/threads", CHAT):
+        told = dialect_of("POST", path).error(ERROR)
+        assert told["error"]["code"] == told["code"] == "nothing"
+        assert told["error"]["param"] == told["param"] == "$.a"
+
+
+def test_error_events_are_what_readers_raise_on():
+    def event(path):
+        return sse.parse(dialect_of("POST", path).error_event(ERROR))
+
+    for path in (CHAT, "/v1/messages", "/v1/responses"):
+        assert event(path).event == "error"
+        assert orjson.loads(event(path).data)["error"]["message"] == "no such thing"
+    assert orjson.loads(event("/v1/responses").data)["type"] == "error"
+    # google-genai 3.6 looks for this very text, and takes a line of another kind for data.
+    assert event(GEMINI).event == ""
+    assert event(GEMINI).data.startswith('{"error":')

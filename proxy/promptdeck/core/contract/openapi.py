@@ -222,9 +222,11 @@ _CREATED = {
             },
         },
     },
-    "400": _failure("The request breaks the contract; `details` has all of it.", "invalid_request"),
-    "404": _failure(
-        "In replay, no recording; `details` tells what differs.", "cassette_miss", **_NO_RETRY
+    "400": _failure(
+        "The request breaks the contract, or in replay there is no recording; `details` has all"
+        " of it, or what differs.",
+        "invalid_request",
+        **_NO_RETRY,
     ),
     "409": _failure(
         "This Idempotency-Key came with another request.", "idempotency_key_reused", **_NO_RETRY

@@ -8,9 +8,11 @@ from promptdeck.core.interaction import Interaction, Request, Variant
 
 from .base import Dialect
 from .chat.dialect import CHAT
+from .cohere import COHERE
 from .completions import COMPLETIONS
 from .gemini.dialect import GEMINI
 from .messages.dialect import MESSAGES
+from .ollama import OLLAMA
 from .plain import PLAIN_MODEL
 from .responses.dialect import RESPONSES
 
@@ -44,25 +46,49 @@ VERBS: Mapping[str, Dialect] = {
 }
 """By what follows the colon in the path of a POST, as Google names methods."""
 
+OTHERS: Mapping[str, Dialect] = {
+    "v2/chat": COHERE,
+    "api/chat": OLLAMA,
+    "api/generate": OLLAMA,
+    **dict.fromkeys("v2/embed v2/rerank api/embed api/embeddings".split(), PLAIN_MODEL),
+}
+"""By the path of a POST, of providers that have no version 1 or none of this kind."""
+
 # Azure's deployments come before the endpoint; the model then stands in the path.
 _PATH = re.compile(r"/v1/(?:deployments/[^/]+/)?(?P<endpoint>[^:]+?)/?")
-_VERB = re.compile(r"/v1/(?:.*/)?(?:models|tunedModels|endpoints)/[^:]+:(?P<verb>\w+)")
+_VERB = re.compile(r"/v1\w*/(?:.*/)?(?:models|tunedModels|endpoints)/[^:]+:(?P<verb>\w+)")
+_OTHER = re.compile(r"(?:/v1)?/(?P<path>(?:v2|api)/[^:]+?)/?")
+# Where the API begins in a path, behind a session, a cassette or what clients append.
+_ROOT = re.compile(r".*/(v\d\w*|api|openai)/+")
 
 
 def calls_table() -> str:
     """README's table of calls: which are stateful and when an answer is whole, in Markdown."""
-    paths: dict[Dialect, list[str]] = {}
-    for endpoint, dialect in ENDPOINTS.items():
-        paths.setdefault(dialect, []).append(f"`{endpoint}`")
-    for verb, dialect in VERBS.items():
-        paths.setdefault(dialect, []).append(f"`:{verb}`")
+    paths = _by_dialect(
+        {
+            **{f"`{endpoint}`": dialect for endpoint, dialect in ENDPOINTS.items()},
+            **{f"`:{verb}`": dialect for verb, dialect in VERBS.items()},
+        }
+    )
     rows = [
         f"| {', '.join(named)} | {dialect.state} | {dialect.whole} |"
         for dialect, named in paths.items()
     ]
+    rows += [
+        f"| {', '.join(f'`/{path}`' for path in sorted(named))} | {one.state} | {one.whole} |"
+        for one, named in _by_dialect(OTHERS).items()
+    ]
     rest = f"| everything else | {HTTP.state} | {HTTP.whole} |"
     head = "| `POST /v1/...` | stateful | an answer is whole when |"
     return "\n".join([head, "|---|---|---|", *rows, rest])
+
+
+def _by_dialect(table: Mapping[str, Dialect]) -> dict[Dialect, list[str]]:
+    """The keys of a table by their dialect."""
+    keys: dict[Dialect, list[str]] = {}
+    for key, dialect in table.items():
+        keys.setdefault(dialect, []).append(key)
+    return keys
 
 
 def is_chat(method: str, target: str) -> bool:
@@ -77,11 +103,21 @@ def dialect_of(method: str, target: str) -> Dialect:
 
 @lru_cache(maxsize=1024)  # a path is asked for again and again; those that hold ids are many
 def _dialect_of(path: str) -> Dialect:
-    if found := _PATH.fullmatch(path):
-        return ENDPOINTS.get(found["endpoint"], HTTP)
+    if (found := _PATH.fullmatch(path)) and found["endpoint"] in ENDPOINTS:
+        return ENDPOINTS[found["endpoint"]]
     if found := _VERB.fullmatch(path):
         return VERBS.get(found["verb"], HTTP)
+    if found := _OTHER.fullmatch(path):
+        return OTHERS.get(found["path"], HTTP)
     return HTTP
+
+
+def dialect_behind(method: str, path: str) -> Dialect:
+    """The dialect of a path as it was sent: the API may begin behind a session or a cassette."""
+    if method != "POST" or (root := _ROOT.match(path)) is None:
+        return HTTP
+    version = "v1" if root[1] == "openai" else root[1]
+    return _dialect_of(f"/{version}/{path[root.end() :]}")
 
 
 def dialect_in(request: Request) -> Dialect:
