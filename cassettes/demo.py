@@ -82,7 +82,7 @@ def changed(client: openai.OpenAI) -> None:
     started = time.perf_counter()
     try:
         client.chat.completions.create(messages=[user(question)], **SETTINGS)
-    except openai.NotFoundError as error:
+    except openai.BadRequestError as error:
         body: Any = error.body
         print(f"   {type(error).__name__} ({error.code}): {body['message']}")
         print("   " + body["details"]["diff"].rstrip().replace("\n", "\n   "))
