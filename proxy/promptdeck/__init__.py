@@ -71,6 +71,7 @@ imports upward and only `app` knows all the parts.
       claims        what the processes that share a store are asking upstream
       sqlite/       the cache, and the index of cassettes
         migrations    the file's tables, how it is opened and brought up to date
+        upgrade       what an older version kept and this one does not
         rows          how a recording is a row, fresh and packed
         database      one file: point reads on the caller's thread, a writer behind
         tape          the store over some tapes of it

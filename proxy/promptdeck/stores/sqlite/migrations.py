@@ -112,8 +112,12 @@ MIGRATIONS = (
     );
     CREATE INDEX sketch_by_tape ON sketch (tape);
     """,
+    "SELECT 1  -- no table changes: see `_STATEFUL_DROPPED`",
 )
 """Append, never edit: `PRAGMA user_version` counts them."""
+
+_STATEFUL_DROPPED = 6
+"""From this version on a cache holds no stateful calls."""
 
 _PRAGMAS = (
     # A power cut may cost the last commits, never the file (sqlite.org/wal.html#performance):
@@ -238,6 +242,10 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
         for statement in script.split(";"):
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {number}")
+    if 0 < version < _STATEFUL_DROPPED:
+        from .upgrade import drop_stateful  # which nobody else needs
+
+        drop_stateful(connection)
     connection.execute("COMMIT")
 
 
