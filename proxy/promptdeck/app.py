@@ -12,15 +12,16 @@
       sessions     those that clients open         let recordings under way finish
       listener     the port                        takes nobody new, lets answers finish
 
-So an answer that is under way still finds upstream, and its recording the store. Each of the
-last three waits for `server.shutdown_timeout` at most. An error while starting ends what has
-been started, in the same order.
+So an answer that is under way still finds upstream, and its recording the store. The last
+three wait for `server.shutdown_timeout` at most, all together. An error while starting ends
+what has been started, in the same order.
 """
 
 import asyncio
 import logging
 import os
 import tempfile
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
@@ -134,9 +135,9 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
         ends.callback(opening.cancel)
         lanes = Lanes(HitLog(asyncio.get_running_loop()))
         sessions = Sessions(config, shared.exchange, shared.library, lanes.close_session)
-        timeout = config.server.shutdown_timeout
-        ends.push_async_callback(exchange.finish, timeout)
-        ends.push_async_callback(sessions.finish, timeout)
+        left = _counting_down(config.server.shutdown_timeout)
+        ends.push_async_callback(lambda: exchange.finish(left()))
+        ends.push_async_callback(lambda: sessions.finish(left()))
 
         def counts() -> Totals:
             under_way = exchange.under_way + sessions.under_way
@@ -157,6 +158,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             alone=workers == 1,
         )
         listening, port = await _listen(edge, config, ends, lanes if fast else None)
+        ends.callback(left)
 
         def asked() -> bool:
             # aiohttp counts its own; the fast path makes no request of a hit, or of a miss.
@@ -170,6 +172,22 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             await asyncio.wait([opening])
 
         yield Serving(config.server.host, port, counts, asked, report, ready, sessions)
+
+
+def _counting_down(seconds: float) -> Callable[[], float]:
+    """A function that says how many of the seconds are left, which pass from its first call on.
+
+    What ends one after the other, while the rest goes on, shares one time.
+    """
+    end: float | None = None
+
+    def left() -> float:
+        nonlocal end
+        now = time.monotonic()
+        end = now + seconds if end is None else end
+        return max(0.0, end - now)
+
+    return left
 
 
 _LITTLE = 2 * 1024 * 1024
@@ -298,7 +316,8 @@ def _keeps(
 ) -> Keeps:
     """The keepers of completions that a client had stored or deferred."""
     slips, redactor = Slips(database), redactor_of(config)
-    deferred = Deferred(slips, tasks, redactor, settings_of(config).secrets)
+    settings = settings_of(config)
+    deferred = Deferred(slips, tasks, redactor, settings.secrets, most=settings.keep_bytes)
     completions = Completions(database, lasting=config.mode is not Mode.REPLAY, redactor=redactor)
     ends.push_async_callback(completions.close)
     ends.push_async_callback(deferred.finish)

@@ -89,7 +89,7 @@ def check_of(config: Config) -> Check | None:
 
 
 def settings_of(config: Config) -> Settings:
-    """The part of a configuration that the engine works by."""
+    """What an exchange is set to by a configuration: mode, rules, secrets, limits, upstream."""
     return Settings(
         mode=config.mode,
         rules=rules_of(config),

@@ -4,12 +4,15 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
+import aiohttp
 import pytest
 
-from promptdeck.app import Totals
+from promptdeck.app import Totals, serving
 from promptdeck.cli.ending import UNRECORDED, exit_code_of, summary
+from promptdeck.config import load
 from promptdeck.core.policy import Mode
 from tests.cli.test_serve import ask
 from tests.command import promptdeck, serve
@@ -144,3 +147,26 @@ async def test_workers_end_well_though_a_terminal_tells_all_of_them(
             os.kill(int(pid), signal.SIGINT)
         code, err = await server.stop(signal.SIGINT)
     assert (code, "Traceback" in err, "at once" in err) == (0, False, False)
+
+
+async def test_all_that_a_shutdown_waits_for_shares_one_time(
+    provider: Upstream, tmp_path: Path
+) -> None:
+    never = asyncio.Event()
+    provider.answers = [stream(chunks("never"), gate=never)] * 3
+    given = {"upstream": provider.url, "port": 0, "store": tmp_path / "s.db", "mode": "cache"}
+    environ = {"PROMPTDECK_SERVER_SHUTDOWN_TIMEOUT": "1s"}
+    config = load(given, environ, cwd=tmp_path).config
+    async with aiohttp.ClientSession() as client:
+        async with serving(config) as server:
+            async with client.post(f"{server.root}/_deck/sessions", json={}) as made:
+                session = (await made.json())["id"]
+            readers = []
+            for path in ("", f"/session/{session}"):
+                body = {"model": "m", "messages": [], "stream": True, "seed": len(path)}
+                url = f"{server.root}{path}/v1/chat/completions"
+                readers.append(await client.post(url, json=body))
+            begun = time.monotonic()
+        assert time.monotonic() - begun < 1.9
+        for reader in readers:
+            reader.close()

@@ -165,3 +165,12 @@ async def test_secrets_in_an_answer_do_not_wait_on_disk(start: Start) -> None:
     for file in start.folder.glob("store.db*"):
         assert secret.encode() not in file.read_bytes()
         assert key.encode() not in file.read_bytes()
+
+
+async def test_an_answer_too_large_to_be_kept_is_given_up_and_says_so(start: Start) -> None:
+    deck = await start({"PROMPTDECK_RECORD_MAX_BYTES": "20 KiB"}, mode="cache")
+    deck.upstream.answers = [raw(b'{"choices": [], "pad": "' + b"x" * 10**6 + b'"}')]
+    got = await collect(deck, await receipt(deck))
+    assert got.status == 502
+    assert "record.max_bytes (20480 bytes)" in got.json["error"]["message"]
+    assert len(got.body) < 1000

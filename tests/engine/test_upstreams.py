@@ -62,3 +62,31 @@ async def test_a_provider_counts_where_it_cannot_be_part_of_the_model(
         for name in (b"two", b"one"):
             got = await replay.request(method, path, data, X_Provider=name.decode())
             assert got.body == answers[name]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("wants", [b"{}", b'{"cassette": "x"}'])
+@pytest.mark.parametrize(
+    ("path", "data"),
+    [
+        ("/v1/chat/completions", HALF),
+        ("/v1/chat/completions", b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'),
+        ("/v1/embeddings", b'{"input": "no model"}'),
+    ],
+)
+async def test_a_session_in_cache_mode_keeps_providers_apart_as_its_server_does(
+    start: Start, provider: Upstream, fast: bool, wants: bytes, path: str, data: bytes
+) -> None:
+    answers = {
+        name: b'{"choices":[{"index":0,"message":{"content":"%b"},"finish_reason":"stop"}]}' % name
+        for name in (b"none", b"one", b"two")
+    }
+    provider.answers = [raw(answer, headers=JSON) for answer in answers.values()]
+    deck = await start(two(provider), mode="cache", fast=fast)
+    session = (await deck.request("POST", "/_deck/sessions", wants)).json["id"]
+    for at in (f"/session/{session}", f"/session/{session}", ""):
+        for name, answer in answers.items():
+            chosen = {} if name == b"none" else {"X_Provider": name.decode()}
+            assert (await deck.request("POST", at + path, data, **chosen)).body == answer
+            await deck.idle()
+    assert len(provider.seen) == 3

@@ -45,7 +45,8 @@ class SlipStore(Protocol):
 class Deferred:
     """`accept` a request that says `deferred: true`; `finish` before the slips are closed.
 
-    `secrets` are known ones, such as the upstream's key: they are taken out of what waits.
+    `secrets` are known ones, such as the upstream's key: they are taken out of what waits. An
+    answer of more than `most` bytes is given up: what is collected instead says so.
     """
 
     def __init__(
@@ -54,7 +55,10 @@ class Deferred:
         tasks: asyncio.TaskGroup,
         redactor: Redactor,
         secrets: Sequence[str] = (),
+        *,
+        most: int,
     ) -> None:
+        self._most = most
         self._slips = slips
         self._tasks = tasks
         self._redactor = redactor
@@ -98,7 +102,7 @@ class Deferred:
     ) -> None:
         """Wait for the answer and keep it for whoever collects it. Raises nothing."""
         try:
-            status, body = await _whole(answer)
+            status, body = await _whole(answer, self._most)
             # It waits on disk for whoever collects it.
             redactor = self._redactor
             work = asyncio.to_thread(redactor.body, body, secrets) if redactor.waits else None
@@ -116,8 +120,11 @@ class Deferred:
             await asyncio.wait(self._under_way)
 
 
-async def _whole(answer: Served | Flown | Listed) -> tuple[int, bytes]:
-    """Status and body of an answer, when all of it has come; trouble upstream is JSON as well."""
+async def _whole(answer: Served | Flown | Listed, most: int) -> tuple[int, bytes]:
+    """Status and body of an answer, when all of it has come; trouble upstream is JSON as well.
+
+    One of more than `most` bytes is such trouble.
+    """
     match answer:
         case Served(response):
             return response.status, response.body
@@ -126,12 +133,30 @@ async def _whole(answer: Served | Flown | Listed) -> tuple[int, bytes]:
         case Flown(flight, place):
             try:
                 head = await flight.head()
-                return head.status, b"".join([data async for data in flight.read(place)])
+                parts, size = [], 0
+                async for data in flight.read(place):
+                    size += len(data)
+                    if size > most:
+                        return _told(_too_large(most))
+                    parts.append(data)
+                return head.status, b"".join(parts)
             except UpstreamError as error:
-                told = {"error": {"message": error.message, "code": error.code}}
-                return error.status, orjson.dumps(told)
+                return _told(error)
             finally:
                 flight.leave(place)
+
+
+def _told(error: UpstreamError) -> tuple[int, bytes]:
+    """Status and body of what is collected where upstream failed."""
+    return error.status, orjson.dumps({"error": {"message": error.message, "code": error.code}})
+
+
+def _too_large(most: int) -> UpstreamError:
+    return UpstreamError(
+        f"the answer is larger than record.max_bytes ({most} bytes), more than is kept until it is"
+        " collected: ask without `deferred`",
+        code="too_large",
+    )
 
 
 def deferral(request: Request) -> dict[str, Any] | None:

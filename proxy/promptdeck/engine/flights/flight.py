@@ -120,7 +120,11 @@ class Flight(PieceLog):
     # Upstream's side: a `Sink`, and `land`
 
     def headed(self, status: int, headers: Headers, data: bytes) -> Full:
-        """As a `Sink`: take the head, and what came of the body with it."""
+        """Take status and headers of the answer, and what came of its body in the same read.
+
+        Readers that wait for the head go on. Where the head is a reason not to record the answer
+        and nobody reads it, the flight gives up. Returns as `Sink.headed` does.
+        """
         self._head = Head(status, headers)
         if self.refusal and (why := self.refusal(self._head)):
             self.unkept, self._outlives_readers = why, False
