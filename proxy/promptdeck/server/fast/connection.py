@@ -49,6 +49,8 @@ _OVERRIDDEN = ("finish_response", "_process_keepalive", "shutdown", "close", "re
 # buffer of asyncio's 256 KiB is mapped anew for each read, which costs more than the read.
 _READ = 64 * 1024
 _BODILESS = (204, 304)
+_AT_ONCE = 0.001
+"""Seconds: the shortest time that aiohttp does not take for ever."""
 
 # aiohttp reads these: they say how the body comes, or want more than an answer.
 _OF_THE_PARSER = frozenset("content-encoding expect transfer-encoding upgrade".split())
@@ -156,7 +158,9 @@ class FastHandler(RequestHandler):
         if self._busy:
             self._busy.left = self._loop.create_future()
             await asyncio.wait([self._busy.left], timeout=timeout)
-        await super().shutdown(timeout)
+            timeout = 0.0
+        # aiohttp waits twice, for the handler and for its task, and for ever where it is given 0.
+        await super().shutdown(None if timeout is None else max(timeout / 2, _AT_ONCE))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._incomplete = None
