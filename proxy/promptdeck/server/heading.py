@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from http import HTTPStatus
 
 from aiohttp import web
+from aiohttp.hdrs import CONTENT_TYPE
 from aiohttp.http_writer import StreamWriter
 from multidict import CIMultiDict
 
@@ -54,9 +55,18 @@ def written(status: str, headers: Sequence[tuple[str, str]]) -> bytes:
 
 
 class StreamAnswer(web.StreamResponse):
-    """A response whose head goes out with the first bytes of the body, as `written` has it."""
+    """A response whose head goes out with the first bytes of the body, as `written` has it.
+
+    One without a type has none: what aiohttp would say of it, nobody has said.
+    """
 
     _send_headers_immediately = False
+
+    async def _prepare_headers(self) -> None:
+        untyped = CONTENT_TYPE not in self.headers
+        await super()._prepare_headers()
+        if untyped:
+            self.headers.popall(CONTENT_TYPE, None)
 
     async def _write_headers(self) -> None:
         writer, headers = self._payload_writer, self.headers

@@ -113,8 +113,6 @@ class Direct:
         self._chunked = length is None and not empty
         if self._chunked:
             headers.append(("Transfer-Encoding", "chunked"))
-        if not empty and length != "0" and "content-type" not in named:
-            headers.append(("Content-Type", "application/octet-stream"))
         self._head = _head(status, headers)
         content_type = named.get("content-type", "")
         self._rendering = rendering_of(self._asked, content_type, has_length=length is not None)

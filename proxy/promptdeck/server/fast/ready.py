@@ -96,7 +96,6 @@ class Ready:
             headers["Content-Length"] = str(len(body))
             if beats:
                 body, beats = b"", [Beat(response.took_ms / 1000 / pace.factor, body)]
-        headers.setdefault("Content-Type", "application/octet-stream")
         headers.setdefault("Server", SERVER_SOFTWARE)
         return cls(served.repeat, "200 OK", headers, body, beats)
 
