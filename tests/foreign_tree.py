@@ -376,6 +376,25 @@ def reqcassette(found: Sequence[Exchange]) -> tuple[str, bytes]:
     return ".json", json.dumps({"version": "1.0", "interactions": pairs}).encode()
 
 
+def own_key(found: Sequence[Exchange]) -> tuple[str, bytes]:
+    """As a project's own recorder in JavaScript: plain headers, a stream as its pieces."""
+    entries = []
+    for one in found:
+        asked, came = _headers(one)
+        body = orjson.loads(one.body) if one.body[:1] == b"{" else one.body.decode()
+        pieces = [frame.decode() for frame in sse.frames(one.answer)]
+        request = {"method": one.method, "url": one.url, "headers": asked, "body": body}
+        answer = pieces if one.kind == SSE else one.answer.decode()
+        response = {"status": one.status, "headers": came, "body": answer}
+        entries.append({"request": request, "response": response})
+    return ".json", json.dumps({"version": 3, "recordings": entries}).encode()
+
+
+def own_lines(found: Sequence[Exchange]) -> tuple[str, bytes]:
+    entries = orjson.loads(own_key(found)[1])["recordings"]
+    return ".jsonl", b"".join(orjson.dumps(one) + b"\n" for one in entries)
+
+
 def nock(found: Sequence[Exchange]) -> tuple[str, bytes]:
     entries = []
     for number, one in enumerate(found):
@@ -475,6 +494,8 @@ LAYOUTS: dict[str, Layout] = {
     "php_vcr": php_vcr,
     "exvcr": exvcr,
     "reqcassette": reqcassette,
+    "own_key": own_key,
+    "own_lines": own_lines,
     "nock": nock,
     "polly": _har("Polly.JS", _polly),
     "browser": _har("WebInspector", _browser),

@@ -240,3 +240,40 @@ def test_any_body_that_vcrpy_keeps_comes_through(drawn):
     for (_, came), found in zip(drawn, vcr.read(cassette(*entries)), strict=True):
         [frame] = found.frames
         assert frame.data == (came if isinstance(came, bytes) else came.encode())
+
+
+def lines(*entries):
+    return "".join(orjson.dumps(one).decode() + "\n" for one in entries)
+
+
+@pytest.mark.parametrize("key", ["recordings", "records", "apiCalls", "x y"])
+def test_pairs_under_any_key_and_one_a_line_are_read(tmp_path, key):
+    whole = {"meta": {"tool": "own"}, key: [entry(), entry(prompt("b"))], "others": [1]}
+    bare = {**entry(), "recordedAt": "2023-11-14T22:13:20Z"}
+    files = {
+        "a.json": orjson.dumps(whole).decode(),
+        "b.yaml": yaml.safe_dump(whole),
+        "c.jsonl": lines(bare, entry(prompt("b"))),
+        "d.json": orjson.dumps([entry(), entry(prompt("b"))]).decode(),
+    }
+    for name, text in files.items():
+        made = carried(imported(tmp_path / name, text))
+        assert [one.request.body for one in made] == [prompt().encode(), prompt("b").encode()]
+        assert [one.place for one in imported(tmp_path / name, text)]
+
+
+def test_a_line_that_is_no_pair_is_listed_with_its_number(tmp_path):
+    first, second = carried(imported(tmp_path / "a.jsonl", lines(entry(), {"a": 1})))
+    assert first.response.body == answer().encode()
+    assert second.place == "2"
+    with pytest.raises(CassetteError, match="broken JSON"):
+        imported(tmp_path / "b.jsonl", lines(entry()) + "{")
+
+
+def test_a_stream_kept_as_its_pieces_is_put_together(tmp_path):
+    pieces = [frame.decode() for frame in sse.frames(STREAM)]
+    item = entry(prompt(stream=True), headers={"Content-Type": ["text/event-stream"]})
+    for body in (pieces, {"string": STREAM.decode()}):
+        item["response"]["body"] = body
+        made = only(tmp_path / "a.yaml", item)
+        assert made.response.body == STREAM

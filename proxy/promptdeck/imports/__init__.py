@@ -22,6 +22,7 @@ from pathlib import Path
 
 import orjson
 
+from promptdeck.core.dialects.base import value_of
 from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.file import contents, decoded
 
@@ -87,18 +88,19 @@ def _form_of(text: str) -> str:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        if _is_json(text.lstrip().partition("\n")[0]):
-            return "reel"
+        first = value_of(text.lstrip().partition("\n")[0].encode("utf-8", "replace"))
+        if isinstance(first, dict):
+            return "vcr" if vcr.is_pair(first) and "provider" not in first else "reel"
         raise Unreadable(f"broken JSON: {error}") from None
     if aimock.is_journal(value):
         return "aimock"
     if nock.is_definitions(value):
         return "nock"
-    if vcr.is_list_of_pairs(value):
-        return "vcr"
     for key, form in _SIGNS.items():
         if key in value:
             return form
+    if vcr.key_of_pairs(value) is not None:
+        return "vcr"
     raise Unreadable(f"none of the formats that can be imported: {', '.join(FORMATS)}")
 
 
@@ -111,11 +113,3 @@ _SIGNS = {
     "schema_version": "reel",
     "request": "vcr",
 }
-
-
-def _is_json(text: str) -> bool:
-    try:
-        orjson.loads(text)
-    except orjson.JSONDecodeError:
-        return False
-    return True

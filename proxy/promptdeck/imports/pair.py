@@ -22,7 +22,8 @@ def imported(place: str, entry: JSON) -> Imported:
     request, response = entry["request"], entry["response"]
     headers = header_pairs(request.get("headers"))
     asked, body = sent(headers, _body(request, header(headers, "content-type")))
-    headers, answer = came(header_pairs(response.get("headers")), _body(response))
+    told = header_pairs(response.get("headers"))
+    headers, answer = came(told, _body(response, header(told, "content-type")))
     return Imported(
         place,
         text_of(request.get("method"), "method").lstrip(":").upper(),
@@ -80,7 +81,7 @@ def _header_text(value: Any) -> str:
 def _body(message: JSON, kind: str = "") -> bytes:
     """The body of a request or a response, in any of the forms. Elided.
 
-    `kind` is a request's content type, for a form that is kept as its fields.
+    `kind` is its content type: a form may be kept as its fields, a stream as its pieces.
     """
     # Made by several projects' own serializers, for the sake of readable reviews.
     for key in ("parsed_body", "body_json"):
@@ -94,6 +95,9 @@ def _body(message: JSON, kind: str = "") -> bytes:
     is_form = "post_fields" in message or "x-www-form-urlencoded" in kind
     if is_form and isinstance(body, dict) and not body.keys() & _HOLDS_TEXT:
         return urlencode(body, doseq=True).encode()
+    is_stream = "event-stream" in kind
+    if is_stream and isinstance(body, list) and all(isinstance(one, str) for one in body):
+        return utf8("".join(body))
     return as_bytes(body)
 
 

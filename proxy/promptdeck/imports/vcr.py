@@ -2,8 +2,9 @@
 
 vcrpy and pytest-recording, go-vcr and ReqCassette have a list `interactions`, Ruby's VCR,
 betamax and rVCR `http_interactions`, PHP-VCR and ExVCR a bare list, ddapm-test-agent one
-pair; langchain's serializer writes two lists, `requests` and `responses`. All come as
-YAML or JSON. What a pair says is read in `pair`.
+pair; langchain's serializer writes two lists, `requests` and `responses`; projects' own
+recorders have pairs under a key of theirs, or one a line. All come as YAML or JSON. What a
+pair says is read in `pair`.
 """
 
 from collections.abc import Callable, Iterator
@@ -28,7 +29,7 @@ def read(text: str) -> Iterator[Imported | NotCarried]:
         try:
             value = orjson.loads(text)
         except orjson.JSONDecodeError as error:
-            raise Unreadable(f"broken JSON: {error}") from None
+            return each(_lined(text, error), imported)
         return _read(value, lambda key, at: f"$.{key}[{at}]" if key else f"$[{at}]")
     value, root = loaded(text)
     return _read(value, _Lines(root))
@@ -37,19 +38,39 @@ def read(text: str) -> Iterator[Imported | NotCarried]:
 def _read(value: JSON, place: Callable[[str, int], str]) -> Iterator[Imported | NotCarried]:
     """Every pair of a file that was parsed; `place` tells where the entry `at` in `key` is."""
     key, pairs = _pairs(value)
-    if key and pairs and not any(map(_is_pair, pairs)):
+    if key and pairs and not any(map(is_pair, pairs)):
         # Said once, however many they are.
         reason = f"its `{key}` are another tool's, without `request` and `response`"
         return iter([NotCarried(place(key, 0), reason)])
     return each(((place(key, at), pair) for at, pair in enumerate(pairs)), imported)
 
 
-def is_list_of_pairs(value: JSON) -> bool:
-    """True for a bare list of pairs."""
-    return isinstance(value, list) and any(map(_is_pair, value))
+def _lined(text: str, error: orjson.JSONDecodeError) -> list[tuple[str, JSON]]:
+    """The pairs of a file that has one a line, with their lines. Unreadable for another one."""
+    lines = [(str(at), line) for at, line in enumerate(text.split("\n"), 1) if line.strip()]
+    try:
+        found = [(place, orjson.loads(line)) for place, line in lines]
+    except orjson.JSONDecodeError:
+        raise Unreadable(f"broken JSON: {error}") from None
+    if not any(is_pair(value) for _, value in found):
+        raise Unreadable("not a vcrpy cassette: its lines have no `request` and `response`")
+    return found
 
 
-def _is_pair(value: JSON) -> bool:
+def key_of_pairs(value: JSON) -> str | None:
+    """The key under which a file's JSON lists pairs, empty for a bare list; None if it has none."""
+    if _is_list_of_pairs(value):
+        return ""
+    named = value.items() if isinstance(value, dict) else ()
+    return next((key for key, item in named if _is_list_of_pairs(item)), None)
+
+
+def _is_list_of_pairs(value: JSON) -> bool:
+    return isinstance(value, list) and any(map(is_pair, value))
+
+
+def is_pair(value: JSON) -> bool:
+    """True for a request with its response."""
     return isinstance(value, dict) and {"request", "response"} <= value.keys()
 
 
@@ -69,7 +90,7 @@ class _Lines:
 
 def _pairs(value: JSON) -> tuple[str, list[JSON]]:
     """The key of a file's list, empty where the file is the list, and what is in it. Unreadable."""
-    if is_list_of_pairs(value):
+    if _is_list_of_pairs(value):
         return "", value
     if not isinstance(value, dict):
         raise Unreadable("not a vcrpy cassette: it has no `interactions`")
@@ -81,8 +102,10 @@ def _pairs(value: JSON) -> tuple[str, list[JSON]]:
     if {"requests", "responses"} <= value.keys():
         lists = _list("requests", value["requests"]), _list("responses", value["responses"])
         return "requests", _paired(*lists)
-    if _is_pair(value):
+    if is_pair(value):
         return "", [_unmarked(value)]
+    if own := key_of_pairs(value):
+        return own, value[own]
     raise Unreadable("not a vcrpy cassette: it has no `interactions`")
 
 
