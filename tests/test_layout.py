@@ -71,6 +71,8 @@ TESTED_WITH = {
     "core/dialects/plain": "core/dialects/test_table",
     "core/text/paths": "core/matching/test_rules",
     "core/matching/clean": "core/matching/test_normalize",
+    "core/matching/presets": "core/matching/test_renaming",
+    "core/matching/volatile": "core/matching/test_renaming",
     "engine/decks/repeat": "server/fast/test_connection",
     "engine/flights/log": "engine/flights/test_flight",
     "engine/flights/sides": "engine/flights/test_flight",

@@ -24,6 +24,8 @@ imports upward and only `app` knows all the parts.
         wording       how two texts differ, in words
       matching/
         rules         what the user says must not count
+        volatile, presets   what varies by machine and day: what a preset is, and those there are
+        renaming      a request with its volatile texts renamed
         normalize     a request's canonical form
         clean         a request without its secrets, as it is kept
         recall        what was found out about a request, found again by what says the same

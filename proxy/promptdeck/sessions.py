@@ -35,10 +35,11 @@ _FIELDS = {
     "draws": "record.draws",
     "ignore": "match.ignore",
     "replace": "match.replace",
+    "preset": "match.preset",
 }
 """What a session may say, and the setting whose place it takes, or which it adds to."""
 
-_RULES = ("ignore", "replace")
+_RULES = ("ignore", "replace", "preset")
 """What `match` may hold."""
 
 # `expires` is a duration or none, which is how this setting reads.
@@ -175,6 +176,7 @@ class Sessions:
             match=config.match._replace(
                 ignore=(*config.match.ignore, *read.get("ignore", ())),
                 replace=(*config.match.replace, *read.get("replace", ())),
+                preset=(*config.match.preset, *read.get("preset", ())),
             ),
         )
 

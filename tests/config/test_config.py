@@ -57,6 +57,7 @@ OTHER: Mapping[str, tuple[str, Any]] = {
         '[uuid, {pattern: "run-[0-9]+", with: run}]',
         ("uuid", {"pattern": "run-[0-9]+", "with": "run"}),
     ),
+    "match.preset": ("[claude-code, agent]", ("claude-code", "agent")),
     "match.pure": ('["rerank/v2"]', ("rerank/v2",)),
     "match.stateful": ('["/v1/embeddings", "audio/*"]', ("embeddings", "audio/*")),
     "redact.patterns": (
@@ -137,6 +138,11 @@ def test_every_flag_sets_its_setting(parameter: str, path: str) -> None:
 
 def test_no_two_settings_share_a_variable() -> None:
     assert len({setting.variable for setting in SETTINGS.values()}) == len(SETTINGS) == len(OTHER)
+
+
+def test_one_preset_needs_no_brackets() -> None:
+    assert read("match: {preset: agent}").config.match.preset == ("agent",)
+    assert read(PROMPTDECK_MATCH_PRESET="codex").config.match.preset == ("codex",)
 
 
 @every_setting

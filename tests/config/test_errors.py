@@ -55,6 +55,8 @@ def problems(content: str | bytes = "", **environ: str) -> list[str]:
         ("cassette: {name: ../x}", "1: cassette.name: ../x lies outside of cassettes, the folder of cassettes; write --cassettes .. --cassette x"),
         ("upstream: {url: ftp://x}", "1: upstream.url: expected a URL such as https://api.openai.com/v1, found 'ftp://x'"),
         ("upstream: {url: http://h:99999}", "1: upstream.url: expected a URL such as https://api.openai.com/v1, found 'http://h:99999'"),
+        ("match: {preset: [agent, cursor]}",
+         "1: match.preset[1]: no preset 'cursor'; there are agent, claude-code, codex, gemini-cli, opencode"),
         ("match: {ignore: $.a}", "1: match.ignore: expected a list, found '$.a'"),
         ("match: {ignore: [$.a, b]}", "1: match.ignore[1]: a JSON path starts with $ and names something below it, not 'b'"),
         ("match: {ignore: [[$.a]]}", "1: match.ignore[0]: expected text, found a list"),

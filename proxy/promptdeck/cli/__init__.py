@@ -1,6 +1,6 @@
 """The command line. Each command's module is imported when that command is called.
 
-    serve, run, explain, config, store, completion   the command of that name
+    serve, run, explain, match, config, store, completion   the command of that name
     cassette      its group, and the commands list, show, verify
     hygiene       fix, merge, split, prune, dedupe, rename-model, redact
     difference, mergedriver, transfer, live   diff; merge-driver; import, export; check, refresh
@@ -33,6 +33,7 @@ _COMMANDS = {
     "cassette": ("cassette:command", "Look at cassettes, verify them, keep them clean."),
     "store": ("store:command", "Look at the local cache, or clear it."),
     "explain": ("explain:command", "Say how a request is matched, and why it would miss."),
+    "match": ("match:command", "Show what does not count when requests are compared."),
     "config": ("config:command", "Check and show the configuration."),
     "completion": ("completion:command", "Print the completion script for a shell."),
 }

@@ -48,6 +48,8 @@ class Setting(NamedTuple):
         """The typed value of what a file or a variable says; ValueError begins with `place`."""
         if not self.many:
             return self.kind.take(raw, place)
+        if self.kind.alone and isinstance(raw, str) and raw:
+            raw = [raw]
         if isinstance(raw, list):
             return tuple(self.kind.take(item, f"{place}[{i}]") for i, item in enumerate(raw))
         raise ValueError(f"{place}: expected a list, found {found(raw)}")

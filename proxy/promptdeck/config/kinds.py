@@ -34,6 +34,8 @@ class Kind(NamedTuple, Generic[T]):
     write: Callable[[T], Any] = str
     """Back to a JSON value that `read` takes."""
     accepts: tuple[type, ...] = (str,)
+    alone: bool = False
+    """Whether one may stand for a list of it."""
 
     def take(self, raw: object, place: str) -> T:
         """The typed value of `raw`; ValueError that begins with `place` if there is none."""
@@ -175,6 +177,13 @@ def _json_path(text: str) -> str:
     return text
 
 
+def _preset(name: str) -> str:
+    from promptdeck.core.matching.presets import merged_presets
+
+    merged_presets([name])
+    return name
+
+
 def _replacement(entry: str | dict[str, str]) -> str | Mapping[str, str]:
     parse_replacement(entry)
     return entry
@@ -250,6 +259,7 @@ LIMIT = optional(
 PACE = Kind("instant, recorded or a factor such as 2x", units.parse_pace, units.format_pace)
 ENDPOINT = Kind("a path behind /v1/ such as rerank or threads/*/summary", _endpoint)
 JSON_PATH = Kind("a JSON path such as $.metadata", _json_path)
+PRESET = Kind("a preset's name, as `promptdeck match show` lists them", _preset, alone=True)
 REPLACEMENT = Kind(
     "a preset's name or {pattern, with}", _replacement, lambda entry: entry, (str, dict)
 )

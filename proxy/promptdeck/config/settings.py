@@ -175,6 +175,10 @@ class MatchSection(NamedTuple):
         kinds.REPLACEMENT,
         "text made equal: uuid, iso-time, date, or {pattern: REGEX, with: TEXT}",
     )
+    preset: tuple[str, ...] = many(
+        kinds.PRESET,
+        "what varies by machine and day: agent, claude-code, codex, gemini-cli, opencode",
+    )
     pure: tuple[str, ...] = many(
         kinds.ENDPOINT, 'paths behind /v1/ that are functions of their request, such as ["rerank"]'
     )
@@ -185,8 +189,8 @@ class MatchSection(NamedTuple):
 
     @property
     def rules(self) -> Rules:
-        """Both settings compiled, as matching applies them."""
-        return Rules.build(self.ignore, self.replace)
+        """Presets, paths and patterns compiled, as matching applies them."""
+        return Rules.build(self.ignore, self.replace, self.preset)
 
 
 @declares

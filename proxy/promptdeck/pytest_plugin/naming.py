@@ -28,7 +28,7 @@ class Mark:
     name: str = ""
     """Below the folder of cassettes, without suffix, such as `shared/weather`."""
     match: dict[str, list[Any]] = field(default_factory=dict)
-    """Rules of matching, added to those of the configuration: `ignore` and `replace`."""
+    """Rules of matching, added to those of the configuration: `ignore`, `replace`, `preset`."""
     repeat: bool | None = None
     """Whether the last of several answers repeats or is refused; None leaves it to the
     configuration."""

@@ -7,7 +7,8 @@ first of all (`clean`), so that what is kept of a request has its canonical form
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 from promptdeck.core.dialects.base import Dialect, Dropped
@@ -33,6 +34,8 @@ class Normalized(NamedTuple):
     """True where its answer hangs on more than the request, or the request has effects."""
     dropped: tuple[Dropped, ...]
     """Filled only by `explain=True`: the hot path has no use for it."""
+    learnt: Mapping[str, str] = MappingProxyType({})
+    """What the names that a preset gave stand for in this very request."""
 
 
 class Examined(NamedTuple):
@@ -83,10 +86,16 @@ def examine(
     body = cleared.body
     # Of the body without secrets, but with all that does not count: `stream` does not.
     variant, stateful = dialect.variant(body, request.target), dialect.is_stateful(body)
+    learnt: Mapping[str, str] = {}
     if isinstance(body, bytes):
         body = _without_boundary(body, request.content_type)
-    elif isinstance(body, dict):
-        body = dialect.counting_once(body) if once else dialect.counting(body, dropped)
+    else:
+        if isinstance(body, dict):
+            body = dialect.counting_once(body) if once else dialect.counting(body, dropped)
+        if rules.preset:
+            from .renaming import by_preset
+
+            body, learnt = by_preset(body, rules.preset, dropped)
     # The user's rules see the canonical form: `$.stop[0]`, whether it was sent as a list.
     counted = request.target if once else dialect.counted_target(request.target)
     body, target, ignored = rules.applied(body, redactor.query(counted))
@@ -97,7 +106,7 @@ def examine(
     chosen = written(chosen_by(request, redactor)) if request.selecting else ""
     head = f"{request.method} {target}{chosen}\n".encode("utf-8", "surrogatepass")
     why = tuple(dropped) if explain else ()
-    form = Normalized(head + body, variant, dialect, stateful, why)
+    form = Normalized(head + body, variant, dialect, stateful, why, learnt)
     return Examined(form, cleared.faithful and not cleared.secrets)
 
 

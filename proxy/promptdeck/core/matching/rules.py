@@ -1,21 +1,24 @@
 """What a user says must not count when two requests are compared.
 
-`match.ignore` names places by JSON path, `match.replace` names text by regular
-expression. Both change only the canonical form of a request, never what is
-kept of it, and apply alike when recording, loading and matching.
+`match.preset` names kinds of clients, `match.ignore` places by JSON path, `match.replace`
+text by regular expression; they apply in this order. All change only the canonical form
+of a request, never what is kept of it, and apply alike when recording, loading and matching.
 """
 
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import xxhash
 
 from promptdeck.core.text.expressions import PLAINLY, Expressions
 from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, strings, with_strings
 from promptdeck.core.text.paths import child_path
+
+if TYPE_CHECKING:  # patterns that take some 30 ms to compile, for who has a preset
+    from .volatile import Preset
 
 _SEGMENT = r"""(?x)
         (?: (?P<deep>\.\.) | \.(?!\[) | (?=\[) )
@@ -141,27 +144,41 @@ _LONGEST = 10_000
 
 @dataclass(frozen=True)
 class Rules:
-    """The user's rules, ready to apply: places to leave out, and text to replace."""
+    """The user's rules, ready to apply: what clients vary, places to leave out, text to replace."""
 
     ignore: tuple[RulePath, ...] = ()
     replace: tuple[Replacement, ...] = ()
     expressions: Expressions = field(default=PLAINLY, compare=False, repr=False)
     """Runs those of `replace` that a user wrote."""
+    preset: "Preset | None" = None
+    """All presets as one; None for none. `renaming` applies it, before the others."""
 
     @classmethod
     def build(
-        cls, ignore: Iterable[str] = (), replace: Iterable[str | Mapping[str, str]] = ()
+        cls,
+        ignore: Iterable[str] = (),
+        replace: Iterable[str | Mapping[str, str]] = (),
+        preset: Iterable[str] = (),
     ) -> "Rules":
-        """Read the settings `match.ignore` and `match.replace`; ValueError for a bad entry."""
-        return cls(tuple(map(parse_path, ignore)), tuple(map(parse_replacement, replace)))
+        """Read the settings `match.ignore`, `replace` and `preset`; ValueError for a bad entry."""
+        names = tuple(preset)
+        merged = None
+        if names:
+            from .presets import merged_presets
+
+            merged = merged_presets(names)
+        paths = tuple(map(parse_path, ignore))
+        return cls(paths, tuple(map(parse_replacement, replace)), preset=merged)
 
     @cached_property
     def digest(self) -> str:
         """Names this set of rules; the empty string for none."""
-        if not (self.ignore or self.replace):
+        if not (self.ignore or self.replace or self.preset):
             return ""
         replace = [(item.pattern, item.placeholder) for item in self.replace]
-        return xxhash.xxh3_64_hexdigest(repr((self.ignore, replace)).encode())
+        # What a preset says, not its name: the next version may say something else.
+        said = (self.ignore, replace, *([self.preset.said] if self.preset else []))
+        return xxhash.xxh3_64_hexdigest(repr(said).encode())
 
     @cached_property
     def waits(self) -> bool:
@@ -179,7 +196,7 @@ class Rules:
         dropped: list[str] = []
         if not isinstance(value, bytes):
             for path in self.ignore:
-                value = _without(value, path, "$", dropped)
+                value = without_path(value, path, "$", dropped)
         if not self.replace:
             return value, target, dropped
         if isinstance(value, bytes):
@@ -194,7 +211,7 @@ class Rules:
         return (self.expressions if self.waits else PLAINLY).replaced(rules, texts)
 
 
-def _without(value: JSON, path: RulePath, place: str, dropped: list[str]) -> JSON:
+def without_path(value: JSON, path: RulePath, place: str, dropped: list[str]) -> JSON:
     """A copy of a value less what `path` names below it; appends what is left out to `dropped`.
 
     `place` is the value's own path. A list's item leaves a null in its place, so that the
@@ -217,8 +234,8 @@ def _without(value: JSON, path: RulePath, place: str, dropped: list[str]) -> JSO
                 if isinstance(value, list):
                     kept[key] = None
                 continue
-            item = _without(item, rest, here, dropped)
+            item = without_path(item, rest, here, dropped)
         if step.deep:
-            item = _without(item, path, here, dropped)
+            item = without_path(item, path, here, dropped)
         kept[key] = item
     return kept if isinstance(value, dict) else list(kept.values())
