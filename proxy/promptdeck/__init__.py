@@ -26,6 +26,7 @@ imports upward and only `app` knows all the parts.
         rules         what the user says must not count
         volatile, presets   what varies by machine and day: what a preset is, and those there are
         renaming      a request with its volatile texts renamed
+        retelling     a recorded answer by the names of the run that asks for it
         normalize     a request's canonical form
         clean         a request without its secrets, as it is kept
         recall        what was found out about a request, found again by what says the same

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import re
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
@@ -23,7 +23,7 @@ from promptdeck.core.dialects.chat.counting import SINCE, item_text
 from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.dialects.providers import Route
 from promptdeck.core.dialects.table import is_chat
-from promptdeck.core.interaction import Headers, Request, Variant
+from promptdeck.core.interaction import Headers, Request, Response, Variant
 from promptdeck.core.matching.body import EFFECTS, Body, BodyName
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized, examine, normalize
@@ -59,6 +59,9 @@ _COUNTED_ONCE = re.compile("|".join([*LABELS, *MARKERS, "null"]).encode()).searc
 _COUNTED_ONCE_IN_CHATS = re.compile("|".join([*SINCE, *MARKERS]).encode()).search
 
 _NO_RULES = Rules()
+
+# Recordings of which is remembered what their requests' names stand for: some 2 MB.
+_MOST_LEARNT = 1000
 
 _ONE_BY_ONE = ThreadPoolExecutor(1, "expressions")
 """Where requests wait for users' expressions: they run one at a time whoever waits, and those
@@ -148,6 +151,8 @@ class Canonicals:
         self._check = check
         self._waits = rules.waits or redactor.waits
         self._turn = asyncio.Lock()
+        self._learnt: dict[bytes, Mapping[str, str]] = {}
+        """By the digest of a recorded body: what its names stand for."""
         self._repeated = Repeated(secrets.randbits(60), item_text)
         self._recall: Recall[Known] = Recall(
             lambda known: len(known.form.canonical) + _OVERHEAD,
@@ -205,6 +210,28 @@ class Canonicals:
             return asked.key
         form = normalize(asked.incoming.request, _NO_RULES, self._redactor)
         return fingerprint(form.canonical)
+
+    def retold(
+        self, response: Response, recorded: Request, asked: Asked
+    ) -> tuple[Response, tuple[str, ...]]:
+        """A recorded response by the names of who asks, and those that had to be put right.
+
+        A preset alone gives names: the paths of another folder, the ids of another run.
+        """
+        learnt = asked.form.learnt
+        if not learnt or self._rules.preset is None:
+            return response, ()
+        from promptdeck.core.matching.retelling import retold
+
+        digest = xxhash.xxh3_128_digest(recorded.body)
+        known = self._learnt.get(digest)
+        if known is None:
+            rules = Rules(preset=self._rules.preset)
+            known = normalize(recorded, rules, self._redactor).learnt
+            self._learnt[digest] = known
+            if len(self._learnt) > _MOST_LEARNT:
+                del self._learnt[next(iter(self._learnt))]
+        return retold(response, known, learnt)
 
     def _remember(self, counts: Counts, body: Body, known: Known) -> None:
         names = self._names(counts, body)

@@ -275,6 +275,9 @@ class Exchange:
         detail = interaction.id
         if search.converted:
             detail += f" converted-from={interaction.variant}"
+        response, names = self._canonicals.retold(response, interaction.request, asked)
+        if names:
+            detail += f" renamed={','.join(names)}"
         return Served(
             response,
             cache_status=http.cache_status("hit", key=asked.key, detail=detail),
@@ -303,7 +306,7 @@ class Exchange:
         deck.drawn(*asked.place, draws)
         shared = self._shares(asked, deck, search)
         sent = asked.incoming.headers
-        if shared and (flight := self._sharing.flight(place, asked.form.canonical, sent)):
+        if shared and (flight := self._sharing.flight(place, asked.form.exact, sent)):
             self.stats.collapsed += 1
             status = http.cache_status(f"fwd={why}", "collapsed", key=asked.key)
             return Flown(flight, flight.join(), status, asked.warning)
@@ -315,7 +318,7 @@ class Exchange:
             record=(asked, deck),
         )
         if self._settings.mode.shares_flights and not deck.samples(draws):
-            self._sharing.add(place, flown.flight, asked.form.canonical, sent)
+            self._sharing.add(place, flown.flight, asked.form.exact, sent)
         return flown._replace(warning=asked.warning)
 
     def _shares(self, asked: Asked, deck: Deck, search: Search) -> bool:

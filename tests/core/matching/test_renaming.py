@@ -121,7 +121,12 @@ def test_every_other_word_still_counts(agent: str, data: st.DataObject) -> None:
     assume(words)
     word = data.draw(st.sampled_from(words))
     other = f"{text[: word.start()]}zebra{text[word.end() :]}"
-    changed = form(replaced(body, path, other), agent, target=run["target"])
+    changed = replaced(body, path, other)
+    # Some words count in no case: their dialect says so.
+    assume(
+        form(changed, target=run["target"]).canonical != form(body, target=run["target"]).canonical
+    )
+    changed = form(changed, agent, target=run["target"])
     assert changed.canonical != form(body, agent, target=run["target"]).canonical
 
 

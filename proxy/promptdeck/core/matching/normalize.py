@@ -37,6 +37,11 @@ class Normalized(NamedTuple):
     learnt: Mapping[str, str] = MappingProxyType({})
     """What the names that a preset gave stand for in this very request."""
 
+    @property
+    def exact(self) -> tuple[bytes, Mapping[str, str]]:
+        """What two requests must have in common to get the very same bytes for an answer."""
+        return self.canonical, self.learnt
+
 
 class Examined(NamedTuple):
     """A canonical form, and how the body was found on the way to it."""

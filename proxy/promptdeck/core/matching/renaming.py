@@ -289,8 +289,8 @@ def _folder(path: str) -> str:
 
 
 # What may not stand before or behind a value, as it would be part of another, longer one.
-_before = re.compile(r"[\w.~-]").match
-_behind = re.compile(r"[\w-]|\.\w").match
+NOT_BEFORE, NOT_BEHIND = r"[\w.~-]", r"[\w-]|\.\w"
+_before, _behind = re.compile(NOT_BEFORE).match, re.compile(NOT_BEHIND).match
 
 
 def _with_name(text: str, value: str, name: str) -> str:

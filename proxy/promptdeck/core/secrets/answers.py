@@ -60,18 +60,14 @@ def cleared_frames(
     if not _may_change(redactor, frames, extra, in_runs):
         return tuple(frames), Counter()
     values = [event_value(frame.data) for frame in frames]
-    channels: dict[LeafPath, list[_FrameLeaf]] = defaultdict(list)
-    for number, value in enumerate(values):
-        for path, holder, key in leaves(value):
-            channels[path].append(_FrameLeaf(number, holder, key))
     counts: Counter[str] = Counter()
     changed: set[int] = set()
-    for channel in (*channels.values(), *_counted(channels)):
+    for channel in channels_of(values):
         changed |= _join(redactor, channel, extra, counts)
     # Only now each frame by itself: a token's first part may look like a whole one.
     cleared = []
     for number, (frame, value) in enumerate(zip(frames, values, strict=True)):
-        data = _with_value(frame.data, value) if number in changed else frame.data
+        data = with_value(frame.data, value) if number in changed else frame.data
         data, more = (redactor if value is None else BUILT_IN).body(data, extra)
         counts += more
         cleared.append(frame if data == frame.data else Frame(frame.offset_ms, data))
@@ -179,7 +175,7 @@ def _is_in(secret: str, frames: Sequence[Frame], written: bytes) -> bool:
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class _FrameLeaf:
+class FrameLeaf:
     """A string in the JSON of a frame, which can be replaced there."""
 
     frame: int
@@ -199,7 +195,19 @@ class _FrameLeaf:
         self.holder[self.key] = text
 
 
-def _counted(channels: Mapping[LeafPath, list[_FrameLeaf]]) -> Iterator[list[_FrameLeaf]]:
+def channels_of(values: Sequence[JSON]) -> list[list[FrameLeaf]]:
+    """The texts in the JSON of all frames of a stream: in each list those that go on in turn.
+
+    A text may be in two lists: where nobody knows whether its index counts events.
+    """
+    channels: dict[LeafPath, list[FrameLeaf]] = defaultdict(list)
+    for number, value in enumerate(values):
+        for path, holder, key in leaves(value):
+            channels[path].append(FrameLeaf(number, holder, key))
+    return [*channels.values(), *_counted(channels)]
+
+
+def _counted(channels: Mapping[LeafPath, list[FrameLeaf]]) -> Iterator[list[FrameLeaf]]:
     """Leaves, together, whose index no other event has: a count of events, no place in a list."""
     for each in alike(channels).values():
         if len(each) > 1 and all(len(channel) == 1 for channel in each):
@@ -207,7 +215,7 @@ def _counted(channels: Mapping[LeafPath, list[_FrameLeaf]]) -> Iterator[list[_Fr
 
 
 def _join(
-    redactor: Redactor, leaves: Sequence[_FrameLeaf], extra: Sequence[str], counts: Counter[str]
+    redactor: Redactor, leaves: Sequence[FrameLeaf], extra: Sequence[str], counts: Counter[str]
 ) -> set[int]:
     """Clear what the leaves say together; gives the numbers of the frames that changed.
 
@@ -229,7 +237,7 @@ def _join(
 _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 
 
-def _with_value(frame: bytes, value: JSON) -> bytes:
+def with_value(frame: bytes, value: JSON) -> bytes:
     """The frame with other data, in the style and lines of the old; every other line stays."""
     lines = iter(rendered_like(sse.parse(frame).data or "", value).split("\n"))
     kept = []

@@ -62,8 +62,7 @@ class Repeat:
     def answers(self, known: Known) -> bool:
         """True if this is the answer to a request, known by its canonical form, too."""
         mine = self._known
-        same = known.form.canonical == mine.form.canonical and known.warning == mine.warning
-        return same and known.form.learnt == mine.form.learnt
+        return known.form.exact == mine.form.exact and known.warning == mine.warning
 
     def age(self, now: float) -> int:
         """Whole seconds since the recording was made, never negative."""

@@ -5,6 +5,7 @@ store they wait for the recording of the one that has claimed the request.
 """
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 
 from promptdeck.core.interaction import Headers, Variant
@@ -17,6 +18,9 @@ from .flight import Flight
 
 Question = tuple[Deck, str, Variant]
 """Who asks the same: deck, fingerprint and variant of a request. Bodies are compared as well."""
+
+Exact = tuple[bytes, Mapping[str, str]]
+"""`Normalized.exact` of a request: an answer to one is word for word an answer to another."""
 
 _FIRST_WAIT, _LONGEST_WAIT = 0.01, 0.2
 """Seconds between two looks at another process's claim, whose end is not told.
@@ -35,16 +39,16 @@ class Sharing:
 
     def __init__(self, claims: Claims | None) -> None:
         self._claims = claims
-        self._flights: dict[Question, tuple[Flight, bytes, Headers]] = {}
-        """Each with the canonical form and the headers of the request that it answers."""
+        self._flights: dict[Question, tuple[Flight, Exact, Headers]] = {}
+        """Each with the exact form and the headers of the request that it answers."""
 
-    def flight(self, question: Question, canonical: bytes, sent: Headers = ()) -> Flight | None:
+    def flight(self, question: Question, exact: Exact, sent: Headers = ()) -> Flight | None:
         """A flight that brings the answer to just this request, still whole from its start.
 
         `sent` are the request's headers, as answers may hang on them.
         """
-        flight, asked, first = self._flights.get(question, (None, b"", ()))
-        if not flight or asked != canonical or not flight.whole or flight.failed:
+        flight, asked, first = self._flights.get(question, (None, None, ()))
+        if not flight or asked != exact or not flight.whole or flight.failed:
             return None
         if sent == first:
             return flight
@@ -53,7 +57,7 @@ class Sharing:
 
     def has_yet_to_tell(self, question: Question, sent: Headers) -> bool:
         """True while only a flight's head can tell whether it is for these headers, too."""
-        flight, _, first = self._flights.get(question, (None, b"", ()))
+        flight, _, first = self._flights.get(question, (None, None, ()))
         return bool(flight and sent != first and flight.known_head is None and not flight.landed)
 
     async def told(self, question: Question, sent: Headers) -> None:
@@ -63,9 +67,9 @@ class Sharing:
             with suppress(UpstreamError):
                 await flight.head()
 
-    def add(self, question: Question, flight: Flight, canonical: bytes, sent: Headers = ()) -> None:
+    def add(self, question: Question, flight: Flight, exact: Exact, sent: Headers = ()) -> None:
         """Let others that ask the same join a flight, until it is `recorded`."""
-        self._flights[question] = flight, canonical, sent
+        self._flights[question] = flight, exact, sent
 
     def recorded(self, question: Question, flight: Flight) -> None:
         """What a flight brought has been recorded, or will not be: let others ask."""

@@ -1,0 +1,143 @@
+"""A recorded answer by the names of the run that asks for it now.
+
+A model that was told of `/home/ann/proj` answers with paths in it. Played in another folder
+they would lead nowhere, and where a call id or a session of the recorded run stands, a
+client waits for its own. So what a preset learnt of the recorded request, and learnt
+otherwise of this one, is put right in the answer, across the frames of a stream, too.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+from promptdeck.core.interaction import Frame, Response
+from promptdeck.core.secrets.answers import channels_of, with_value
+from promptdeck.core.secrets.redact import rendered_like
+from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, strings, with_strings
+from promptdeck.core.text.runs import event_value
+
+from .renaming import NOT_BEFORE, NOT_BEHIND, Learnt, written_forms
+
+
+class Retold(NamedTuple):
+    """A response by the names of another run."""
+
+    response: Response
+    """The same object where nothing had to be put right."""
+    names: tuple[str, ...]
+    """The names whose values were put right: `cwd`."""
+
+
+def retold(response: Response, recorded: Learnt, asked: Learnt) -> Retold:
+    """A response in which the values of `recorded` became those of `asked`.
+
+    Each where it stands by itself or leads a path; all else, and every frame without one,
+    stays as it is.
+    """
+    values = _Values.of(recorded, asked)
+    if not values:
+        return Retold(response, ())
+    if response.is_stream:
+        frames = _frames(response.frames, values)
+    else:
+        [frame] = response.frames
+        data = _body(frame.data, values)
+        frames = response.frames if data == frame.data else (frame._replace(data=data),)
+    names = tuple(sorted(values.used))
+    return Retold(response._replace(frames=frames) if names else response, names)
+
+
+class _Righted(NamedTuple):
+    begin: int
+    end: int
+    text: str
+
+
+class _Values:
+    """Values to be put right, found in texts; `used` are the names of those that were there."""
+
+    def __init__(self, pairs: Mapping[str, tuple[str, str]]) -> None:
+        self._pairs = pairs
+        self.used: set[str] = set()
+        longest_first = sorted(pairs, key=len, reverse=True)
+        self._search = re.compile(
+            rf"(?<!{NOT_BEFORE})(?:{'|'.join(map(re.escape, longest_first))})(?!{NOT_BEHIND})"
+        )
+
+    @classmethod
+    def of(cls, recorded: Learnt, asked: Learnt) -> "_Values | None":
+        """The values that differ, in all forms in which a text may say them; None for none."""
+        pairs: dict[str, tuple[str, str]] = {}
+        for name, old in recorded.items():
+            new = asked.get(name, old)
+            if new != old:
+                for form, other in zip(written_forms(old), written_forms(new), strict=True):
+                    pairs.setdefault(form, (other, name[1:-1]))
+        return cls(pairs) if pairs else None
+
+    def spans(self, text: str) -> list[_Righted]:
+        """Where a text says one of the values, and what is to stand there."""
+        found = []
+        for match in self._search.finditer(text):
+            other, name = self._pairs[match[0]]
+            self.used.add(name)
+            found.append(_Righted(match.start(), match.end(), other))
+        return found
+
+    def put_right(self, text: str) -> str:
+        """A text with every value put right."""
+        return _cut(text, self.spans(text), 0, len(text))
+
+
+def _cut(text: str, spans: list[_Righted], begin: int, end: int) -> str:
+    """A part of a text with spans replaced: a replacement stands where its span begins."""
+    parts: list[str] = []
+    at = begin
+    for span in spans:
+        if span.end <= begin or span.begin >= end:
+            continue
+        if span.begin >= begin:
+            parts += text[at : span.begin], span.text
+        at = min(span.end, end)
+    return "".join([*parts, text[at:end]])
+
+
+def _body(data: bytes, values: _Values) -> bytes:
+    """A whole body: of JSON its strings, of other text all of it, anything else as it is."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return data
+    try:
+        value = parse(text)
+    except Unfaithful:
+        return values.put_right(text).encode()
+    right = _strings(value, values.put_right)
+    return data if right is value else rendered_like(text, right).encode()
+
+
+def _strings(value: JSON, change: Callable[[str], str]) -> JSON:
+    """A value with all its strings changed; the same object where none of them is another."""
+    texts = list(strings(value))
+    changed = [change(text) for text in texts]
+    return value if changed == texts else with_strings(value, iter(changed))
+
+
+def _frames(frames: tuple[Frame, ...], values: _Values) -> tuple[Frame, ...]:
+    """The frames of a stream, where a value may be spread over several."""
+    parsed = [event_value(frame.data) for frame in frames]
+    changed: set[int] = set()
+    for channel in channels_of(parsed):
+        text = "".join(leaf.text for leaf in channel)
+        spans = values.spans(text)
+        begin = 0
+        for leaf in channel if spans else ():
+            old = leaf.text
+            leaf.text = _cut(text, spans, begin, begin + len(old))
+            begin += len(old)
+            if leaf.text != old:
+                changed.add(leaf.frame)
+    return tuple(
+        frame._replace(data=with_value(frame.data, parsed[number])) if number in changed else frame
+        for number, frame in enumerate(frames)
+    )
