@@ -64,6 +64,9 @@ imports upward and only `app` knows all the parts.
       misses/
         differences, diff   where two requests differ: places, a unified diff
         sketch        a request in little, for the nearest of thousands
+        proposals     the rule that would make two requests equal
+        departure     where a run departs from a recorded one
+        stabilising   the rules under which recordings of one run are the same
         explain       why a request missed
       faults/
         plan, deal, verdict   answers that go wrong on purpose, and how a client took it

@@ -72,9 +72,9 @@ async def test_the_next_turn_hits_by_the_names_of_its_own_run(start: Start) -> N
         "hit" in (await ask(replaying, "/srv/x", calling("/srv/x", "call_z9"), mine)).cache_status
     )
     other = {**mine, "content": "/srv/x/notes.txt: goodbye"}
-    assert (await ask(replaying, "/srv/x", calling("/srv/x", "call_z9"), other)).status == 404
+    assert (await ask(replaying, "/srv/x", calling("/srv/x", "call_z9"), other)).status == 400
     crossed = {**mine, "tool_call_id": "call_other"}
-    assert (await ask(replaying, "/srv/x", calling("/srv/x", "call_z9"), crossed)).status == 404
+    assert (await ask(replaying, "/srv/x", calling("/srv/x", "call_z9"), crossed)).status == 400
 
 
 async def test_two_folders_at_once_share_no_flight(start: Start) -> None:

@@ -3,6 +3,7 @@
     serve, run, explain, match, config, store, completion   the command of that name
     cassette      its group, and the commands list, show, verify
     hygiene       fix, merge, split, prune, dedupe, rename-model, redact
+    stabilise     learns what varies between recordings of one run
     difference, mergedriver, transfer, live   diff; merge-driver; import, export; check, refresh
     options       flags that commands share, from the settings
     chosen        the cassettes that a command works on

@@ -37,6 +37,7 @@ from .output import counted, print_json, print_rows, size
         "merge-driver": ("mergedriver:command", "Merge a cassette's versions for git."),
         "split": ("hygiene:split", "Take a cassette apart."),
         "prune": ("hygiene:prune_", "Remove recordings that a report calls unused."),
+        "stabilise": ("stabilise:command", "Learn what varies between recordings of one run."),
         "dedupe": ("hygiene:dedupe_", "Remove recordings that say the same."),
         "rename-model": ("hygiene:rename_model_", "Give a model another name."),
         "redact": ("hygiene:redact_", "Take secrets out of existing cassettes."),

@@ -195,6 +195,14 @@ def test_details_say_it_to_a_program():
             {"path": "$.seed", "kind": "added", "asked": 7},
         ],
         "places": 2,
+        "proposal": None,
+        "departure": {
+            "step": 2,
+            "parent": RECORDED[1][0],
+            "asked": f"user: {QUESTION.replace('rivers', 'lakes')}",
+            "recorded": f"user: {QUESTION}",
+            "then": "",
+        },
     }
 
 

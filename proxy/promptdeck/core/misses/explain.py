@@ -16,8 +16,10 @@ from typing import Any, NamedTuple
 from promptdeck.core.text.jsontext import JSON
 from promptdeck.core.text.wording import cut, shared_text, shared_words, visible
 
+from .departure import Departure, departure
 from .diff import unified_diff
 from .differences import ENDPOINT, MOST_PLACES, Difference, FormParts, between, dump
+from .proposals import Proposal, propose
 from .sketch import CONVERSATION, CONVERSATION_SHARE, OTHER_QUERY
 
 
@@ -142,6 +144,9 @@ _MEND = {
 # Differences in an error body, and on a terminal, where the diff follows: enough to see which
 # kind of change it is.
 _MOST_DETAILS = 20
+# Requests that differ in more places than these are two. Claude Code's of two machines differ in
+# 9, codex's in 20.
+_MOST_VOLATILE = 200
 _MOST_SHOWN = 5
 
 
@@ -162,6 +167,10 @@ class Explanation:
     """How often this very request is recorded."""
     played: int = 0
     """How often it was answered from those recordings."""
+    proposal: Proposal | None = None
+    """Rules under which the first of `nearest` would match, if only volatile text differs."""
+    departure: Departure | None = None
+    """Where its run departs from a recorded one, if the turn before is recorded."""
 
     def message(self) -> str:
         """Two sentences in one line: what is wrong, and the mend."""
@@ -179,6 +188,8 @@ class Explanation:
             "first_difference": str(self.differences[0]) if self.differences else None,
             "differences": [item.details() for item in self.differences[:_MOST_DETAILS]],
             "places": len(self.differences),
+            "proposal": {"match": self.proposal.settings} if self.proposal else None,
+            "departure": self.departure.details() if self.departure else None,
             "diff": self.diff,
         }
 
@@ -194,6 +205,8 @@ class Explanation:
             lines += (f"    {side}" for side in item.sides(len("recorded")))
         if more := self._more_than(_MOST_SHOWN):
             lines.append(f"  and {more}")
+        if self.departure:
+            lines += self.departure.lines()
         return "\n".join([*map(visible, lines), *filter(None, [self.diff]), f"{self._mend()}."])
 
     def _what(self) -> str:
@@ -240,6 +253,9 @@ class Explanation:
 
     def _mend(self) -> str:
         """A sentence, without its full stop, that says what to do about it."""
+        if self.proposal:
+            # The setting first: what differs is volatile, and would differ again.
+            return f"Only volatile text differs: set {self.proposal}, or r{_MEND[self.reason][1:]}"
         undo = self.reason is Reason.NOT_RECORDED and self.differences
         return _MEND[self.reason] + (", or undo the change" if undo else "")
 
@@ -264,6 +280,7 @@ def explain(
     could have been answered with: each is looked at, so call it where 0.03 ms for each do no
     harm. `cassette` is a name to be told, the counts are for Reason.CONSUMED.
     """
+    recorded = list(recorded)
     near = tuple(nearest(asked, recorded))
     found: list[Difference] = []
     diff = ""
@@ -273,4 +290,18 @@ def explain(
         # Of another endpoint's body there is nothing to learn.
         if ours.endpoint == theirs.endpoint:
             diff = unified_diff(asked, near[0].canonical)
-    return Explanation(reason, near, tuple(found), diff, cassette, times_recorded, times_played)
+    proposal = left = None
+    if reason is Reason.NOT_RECORDED and diff:
+        proposal = propose(asked, near[0].canonical) if len(found) <= _MOST_VOLATILE else None
+        left = departure(asked, recorded)
+    return Explanation(
+        reason,
+        near,
+        tuple(found),
+        diff,
+        cassette,
+        times_recorded,
+        times_played,
+        proposal,
+        left,
+    )

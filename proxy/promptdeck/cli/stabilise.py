@@ -1,0 +1,168 @@
+"""`promptdeck cassette stabilise`: the rules under which recordings of one run are the same."""
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import yaml
+
+from promptdeck.config import Config
+from promptdeck.core.misses.stabilising import Stabilised, Taken, stabilise, united
+from promptdeck.errors import CassetteError, UsageError
+from promptdeck.library import canon_of
+from promptdeck.stores.cassettes.file import names, path_of, read_as_is
+
+from . import options
+from .chosen import existing
+from .output import counted, print_json
+
+_SHOWN = 6
+"""Texts that are shown of each rule."""
+
+
+@click.command("stabilise", context_settings={"ignore_unknown_options": False})
+@click.argument("chosen", nargs=-1, metavar="NAME [OTHER ...] [-- COMMAND]")
+@click.option("--runs", type=click.IntRange(2, 20), help="Record COMMAND so often, and compare.")
+@click.option("--save", is_flag=True, help="Write the rules into promptdeck.yaml.")
+@options.settings("cassette.dir", "upstream.url")
+@options.as_json
+def command(
+    *, chosen: tuple[str, ...], runs: int | None, save: bool, as_json: bool, **flags: Any
+) -> None:
+    """Learn what varies between recordings of one run, and propose the rules for it.
+
+    NAME and OTHER are cassettes of the same run, recorded in other folders, on other days;
+    with --runs COMMAND is recorded so often instead. Each rule is shown with the texts that
+    it unites, and what else it would unite in the folder. Exits with 1 if the runs cannot be
+    made equal, or only by a rule that would make two different recordings of one run equal.
+
+    \b
+    Examples:
+      promptdeck cassette stabilise fix-bug fix-bug-elsewhere
+      promptdeck cassette stabilise fix-bug fix-bug-elsewhere --save
+      promptdeck cassette stabilise --runs 2 -- claude -p "read notes.txt"
+    """
+    loaded = options.loaded({**flags})
+    config = loaded.config
+    if runs:
+        with _recorded(chosen, runs, flags) as paths:
+            found = stabilise([_run(path, config) for path in paths])
+    elif len(chosen) < 2:
+        raise UsageError("name two cassettes of the same run, or record it: --runs 2 -- COMMAND")
+    else:
+        paths = [existing(config.cassette.dir, name) for name in chosen]
+        found = stabilise([_run(path, config) for path in paths])
+    others = dict(_others(config, found, paths))
+    if as_json:
+        print_json(_as_dict(found, others))
+    else:
+        _show(found, others)
+    bad = found.apart or found.clashes
+    if save and found.proposal.settings and not bad:
+        click.echo(f"written into {_save(found)}")
+    sys.exit(int(bool(bad)))
+
+
+@contextmanager
+def _recorded(command: Sequence[str], runs: int, flags: dict[str, Any]) -> Iterator[list[Path]]:
+    """Record a command several times, each into a cassette of its own in a folder for now."""
+    if not command:
+        raise UsageError("name the command to record: --runs 2 -- COMMAND")
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for number in range(1, runs + 1):
+            name = f"run-{number}"
+            ran = subprocess.run(  # noqa: S603  the user's own command
+                [
+                    *(sys.executable, "-m", "promptdeck", "run", "--mode", "record"),
+                    *("--cassettes", folder, "--cassette", name),
+                    *(("--upstream", flags["upstream"]) if flags.get("upstream") else ()),
+                    *("--", *command),
+                ],
+                check=False,
+                stdout=sys.stderr,
+            )
+            path = path_of(Path(folder), name)
+            if ran.returncode or not path.exists():
+                told = f"exit code {ran.returncode}" if ran.returncode else "no request"
+                raise UsageError(f"run {number} of the command: {told}; mend that first")
+            paths.append(path)
+        yield paths
+
+
+def _run(path: Path, config: Config) -> list[Taken]:
+    """A cassette's recordings in the order in which they were made. CassetteError."""
+    canon = canon_of(config)
+    found = sorted(read_as_is(path), key=lambda item: item.recorded_at)
+    return [Taken(item.id, canon.canonical(item.request)) for item in found]
+
+
+def _others(
+    config: Config, found: Stabilised, paths: Sequence[Path]
+) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """By the other cassettes of the folder: their different recordings that the rules unite."""
+    rules = found.proposal.rules
+    for name in names(config.cassette.dir) if rules.digest else ():
+        path = path_of(config.cassette.dir, name)
+        if path in paths:
+            continue
+        try:
+            pairs = list(united(_run(path, config), rules))
+        except CassetteError:
+            continue  # `cassette verify` tells of it
+        if pairs:
+            yield name, pairs
+
+
+def _as_dict(found: Stabilised, others: dict[str, list[tuple[str, str]]]) -> dict[str, Any]:
+    """What was learnt, as --json prints it."""
+    return {
+        "match": found.proposal.settings,
+        "pairs": found.pairs,
+        "rules": [rule._asdict() for rule in found.varying],
+        "apart": found.apart,
+        "clashes": found.clashes,
+        "also_unites": others,
+    }
+
+
+def _show(found: Stabilised, others: dict[str, list[tuple[str, str]]]) -> None:
+    """Print what was learnt, for people."""
+    click.echo(f"{counted(found.pairs, 'pair')} of the same step")
+    for rule in found.varying:
+        click.echo(rule.rule)
+        for text in rule.texts[:_SHOWN]:
+            click.echo(f"  unites  {text[:160]!r}"[:180])
+        if len(rule.texts) > _SHOWN:
+            click.echo(f"  and {len(rule.texts) - _SHOWN} more")
+    for name, pairs in others.items():
+        click.echo(f"would also unite in {name}: {', '.join(' and '.join(p) for p in pairs[:3])}")
+    for words in found.apart:
+        click.echo(f"not united: {words}")
+    for one, other in found.clashes:
+        click.echo(f"refused: {one} and {other} of one run would be equal")
+    if found.proposal.settings and not (found.apart or found.clashes):
+        click.echo("\n" + _written(found), nl=False)
+    elif not (found.apart or found.clashes):
+        click.echo("nothing varies: no rule is needed")
+
+
+def _written(found: Stabilised) -> str:
+    """The rules as a section of promptdeck.yaml."""
+    return yaml.safe_dump({"match": found.proposal.settings}, allow_unicode=True, sort_keys=False)
+
+
+def _save(found: Stabilised) -> str:
+    """Put the rules into promptdeck.yaml, which must not have a section `match` yet."""
+    path = Path("promptdeck.yaml")
+    text = path.read_text() if path.exists() else ""
+    if any(line.startswith("match:") for line in text.splitlines()):
+        raise UsageError(f"{path} has a section `match` already: put the rules above into it")
+    end = "\n" if text and not text.endswith("\n") else ""
+    path.write_text(f"{text}{end}{_written(found)}")
+    return str(path)

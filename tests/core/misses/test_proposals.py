@@ -1,0 +1,113 @@
+"""The rule that would make a miss match: only where volatile text differs, and tried."""
+
+import orjson
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from promptdeck.core.interaction import Request
+from promptdeck.core.matching.normalize import normalize
+from promptdeck.core.matching.rules import Rules
+from promptdeck.core.misses.proposals import Proposal, propose
+from promptdeck.core.secrets.redact import Redactor
+from tests.core.matching.test_renaming import AGENTS, RUNS
+
+REDACTOR = Redactor(())
+
+
+def form(body, rules: Rules | None = None, target: str = "/v1/chat/completions") -> bytes:
+    request = Request("POST", target, "application/json", orjson.dumps(body))
+    return normalize(request, rules or Rules(), REDACTOR).canonical
+
+
+def chat(text: str, **more):
+    return {"model": "m", "messages": [{"role": "system", "content": text}], **more}
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_an_agents_run_elsewhere_is_united_by_its_preset(agent: str) -> None:
+    run = RUNS[agent]
+    here, there = (form(run[side], target=run["target"]) for side in ("here", "there"))
+    found = propose(there, here)
+    assert found is not None
+    # What opencode says, any agent says.
+    name = "agent" if agent == "opencode" else agent
+    assert found.settings == {"preset": [name]}
+    assert str(found) == f'match: {{"preset": ["{name}"]}}'
+    assert ("/srv/people/bob/work/other-repo", "/home/ann/proj") in found.unites
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "kind"),
+    [
+        ("build 1234567 of it", "build 7654321 of it", "number"),
+        ("at 2026-11-28T10:00:00Z.", "at 2027-01-02T03:04:05Z.", "time"),
+        ("on 2026-11-28", "on 2026-11-29", "date"),
+        ("commit 9fceb02 is", "commit 1a2b3c4 is", "hex"),
+        ("in /tmp/x8k2-abcd now", "in /tmp/q9z1-wxyz now", "tmp"),
+        ("run_a81bc2d9e0 starts", "run_99bc2d9e01 starts", "id"),
+    ],
+)
+def test_a_text_that_varies_gets_a_pattern_anchored_by_its_neighbours(
+    one: str, other: str, kind: str
+) -> None:
+    found = propose(form(chat(f"You help.\nNow: {one}")), form(chat(f"You help.\nNow: {other}")))
+    assert found is not None
+    assert [rule.replacement for rule in found.replace] == [rf"\1<{kind}>"]
+    forms = {form(chat(f"You help.\nNow: {text}"), found.rules) for text in (one, other)}
+    assert len(forms) == 1
+    # Elsewhere such a text goes on to count.
+    assert form(chat(f"Then: {one}"), found.rules) != form(chat(f"Then: {other}"), found.rules)
+
+
+def test_a_value_that_varies_as_a_whole_is_left_out_by_its_path() -> None:
+    one, other = ({"jobs": [{"ref": name}]} for name in ("job_81bc2d9e0", "job_99bc2d9e01"))
+    found = propose(form(chat("x", **one)), form(chat("x", **other)))
+    assert found is not None
+    assert found.settings == {"ignore": ["$.jobs[*].ref"]}
+
+
+def test_what_is_said_is_never_left_out_as_a_whole() -> None:
+    found = propose(form(chat("2026-11-28")), form(chat("2026-11-29")))
+    assert found is not None
+    assert not found.ignore
+    assert form(chat("2026-11-28, or so"), found.rules) != form(
+        chat("2026-11-29, or so"), found.rules
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (chat("read a.txt"), chat("read b.txt")),
+        (chat("at 2026-11-28 read a"), chat("at 2026-11-29 read b")),
+        (chat("x", temperature=0.5), chat("x", temperature=1)),
+        (chat("x", seed=1), chat("x")),
+        (chat("run_a81bc2d9e0"), chat("a")),
+        ({**chat("x"), "model": "m-20261128-abc"}, {**chat("x"), "model": "m-20261129-abc"}),
+    ],
+)
+def test_nothing_is_proposed_where_more_than_volatile_text_differs(one, other) -> None:
+    assert propose(form(one), form(other)) is None
+
+
+WORDS = st.lists(
+    st.sampled_from(
+        ["go", "stop", "2026-11-28", "2026-11-29", "a81bc2d", "9fceb02", "(x)", "\n", "/a/b", "1.5"]
+    ),
+    max_size=6,
+)
+
+
+@given(one=WORDS, other=WORDS, one_run=st.booleans())
+def test_what_is_proposed_unites_the_two(one: list[str], other: list[str], one_run: bool) -> None:
+    bodies = [chat(f"You: {' '.join(words)}") for words in (one, other)]
+    assume(form(bodies[0]) != form(bodies[1]))
+    found = propose(form(bodies[0]), form(bodies[1]), one_run=one_run)
+    if found:
+        assert form(bodies[0], found.rules) == form(bodies[1], found.rules)
+        assert found != Proposal()
+    if [word for word in one if word in ("go", "stop")] != [
+        word for word in other if word in ("go", "stop")
+    ]:
+        assert found is None or one_run
