@@ -81,8 +81,8 @@ async def test_openai_surfaces_a_miss_and_does_not_retry(start: Start) -> None:
     await (await start(mode="record", cassette="c")).chat("hello")
     deck = await start(mode="replay", cassette="c")
 
-    def use() -> openai.NotFoundError:
-        with openai_client(deck) as client, pytest.raises(openai.NotFoundError) as caught:
+    def use() -> openai.BadRequestError:
+        with openai_client(deck) as client, pytest.raises(openai.BadRequestError) as caught:
             client.chat.completions.create(
                 model="m", messages=[{"role": "user", "content": "goodbye"}]
             )
@@ -170,8 +170,8 @@ async def test_dedalus_surfaces_a_miss(start: Start) -> None:
     await (await start(mode="record", cassette="c")).chat("hello")
     deck = await start(mode="replay", cassette="c")
 
-    def use() -> dedalus_labs.NotFoundError:
-        with dedalus_client(deck) as client, pytest.raises(dedalus_labs.NotFoundError) as caught:
+    def use() -> dedalus_labs.BadRequestError:
+        with dedalus_client(deck) as client, pytest.raises(dedalus_labs.BadRequestError) as caught:
             client.chat.completions.create(
                 model="m", messages=[{"role": "user", "content": "goodbye"}]
             )

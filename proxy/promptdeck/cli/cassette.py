@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-import orjson
 
 from promptdeck.config import Config
-from promptdeck.core.dialects.table import says
+from promptdeck.core.dialects.table import dialect_in, says
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
@@ -144,6 +143,7 @@ def _told(item: Interaction) -> dict[str, Any]:
         "frames": len(item.response.frames),
         "took_ms": item.response.took_ms,
         "messages": body.get("messages") if isinstance(body, dict) else None,
+        "turns": dialect_in(item.request).turns(body),
         "says": says(item),
         "redacted": item.redacted,
     }
@@ -182,13 +182,9 @@ def _print_conversation(told: Mapping[str, Any]) -> None:
 
 
 def _turns(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Who says what: the request's messages, and the answer."""
-    messages = told["messages"] if isinstance(told["messages"], list) else []
-    for message in messages:
-        content = message.get("content") if isinstance(message, dict) else message
-        role = message.get("role", "?") if isinstance(message, dict) else "?"
-        yield str(role), content if isinstance(content, str) else orjson.dumps(message).decode()
-    yield f"answer ({told['status']})", told["says"] or "(not a chat answer)"
+    """Who says what: the request's turns, and the answer."""
+    yield from told["turns"]
+    yield f"answer ({told['status']})", told["says"] or "(nothing that could be shown as text)"
 
 
 @click.command("verify")

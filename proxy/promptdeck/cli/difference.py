@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from promptdeck.core.dialects.table import dialect_in
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
@@ -65,12 +66,12 @@ _WIDE = 60
 def _asked(item: Interaction) -> str:
     """The last message of a request, cut short, or its method and target."""
     try:
-        content = parse(item.request.body)["messages"][-1]["content"]
-    except (Unfaithful, LookupError, TypeError):
-        content = None
-    if not isinstance(content, str):
+        turns = dialect_in(item.request).turns(parse(item.request.body))
+    except Unfaithful:
+        turns = []
+    text = " ".join(turns[-1][1].split()) if turns else ""
+    if not text:
         return f"{item.request.method} {item.request.target}"
-    text = " ".join(content.split())
     return text if len(text) <= _WIDE else text[: _WIDE - 1] + "…"
 
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.faults.deal import Begin, Dealer, Dealt, End, Stall, Step, Wait, Write, draw
 from promptdeck.core.faults.plan import Fault, Plan, parse_plan
 from promptdeck.core.interaction import Frame, Response
@@ -257,3 +258,20 @@ def test_another_seed_gives_other_faults() -> None:
         return [dealer.deal("k") is not None for _ in range(64)]
 
     assert fates(1) != fates(2)
+
+
+@pytest.mark.parametrize(
+    ("path", "where", "kind"),
+    [
+        ("/v1/messages", ("error", "type"), "rate_limit_error"),
+        ("/v1/models/gemini-4:generateContent", ("error", "status"), "RESOURCE_EXHAUSTED"),
+        ("/v1/responses", ("error", "code"), "rate_limit_exceeded"),
+    ],
+)
+def test_a_status_is_told_as_the_protocol_tells_it(path, where, kind):
+    told = dealt("status=429").steps(Response(200, (), ()), dialect=dialect_of("POST", path))
+    [body] = [step.data for step in told if isinstance(step, Write)]
+    value = orjson.loads(body)
+    for key in where:
+        value = value[key]
+    assert value == kind

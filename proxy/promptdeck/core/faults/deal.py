@@ -13,13 +13,16 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import xxhash
 
+from promptdeck.core.dialects.base import Dialect
+from promptdeck.core.dialects.table import HTTP
 from promptdeck.core.interaction import Frame, Headers, Response
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import compact
+from promptdeck.errors import HTTPError
 
 from .plan import Fault, Plan
 
@@ -71,11 +74,16 @@ class Dealt(NamedTuple):
     chance: str
     """The text that this answer's draws are made of."""
 
-    def steps(self, response: Response, factor: float = math.inf) -> Iterator[Step]:
+    def steps(
+        self, response: Response, factor: float = math.inf, dialect: Dialect = HTTP
+    ) -> Iterator[Step]:
         """The steps of writing `response`, one after the other, `End` last.
 
-        The recorded delays are divided by `factor`; at infinity there are none.
+        The recorded delays are divided by `factor`; at infinity there are none. An error is told
+        in `dialect`.
         """
+        if self.fault.status is not None:
+            response = refusal(self.fault, dialect)
         return _noticeable(_Telling(self.fault, self.chance, factor).steps(response))
 
 
@@ -119,8 +127,6 @@ class _Telling:
     def steps(self, response: Response) -> Iterator[Step]:
         """As `Dealt.steps`, with waits for no time and writes of nothing among them."""
         fault = self._fault
-        if fault.status is not None:
-            response = refusal(fault)
         frames = list(response.frames) or [Frame(0, b"")]
         if fault.malformed is not None:
             frames = _malformed(frames, fault.malformed, is_stream=response.is_stream)
@@ -243,19 +249,17 @@ _REFUSALS: Mapping[int, tuple[str, str, str]] = {
 }
 
 
-def refusal(fault: Fault) -> Response:
-    """The error answer that `fault.status` asks for, 500 if it asks for none.
-
-    In a body that both SDKs read: openai takes what is in `error`, dedalus what is beside it.
-    """
+def refusal(fault: Fault, dialect: Dialect) -> Response:
+    """The error answer that `fault.status` asks for, or 500, as clients of a dialect read it."""
     status = fault.status or 500
     kind, code, message = _REFUSALS.get(
         status, ("server_error" if status >= 500 else "invalid_request_error", "fault", "Refused.")
     )
-    fields: dict[str, Any] = {"message": message, "type": kind, "param": None, "code": code}
+    error = HTTPError(message, code=code, status=status)
+    error.type = kind
     headers: Headers = (("content-type", "application/json"),)
     if fault.retry_after is not None:
         headers += (("retry-after", str(fault.retry_after)),)
     if fault.retry_after_ms is not None:
         headers += (("retry-after-ms", str(fault.retry_after_ms)),)
-    return Response(status, headers, (Frame(0, compact({"error": fields, **fields})),))
+    return Response(status, headers, (Frame(0, compact(dialect.error(error))),))

@@ -11,11 +11,13 @@ import logging
 import socket
 import struct
 from collections import OrderedDict, deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, assert_never
 
 from aiohttp import web
 from multidict import CIMultiDict
 
+from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.headers import FAULT
 from promptdeck.core.interaction import Frame, Headers, Request, Response
 from promptdeck.engine.outcome import Served
@@ -95,7 +97,9 @@ class Faults:
 
             log.info("faulty on purpose: %s", format_fault(dealt.fault))
             response = _rendered(served, asked)
-            return await _Writing(request, served, watched).follow(dealt, response, pace.factor)
+            dialect = dialect_of(asked.method, asked.target)
+            steps = dealt.steps(response, pace.factor, dialect)
+            return await _Writing(request, served, watched).follow(steps)
         except (ConnectionError, asyncio.CancelledError):
             watched.left = True
             raise
@@ -165,8 +169,8 @@ class _Writing:
         self._watched = watched
         self._stream = web.StreamResponse()
 
-    async def follow(self, dealt: "Dealt", response: Response, factor: float) -> web.StreamResponse:
-        for step in dealt.steps(response, factor):
+    async def follow(self, steps: "Iterator[Step]") -> web.StreamResponse:
+        for step in steps:
             await self._take(step)
         return self._stream
 
