@@ -4,14 +4,22 @@ No key-shaped text stands here: every one is put together when the tests run.
 """
 
 import base64
+import random
+from collections.abc import Iterator
 
 from hypothesis import strategies as st
 
-from promptdeck.core.secrets import search
+from promptdeck.core.secrets import shapes
+from promptdeck.core.secrets.published import ROWS
+from promptdeck.core.secrets.redact import Redactor, without
 
 A1 = "A1b2" * 20
+A = A1[:24].encode()
 HEX = "0123456789abcdef" * 4
+UUID = "9b3c1d2e-4f5a-4b6c-8d7e-0f1a2b3c4d5e"
 BASE64 = base64.b64encode(bytes(range(96))).decode()
+
+JWT_HEAD = "eyJ" + "hbGciOiJIUzI1NiJ9"
 
 TOKENS = [
     ("anthropic", "sk-" + "ant-api03-" + A1),
@@ -69,9 +77,64 @@ TOKENS = [
     ("pinecone", "pcsk_" + A1[:6] + "_" + A1[:60]),
     ("digitalocean", "dop_" + "v1_" + HEX),
     ("shopify", "shpat_" + HEX[:32]),
-    ("jwt", "eyJ" + "hbGciOiJI" + ".eyJ" + "zdWIiOiIx" + "." + A1[:43]),
-    ("jwt", "eyJ" + "hbGciOiJI" + "." + A1[:40] + "." + A1[:16] + "." + A1[:60] + "." + A1[:22]),
+    ("zhipu", HEX[:32] + "." + A1[:16]),
+    ("mailchimp", HEX[:32] + "-us12"),
+    ("maxmind", A1[:6] + "_" + A1[:29] + "_mmk"),
+    ("terraform", A1[:14] + ".atlasv1." + A1[:67]),
+    ("azure", "abC8Q~" + "aB3_-" * 6 + "xyz9"),
+    ("azure", "aB3d" * 10 + "AzSe" + "Dx12" * 2),
+    ("openshift", "sha256~" + "aB3_-" * 8 + "xyz"),
+    ("jwt", JWT_HEAD + ".eyJ" + "zdWIiOiIx" + "." + A1[:43]),
+    ("jwt", JWT_HEAD + "." + A1[:40] + "." + A1[:16] + "." + A1[:60] + "." + A1[:22]),
 ]
+
+
+_SIGNS = {
+    "h": "0123456789abcdef",
+    "H": "0123456789abcdefABCDEF",
+    "a": "abcdefghijklmnopqrstuvwxyz0123456789",
+    "U": "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
+    "d": "0123456789",
+}
+_SIGNS["L"] = _SIGNS["a"][:26] + _SIGNS["U"][:26]
+_SIGNS["A"] = _SIGNS["L"] + _SIGNS["d"]
+_SIGNS |= {"w": _SIGNS["A"] + "-_", "s": _SIGNS["A"] + "_", "b": _SIGNS["A"] + "+/"}
+_SIGNS["x"] = _SIGNS["w"] + "=."
+
+
+def published(seed: int) -> Iterator[tuple[str, str]]:
+    """The name and a secret of each head in the table of published shapes, by their formats."""
+    chance = random.Random(seed)
+    for row in ROWS.splitlines():
+        if row and not row.startswith("#"):
+            name, *fields = row.split()
+            heads = [field for field in fields[:-1] if not shapes.is_part(field)]
+            parts = [field for field in fields[len(heads) : -1] if field not in (".", "!")]
+            for head in heads:
+                yield name, head + "".join(_made(part, chance) for part in parts)
+
+
+def _made(part: str, chance: random.Random) -> str:
+    """What a part of a format may stand for."""
+    match = shapes.PART.match(part.rstrip("."))
+    assert match
+    if match["text"]:
+        return match["text"]
+    if not match["cls"]:
+        return "-".join(_made(f"h{size}", chance) for size in (8, 4, 4, 4, 12))
+    least = int(match["least"])
+    most = least + 20 if match["most"] == "+" else int((match["most"] or "").strip("-") or least)
+    signs = _SIGNS[match["cls"]]
+    made = [chance.choice(signs) for _ in range(chance.randint(least, most))]
+    # No secret of any length is made of words: it has a digit, and letters of both cases.
+    for at, kind in zip((1, 3, 5, 7), "dLUa", strict=True):
+        if at < len(made) - 1 and (able := [one for one in _SIGNS[kind] if one in signs]):
+            made[at] = chance.choice(able)
+    # A sign that joins words may be no part of one at its end.
+    made[0] = made[-1] = chance.choice(signs[:10] if match["cls"] in "hHd" else signs[:36])
+    return "".join(made)
+
+
 # What comes before a secret, the secret, and what comes after it.
 PLACES = [
     (
@@ -93,17 +156,45 @@ PLACES = [
     ("url-password", "redis://:", "hunter2", "@localhost"),
     ("slack", "https://hooks.slack.com/services/", "T0001/B0002/" + A1[:24], " says"),
     ("discord", "https://discord.com/api/webhooks/123456/", "aB3_-" * 13, "?wait=true"),
-    ("telegram", "bot123456789:A", "A" + "aB3_-" * 6 + "xyz", "/sendMessage"),
-    ("aws-secret", "aws_secret_access_key = ", "aB3/" * 10, "\nregion"),
-    ("aws-secret", "AWS_SECRET_ACCESS_KEY='", "aB3+" * 10, "'"),
-    ("aws-secret", '{"SecretAccessKey": "', "aB3/" * 10, '", "x": 1}'),
-    ("aws-secret", "AWS_SESSION_TOKEN=", BASE64, "\n"),
-    ("azure", "AccountName=x;AccountKey=", A1 + "abcdef==", ";EndpointSuffix"),
+    ("telegram", "bot123456789:", "AA" + "aB3_-" * 6 + "xyz", "/sendMessage"),
+    ("assigned", "aws_secret_access_key = ", "aB3/" * 10, "\nregion"),
+    ("assigned", "AWS_SECRET_ACCESS_KEY='", "aB3+" * 10, "'"),
+    ("assigned", '{"SecretAccessKey": "', "aB3/" * 10, '", "x": 1}'),
+    ("assigned", "AWS_SESSION_TOKEN=", BASE64, "\n"),
+    ("assigned", "AccountName=x;AccountKey=", A1 + "abcdef==", ";EndpointSuffix"),
     ("assigned", "export MISTRAL_API_KEY=", A1[:32], "\n"),
     ("assigned", '{"AZURE_OPENAI_API_KEY": "', HEX[:32], '"}'),
-]
+    ("assigned", "EXA_API_KEY=", UUID, "\n"),
+    ("assigned", "CLOUDFLARE_API_TOKEN=", "aB3_dE5-" * 5, "\n"),
+    ("assigned", "AUTH0_CLIENT_SECRET='", "aB3_dE5-" * 8, "'"),
+    ("assigned", '{"api_key": "', HEX[:32], '"}'),
+    ("assigned", r'{\"api_key\": \"', HEX[:32], r'\"}'),
+    ("assigned", '{"clientSecret":"', A1[:24], '"}'),
+    ("assigned", "mistral_api_key: ", A1[:32], "\nmodel: x"),
+    ("assigned", "X-Api-Key: ", A1[:32], "\r\n"),
+    ("assigned", "Cookie: sessionid=", A1[:32], "; theme=dark"),
+    ("assigned", "otpauth://totp/a:b?secret=", "JBSWY3DP" * 2, "&issuer=a"),
+    ("assigned", "https://bucket/x?X-Amz-Signature=", HEX, "&x=1"),
+    ("assigned", '{"auths":{"registry":{"auth": "', base64.b64encode(b"u:" + A).decode(), '"}}}'),
+    ("assigned", "//registry.example.com/:_authToken=", UUID, "\n"),
+    ("assigned", "the api key is ", HEX[:32], ", thanks"),
+    ("password", "DB_PASSWORD=", "s3cr-t.Pa55", "\n"),
+    ("password", "postgres_password: '", "p4ss w0rd"[:4] + "-w0rd-2", "'"),
+    ("password", "jdbc:postgresql://h/db?user=a&password=", "Xk29fj2k", "&ssl=true"),
+    ("password", "Server=a;Password=", "aB3^dE5!x", ";Database=b"),
+    ("url-password", "https://", HEX[:32], "@o123.ingest.sentry.io/45"),
+    (
+        "private-key",
+        "PuTTY-User-Key-File-3: ssh-rsa\nEncryption: none\nComment: a\nPublic-Lines: 1\n"
+        + BASE64[:64] + "\nPrivate-Lines: 2\n",
+        BASE64[:64] + "\n" + BASE64[:20],
+        "\nPrivate-MAC: " + HEX[:40],
+    ),
+    ("encoded", '{"data": "', base64.b64encode(b"is sk-" + b"proj-" + A + b" ok").decode(), '"}'),
+]  # fmt: skip
 SAMPLES = [(name, "see ", token, " here") for name, token in TOKENS] + PLACES
-A_SAMPLE = st.sampled_from(SAMPLES)
+# By its number, as hypothesis would write all of them out.
+A_SAMPLE = st.integers(0, len(SAMPLES) - 1).map(lambda number: SAMPLES[number])
 
 LOOKALIKES = [
     "sk-learn-contrib-something-longer",
@@ -160,9 +251,4 @@ def placeholder(name: str) -> str:
 
 def redacted(text: str) -> str:
     """`text` with each secret's name in its place."""
-    at, parts = 0, []
-    for start, end, name in sorted(search.find(text, 0, len(text))):
-        if start >= at:
-            parts += [text[at:start], placeholder(name)]
-            at = end
-    return "".join(parts) + text[at:]
+    return without(text, Redactor().spans(text), 0, len(text))

@@ -33,7 +33,10 @@ imports upward and only `app` knows all the parts.
         body, repeated   the names of a body for that, and what need not be read again
         fingerprint   its short name, and the ids of recordings
       secrets/
-        shapes        what secrets look like: the table
+        published     the shapes of secrets that their issuers publish: data
+        shapes        what secrets look like, read from that and written out
+        named         values that are secrets by the name before them
+        places        short ones, known by where they stand
         search        a text searched for all of them at once
         redact        secrets out of texts, values, bodies and targets
         answers       out of streams, where one is spread over frames, and whole responses

@@ -20,14 +20,14 @@ from promptdeck.core.text.expressions import PLAINLY, Expressions, Place
 from promptdeck.core.text.jsontext import JSON
 
 from . import search
-from .search import Span
+from .places import Span
 from .shapes import DIGEST
 
 _PLACEHOLDER = re.compile(r"\[redacted:[a-z0-9-]+\]|\(redacted\)")
 _SHORTEST_CREDENTIAL = 12
 """In characters. What is sent as a key to a local server may be any word (`EMPTY`, `dummy`,
 `not-needed`), and that word may stand anywhere in a conversation."""
-_ESCAPED = re.compile(rb"\\u00(?:2[bdeBDE]|[3-7])")
+_ESCAPED = re.compile(rb"\\u00[2-7]|\\/")
 """A character of the kind that tokens are made of, written as an escape."""
 
 # Text: `re` compiles it for the first target with a query, as a start need not wait for it.

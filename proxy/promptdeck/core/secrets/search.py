@@ -1,71 +1,106 @@
 """How a text is searched for all shapes of secrets at once.
 
-Every request and answer is searched, and hardly any holds a secret: what counts is
-how soon a text is known to have none. One expression of all 97 heads (a head and the
-tail behind it are a *lead*) tries each of them at each character: 300 ms for 60 KB of
-an agent's JSON. The way here takes 0.1 to 0.25 ms, the more of it the more addresses
-are in the text, and 4 us for 2 KB:
+Every request and answer is searched, and hardly any holds a secret: what counts is how
+soon a text is known to have none, however many shapes there are. Nearly every secret has
+a run of 16 characters or more of the letters, digits and signs of base64, and hardly any
+word has. So these long runs are found first, which takes two passes of C (each of their
+characters mapped to one, then sixteen of that looked for): 60 KB of an agent's JSON have
+some 80. Each is looked at by itself:
 
-1. The leads are sorted by the last character of their heads, the *anchor*: nine
-   characters. `in` and `find` look for one at memory speed (2 us for all nine, where the
-   heads themselves take 2.6 ms), and the last ones are rarer than the first: 3,000
-   places in those 60 KB, where the 24 first characters stand at 33,000.
-2. Nearly every place is then ruled out by a *glance* at what is just before the anchor:
-   the two characters by sets, then the last five of each head; or the letters just behind
-   it where a head is one character long. That makes 640 us of expressions 225.
-3. Where an anchor is rare in a text each of its places is found and looked at by itself:
-   8 us instead of 17 for 34 places.
-4. The expression with the tails is compiled when a text first passes its glance. All of
-   them take 13 ms at a start, the glances 2; they are made so that the test for a word's
-   edge stands once for all heads of a length, which saves a third of that.
+1. Tokens begin at its start or behind one of its signs: the three characters there are
+   looked up in a dict of all heads. Only a head that is there has its expression compiled
+   and tried, so that a start waits for none.
+2. Where the character before it joins parts (`SG.`, `hvs.`), the parts before it are
+   looked up, too.
+3. The name before it may say that it is a secret (`named`).
+4. A few kinds have no head: those that end at a dot, that have a certain length, and what
+   is base64 of a text that holds a secret.
 
-(CPU of CPython 3.11 on an EPYC, 37 kinds of tokens and 11 of places.)
+What is shorter or stands in a place of its own has an anchor of its own, a character or a
+word that `find` looks for at memory speed: `@`, `~`, `w` of `password`, `Basic`, `PRIVATE KEY`.
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from functools import cache
-from itertools import groupby, starmap
-from math import inf
-from typing import NamedTuple
+from binascii import Error, a2b_base64
+from bisect import bisect_left
+from collections.abc import Iterator
 
-from .shapes import IS, PLACES, TOKENS
-
-_A = "[A-Za-z0-9]"
-
-# A token begins where a word does: after no letter or digit, but for one that ends an
-# escape (\n, \u0022), a percent-encoded byte or a terminal's colour. Its own first
-# letter must not be the end of an escape: \npm_ is a line end and `pm_`.
-_EDGE = (
-    rf"(?:(?<!{_A})(?<!\\(?=[nrtbf]))|(?<=\\[nrtbf])|(?<=\\u[0-9a-fA-F]{{4}})"
-    r"|(?<=%[0-9A-Fa-f]{2})|(?<=[0-9;\[]m))"
+from . import named
+from .places import Span, anchored, each
+from .shapes import (
+    AT_DOT,
+    BY_KEY,
+    PRIVATE_KEY,
+    PUTTY_KEY,
+    TOKENS,
+    WHOLE,
+    WHOLE_LENGTHS,
+    SecretKind,
 )
 
-_RARE = 700
-"""Characters between two anchors from which on each is looked at by itself.
+_LEAST = 16
+"""Characters that a run has at least: 96 bits of base64url; no issuer gives out keys of less."""
+_RUN = b"r"
+_MASK = bytes(
+    ord(_RUN) if chr(code).isascii() and (chr(code).isalnum() or chr(code) in "_-+/") else 32
+    for code in range(256)
+)
+_LONG = _RUN * _LEAST
+_EDGES = re.compile("[ _/+-](?=([A-Za-z0-9]...))", re.DOTALL)
+"""The four characters with which a token may begin within a run."""
+_KEYS = frozenset(BY_KEY)
+_SHORT_KEYS = frozenset(key for key in BY_KEY if len(key) < 4)
+_BEFORE_LINE = frozenset("\n\r\\ \t")
+_JSON_ESCAPE = re.compile("u[0-9a-fA-F]{4}|[nrtbf]")
+_ESCAPE = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|(?<=[;\[])[0-9]*m")
+"""An escape that ends within a run: a percent-encoded byte, a terminal's colour."""
+_JOINS = frozenset(".:!=~$")
+"""Characters that join parts of a token."""
+_TELLING = frozenset([*_JOINS, *"\\%;["])
+"""Characters before a run that may be part of a token, or end an escape."""
+_DIGIT = re.compile("[0-9]")
+_PLAIN = re.compile("(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,12}(?![A-Za-z])|[A-Z]++(?=[A-Z][a-z])|[_/+-]++)++")
+"""A run of words: `snake_case`, `CamelCase`, `HTTPServer`, `UPPER-CASE`, paths."""
+_NEAR = 24
+"""Characters before a run that tell whether anything before it has a say."""
+_BEARER = ("Bearer ", "bearer ", "BEARER ", "Bearer  ", ": Token ", ": token ")
+_BEARER_VALUE = re.compile(
+    # RFC 6750: what a bearer token may hold. No sentence goes on so with a digit.
+    "(?=[A-Za-z._~+/-]{0,100}+[0-9])[A-Za-z0-9._~+/-]{15,}[A-Za-z0-9_~+/-]=*"
+)
+_TELEGRAM = re.compile(r"(?<=[0-9]{8}:)A[A-Za-z0-9_-]{34}(?![A-Za-z0-9_-])")
+_HOOK = re.compile(
+    r"(?:hooks\.slack(?:-gov)?\.com|discord(?:app)?\.com|webhook\.office\.com)\\/[\w\\/@-]*\Z"
+)
+"""The address of a webhook, whose slashes JSON text may escape."""
+_DEEPEST = 2
+"""How often one text may be in another as base64 and still be looked at."""
 
-`find` and a look take about as long as the expression takes for so many; from 500 to 1000
-the texts measured differ by 5 %, at 100 the search takes twice as long."""
 
-
-class Span(NamedTuple):
-    """A secret in a text: its place, `text[start:end]`, and the name of its kind."""
-
-    start: int
-    end: int
-    name: str
+_Sighting = tuple[bool, Span]
+"""A secret, and whether it is a token."""
 
 
 def hit(text: str) -> bool:
     """True if `find` would find anything in the whole text."""
-    # Most texts lack most anchors, and `in` tells without a call of Python's.
-    return any(search.hit(text) for search in _searches() if search.anchor in text)
+    return next(_all(text, 0, len(text)), None) is not None
+
+
+_HEADS = re.compile("|".join(sorted({re.escape(kind.head) for kind in TOKENS if kind.head})))
 
 
 def may_hit(text: str) -> bool:
-    """True if a text has the head of any secret; without one `find` finds nothing in it."""
-    return any(search.may_hit(text) for search in _searches() if search.anchor in text)
+    """True if a text has the head of any secret; without one `find` finds nothing in it, nor
+    in many of it one behind the other."""
+    return (
+        _HEADS.search(text) is not None
+        or any(sign in text for sign in "@~%")
+        or re.search(
+            "(?i)key|token|secret|pass|pwd|auth|cred|cookie|sess|sig|sid|pat|basic|bearer", text
+        )
+        is not None
+        or hit(text)
+    )
 
 
 def find(text: str, begin: int, end: int) -> list[Span]:
@@ -74,15 +109,17 @@ def find(text: str, begin: int, end: int) -> list[Span]:
     Tokens come before places, each sorted by where they start. Spans may overlap, as a
     token does that stands in a place for secrets.
     """
-    found = []
-    for search in _searches():
-        pattern = search.pattern(text, begin, end)
-        for match in pattern.finditer(text, begin, end) if pattern else ():
-            group = match.lastindex or 0
-            name, _, _, before = search.leads[group - 1]
-            span = Span(match.start(group) - before, match.end(group), name)
-            found.append((not before, span))
+    found = [(not is_token, span) for is_token, span in _all(text, begin, end)]
     return [span for _, span in sorted(found)]
+
+
+def _all(text: str, begin: int, end: int) -> Iterator[_Sighting]:
+    """All secrets of a part of a text, in no order, and whether each is a token."""
+    yield from _in_runs(text, begin, end)
+    for span in anchored(text, begin, end):
+        yield False, span
+    if text.find("%", begin, end) >= 0:
+        yield from _in_percent(text, begin, end)
 
 
 def announced(text: str) -> bool:
@@ -91,160 +128,261 @@ def announced(text: str) -> bool:
     Only behind such a name may a secret stand in quotes of its own; no other reaches over
     a quote, so that what is between two quotes can be searched by itself.
     """
-    return _announcements().search(text) is not None
+    return named.announced(text)
 
 
-class _Lead(NamedTuple):
-    """A kind of secret by one of its heads."""
-
-    name: str
-    head: str
-    tail: str
-    """What follows the head's last character, as an expression with one group."""
-    before: int
-    """How many characters of the secret stand before the group: a token's head, or none."""
+# Long runs
 
 
-def _leads() -> Iterator[_Lead]:
-    """Every head of every kind in the table, tokens first."""
-    for name, heads, tail in TOKENS:
-        for head in heads:
-            yield _Lead(name, head, f"({tail})", before=len(head))
-    for name, heads, tail in PLACES:
-        for head in heads:
-            yield _Lead(name, head, tail, before=0)
+def _in_runs(text: str, begin: int, end: int, depth: int = 0) -> Iterator[_Sighting]:
+    """The secrets at long runs of a part of a text."""
+    part = text if begin == 0 and end == len(text) else text[begin:end]
+    # One byte for each character: what is not Latin-1 becomes a question mark.
+    mask = part.encode("latin-1", "replace").translate(_MASK)
+    runs = _long_runs(part, mask)
+    if not runs:
+        return
+    # What a head begins is looked up for all of them at once.
+    together = " " + " ".join([word for _, word in runs])
+    keys = _KEYS.intersection(_EDGES.findall(together))
+    heads = {kind.head for key in keys for kind in BY_KEY[key] if kind.head in together}
+    done = -1
+    for start, word in runs:
+        start += begin
+        stop = start + len(word)
+        if heads and any(head in word for head in heads):
+            yield from _tokens(text, _edges(text, start, stop), end)
+        before = text[max(0, start - _NEAR) : start]
+        if before[-1:] in _TELLING or _says(before):
+            yield from _joined(text, mask, begin, start, stop, end)
+        if len(word) >= 24:
+            if stop == end or text[stop] in _AFTER:
+                yield from _headless(text, start, stop, end, depth)
+            if len(word) >= 40 and start > done and not _BEFORE_LINE.isdisjoint(before[-2:]):
+                for span in _private_key(text, start, end):
+                    yield False, span
+                    done = span.end
 
 
-class _LeadSearch:
-    """The search for all leads whose heads end in the same character, the anchor.
+def _says(before: str) -> bool:
+    """True if what stands before a run may say that it is a secret."""
+    bare = before.rstrip(named.IS)
+    says = before[len(bare) :]
+    if "=" in says or ":" in says or ">" in says:
+        return bare[-10:].lower().endswith(named.ENDS)
+    return says == " " and bare.endswith(("earer", "EARER", "oken", " is"))
 
-    The number of the group that matched names the lead. The expression of their tails is
-    compiled when a text first passes the glance.
-    """
 
-    def __init__(self, anchor: str, leads: Iterable[_Lead]) -> None:
-        self.anchor = anchor
-        # By length, as the edge stands once for each. Where two of them could match, as in
-        # `gsk_`, the edge of the other fails.
-        self.leads = sorted(leads, key=_tokens_by_length)
-        self._glance = _glance(anchor, self.leads)
-        self._may_be = re.compile(self._glance)
-        self._pattern: re.Pattern[str] | None = None
+def _long_runs(part: str, mask: bytes) -> list[tuple[int, str]]:
+    """The runs of 16 characters or more that are not made of words, and where each begins."""
+    find, has_digit, is_plain = mask.find, _DIGIT.search, _PLAIN.fullmatch
+    runs: list[tuple[int, str]] = []
+    at = find(_LONG)
+    while at >= 0:
+        stop = find(b" ", at)
+        if stop < 0:
+            stop = len(mask)
+        if part[at - 1 : at] == "\\" and (escape := _JSON_ESCAPE.match(part, at)):
+            at = escape.end()  # what ends an escape is no part of what follows
+        word = part[at:stop]
+        # A secret that is random has a digit, or its case changes as that of no name does.
+        if has_digit(word) or not (word.islower() or is_plain(word)):
+            runs.append((at, word))
+        at = find(_LONG, stop)
+    return runs
 
-    def pattern(self, text: str, begin: int, end: int) -> re.Pattern[str] | None:
-        """The expression that finds secrets; None if `text[begin:end]` has none of the heads."""
-        # Within the part alone: a text of 87,000 secrets has as many parts between placeholders,
-        # and to look through all of it for each took 22 s of CPU for 960 KB.
-        if text.find(self.anchor, begin, end) < 0:
-            return None
-        if self._pattern is None and self._may_be.search(text, begin, end):
-            self._pattern = self._compiled()
-        return self._pattern
 
-    def hit(self, text: str) -> bool:
-        """True if one of these leads finds a secret in a text that has the anchor."""
-        if self._pattern is None:
-            if not self.may_hit(text):
-                return False
-            self._pattern = self._compiled()
-        return self._is_in(text, self._pattern)
+def _edges(text: str, start: int, stop: int) -> list[int]:
+    """The places in a run at which a token may begin."""
+    return [start, *(match.end() for match in _EDGES.finditer(text, start, stop))]
 
-    def may_hit(self, text: str) -> bool:
-        """True if one of the heads is in a text, or what looks like one at a glance."""
-        return self._is_in(text, self._may_be)
 
-    def _is_in(self, text: str, pattern: re.Pattern[str]) -> bool:
-        """True if an expression that begins with the anchor matches anywhere in a text."""
-        # The expression takes 17 us to go through 60 KB, and 0.2 us where it is held to one place.
-        # It takes over where more places were tried than the way so far, and an eighth of the
-        # text in advance, would hold if anchors were rare.
-        anchor, slack = self.anchor, len(text) // 8
-        at = text.find(anchor)
-        tried = 0
-        while at >= 0:
-            tried += _RARE
-            if tried > at + slack:
-                return pattern.search(text, at) is not None
-            if pattern.match(text, at):
-                return True
-            at = text.find(anchor, at + 1)
+def _joined(
+    text: str, mask: bytes, begin: int, start: int, stop: int, end: int
+) -> Iterator[_Sighting]:
+    """The secrets at a run that hang on what stands before it."""
+    before = text[start - 1]
+    value = start
+    if before in _TELLING:
+        parts = _parts(mask, begin, text, start) if before in _JOINS else []
+        yield from _behind(text, start, stop, parts, end)
+        # A value may begin before the run, but no name ends within one.
+        for part in parts[1:]:
+            if text[value - 1] in "=:":
+                break
+            value = part
+    yield from _valued(text, value, end)
+
+
+def _valued(text: str, value: int, end: int) -> Iterator[_Sighting]:
+    """The value that begins at a place, if what stands before it says that it is a secret."""
+    if text[value - 1 : value] == " " and text.endswith(_BEARER, 0, value):
+        if match := _BEARER_VALUE.match(text, value, end):
+            yield False, Span(*match.span(), "bearer")
+    elif span := named.value_at(text, 0, value, end):
+        yield False, Span(*span, "assigned")
+
+
+def _private_key(text: str, line: int, end: int) -> Iterator[Span]:
+    """The body of a private key whose first line begins at `line`, or one before it."""
+    for head, back, key in (("PRIVATE KEY", 400, PRIVATE_KEY), ("Private-Lines", 40, PUTTY_KEY)):
+        at = text.rfind(head, max(0, line - back), line)
+        if at >= 0 and (match := key.match(text, at, end)) and match.end() > line:
+            yield Span(*match.span(1), "private-key")
+
+
+def _behind(text: str, start: int, stop: int, parts: list[int], end: int) -> Iterator[_Sighting]:
+    """The secrets at a run that begins behind an escape, or a sign that joins it to `parts`."""
+    if parts:
+        edges = _EDGES.finditer(text, parts[-1], start + 3)
+        places = [*parts[1:], *(match.end() for match in edges)]
+        places += [escape.end() for part in parts[1:] if (escape := _ESCAPE.match(text, part))]
+        if at := [place for place in sorted(places) if _may_begin(text, place)]:
+            yield from _tokens(text, at, end)
+        if text[start - 1] == ":" and (match := _TELEGRAM.match(text, start, end)):
+            yield False, Span(*match.span(), "telegram")
+        return
+    if escape := _ESCAPE.match(text, start):
+        yield from _tokens(text, [escape.end()], end)
+    if text[start] == "/" and _HOOK.search(text, max(0, start - 120), start):
+        yield False, Span(start + 1, stop, "webhook")
+
+
+def _tokens(text: str, places: list[int], end: int) -> Iterator[tuple[bool, Span]]:
+    """The tokens that begin at some of these places, or where another one ends."""
+    done = 0
+    while places:
+        at = places.pop(0)
+        if at < done:
+            continue
+        for kind in _kinds_at(text, at):
+            if span := kind.span(text, at, end):
+                yield not kind.place, Span(*span, kind.name)
+                done = span[1]
+                # What stands behind it is at the edge of a word when it is gone.
+                places.insert(0, done)
+                break
+
+
+def _kinds_at(text: str, at: int) -> Iterator[SecretKind]:
+    """The kinds that may begin at a place."""
+    for size in (4, 3, 2):
+        yield from BY_KEY.get(text[at : at + size], ())
+
+
+def _may_begin(text: str, at: int) -> bool:
+    """True if the first characters at a place are those of a head."""
+    return text[at : at + 4] in _KEYS or not _SHORT_KEYS.isdisjoint(
+        (text[at : at + 2], text[at : at + 3])
+    )
+
+
+def _parts(mask: bytes, begin: int, text: str, start: int) -> list[int]:
+    """Where a run begins, and the parts before it that are joined to it, four at most."""
+    at = start
+    parts = [start]
+    for _ in range(4):
+        if at <= begin or text[at - 1] not in _JOINS:
+            break
+        at = mask.rfind(b" ", 0, max(0, at - 1 - begin)) + 1 + begin
+        if text[at - 1 : at] == "\\" and (escape := _JSON_ESCAPE.match(text, at)):
+            at = escape.end()
+        parts.append(at)
+    return parts
+
+
+def _headless(text: str, start: int, stop: int, end: int, depth: int) -> Iterator[_Sighting]:
+    """The secrets without a head that begin where the run does, and what is base64 of one."""
+    following = text[stop : stop + 1] if stop < end else ""
+    kinds = AT_DOT if following == "." else WHOLE if stop - start in WHOLE_LENGTHS else ()
+    for kind in kinds:
+        if span := kind.span(text, start, end):
+            yield True, Span(*span, kind.name)
+    if depth < _DEEPEST and _may_hide(text[start : start + 24]):
+        after = stop
+        while after < end and text[after] == "=":
+            after += 1
+        if _hides(text, start, stop, text[after : min(after + 1, end)], depth):
+            yield False, Span(start, after, "encoded")
+
+
+_AFTER = frozenset(".=\"'`, \r\n\t:\\&;<)]}")
+_AROUND = frozenset("\"'`, \r\n\t:=\\")
+
+
+def _hides(text: str, start: int, stop: int, following: str, depth: int) -> bool:
+    """True if a run is base64 of a text that holds a secret, and stands by itself."""
+    if start and text[start - 1] not in _AROUND:
+        return False
+    if following and following not in _AROUND:
+        return False
+    try:
+        inner = _decoded(text[start:stop]).decode()
+    except UnicodeDecodeError:
+        return False
+    size = len(inner)
+    return any(True for _ in anchored(inner, 0, size)) or any(
+        True for _ in _in_runs(inner, 0, size, depth + 1)
+    )
+
+
+def _may_hide(begin: str) -> bool:
+    """False where the first characters of base64 tell that it is of no text, as they mostly do."""
+    if "_" in begin or "-" in begin:
+        return False
+    try:
+        return a2b_base64(begin).isascii()
+    except Error:
         return False
 
-    def _compiled(self) -> re.Pattern[str]:
-        """Glance, edge, head and tail of all leads, one group for each in their order."""
-        patterns = [
-            _edged(length, "|".join(_after(lead.head) + lead.tail for lead in leads))
-            for length, leads in groupby(self.leads, lambda lead: lead.before)
-        ]
-        glance = self._glance if len(self.leads) > 1 else re.escape(self.anchor)
-        return re.compile(f"{glance}(?:{'|'.join(patterns)})", re.ASCII)
+
+def _decoded(text: str) -> bytes:
+    """What base64 of either alphabet says; what is none gives a byte that is no text."""
+    try:
+        written = text.replace("-", "+").replace("_", "/")
+        return a2b_base64(written + "=" * (-len(written) % 4))
+    except Error:
+        return b"\xff"
 
 
-@cache
-def _searches() -> tuple[_LeadSearch, ...]:
-    """One search for each anchor; their glances are compiled by the first call, in 2 ms."""
-    anchors: dict[str, list[_Lead]] = defaultdict(list)
-    for lead in _leads():
-        anchors[lead.head[-1]].append(lead)
-    return tuple(starmap(_LeadSearch, anchors.items()))
+# Percent-encoding
+
+_PERCENT = re.compile("%([0-9A-Fa-f]{2})")
+_WORD = re.compile(r"[^\s\"'<>`]*")
+_WORD_ENDS = " \n\"'"
 
 
-@cache
-def _announcements() -> re.Pattern[str]:
-    """The names before `IS` in the table, and `IS` itself at the end of a text."""
-    leads = [lead for lead in _leads() if IS in lead.tail]
-    before = [re.escape(lead.head) + lead.tail.partition(IS)[0] for lead in leads]
-    return re.compile(rf"(?:{'|'.join(before)}){IS}\Z")
+def _in_percent(text: str, begin: int, end: int) -> Iterator[_Sighting]:
+    """The secrets that show when percent-encoding is taken out, twice at most."""
+    done = begin
+    for at in each("%", text, begin, end):
+        if at < done or not _PERCENT.match(text, at, end):
+            continue
+        start = max(done, *(text.rfind(sign, done, at) + 1 for sign in _WORD_ENDS))
+        word = _WORD.match(text, at, end)
+        done = word.end() if word else end
+        for first, last, name, is_token in _encoded(text[start:done], depth=2):
+            yield is_token, Span(start + first, start + last, name)
 
 
-def _glance(anchor: str, leads: Sequence[_Lead]) -> str:
-    """An expression for the anchor where it may be the end of one of the heads.
-
-    The cheapest test comes first, as it rules out most places: a set for each of the one or
-    two characters before the anchor, and only then the last five of each head. Measured with
-    1 to 4 columns (the anchor's own is one) and 3, 5 and 8 characters: one column takes 25 %
-    longer, 3 or 8 characters take 3 %, four columns gain nothing.
-    """
-    heads = [lead.head for lead in leads]
-    columns = [{head[at] for head in heads} for at in range(-min(3, *map(len, heads)), -1)]
-    characters = "".join(f"[{re.escape(''.join(sorted(column)))}]" for column in columns)
-    ends = sorted({head[-5:] for head in heads if len(head) > 1}, key=len)
-    beside = [_behind(*same_width) for _, same_width in groupby(ends, len)]
-    before = f"(?<={characters}{re.escape(anchor)})" if columns else ""
-    # Before a head of one character there is nothing to see, but a tail may begin with letters.
-    after = [_letters(lead.tail) for lead in leads if len(lead.head) == 1]
-    if len(leads) == len(after) == 1:
-        # Plain text: `re` skips to it as `find` does.
-        return re.escape(anchor) + after[0]
-    beside += [f"(?={letters})" for letters in after]
-    return f"{re.escape(anchor)}{before}(?:{'|'.join(beside)})"
-
-
-def _letters(tail: str) -> str:
-    """The lower-case letters with which a tail begins; the empty string if with none."""
-    found = re.match("[a-z]*", tail)
-    return found[0] if found else ""
-
-
-def _tokens_by_length(lead: _Lead) -> float:
-    """A sort key: tokens by the length of their heads, then all places."""
-    return lead.before or inf
-
-
-def _edged(length: int, pattern: str) -> str:
-    """`pattern` where a token's head of this length began at the edge of a word.
-
-    A place (length 0) may stand anywhere. The edge is the most of what there is to compile,
-    so that it is written once for all heads of a length.
-    """
-    return f"(?<={_EDGE}.{{{length}}})(?:{pattern})" if length else pattern
-
-
-def _after(head: str) -> str:
-    """An expression that holds behind `head`, whose last character is known to be there."""
-    return _behind(head) if len(head) > 1 else ""
-
-
-def _behind(*texts: str) -> str:
-    """An expression that holds behind one of these texts, which must be of one length."""
-    return f"(?<={'|'.join(map(re.escape, texts))})"
+def _encoded(word: str, depth: int) -> Iterator[tuple[int, int, str, bool]]:
+    """The secrets in a word when it is decoded, by their places in the encoded one."""
+    escapes = [match.start() for match in _PERCENT.finditer(word)]
+    if not escapes or not depth:
+        return
+    # Where each escape is when those before it are gone: two characters less for each.
+    places = [at - 2 * number for number, at in enumerate(escapes)]
+    plain = _PERCENT.sub(lambda match: chr(int(match[1], 16)), word)
+    found = [
+        (span.start, span.end, span.name, is_token)
+        for is_token, span in _in_runs(plain, 0, len(plain))
+    ]
+    found += [(span.start, span.end, span.name, False) for span in anchored(plain, 0, len(plain))]
+    found += _encoded(plain, depth - 1)
+    for start, stop, name, is_token in found:
+        yield (
+            start + 2 * bisect_left(places, start),
+            stop + 2 * bisect_left(places, stop),
+            name,
+            is_token,
+        )

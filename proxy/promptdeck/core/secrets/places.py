@@ -1,0 +1,65 @@
+"""Secrets that are short, or stand in a place of their own: each has a sign to look for.
+
+The sign is a character or two that hardly any text has, which `str.find` looks for at
+memory speed; what is around it is then looked at.
+"""
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from . import named
+from .shapes import BASIC, TILDE, USERINFO
+
+
+class Span(NamedTuple):
+    """A secret in a text: its place, `text[start:end]`, and the name of its kind."""
+
+    start: int
+    end: int
+    name: str
+
+
+_LOWER_W = re.compile("w(?<=[sSpP]w)(?=[oOdD])")
+
+
+def anchored(text: str, begin: int, end: int) -> Iterator[Span]:
+    """The secrets that have an anchor of their own."""
+    for at in each("@", text, begin, end):
+        yield from _userinfo(text, at, begin, end)
+    for at in each("~", text, begin, end):
+        for kind in TILDE:
+            if span := kind.span(text, at, end):
+                yield Span(*span, kind.name)
+    for at in each("B", text, begin, end):
+        if text.startswith("Basic ", at) and (match := BASIC.match(text, at, end)):
+            yield Span(*match.span(1), "basic")
+    for match in _LOWER_W.finditer(text, begin, end):
+        yield from _password(text, match.start(), end)
+    for at in each("W", text, begin, end):
+        yield from _password(text, at, end)
+
+
+def _password(text: str, at: int, end: int) -> Iterator[Span]:
+    """The value of a name that has its `w` at a place."""
+    found = named.PASSWORD.match(text, at, end)
+    if found and named.is_password(found[1]):
+        yield Span(*found.span(1), "password")
+
+
+def each(anchor: str, text: str, begin: int, end: int) -> Iterator[int]:
+    """Each place of a literal in a part of a text."""
+    at = text.find(anchor, begin, end)
+    while at >= 0:
+        yield at
+        at = text.find(anchor, at + 1, end)
+
+
+def _userinfo(text: str, at: int, begin: int, end: int) -> Iterator[Span]:
+    """The password, or the key alone, of an address that has its `@` at a place."""
+    # No password holds a slash: the last one before it ends the `://`.
+    slash = text.rfind("/", max(begin, at - 400), at)
+    if slash >= 0 and text.endswith(("://", ":\\/\\/"), 0, slash + 1):
+        match = USERINFO.match(text, slash + 1, end)
+        if match and match.end() == at + 1:
+            yield Span(*match.span(match.lastindex or 0), "url-password")
