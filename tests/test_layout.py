@@ -69,7 +69,6 @@ TESTED_WITH = {
     "core/dialects/responses/fold": "core/dialects/test_contract",
     "core/dialects/responses/saying": "core/dialects/test_contract",
     "core/dialects/plain": "core/dialects/test_table",
-    "core/dialects/responses": "core/dialects/test_table",
     "core/secrets/places": "core/secrets/test_search",
     "core/secrets/published": "core/secrets/test_shapes",
     "core/text/paths": "core/matching/test_rules",

@@ -65,7 +65,8 @@ _BASE32 = re.compile("[A-Z2-7]{16,}")
 _TURNS = re.compile("[A-Za-z](?=[0-9])|[0-9](?=[A-Za-z])")
 _WORDS = re.compile("[A-Za-z]+(?:[_./-](?:[A-Za-z]+|v?[0-9]+))+")
 """Words that are joined: a name, with a version or a number at most."""
-_CAMEL = re.compile("(?:[A-Z]?[a-z]{2,}|[A-Z]{2,})+")
+_CAMEL = re.compile("(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}|[Vv]?[0-9]{1,2}(?![0-9]))+")
+"""Words one behind the other, and numbers of versions."""
 _CASES = re.compile("[a-z](?=[A-Z])|[A-Z](?=[A-Z])")
 _VALUE = re.compile(r"[A-Za-z0-9_+/=.~%!@#$^*-]+", re.ASCII)
 
@@ -132,12 +133,14 @@ def is_random(value: str, *, quoted: bool = True) -> bool:
     parts = re.split("[-_./=+~%!@#$^*]+", value)
     longest = max(parts, key=len)
     turns = len(_TURNS.findall(value))
+    if _CAMEL.fullmatch(longest):
+        return False
     if not quoted and "." in value and len(longest) < 20:
         return False
     if turns == 0:
         # No digit: only what changes its case as no name does.
-        odd = len(longest) >= 20 and len(_CASES.findall(longest)) >= 6
-        return odd and not (longest.isupper() or _CAMEL.fullmatch(longest))
+        varied = len(longest) >= 20 and len(_CASES.findall(longest)) >= 6
+        return varied and not longest.isupper()
     if len(longest) < 8 and turns < 6:
         return False
     odd = turns + len(_CASES.findall(value)) // 2
