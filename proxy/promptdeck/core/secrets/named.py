@@ -65,7 +65,7 @@ _BASE32 = re.compile("[A-Z2-7]{16,}")
 _TURNS = re.compile("[A-Za-z](?=[0-9])|[0-9](?=[A-Za-z])")
 _WORDS = re.compile("[A-Za-z]+(?:[_./-](?:[A-Za-z]+|v?[0-9]+))+")
 """Words that are joined: a name, with a version or a number at most."""
-_CAMEL = re.compile("(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}|[Vv]?[0-9]{1,2}(?![0-9]))+")
+_CAMEL = re.compile("(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,}+|[Vv]?[0-9]{1,2}(?![0-9]))++")
 """Words one behind the other, and numbers of versions."""
 _CASES = re.compile("[a-z](?=[A-Z])|[A-Z](?=[A-Z])")
 _VALUE = re.compile(r"[A-Za-z0-9_+/=.~%!@#$^*-]+", re.ASCII)
