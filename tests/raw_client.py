@@ -46,7 +46,8 @@ class Talk:
         self.reader, self.writer = reader, writer
 
     def ask(self, body: bytes, *, headers: str = "", target: str = CHAT) -> None:
-        head = f"POST {target} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{headers}"
+        lines = f"POST {target} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        head = lines + headers
         self.writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
 
     async def answer(self) -> Got:

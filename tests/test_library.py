@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import re
+from pathlib import Path
 
 import orjson
 import pytest
@@ -204,3 +205,26 @@ def asked(prompt: str) -> Request:
     """The request that `chat` makes of a prompt, streamed: of what is recorded as JSON."""
     value = {"model": "m", "messages": [{"role": "user", "content": prompt}], "stream": True}
     return Request("POST", CHAT_COMPLETIONS, "application/json", orjson.dumps(value))
+
+
+@pytest.mark.parametrize("mode", ["record-missing", "replay"])
+async def test_a_link_that_leads_out_of_the_folder_is_refused_by_name(
+    start: Start, tmp_path: Path, mode: str
+) -> None:
+    folder, out = tmp_path / "cassettes", tmp_path / "out"
+    folder.mkdir()
+    out.mkdir()
+    (folder / "dir").symlink_to(out)
+    (folder / "file.yaml").symlink_to(out / "file.yaml")
+    (folder / "inner").mkdir()
+    (folder / "near").symlink_to(folder / "inner")
+    deck = await start(mode=mode)
+    for name in ("dir/deep", "file", "near/../dir/x"):
+        got = await deck.chat(at=f"/cassette/{name}")
+        assert (got.status, got.json["code"]) in ((400, "bad_name"), (404, "not_found"))
+        opened = await deck.request("POST", "/_deck/sessions", b'{"cassette":"%b"}' % name.encode())
+        assert opened.status == 400
+    assert list(out.iterdir()) == []
+    if mode == "record-missing":
+        assert (await deck.chat(at="/cassette/near/x")).status == 200
+        assert (folder / "inner" / "x.yaml").exists()

@@ -10,6 +10,7 @@ imports upward and only `app` knows all the parts.
       varying       which representation of an answer is asked for, and recorded
       policy        mode x found -> action, one total table
       names, units  cassette names; durations, sizes, paces
+      hosts         hosts and origins read strictly, told loopback or not
       headers       which travel, which are kept; Cache-Status
       drift         what a live answer has that the recording has not
       text/
@@ -136,7 +137,12 @@ imports upward and only `app` knows all the parts.
     config/       every setting, declared once
     upstream/     the way to the provider: a lean client, and aiohttp's for the odd case
     server/       the aiohttp handlers
+      receiving     connections to clients, and what is no request
+      guard         who may ask: Host, Origin, token
+      crowded       no handles left for new connections
+      upgrades      clients that want to speak another protocol
       reading       a client's request, as the engine takes it
+      codings       packed bodies, unpacked
       heading       the heads of answers, written
       errors, json   the one place where an error becomes JSON, and what else is said so
       stored, sessions   the paths that promptdeck answers itself
@@ -148,7 +154,7 @@ imports upward and only `app` knows all the parts.
         faulty        recordings written badly on purpose
       fast/         requests of a known head, without aiohttp's request
         connection    what is recognised, and what is aiohttp's
-        framing       where messages begin and end in what a client sends
+        framing       a request that is held back until it is whole
         heads         heads known again, each on the lane that it belongs to
         lanes         what is remembered for a deck or a session, and goes with it
         ready         an answer ready to be sent again
@@ -160,6 +166,7 @@ imports upward and only `app` knows all the parts.
     relive        a recorded request asked again
     library       from a configuration to the decks that play it
     outlook       what a start can tell of what will go wrong
+    reach         whom a server may be reached by
     sessions      decks of one's own, side by side
     listeners     who has a port that is wanted
     app           the composition root

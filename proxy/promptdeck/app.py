@@ -20,11 +20,13 @@ what has been started, in the same order.
 import asyncio
 import logging
 import os
+import secrets
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -44,12 +46,16 @@ from .errors import ClientError, StoreError
 from .library import Library, check_of, redactor_of, settings_of
 from .listeners import cannot_listen
 from .outlook import outlook
+from .reach import check_reach
 from .server import Edge, Keeps, application
 from .server.answers.faulty import Faults
 from .server.answers.pace import Pace
+from .server.crowded import crowd_told
 from .server.fast.connection import connections
 from .server.fast.hitlog import HitLog
 from .server.fast.lanes import Lanes
+from .server.guard import Guard
+from .server.receiving import receivers
 from .sessions import Sessions
 from .stores.cassettes.file import SIZE, path_of, signature, signatures
 from .stores.kept.completions import Completions
@@ -62,6 +68,11 @@ if TYPE_CHECKING:
     from .upstream import Upstream
 
 log = logging.getLogger("promptdeck")
+
+_PROCESS = secrets.token_hex(6)
+"""Names this process and the workers that are forked from it, which are one server."""
+_servers = count()
+"""Number the servers of a process."""
 
 
 class Totals(NamedTuple):
@@ -109,7 +120,9 @@ class Serving(NamedTuple):
     @property
     def root(self) -> str:
         """`http://127.0.0.1:4141`: what the Dedalus SDK takes for a base_url."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
+        # Of all addresses, the one that a client on this machine can ask.
+        near = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.host, self.host)  # noqa: S104
+        host = f"[{near}]" if ":" in near else near
         return f"http://{host}:{self.port}"
 
     @property
@@ -125,11 +138,14 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
     Without `fast` each request takes the ordinary way: what the fast path is tested against.
     `workers` is how many processes serve on the same port, this one included.
     """
+    check_reach(config)
+    server, name = config.server, f"{_PROCESS}-{next(_servers)}"
     async with _task_group() as tasks, AsyncExitStack() as ends:
+        ends.enter_context(crowd_told(asyncio.get_running_loop()))
         ends.callback(PROCESS.close)
         for line in outlook(config):
             log.warning(line)
-        shared = await _shared(config, tasks, ends)
+        shared = await _shared(config, name, tasks, ends)
         exchange, library = shared.exchange(config), await shared.library(config)
         opening = await _opening(library, config, tasks)
         ends.callback(opening.cancel)
@@ -154,6 +170,8 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             faults=Faults(),
             providers={**PROVIDERS, **{item.name: item.url for item in config.upstream.providers}},
             keeps=shared.keeps,
+            guard=Guard.of(server.host, server.hosts, server.origins, server.token),
+            name=name,
             describe=lambda: {"mode": str(config.mode), **counts()._asdict(), **worker},
             alone=workers == 1,
         )
@@ -272,10 +290,15 @@ class _Shared(NamedTuple):
         return Library(config, self.database, cache, hold=hold)
 
 
-async def _shared(config: Config, tasks: asyncio.TaskGroup, ends: AsyncExitStack) -> _Shared:
-    """Open what `config` makes use of, and leave with `ends` how it is closed."""
+async def _shared(
+    config: Config, name: str, tasks: asyncio.TaskGroup, ends: AsyncExitStack
+) -> _Shared:
+    """Open what `config` makes use of, and leave with `ends` how it is closed.
+
+    `name` is the server's own, which goes with what it asks upstream.
+    """
     database = await _open_database(config, ends)
-    upstream = _upstream(config)
+    upstream = _upstream(config, name)
     if upstream:
         ends.push_async_callback(upstream.close)
     keeps = _keeps(config, database, tasks, ends) if database else None
@@ -301,14 +324,15 @@ async def _open_database(config: Config, ends: AsyncExitStack) -> Database | Non
     return await ends.enter_async_context(Database(path, config.store.max_bytes))
 
 
-def _upstream(config: Config) -> "Upstream | None":
+def _upstream(config: Config, name: str) -> "Upstream | None":
     """The way upstream. In replay there is none: nothing could call it by mistake."""
     if config.mode is Mode.REPLAY:
         return None
     from .upstream import Upstream  # 3 ms, which a start in replay does not wait for
 
     settings = config.upstream
-    return Upstream(settings.url, settings.api_key, settings.connect_timeout, settings.read_timeout)
+    timeouts = settings.connect_timeout, settings.read_timeout
+    return Upstream(settings.url, settings.api_key, *timeouts, name)
 
 
 def _keeps(
@@ -363,7 +387,7 @@ async def _listen(
     if runner.server is None:
         raise AssertionError("a runner that is set up has a server")
     loop = asyncio.get_running_loop()
-    connect = connections(runner.server, loop, lanes) if lanes else runner.server
+    connect = connections(runner.server, loop, lanes) if lanes else receivers(runner.server, loop)
     try:
         # Not to be shared is the default on some systems and not to be had on others.
         shared = None if edge.alone else True

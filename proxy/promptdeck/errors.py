@@ -92,6 +92,8 @@ class HTTPError(PromptdeckError):
         self.details = details
         self.cache_status = ""
         """The `Cache-Status` header that it is sent with; empty for none."""
+        self.headers: Mapping[str, str] = {}
+        """Other headers that it is sent with."""
 
 
 class ClientError(HTTPError):

@@ -37,7 +37,7 @@ from .engine.settings import Settings
 from .errors import ClientError
 from .stores.base import Store
 from .stores.cassettes.called import called
-from .stores.cassettes.file import SUFFIX, path_of
+from .stores.cassettes.file import SUFFIX, path_of, refuse_outside
 from .stores.cassettes.shelf import Shelf
 from .stores.cassettes.store import Canon, Cassette
 from .stores.sqlite.database import Database
@@ -238,6 +238,7 @@ class Library:
         """A cassette behind its index in the database, or a small one read into memory."""
         try:
             path = path_of(self._config.cassette.dir, name)
+            refuse_outside(self._config.cassette.dir, path)
         except ValueError as error:
             raise ClientError(f"no cassette can have this name: {error}", code="bad_name") from None
         # Who holds back is a test, and what a test replays it replays once: to index the file

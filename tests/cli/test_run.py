@@ -201,3 +201,19 @@ def test_the_environment_says_where_the_server_is_and_gives_a_key_to_who_has_non
     replayed = variables(logged_in, "http://127.0.0.1:5", replays=True)
     assert "ANTHROPIC_API_KEY" not in replayed
     assert replayed["GEMINI_API_KEY"] == PLACEHOLDER_KEY
+
+
+async def test_its_server_is_for_the_command_alone_whatever_others_are_told(
+    provider: Upstream, tmp_path: Path
+) -> None:
+    (tmp_path / "promptdeck.yaml").write_text("server: {host: 0.0.0.0, token: deck-token}\n")
+    script = f"import os; print(os.environ['OPENAI_BASE_URL']); {GET('/models')}"
+    ran = await promptdeck(
+        tmp_path, "run", "--upstream", provider.url, "--", sys.executable, "-c", script
+    )
+    assert ran.code == 0, ran.err
+    assert ran.out.startswith("http://127.0.0.1:")
+    wide = ("run", "--host", "0.0.0.0", "--upstream", provider.url, "--")
+    refused = await promptdeck(tmp_path, *wide, sys.executable, "-c", script)
+    assert refused.code != 0  # the command brings no token
+    assert "127.0.0.1" in refused.out  # of all addresses, the near one is told

@@ -242,7 +242,7 @@ async def test_what_stops_a_worker_is_told_and_is_the_exit_code(tmp_path: Path) 
     assert ran.code == alone.code == 7
     assert f"cannot use the store {broken}" in ran.err
     nowhere = ("serve", "--mode", "cache", "--host", "no-such-host.invalid", "--workers", "2")
-    ran = await promptdeck(tmp_path, *nowhere)
+    ran = await promptdeck(tmp_path, *nowhere, PROMPTDECK_SERVER_ALLOW_ANYONE="true")
     assert (ran.code, ran.err.count("\n")) == (5, 1)
 
 
@@ -257,3 +257,19 @@ def test_a_worker_that_fails_shows_where(capfd: pytest.CaptureFixture[str]) -> N
         for number, handler in before.items():
             signal.signal(number, handler)
     assert "ValueError: of some kind" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+async def test_other_machines_need_a_token(tmp_path: Path, workers: str) -> None:
+    wide = ("serve", "--host", "0.0.0.0", "--port", "0", "--workers", workers)
+    ran = await promptdeck(tmp_path, *wide)
+    assert (ran.code, ran.err.count("\n")) == (3, 1)
+    assert "server.token" in ran.err
+    async with serve(tmp_path, *wide[1:3], PROMPTDECK_SERVER_TOKEN="deck-token") as server:
+        assert server.base_url.startswith("http://127.0.0.1:")
+
+
+async def test_an_upstream_that_is_the_server_itself_is_told_at_the_start(tmp_path: Path) -> None:
+    ran = await promptdeck(tmp_path, "serve", "--upstream", "http://localhost:4141/v1")
+    assert (ran.code, ran.err.count("\n")) == (3, 1)
+    assert "own address" in ran.err

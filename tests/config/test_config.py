@@ -24,6 +24,13 @@ OTHER: Mapping[str, tuple[str, Any]] = {
     "mode": ("record-missing", Mode.RECORD_MISSING),
     "server.host": ("0.0.0.0", "0.0.0.0"),
     "server.port": ("0", 0),
+    "server.hosts": ('[Deck.Internal., "*"]', ("deck.internal", "*")),
+    "server.origins": (
+        '[https://App.example/, "http://*.example:3000"]',
+        ("https://app.example", "http://*.example:3000"),
+    ),
+    "server.token": ("deck-other", "deck-other"),
+    "server.allow_anyone": ("yes", True),
     "server.max_body": ("1.5 KiB", 1536),
     "server.shutdown_timeout": ("0", 0.0),
     "server.pattern_timeout": ("250ms", 0.25),

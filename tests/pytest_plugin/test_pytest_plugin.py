@@ -376,3 +376,12 @@ def test_who_does_not_use_it_does_not_wait_for_it() -> None:
         *sys.stdlib_module_names
     }
     assert not {"asyncio", "http.client", "promptdeck.app", "promptdeck.config"} & set(loaded)
+
+
+async def test_a_token_for_others_is_none_for_the_tests(project: Project) -> None:
+    project.path.joinpath("promptdeck.yaml").write_text(
+        "server: {host: 0.0.0.0, token: deck-token}\n"
+    )
+    await project.recorded("test_it/test_rivers", "Name three rivers in Europe")
+    project.tests(ONE)
+    (await project.run()).assert_outcomes(passed=1)

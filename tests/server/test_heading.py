@@ -73,7 +73,8 @@ async def test_the_bytes_of_a_request_id_come_back_with_an_error(start: Start) -
     async with talking(deck.server) as talk:
         for version in (b"1.1", b"1.0"):
             talk.writer.write(
-                b"GET /nowhere HTTP/%b\r\nHost: x\r\nX-Request-Id: caf\xe9\r\n\r\n" % version
+                b"GET /nowhere HTTP/%b\r\nHost: localhost\r\nX-Request-Id: caf\xe9\r\n\r\n"
+                % version
             )
             lines = (await talk.answer()).headers.lines
             assert lines[0] == b"HTTP/%b 404 Not Found" % version

@@ -1,12 +1,14 @@
 """A client's request as the engine takes it: the target that counts."""
 
+import asyncio
+import socket
 from urllib.parse import quote
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.server.reading import target_of
+from promptdeck.server.reading import prefix_of, target_of
 from tests.conftest import Start
 
 SEGMENTS = st.text("abv1%/.é-", min_size=1, max_size=5).map(lambda text: quote(text, safe=""))
@@ -51,3 +53,37 @@ async def test_v1_is_the_same_however_it_is_written(start: Start, path: str) -> 
     deck = await start(mode="passthrough")
     assert (await deck.request("GET", path)).status == 200
     assert deck.upstream.seen[-1].path == "/v1/models"
+
+
+@pytest.mark.parametrize("mode", ["passthrough", "cache", "record"])
+async def test_a_server_that_leads_to_itself_says_so_at_once(start: Start, mode: str) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    # By a name, which is not looked up at the start.
+    url = f"http://{socket.gethostname()}:{port}/v1"
+    anyone = {"PROMPTDECK_SERVER_ALLOW_ANYONE": "true", "PROMPTDECK_SERVER_HOSTS": "['*']"}
+    deck = await start(mode=mode, port=port, host="0.0.0.0", upstream=url, environ=anyone)
+    got = await asyncio.wait_for(deck.chat(), 20)
+    assert (got.status, got.json["code"]) == (508, "loop")
+    assert "--upstream" in got.json["message"]
+
+
+async def test_one_deck_behind_another_is_no_loop(start: Start) -> None:
+    last = await start(mode="cache", store=start.folder / "a.db")
+    first = await start(mode="passthrough", upstream=last.server.base_url)
+    for _ in range(3):
+        assert (await first.chat(headers={"X_Promptdeck_Hop": "else-1"})).status == 200
+        await last.idle()
+    assert last.server.counts().hits == 2
+    [seen] = last.upstream.seen
+    hops = seen.headers["X-Promptdeck-Hop"].split(",")
+    assert hops[0] == "else-1"
+    assert len({*hops}) == 3
+
+
+@given(PREFIXES, VERSIONS, RESTS)
+def test_a_prefix_is_what_stands_before(prefix: str, version: str, rest: list[str]) -> None:
+    tail = "/".join(part for part in rest if part not in ("v1", "openai", ""))
+    told = prefix_of(f"{prefix}/{version}/{tail}?a=/v1/")
+    assert told == (prefix if prefix.startswith(("/session/", "/cassette/")) else "")

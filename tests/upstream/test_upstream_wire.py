@@ -297,22 +297,40 @@ async def test_silence_before_and_within_an_answer_is_504(lean: bool) -> None:
 
 
 @BOTH
-@pytest.mark.parametrize(("method", "sent"), [("GET", 3), ("POST", 2)])
-async def test_only_what_may_be_repeated_is_sent_again_when_the_peer_had_hung_up(
-    method: str, sent: int, lean: bool
+@pytest.mark.parametrize("method", ["GET", "POST", "PATCH"])
+@pytest.mark.parametrize("hang_up", [ending(b""), resetting(b"")], ids=["ends", "resets"])
+async def test_a_request_is_sent_again_when_the_peer_had_hung_up_before_it_came(
+    method: str, hang_up: Reply, lean: bool
 ) -> None:
     # It hangs up the moment that the second request comes: that looks stale to the client.
     async with (
-        wired(LENGTH, ending(b""), LENGTH) as server,
+        wired(LENGTH, hang_up, LENGTH) as server,
         calling(server.url, lean=lean) as upstream,
     ):
         await ask(upstream, asking(method))
-        if method == "POST":
-            with pytest.raises(UpstreamError, match="cannot reach"):
-                await ask(upstream, asking(method))
-        else:
-            assert (await ask(upstream, asking(method)))[2] == b"hello"
-    assert len(server.requests) == sent
+        assert (await ask(upstream, asking(method)))[2] == b"hello"
+    assert len(server.requests) == 3
+
+
+@BOTH
+@pytest.mark.parametrize("came", [b"H", b"HTTP/1.1 200 OK\r\n"])
+async def test_a_request_is_sent_once_when_an_answer_had_begun(came: bytes, lean: bool) -> None:
+    async with (
+        wired(LENGTH, ending(came), LENGTH) as server,
+        calling(server.url, lean=lean) as upstream,
+    ):
+        await ask(upstream)
+        with pytest.raises(UpstreamError):
+            await ask(upstream)
+    assert len(server.requests) == 2
+
+
+@BOTH
+async def test_what_is_sent_on_a_connection_of_its_own_is_sent_once(lean: bool) -> None:
+    async with wired(ending(b"")) as server, calling(server.url, lean=lean) as upstream:
+        with pytest.raises(UpstreamError, match="cannot reach"):
+            await ask(upstream)
+    assert len(server.requests) == 1
 
 
 async def test_a_pooled_connection_that_the_peer_closed_is_not_used() -> None:

@@ -55,10 +55,17 @@ def loaded(flags: dict[str, Any]) -> Loaded:
     return load(flags, os.environ, file, Path.cwd())
 
 
+class _EventLines(logging.Formatter):
+    """Sets off the lines of a traceback, in which others' text may stand, from those of events."""
+
+    def formatException(self, ei: Any) -> str:  # noqa: N802  logging's own name
+        return "\n".join(f"  | {line}" for line in super().formatException(ei).splitlines())
+
+
 def log_to_stderr(level: str) -> None:
     """Print the log on stderr from `level` on, such as `info`, each line with its time."""
     handler = logging.StreamHandler()
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%H:%M:%S"))
+    handler.setFormatter(_EventLines("%(asctime)s %(message)s", "%H:%M:%S"))
     logger = logging.getLogger("promptdeck")
     logger.addHandler(handler)
     logger.setLevel(level.upper())

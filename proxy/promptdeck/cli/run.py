@@ -84,10 +84,24 @@ def command(
     config = loaded.config
     if flags["port"] is None:
         config = config._replace(server=config.server._replace(port=0))
+    config = _near(config, named=loaded.sources["server.host"] == "--host")
     quiet = loaded.sources["log.level"] == "default"
     options.log_to_stderr("warning" if quiet else config.log.level)
     wall = _Wall(config.mode is Mode.REPLAY if block is None else block, bool(block), allowed)
     sys.exit(run(_run(argv, config, _failures(fail_on), wall)))
+
+
+def _near(config: Config, *, named: bool) -> Config:
+    """The configuration with a server for the command alone: on loopback, open without a token.
+
+    Elsewhere, with the token, only where `--host` was `named`.
+    """
+    if named and config.server.host != _LOOPBACK:
+        return config
+    return config._replace(server=config.server._replace(host=_LOOPBACK, token=None))
+
+
+_LOOPBACK = "127.0.0.1"
 
 
 class _Wall(NamedTuple):

@@ -56,6 +56,10 @@ def command(workers: int, **flags: Any) -> None:
     from .workers import check, supervise
 
     check(config)
+    # In one process, so that it is told once.
+    from promptdeck.reach import check_reach
+
+    check_reach(config)
     # Before they part: what all of them need is loaded once, and is in memory once.
     _load(config)
     _load_ahead()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 from promptdeck.core import units
+from promptdeck.core.hosts import host_of
 from promptdeck.core.matching.rules import parse_path, parse_replacement
 from promptdeck.core.names import validate_cassette_name
 from promptdeck.core.secrets.redact import UserPattern
@@ -95,6 +96,26 @@ def _host(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.:%-]+", text):
         raise ValueError
     return text
+
+
+def _host_name(text: str) -> str:
+    host = text if text == "*" else host_of(text)
+    if not host:
+        raise ValueError
+    return host
+
+
+# A page's origin (RFC 6454, 6.2), maybe with a scheme of a program's own; `*` is any text.
+_ORIGIN = re.compile(
+    r"\*|null|[a-z][a-z0-9+.-]*://(?:\*|[a-z0-9*._-]+|\[[0-9a-f:.]+\])(?::[0-9*]+)?"
+)
+
+
+def _origin(text: str) -> str:
+    origin = text.lower().removesuffix("/")
+    if not _ORIGIN.fullmatch(origin):
+        raise ValueError
+    return origin
 
 
 _LAST_PORT = 65535
@@ -235,6 +256,8 @@ def _written_plan(plan: "Plan") -> str:
 
 
 HOST = Kind("a host name or address", _host)
+HOST_NAME = Kind("a host name or address such as deck.internal, or *", _host_name)
+ORIGIN = Kind("an origin such as https://app.example or http://*.example:3000", _origin)
 COUNT = Kind("a number from 1 to 9999", _count)
 FAULTS = optional(Kind("faults such as latency=200ms; times=1", _plan, _written_plan))
 PORT = Kind("a port from 0 to 65535", _port)

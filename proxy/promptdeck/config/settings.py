@@ -26,11 +26,33 @@ if TYPE_CHECKING:
 
 @declares
 class ServerSection(NamedTuple):
-    """Where promptdeck listens."""
+    """Where promptdeck listens, and to whom."""
 
     host: str = one(kinds.HOST, "127.0.0.1", "address to listen on", flag="--host")
     # None of those that development servers take by themselves (3000, 5000, 8000, 8080).
     port: int = one(kinds.PORT, "4141", "port to listen on; 0 takes a free one", flag="--port")
+    hosts: tuple[str, ...] = many(
+        kinds.HOST_NAME,
+        "names of this server, besides localhost and where it listens, that a Host header may have;"
+        " * is any",
+    )
+    origins: tuple[str, ...] = many(
+        kinds.ORIGIN,
+        "web pages, besides those of localhost, that may ask: origins such as"
+        " https://app.example; * is any text",
+    )
+    token: str | None = one(
+        kinds.SECRET,
+        "none",
+        "what each request must bring, as Authorization: Bearer TOKEN or X-Promptdeck-Token: TOKEN",
+        secret=True,
+    )
+    allow_anyone: bool = one(
+        kinds.TRUTH,
+        "false",
+        "whether other machines may be listened to without a token: all of them then ask with your"
+        " key",
+    )
     # OpenAI takes 50 MB of images in one request.
     max_body: int = one(kinds.SIZE, "64 MiB", "largest request that is accepted")
     # As long as `docker stop` waits before it kills.

@@ -25,10 +25,22 @@ DRAWS = "X-Promptdeck-Draws"
 FAULT = "X-Promptdeck-Fault"
 """How the recorded answer is to go wrong: see `faults.plan`."""
 
-# The body is read whole and unpacked before it is sent on: nothing to wait for, nothing to unpack.
+ADMISSION = "X-Promptdeck-Token"
+"""By what a client may ask at all, where the server wants that."""
+
+HOP = "X-Promptdeck-Hop"
+"""Which promptdecks a request came through, each by a name of its own."""
+
+LOCATIONS = frozenset(
+    ["location", "content-location", "operation-location", "azure-asyncoperation"]
+)
+"""Headers of an answer that lead to where the client may ask next; the last two are Azure's."""
+
+# The body is read whole before it is sent on: nothing to wait for. How it is packed goes with its
+# bytes. A page asks us, and upstream is asked by us: what it would say of the page is not asked.
 _NOT_SENT_UPSTREAM = frozenset(
     """host content-length content-encoding accept-encoding expect x-promptdeck-fault
-    x-promptdeck-draws""".split()
+    x-promptdeck-draws x-promptdeck-token x-promptdeck-hop origin""".split()
 )
 
 # A recording is read in reviews and replayed years later: what is about one
@@ -43,7 +55,9 @@ _NOT_KEPT = (
         anthropic-organization-id""".split()
     )
 )
-_NOT_KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", "access-control-", "cf-", "x-envoy-")
+PERMISSIONS = "access-control-"
+"""Begins the headers that say which web pages may read an answer."""
+_NOT_KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", PERMISSIONS, "cf-", "x-envoy-")
 
 
 def _connection_bound(headers: Headers) -> frozenset[str]:
@@ -75,9 +89,18 @@ def to_upstream(headers: Headers) -> Headers:
 
 
 def to_client(headers: Headers) -> Headers:
-    """An upstream's headers as the client gets them."""
+    """An upstream's headers as the client gets them.
+
+    Which web pages may read an answer is for us to say, not for upstream.
+    """
     dropped = _connection_bound(headers)
-    return tuple([item for item in headers if item[0].lower() not in dropped])
+    return tuple(
+        [
+            item
+            for item in headers
+            if not ((name := item[0].lower()) in dropped or name.startswith(PERMISSIONS))
+        ]
+    )
 
 
 def kept(headers: Headers) -> Headers:

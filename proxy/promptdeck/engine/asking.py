@@ -71,6 +71,16 @@ Check = Callable[[JSON], str]
 """Judges the body of a chat completion: ClientError, or what is odd about it, or nothing."""
 
 
+class SentBody(NamedTuple):
+    """A request's body as it was sent, where that was packed (compressed)."""
+
+    coding: str
+    """Its Content-Encoding."""
+    body: bytes
+    unreadable: str = ""
+    """Why it could not be unpacked: then nobody here knows what it says."""
+
+
 class Incoming(NamedTuple):
     """A client's request, as the engine takes it."""
 
@@ -84,6 +94,16 @@ class Incoming(NamedTuple):
     """Gives the fault that is to befall an answer, by the request's fingerprint."""
     draws: int = 0
     """How many answers of this request are to be recorded; 0 where it does not say."""
+    packed: SentBody | None = None
+    """The body as it goes upstream, unless a route has another one."""
+
+    @property
+    def sent(self) -> tuple[bytes, str]:
+        """The body that goes upstream, and its Content-Encoding; empty where it is not packed."""
+        route, packed = self.route, self.packed
+        if packed and not (route and route.in_model):
+            return packed.body, packed.coding
+        return (route.body if route else self.request.body), ""
 
 
 class Known(NamedTuple):

@@ -26,7 +26,7 @@ from promptdeck.engine.flights.flight import Flight
 from promptdeck.engine.flights.landing import Answered, Landing, Record
 from promptdeck.engine.flights.launch import Flights, Way
 from promptdeck.engine.flights.sharing import Sharing
-from promptdeck.errors import StoreUnavailable
+from promptdeck.errors import ClientError, StoreUnavailable
 from promptdeck.stores.base import Claims
 
 from .asking import Asked, Canonicals, Check, Incoming, Known
@@ -76,6 +76,8 @@ class Exchange:
         """Answer one request. HTTPError says why there is none."""
         if self._settings.mode is Mode.PASSTHROUGH:
             return self._fly(incoming, _BYPASS, keep_bytes=0)
+        if incoming.packed and incoming.packed.unreadable:
+            return self._unread(incoming, incoming.packed.unreadable)
         key = header(incoming.headers, "idempotency-key")
         if not key:
             return await self._new_answer(incoming, deck)
@@ -92,6 +94,19 @@ class Exchange:
         finally:
             self._first_answers.free(key)
         return answer
+
+    def _unread(self, incoming: Incoming, why: str) -> Flown:
+        """Pass on a request that cannot be read here, and record nothing. ClientError 415.
+
+        The last where upstream must not be asked. Who cannot be read has secrets, too.
+        """
+        if self._flights is None:
+            raise ClientError(
+                why, code="unreadable_encoding", status=415, param="Content-Encoding", retry=False
+            )
+        log.warning("not recorded: %s", why)
+        status = http.cache_status("fwd=bypass", detail="content-encoding")
+        return self._fly(incoming, status, keep_bytes=0)
 
     def reader(self, counts: Counts) -> Callable[[bytes], Body]:
         """Makes `Body` values, for `known_at_once`, of the bodies that come with these counts."""

@@ -99,7 +99,9 @@ class Suite:
         # A warning of each miss would stand in the captured log beside the verdict.
         level = "error" if quiet else loaded.config.log.level
         logging.getLogger("promptdeck").setLevel(level.upper())
-        return loaded.config
+        config = loaded.config
+        # Who asks is the tests alone; a token of promptdeck.yaml's is for others.
+        return config._replace(server=config.server._replace(token=None))
 
     def close(self) -> None:
         """End all servers. To be called again does nothing."""

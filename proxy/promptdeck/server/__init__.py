@@ -22,9 +22,10 @@ from promptdeck.server.fast.lanes import Behind
 from promptdeck.stores.kept.completions import Completions
 from promptdeck.stores.kept.slips import Slips
 
-from . import errors, stored
+from . import errors, stored, upgrades
+from .guard import Guard, name_page
 from .json import json_response
-from .reading import incoming_of
+from .reading import incoming_of, refuse_loop
 from .sessions import OpenSessions
 from .sessions import add_routes as add_session_routes
 
@@ -65,13 +66,21 @@ class Edge(NamedTuple):
     keeps: Keeps | None
     describe: Callable[[], dict[str, Any]]
     """What `/_deck/health` tells beside the version."""
+    guard: Guard
+    """Says who may ask."""
+    name: str
+    """The server's own, by which it knows what it has sent itself."""
     alone: bool = True
     """Whether no other process serves on this port."""
 
 
 def application(edge: Edge) -> web.Application:
     """The routes of a server and their handlers. Whatever they raise, errors.middleware answers."""
-    app = web.Application(client_max_size=edge.max_body, middlewares=[errors.middleware])
+    app = web.Application(
+        client_max_size=edge.max_body,
+        middlewares=[errors.middleware, edge.guard.middleware(), upgrades.middleware],
+    )
+    app.on_response_prepare.append(name_page)
     handlers = _Handlers(edge)
     router = app.router
     router.add_get("/health", handlers.alive)
@@ -93,7 +102,7 @@ def application(edge: Edge) -> web.Application:
             )
         router.add_route("*", prefix + "/v1/{rest:.*}", handlers.api)
         router.add_route("*", prefix + "/openai/{rest:.*}", handlers.api)
-    router.add_route("*", "/{rest:.*}", handlers.unknown)
+    router.add_route("*", "/{rest:(?s:.*)}", handlers.unknown)
     return app
 
 
@@ -104,6 +113,7 @@ class _Handlers:
     async def api(self, request: web.Request) -> web.StreamResponse:
         """Answer what is below /v1/: ask its exchange with its deck, and write what that gives."""
         edge = self._edge
+        refuse_loop(request, edge.name)
         if session := request.match_info.get("session", ""):
             found = edge.sessions.get(session)
             exchange, deck, faults = found.exchange, found.deck, found.faults

@@ -63,7 +63,7 @@ def error_response(
 
     `x-should-retry` is what the OpenAI, Anthropic and Dedalus SDKs obey before their own rules.
     """
-    headers = {}
+    headers = dict(error.headers)
     if error.retry is not None:
         headers["x-should-retry"] = "true" if error.retry else "false"
     if error.cache_status:

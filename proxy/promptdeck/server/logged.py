@@ -8,6 +8,29 @@ from promptdeck.core.secrets.redact import Redactor
 log = logging.getLogger("promptdeck")
 
 
+def one_line(text: str) -> str:
+    """A text as it may stand in a line: what is not printable is escaped, as in Python's own.
+
+    Line ends and what moves a terminal's cursor or turns the direction of text are not.
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        one if one.isprintable() else one.encode("unicode_escape").decode() for one in text
+    )
+
+
+class _OneLine(logging.Filter):
+    """Keeps each event in a line of its own: much of what is logged came from somebody else."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = one_line(record.getMessage()), ()
+        return True
+
+
+log.addFilter(_OneLine())
+
+
 def log_answer(method: str, path: str, status: int, started: float, outcome: str) -> None:
     """Log an answer. `path` may be a target; `started` is a time of `time.perf_counter`.
 

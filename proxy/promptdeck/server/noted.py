@@ -12,6 +12,9 @@ REQUEST_ID = web.RequestKey("id", str)
 REPEAT = web.RequestKey("repeat", Repeat)
 """Set on a request whose answer, as it was sent, may be given again."""
 
+BROUGHT = web.RequestKey("brought", frozenset[tuple[str, str]])
+"""Headers, by their names in lower case, that brought the server's token: for nobody else."""
+
 # 96 random bits, then a counter: names that no other process gives, and the next one costs
 # a tenth of a microsecond, where uuid4 costs two.
 _ids = count(int.from_bytes(os.urandom(12)) << 32)

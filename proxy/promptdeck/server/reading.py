@@ -1,20 +1,27 @@
 """A client's request, read from aiohttp's, as the engine takes it."""
 
+import asyncio
 import re
 from collections.abc import Mapping
 from urllib.parse import unquote
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from promptdeck.core.dialects.providers import routed
-from promptdeck.core.headers import DRAWS
+from promptdeck.core.headers import ADMISSION, DRAWS, HOP
 from promptdeck.core.interaction import Headers, Request
 from promptdeck.core.varying import selecting
-from promptdeck.engine.asking import Incoming
+from promptdeck.engine.asking import Incoming, SentBody
 from promptdeck.errors import ClientError
 
-DECISIVE = frozenset([DRAWS.lower()])
+from .codings import Codings, UnknownCoding, too_large
+from .noted import BROUGHT
+
+DECISIVE = frozenset([DRAWS.lower(), "content-encoding"])
 """Headers read here with which a request is decided on by itself."""
+INDIFFERENT = frozenset([HOP.lower()])
+"""Whom a head came through does not change."""
 
 # Where the segments of a path like /session/NAME/v1/... that are not a name begin again.
 _AFTER_NAME = 3
@@ -30,24 +37,67 @@ _MOST_DRAWS = 1000
 async def incoming_of(request: web.Request, providers: Mapping[str, str]) -> Incoming:
     """Read a request to its end, and what its headers say of where it goes.
 
-    `providers` are base URLs by the name that a request may choose them by. ClientError for
-    a body over the server's limit, an unknown provider or a header that cannot be read.
+    `providers` are base URLs by the name that a request may choose them by. ClientError as
+    `body_of`, for an unknown provider or a header that cannot be read.
     """
-    try:
-        body = await request.read()
-    except web.HTTPRequestEntityTooLarge:
-        limit = request.client_max_size
-        raise ClientError(
-            f"the request body is larger than server.max_body ({limit} bytes)",
-            code="too_large",
-            status=413,
-        ) from None
-    headers = without_length(request.headers)
+    body, packed = await _read(request)
+    headers = sent_headers(request)
     content_type = request.headers.get("Content-Type", "")
     target = target_of(request.raw_path)
     sent = Request(request.method, target, content_type, body, selecting(headers))
     counted, route = routed(sent, headers, providers)
-    return Incoming(counted, headers, route, draws=_draws(request))
+    return Incoming(counted, headers, route, draws=_draws(request), packed=packed)
+
+
+async def body_of(request: web.Request) -> bytes:
+    """Read a request's body to its end, and unpack it.
+
+    ClientError: 413 for one over the server's limit, 400 for one that is not framed or packed
+    as its head says, 415 for one that is packed in a way that cannot be undone here.
+    """
+    body, packed = await _read(request)
+    if packed and packed.unreadable:
+        raise ClientError(
+            packed.unreadable,
+            code="unreadable_encoding",
+            status=415,
+            param="Content-Encoding",
+            retry=False,
+        )
+    return body
+
+
+async def _read(request: web.Request) -> tuple[bytes, SentBody | None]:
+    """The body as it counts, and as it was sent if that was packed. ClientError as `body_of`."""
+    limit = request.client_max_size
+    try:
+        body = await request.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise too_large(limit) from None
+    except (web.RequestPayloadError, HttpProcessingError):
+        raise ClientError("the body is not framed as its head says", code="bad_body") from None
+    coding = ", ".join(request.headers.getall("Content-Encoding", []))
+    codings = Codings.of(coding)
+    if not codings.names:
+        return body, SentBody(coding, body) if coding else None
+    try:
+        # What is small may unfold to much: others are served meanwhile.
+        return await asyncio.to_thread(codings.unpacked, body, limit), SentBody(coding, body)
+    except UnknownCoding as why:
+        return body, SentBody(coding, body, str(why))
+
+
+def refuse_loop(request: web.Request, name: str) -> None:
+    """ClientError 508 for a request that this server, of this name, has sent itself."""
+    if name in ",".join(request.headers.getall(HOP, [])).split(","):
+        raise ClientError(
+            "this request comes from promptdeck itself: its upstream leads back to it; set"
+            " upstream.url (--upstream) to the provider's base URL",
+            code="loop",
+            status=508,
+            param="upstream.url",
+            retry=False,
+        )
 
 
 def target_of(sent: str) -> str:
@@ -75,9 +125,34 @@ def target_of(sent: str) -> str:
     return "/v1/" + rest[len(_AGAIN.match(rest)[0]) :] + mark + query  # type: ignore[index]
 
 
-def without_length(headers: Mapping[str, str]) -> Headers:
-    """All headers but Content-Length: what a client sends with each of its requests."""
-    return tuple([item for item in headers.items() if item[0].lower() != "content-length"])
+def prefix_of(sent: str) -> str:
+    """What stands before `/v1/` in a target, as `target_of` takes it: a session, a cassette."""
+    if not sent.startswith(_NAMED):
+        return ""
+    segments = sent.partition("?")[0].split("/")
+    at = _AFTER_NAME
+    while at < len(segments) and unquote(segments[at]) not in _ROOTS:
+        at += 1
+    return "/".join(segments[:at])
+
+
+def sent_headers(request: web.Request) -> Headers:
+    """What a client sends with each of its requests: all headers but Content-Length.
+
+    Those that brought the server's token stay here.
+    """
+    brought = request.get(BROUGHT, frozenset())
+    return tuple(
+        [
+            item
+            for item in request.headers.items()
+            if (name := item[0].lower()) not in _STAYS and (name, item[1]) not in brought
+        ]
+    )
+
+
+_STAYS = frozenset(["content-length", ADMISSION.lower()])
+_NAMED = ("/session/", "/cassette/")
 
 
 def _draws(request: web.Request) -> int:

@@ -12,7 +12,9 @@ from promptdeck.engine.exchange import Exchange
 from promptdeck.errors import ClientError
 from promptdeck.server.answers.faulty import Faults
 
+from .guard import told_root
 from .json import json_response
+from .reading import body_of
 
 if TYPE_CHECKING:
     from promptdeck.core.faults.plan import Plan
@@ -64,7 +66,7 @@ class _SessionHandlers:
 
     async def open(self, request: web.Request) -> web.Response:
         session = await self._sessions.open(await _wants(request))
-        root = f"{request.scheme}://{request.host}/session/{session.id}"
+        root = f"{told_root(request)}/session/{session.id}"
         told = {
             "id": session.id,
             "base_url": f"{root}/v1",
@@ -106,7 +108,7 @@ def _told(name: str, report: dict[str, Any]) -> str:
 
 
 async def _wants(request: web.Request) -> dict[str, Any]:
-    data = await request.read()
+    data = await body_of(request)
     try:
         wants = orjson.loads(data or b"{}")
     except orjson.JSONDecodeError as error:

@@ -16,6 +16,7 @@ from promptdeck.stores.kept.slips import Slips
 
 from .errors import Handler
 from .json import json_response
+from .reading import body_of
 
 # Items of a page, as OpenAI documents for its lists.
 _MOST = 100
@@ -88,7 +89,7 @@ def _page(request: web.Request) -> Page:
 
 async def _metadata(request: web.Request) -> dict[str, str]:
     try:
-        body: Any = orjson.loads(await request.read())
+        body: Any = orjson.loads(await body_of(request))
     except orjson.JSONDecodeError:
         body = None
     metadata = body.get("metadata") if isinstance(body, dict) else None

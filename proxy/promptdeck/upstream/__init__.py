@@ -6,6 +6,7 @@ head         what an answer's head says
 framing      where its body ends
 session      the rest, by aiohttp's client session
 trouble      why it cannot be reached
+location     where an answer leads its client next
 
 A call from its beginning to its last byte. `begin` can be had for a plain POST when a connection
 waits; it takes no task. `fly` can be had always; its caller's task waits for the end.
@@ -43,15 +44,16 @@ from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from promptdeck.core.dialects.providers import BYOK_HEADERS
-from promptdeck.core.headers import CREDENTIALS, to_client, to_upstream
+from promptdeck.core.headers import CREDENTIALS, HOP, to_client, to_upstream
 from promptdeck.core.interaction import Headers, header
 from promptdeck.engine.asking import Incoming
-from promptdeck.engine.flights.sides import Ended, Full, GiveUp, Sink
+from promptdeck.engine.flights.sides import Ended, Full, GiveUp, Sink, Unanswered
 from promptdeck.errors import UpstreamError
 
 from .connection import Call
 from .framing import FramingError
 from .lean import IDEMPOTENT, Origin, Pool, call_of, head_of
+from .location import leads, led_here
 from .session import LazyClient
 from .trouble import unreachable
 
@@ -81,13 +83,14 @@ _TROUBLE = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError, Fra
 class _Errand:
     """One call to a base URL: its answer is passed to a sink, its trouble put in our words."""
 
-    __slots__ = ("_answered", "_base", "_sink", "came", "keyless")
+    __slots__ = ("_answered", "_base", "_sink", "_target", "came", "keyless")
 
-    def __init__(self, sink: Sink, base: str) -> None:
+    def __init__(self, sink: Sink, base: str, target: str) -> None:
         self._sink = sink
         self._base = base
         self.keyless: Callable[[], bool] | None = None
         """Tells whether the request was sent without a key."""
+        self._target = target
         self._answered = False
         self.came = sink.came  # as it is: a method of ours would cost a call for each piece
 
@@ -100,6 +103,9 @@ class _Errand:
                 " upstream.api_key for promptdeck",
                 self._base,
             )
+        if leads(headers):
+            asked = URL(self._base + self._target.removeprefix(_PREFIX), encoded=True)
+            headers = led_here(headers, asked, URL(self._base, encoded=True))
         return self._sink.headed(status, to_client(headers), data)
 
     def error(self, error: Exception) -> UpstreamError:
@@ -140,6 +146,8 @@ class Upstream:
     """The engine's `Way` to a base URL, and to those that requests bring; `close` at the end.
 
     Timeouts are in seconds, None for none: until connected, and without a byte from upstream.
+    `name` is the server's own, by which it knows a request that it has sent itself; none is told
+    where it is empty.
     """
 
     lean = True
@@ -151,11 +159,13 @@ class Upstream:
         api_key: str | None,
         connect_timeout: float | None,
         read_timeout: float | None,
+        name: str = "",
     ) -> None:
         self.url = url
         self.calls = 0
         """How many requests were sent, or were tried to send."""
         self._api_key = api_key
+        self._name = name
         self._read_timeout = read_timeout
         self._pool = Pool(connect_timeout)
         self._session = LazyClient(connect_timeout)
@@ -183,12 +193,17 @@ class Upstream:
         connection = self._pool.waiting(destination.origin)
         if connection is None:
             return None
-        errand = _Errand(sink, base)
+        errand = _Errand(sink, base, incoming.request.target)
 
         def tell(error: Exception | None) -> None:
+            # It had waited for a request, and was closed when this one came or just before.
+            unread = isinstance(error, ConnectionError) and connection.untouched
             # First: what follows the end may ask again, and finds the connection waiting.
             self._pool.give_back(destination.origin, connection)
-            ended(errand.error(error) if error else None)
+            if unread:
+                ended(Unanswered(f"{base} closed the connection"))
+            else:
+                ended(errand.error(error) if error else None)
 
         errand.keyless = partial(self._is_keyless, incoming)
         connection.begin(self._call(incoming, destination, base), errand, tell)
@@ -211,7 +226,7 @@ class Upstream:
                 retry=False,
             )
         self.calls += 1
-        errand = _Errand(sink, base)
+        errand = _Errand(sink, base, incoming.request.target)
         errand.keyless = partial(self._is_keyless, incoming)
         try:
             await self._asked(incoming, base, errand)
@@ -220,7 +235,7 @@ class Upstream:
 
     def _asked(self, incoming: Incoming, base: str, errand: _Errand) -> Awaitable[None]:
         """Ask with the client that can reach the base URL. Raises what is _TROUBLE."""
-        request, route = incoming.request, incoming.route
+        request = incoming.request
         destination = self._destination(base)
         if destination.plain and self.lean:
             return self._pool.fly(
@@ -230,7 +245,7 @@ class Upstream:
             request.method,
             URL(base + request.target.removeprefix(_PREFIX), encoded=True),
             self._headers(incoming),
-            route.body if route else request.body,
+            incoming.sent[0],
             errand,
             read_timeout=self._timeout_for(incoming.headers),
             proxy=destination.proxy,
@@ -238,15 +253,14 @@ class Upstream:
 
     def _call(self, incoming: Incoming, destination: _Destination, base: str) -> Call:
         """A request as the lean client sends it. ValueError as `head_of`."""
-        request, route = incoming.request, incoming.route
         head = self._head(incoming, destination, base)
-        body = route.body if route else request.body
-        return call_of(request.method, head.data, body, head.read_timeout)
+        return call_of(incoming.request.method, head.data, incoming.sent[0], head.read_timeout)
 
     def _head(self, incoming: Incoming, destination: _Destination, base: str) -> "_SharedHead":
         """The head of a request, made once for the same headers: clients repeat theirs."""
         request, route = incoming.request, incoming.route
-        key = request.method, request.target, incoming.headers, base, route and route.key
+        coding = incoming.sent[1]
+        key = request.method, request.target, incoming.headers, base, route and route.key, coding
         head = self._heads.get(key)
         if head is None:
             path = destination.path + request.target.removeprefix(_PREFIX).partition("#")[0]
@@ -287,7 +301,14 @@ class Upstream:
             left_out = CREDENTIALS | BYOK_HEADERS if route.key else BYOK_HEADERS
             bare = tuple(item for item in passed if item[0].lower() not in left_out)
             key = route.key
-        return (*bare, ("Authorization", f"Bearer {key}")) if key else bare
+        if key:
+            bare = (*bare, ("Authorization", f"Bearer {key}"))
+        if coding := incoming.sent[1]:
+            bare = (*bare, ("Content-Encoding", coding))
+        if self._name:
+            came = header(incoming.headers, HOP.lower())
+            bare = (*bare, (HOP, f"{came},{self._name}" if came else self._name))
+        return bare
 
     def _is_keyless(self, incoming: Incoming) -> bool:
         """True if a request goes upstream without a credential of any kind."""

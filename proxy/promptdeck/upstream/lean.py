@@ -2,8 +2,8 @@
 
 What is left out are a session's URL, cookie, redirect and proxy machinery and
 its tasks. A pooled connection that the peer has closed in the meantime may be
-found out only by writing to it: an idempotent request is then sent once more
-(RFC 9110, section 9.2.2), any other fails, as with aiohttp's own client.
+found out only by writing to it: where not a byte of an answer came, the request is
+sent once more on a new one, as browsers, curl and Go's client do.
 """
 
 import asyncio
@@ -85,11 +85,14 @@ class Pool:
         Raises what an answer may end with, see `Connection`; TimeoutError and OSError also where
         no connection can be had.
         """
-        connection = self.waiting(origin) or await self._connect(origin)
+        waiting = self.waiting(origin)
+        connection = waiting or await self._connect(origin)
         try:
             await self._ask(origin, connection, call, sink)
         except ConnectionError:
-            if not (connection.untouched and call.method in IDEMPOTENT):
+            # RFC 9110, 9.2.2: on a connection of its own a request may have arrived, and only what
+            # is idempotent may be sent again.
+            if not (connection.untouched and (waiting or call.method in IDEMPOTENT)):
                 raise
             await self._ask(origin, await self._connect(origin), call, sink)
 

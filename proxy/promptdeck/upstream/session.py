@@ -4,6 +4,8 @@ aiohttp's own client session, with all that it does by itself switched off.
 """
 
 import ssl
+from functools import partial
+from types import SimpleNamespace
 
 import aiohttp
 from multidict import CIMultiDict
@@ -11,6 +13,24 @@ from yarl import URL
 
 from promptdeck.core.interaction import Headers
 from promptdeck.engine.flights.sides import Sink
+
+
+class _Reused:
+    """Whether a request went out on a connection that had carried another one before."""
+
+    so = False
+
+
+def _noting_reuse() -> aiohttp.TraceConfig:
+    """What has aiohttp's session tell a request's `_Reused`."""
+
+    async def note(_: aiohttp.ClientSession, context: SimpleNamespace, __: object) -> None:
+        if reused := context.trace_request_ctx:
+            reused.so = True
+
+    config = aiohttp.TraceConfig()
+    config.on_connection_reuseconn.append(note)
+    return config
 
 
 class LazyClient:
@@ -40,17 +60,28 @@ class LazyClient:
 
         Raises what it ended with, if not well: TimeoutError, OSError, aiohttp.ClientError.
         """
-        response = await self._made().request(
+        timeout = aiohttp.ClientTimeout(
+            total=None, sock_connect=self._connect_timeout, sock_read=read_timeout
+        )
+        ask = partial(
+            self._made().request,
             method,
             url,
             data=body or None,
             headers=CIMultiDict(headers),
-            timeout=aiohttp.ClientTimeout(
-                total=None, sock_connect=self._connect_timeout, sock_read=read_timeout
-            ),
+            timeout=timeout,
             proxy=proxy,
             allow_redirects=False,
         )
+        reused = _Reused()
+        try:
+            response = await ask(trace_request_ctx=reused)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            # aiohttp sends again only what is idempotent, see `lean.Pool.fly`. What had come of an
+            # answer stands in place of the error's text.
+            if not reused.so or not isinstance(getattr(error, "message", ""), str):
+                raise
+            response = await ask()
         try:
             sink.headed(response.status, tuple(response.headers.items()), b"")
             async for data in response.content.iter_any():
@@ -71,6 +102,7 @@ class LazyClient:
                 # aiohttp's default context, made at import, may be one without certificates.
                 connector=aiohttp.TCPConnector(limit=0, ssl=ssl.create_default_context()),
                 auto_decompress=False,
+                trace_configs=[_noting_reuse()],
                 cookie_jar=aiohttp.DummyCookieJar(),
                 skip_auto_headers=("User-Agent", "Accept", "Content-Type"),
             )

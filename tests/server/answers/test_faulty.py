@@ -135,7 +135,7 @@ async def ask(server: Server, fault: str = "", *, stream: bool = True) -> Wire:
     body = orjson.dumps({"stream": stream})
     named = f"{FAULT}: {fault}\r\n" if fault else ""
     writer.write(
-        f"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{named}"
+        f"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{named}"
         f"Content-Length: {len(body)}\r\n\r\n".encode()
         + body
     )

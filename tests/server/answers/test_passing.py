@@ -11,7 +11,7 @@ from tests.scripted_upstream import DONE, chunk, chunks, stream
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: %b\r\nTransfer-Encoding: chunked\r\n\r\n"
 EVENTS = HEAD % b"text/event-stream"
-ASKED = b"POST /v1/chat/completions HTTP/1.%d\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}"
+ASKED = b"POST /v1/chat/completions HTTP/1.%d\r\nHost: localhost\r\nContent-Length: 2\r\n\r\n{}"
 
 
 @pytest.fixture(params=["lean", "session"], autouse=True)
@@ -135,7 +135,8 @@ async def test_a_client_that_leaves_in_mid_frame_ends_nothing_for_the_others(sta
     deck.upstream.answers = [stream(frames, gate=gate, before_gate=2)]
     _, writer = await asyncio.open_connection("127.0.0.1", deck.server.port)
     body = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}'
-    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\n"
+    head += b"Content-Type: application/json\r\n"
     writer.write(head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
     staying = asyncio.get_running_loop().create_task(deck.chat(stream=True))
     while len(deck.upstream.seen) < 1:
@@ -147,3 +148,14 @@ async def test_a_client_that_leaves_in_mid_frame_ends_nothing_for_the_others(sta
     assert (await staying).body == b"".join(frames)
     assert len(deck.upstream.seen) == 1
     assert (await deck.chat(stream=True)).cache_status.startswith("promptdeck; hit")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_only_streams_ask_proxies_not_to_hold_them_back(start: Start, fast: bool) -> None:
+    deck = await start(mode="cache", fast=fast)
+    paced = await start(mode="cache", fast=fast, pace="100x")
+    for _ in range(3):
+        for one in (deck, paced):
+            whole, events = await one.chat("a"), await one.chat("b", stream=True)
+            assert "X-Accel-Buffering" not in whole.headers
+            assert events.headers.getall("X-Accel-Buffering") == ["no"]

@@ -25,7 +25,7 @@ import promptdeck
 from promptdeck.app import Serving, serving
 from promptdeck.config import load
 from promptdeck.core.counts import COUNTED
-from promptdeck.core.headers import CREDENTIALS
+from promptdeck.core.headers import CREDENTIALS, HOP
 from promptdeck.server.fast import connection as fastpath
 from promptdeck.stores.sqlite.admin import clear
 from tests.conftest import Start
@@ -115,7 +115,16 @@ HEADERS = [
     "X-Promptdeck-Draws: 3",
     "X-Promptdeck-Else: 3",
     "Content-Encoding: identity",
+    "Content-Encoding: snappy",
     "Upgrade: h2c",
+    "Upgrade: websocket",
+    "Origin: http://localhost:3000",
+    "Origin: http://evil.example",
+    "Sec-Fetch-Site: cross-site",
+    "Sec-Fetch-Site: same-origin",
+    "X-Promptdeck-Token: some",
+    "X-Promptdeck-Hop: some-1",
+    "User-Agent: twin",
     "User-Agent: somebody else",
     "Accept-Encoding: gzip",
     "Accept: text/csv",
@@ -133,6 +142,7 @@ class Ask:
 
     number: int = 0
     """Of its body."""
+    host: str = "localhost"
     prefix: str = ""
     headers: tuple[str, ...] = ()
     version: str = "1.1"
@@ -151,7 +161,8 @@ class Ask:
 
     @property
     def wire(self) -> bytes:
-        lines = [f"POST {self.prefix}{CHAT} HTTP/{self.version}", "Host: x", *self.headers]
+        line = f"POST {self.prefix}{CHAT} HTTP/{self.version}"
+        lines = [line, f"Host: {self.host}", *self.headers]
         if not any(line.startswith("Content-Type:") for line in lines):
             lines.append("Content-Type: application/json")
         data = gzip.compress(self.body, mtime=0) if self.coding == "gzip" else self.body
@@ -271,7 +282,7 @@ class Pair:
         pages = []
         for client in self.clients:
             client.close()
-            client.send(f"{method} {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode(), ())
+            client.send(f"{method} {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode(), ())
             answer = client.answer()
             assert answer
             pages.append(without_times(orjson.loads(answer[2])))
@@ -366,6 +377,7 @@ asks = st.builds(
     number=st.just(0) | st.sampled_from(range(len(BODIES))),
     words=st.just(0) | st.integers(0, 10_000),
     prefix=st.sampled_from(["", "", "", *PREFIXES]),
+    host=st.sampled_from(["localhost"] * 9 + ["evil.example", "[::1]:4141", "localhost@evil"]),
     headers=st.lists(st.sampled_from(HEADERS), max_size=2).map(tuple) | st.just(()),
     version=st.sampled_from(["1.1"] * 9 + ["1.0"]),
     coding=st.sampled_from([""] * 8 + ["gzip", "chunked"]),
@@ -672,7 +684,7 @@ PARTS = ("server/", "engine/", "core/", "upstream/")
 OF_ANSWERS = set(
     """core/dialects/chat/variants core/drift core/faults/deal core/secrets/answers
     engine/flights/recorder server/answers/rendering server/fast/ready server/fast/direct
-    upstream/head""".split()
+    upstream/head upstream/location""".split()
 )
 # Of answers, too; or which headers travel, and what is taken out of recordings.
 ALL_THE_SAME = {
@@ -681,7 +693,8 @@ ALL_THE_SAME = {
     "core/headers": CREDENTIALS | {"connection", "cookie"},
     "core/varying": frozenset(["vary"]),
     "server/reading": frozenset(["content-length"]),  # left out of what travels
-    "upstream/__init__": CREDENTIALS | {"x-stainless-read-timeout"},  # has all headers as ever
+    # It has all headers as ever.
+    "upstream/__init__": CREDENTIALS | {"x-stainless-read-timeout", HOP.lower()},
 }
 READERS = ["server/__init__", "upstream/__init__", *filter(lambda m: m.startswith(PARTS), MODULES)]
 

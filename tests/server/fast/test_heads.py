@@ -15,7 +15,14 @@ COUNTS = Counts("POST", "/v1/chat/completions", "application/json")
 LANE: Any = object()  # nobody asks anything of it here
 LINES = st.lists(
     st.sampled_from(
-        ["Host: x", "Content-Length: #", "X: Content-Length: 5", "Content-length:5", "A: #", "A: 7"]
+        [
+            "Host: localhost",
+            "Content-Length: #",
+            "X: Content-Length: 5",
+            "Content-length:5",
+            "A: #",
+            "A: 7",
+        ]
     ),
     max_size=3,
 )
@@ -66,7 +73,7 @@ def test_a_head_that_differs_in_anything_else_is_not(one: Text, other: Text, len
 
 def test_a_length_that_is_not_written_plainly_is_not_known_from_another() -> None:
     heads = Heads()
-    text = Text(["Host: x"], "Content-Length", [])
+    text = Text(["Host: localhost"], "Content-Length", [])
     heads.accept(text.with_length("5"), head(5))
     for odd in ("05", "+5", "5 ", "0x5", "", "99999999"):
         assert heads.find(text.with_length(odd)) is None

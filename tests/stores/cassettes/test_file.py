@@ -1,12 +1,14 @@
 """Where cassettes lie, and how their files are read."""
 
 import os
+import stat
+import sys
 
 import pytest
 
 from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes import file as cassette_file
-from promptdeck.stores.cassettes.file import digest, names, path_of, read, signature
+from promptdeck.stores.cassettes.file import digest, names, overwrite, path_of, read, signature
 from promptdeck.stores.cassettes.save import save
 from tests.recordings import (
     conversation,
@@ -69,3 +71,21 @@ def test_a_digest_read_in_blocks_is_that_of_the_whole(size, tmp_path):
 def test_a_digest_of_what_cannot_be_read_says_so(tmp_path):
     with pytest.raises(CassetteError, match="cannot be read"):
         cassette_file.digest_of(tmp_path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such permissions there")
+def test_a_new_file_is_private_but_in_a_working_tree_of_git(tmp_path):
+    before = os.umask(0o022)
+    try:
+        alone, shared = tmp_path / "alone" / "a.yaml", tmp_path / "tree" / "deep" / "a.yaml"
+        for path in (alone, shared):
+            path.parent.mkdir(parents=True)
+        (tmp_path / "tree" / ".git").mkdir()
+        for path, mode in ((alone, 0o600), (shared, 0o644)):
+            overwrite(path, b"one")
+            assert stat.S_IMODE(path.stat().st_mode) == mode
+            path.chmod(0o640)
+            overwrite(path, b"two")
+            assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    finally:
+        os.umask(before)

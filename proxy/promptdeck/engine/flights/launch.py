@@ -17,7 +17,7 @@ from promptdeck.engine.asking import Incoming
 from promptdeck.errors import UpstreamError
 
 from .flight import Flight
-from .sides import Ended, GiveUp, Sink
+from .sides import Ended, GiveUp, Sink, Unanswered
 
 log = logging.getLogger("promptdeck")
 
@@ -61,16 +61,27 @@ class Flights:
 
         `ended` is called once, whatever becomes of the answer, and has the flight land.
         """
-        told = partial(self._ended, flight)
-        give_up = self._way.begin(incoming, flight, told)
-        if give_up is None:
-            task = self._group.create_task(self._fly(incoming, flight, told))
-            # A task that is cancelled before its first step never runs: readers must not hang.
-            task.add_done_callback(lambda _: told(_dropped()))
-            give_up = task.cancel
+        begun = partial(self._begun_ended, incoming, flight)
+        give_up = self._way.begin(incoming, flight, begun) or self._flown(incoming, flight)
         dialect = dialect_of(incoming.request.method, incoming.request.target)
         self._flying[flight] = give_up, ended, dialect
         flight.give_up = partial(self._give_up, flight)
+
+    def _flown(self, incoming: Incoming, flight: Flight) -> GiveUp:
+        """Ask upstream in a task; returns what gives that up."""
+        told = partial(self._ended, flight)
+        task = self._group.create_task(self._fly(incoming, flight, told))
+        # A task that is cancelled before its first step never runs: readers must not hang.
+        task.add_done_callback(lambda _: told(_dropped()))
+        return task.cancel
+
+    def _begun_ended(self, incoming: Incoming, flight: Flight, error: UpstreamError | None) -> None:
+        """Pass on that an answer which was begun at once has ended, or ask again if none came."""
+        found = self._flying.get(flight)
+        if found and isinstance(error, Unanswered):
+            self._flying[flight] = (self._flown(incoming, flight), *found[1:])
+        else:
+            self._ended(flight, error)
 
     def start(self, work: Coroutine[Any, Any, None], after: Callable[[], None]) -> None:
         """Do, in a task, what follows a landing, and then call `after`; `finish` waits for both.
@@ -115,6 +126,7 @@ class Flights:
         try:
             await self._way.fly(incoming, flight)
         except UpstreamError as error:
+            _let_go(error)
             ended(error)
         except Exception:
             # One answer's trouble, even of our own making, must not end the server.
@@ -152,6 +164,13 @@ class Flights:
         """Tell whoever waits for it that nothing is under way any more."""
         if self._quiet and not self.under_way:
             self._quiet.set()
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Forget the frames of an error and of those that led to it: rings, in which the flight is."""
+    while error:
+        before, error.__context__, error.__traceback__ = error.__context__, None, None
+        error = before
 
 
 def _dropped() -> UpstreamError:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 from promptdeck.core.interaction import Headers
+from promptdeck.errors import UpstreamError
 
 # Upstream's side
 
@@ -14,6 +15,14 @@ GiveUp = Callable[[], object]
 Why = TypeVar("Why", bound=Exception)
 Ended = Callable[[Why | None], None]
 """Told once that an answer has ended: None when all of it has come, else why it has not."""
+
+
+class Unanswered(UpstreamError):
+    """A connection that had waited was closed before a byte of an answer: ask on a new one.
+
+    Servers close what was idle for too long, and a request may cross that on its way.
+    """
+
 
 Full = asyncio.Future[None] | None
 """A future: read no more from upstream before it is done. None: read on."""

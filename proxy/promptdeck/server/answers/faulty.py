@@ -96,7 +96,7 @@ class Faults:
             from promptdeck.core.faults.plan import format_fault
 
             log.info("faulty on purpose: %s", format_fault(dealt.fault))
-            response = _rendered(served, asked)
+            response = _rendered(served, asked, request.raw_path)
             dialect = dialect_of(asked.method, asked.target)
             steps = dealt.steps(response, pace.factor, dialect)
             return await _Writing(request, served, watched).follow(steps)
@@ -208,14 +208,14 @@ class _Writing:
             writer.send_headers()
 
 
-def _rendered(served: Served, asked: Request) -> Response:
-    """A recorded answer in the form that clients get."""
+def _rendered(served: Served, asked: Request, sent: str) -> Response:
+    """A recorded answer in the form that clients get, to the target that was sent."""
     response = served.response
     rendering = rendering_of(asked, response.content_type)
     frames = [Frame(at, rendering.feed(data)) for at, data in response.frames]
     frames.append(Frame(response.took_ms, rendering.rest()))
     shown = tuple([frame for frame in frames if frame.data])
-    return Response(response.status, served_headers(served), shown)
+    return Response(response.status, served_headers(served, sent), shown)
 
 
 def _hang_up(request: web.Request, *, reset: bool) -> None:

@@ -36,7 +36,7 @@ async def pass_on(
         except UpstreamError as error:
             error.cache_status = flown.error_status
             raise
-        headers = CIMultiDict(flown_headers(head, flown, request[REQUEST_ID]))
+        headers = CIMultiDict(flown_headers(head, flown, request[REQUEST_ID], request.raw_path))
         answer = StreamAnswer(status=head.status, headers=headers)
         writer = await answer.prepare(request)
         if writer is None:

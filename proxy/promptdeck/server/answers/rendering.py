@@ -7,11 +7,13 @@ from `rendering_of`. Bytes in, bytes out; who writes them, and when, is another'
 from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.base import Dialect
 from promptdeck.core.dialects.table import dialect_of
+from promptdeck.core.headers import LOCATIONS, PERMISSIONS
 from promptdeck.core.interaction import Headers, Request
 from promptdeck.engine.flights.flight import Head
 from promptdeck.engine.outcome import Flown, Served
 from promptdeck.errors import UpstreamError
 from promptdeck.server.heading import is_sendable, sendable
+from promptdeck.server.reading import prefix_of
 
 # A comment (WHATWG HTML, 9.2.6): what it begins with a colon, clients pass over.
 _KEEP_ALIVE = b": keep-alive\n\n"
@@ -31,24 +33,30 @@ def chunk(data: bytes) -> bytes:
 _FRAMING = frozenset("connection content-length keep-alive trailer transfer-encoding".split())
 
 
-def served_headers(served: Served) -> Headers:
+def served_headers(served: Served, sent: str) -> Headers:
     """The headers of a recording that a client gets, without ours.
 
-    HTTPError 500 for a recording with a header that cannot be sent.
+    `sent` is the target as the client has it. HTTPError 500 for a recording with a header that
+    cannot be sent.
     """
-    return tuple(
-        [item for item in sendable(served.response.headers) if item[0].lower() not in _FRAMING]
-    )
+    response = served.response
+    left_out = _FRAMING | _OF_STREAMS if response.is_stream else _FRAMING
+    headers = [
+        _placed(item, sent)
+        for item in sendable(response.headers)
+        if not ((name := item[0].lower()) in left_out or name.startswith(PERMISSIONS))
+    ]
+    return (*headers, _UNBUFFERED) if response.is_stream else tuple(headers)
 
 
-def flown_headers(head: Head, flown: Flown, request_id: str) -> list[tuple[str, str]]:
-    """The headers that a client gets of an answer from upstream.
+def flown_headers(head: Head, flown: Flown, request_id: str, sent: str) -> list[tuple[str, str]]:
+    """The headers that a client gets of an answer from upstream, to the target that it `sent`.
 
     They are upstream's, with ours before and after: Cache-Status is ours alone, an
     X-Request-Id of upstream's stays. One that cannot be sent is left out.
     """
     headers = [("Cache-Status", flown.known_status)]
-    names = set()
+    names, streams = set(), False
     for name, value in head.headers:
         kind = name.lower()
         # A client that knows the length would not wait for an end that counts.
@@ -56,12 +64,39 @@ def flown_headers(head: Head, flown: Flown, request_id: str) -> list[tuple[str, 
         if not ours and is_sendable(value):
             names.add(kind)
             headers.append((name, value))
+            streams = streams or (kind == "content-type" and is_events(value))
     if "x-request-id" not in names:
         headers.append(("X-Request-Id", request_id))
     if flown.warning:
         headers = [item for item in headers if item[0].lower() != "warning"]
         headers.append(("Warning", warning_of(flown.warning)))
+    if streams:
+        headers = [item for item in headers if item[0].lower() not in _OF_STREAMS]
+        headers.append(_UNBUFFERED)
+    if not names.isdisjoint(LOCATIONS):
+        headers = [_placed(item, sent) for item in headers]
     return headers
+
+
+_UNBUFFERED = ("X-Accel-Buffering", "no")
+"""Has nginx, and what reads it as nginx does, pass a stream on as it comes."""
+_OF_STREAMS = frozenset(["x-accel-buffering"])
+
+
+def _placed(item: tuple[str, str], sent: str) -> tuple[str, str]:
+    """A header; if it leads to a target below `/v1/`, to that of the same session or cassette.
+
+    A path alone is enough (RFC 9110, 10.2.2): the client knows which host it asked.
+    """
+    name, value = item
+    if value.startswith("/v1/") and name.lower() in LOCATIONS:
+        return name, prefix_of(sent) + value
+    return item
+
+
+def is_events(content_type: str) -> bool:
+    """True for the type of a stream of events."""
+    return content_type.lower().startswith("text/event-stream")
 
 
 def warning_of(text: str) -> str:
@@ -81,7 +116,7 @@ def rendering_of(
     `content_type` is the answer's; `has_length` says that its head tells how long it is.
     """
     # With a length given, the very bytes are all that may be sent.
-    if has_length or not content_type.lower().startswith("text/event-stream"):
+    if has_length or not is_events(content_type):
         return Rendering()
     return EventRendering(dialect_of(asked.method, asked.target))
 

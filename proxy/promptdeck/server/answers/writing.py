@@ -24,7 +24,7 @@ async def serve(
     """
     response = served.response
     rendering = rendering_of(asked, response.content_type)
-    headers = CIMultiDict(served_headers(served))
+    headers = CIMultiDict(served_headers(served, request.raw_path))
     headers["Cache-Status"] = served.cache_status
     headers["Age"] = str(served.age)
     add_common(headers, request[REQUEST_ID], served.warning)

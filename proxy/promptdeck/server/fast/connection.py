@@ -23,14 +23,15 @@ from promptdeck.core.interaction import Request
 from promptdeck.engine import asking, exchange
 from promptdeck.engine.decks.repeat import Repeat
 from promptdeck.engine.outcome import Flown
-from promptdeck.server import reading
+from promptdeck.server import guard, reading, upgrades
 from promptdeck.server.answers import faulty
 from promptdeck.server.logged import shown
 from promptdeck.server.noted import REPEAT, new_request_id
-from promptdeck.server.reading import without_length
+from promptdeck.server.reading import sent_headers
+from promptdeck.server.receiving import END, Receiver, receivers
 
 from .direct import Direct
-from .framing import END, Incomplete, ParserFeed
+from .framing import Incomplete
 from .heads import HEAD, KnownHead
 from .lanes import Behind, Lanes
 from .outlet import Answering
@@ -53,28 +54,30 @@ _AT_ONCE = 0.001
 """Seconds: the shortest time that aiohttp does not take for ever."""
 
 # aiohttp reads these: they say how the body comes, or want more than an answer.
-_OF_THE_PARSER = frozenset("content-encoding expect transfer-encoding upgrade".split())
+_OF_THE_PARSER = frozenset("expect transfer-encoding".split())
 DECISIVE = _OF_THE_PARSER.union(
-    providers.DECISIVE, asking.DECISIVE, exchange.DECISIVE, reading.DECISIVE, faulty.DECISIVE
+    *(one.DECISIVE for one in (providers, asking, exchange, reading, guard, upgrades, faulty))
 )
 """With one of these headers a request is none of this path; each is declared where it is read."""
 INDIFFERENT = frozenset(["x-request-id"])
 """Echoed."""
 _OURS = "x-promptdeck-"
 """Whatever else begins so is meant for us, and no client's habit."""
+_LET_IN = guard.INDIFFERENT | reading.INDIFFERENT
+"""With these a head was let in as it is, and it is known only as it is."""
 
 
 def connections(
     server: web.Server, loop: asyncio.AbstractEventLoop, lanes: Lanes
 ) -> Callable[[], asyncio.Protocol]:
-    """What makes a protocol for each connection of a server: `server` itself without fast path.
+    """What makes a protocol for each connection of a server, with the fast path if that can be.
 
     `lanes` keep what the connections of one server have found out together.
     """
     slots = {name for kind in FastHandler.__mro__ for name in getattr(kind, "__slots__", ())}
     if _NEEDED - slots or not all(hasattr(RequestHandler, name) for name in _OVERRIDDEN):
         log.info("this aiohttp is not known to the fast path: answers take the ordinary way")
-        return server
+        return receivers(server, loop)
     return lambda: FastHandler(server, lanes, loop)
 
 
@@ -115,23 +118,22 @@ class _Busy:
 _NO_HEAD: tuple[bytes, KnownHead | None] = (END, None)
 
 
-class FastHandler(RequestHandler):
+class FastHandler(Receiver):
     """A connection to a client.
 
     Bytes that come are put off while a writer is `_busy`, held back while a request is
     `_incomplete`, answered at once where that can be, and else given to aiohttp's parser.
     """
 
-    __slots__ = ("_busy", "_feed", "_incomplete", "_lanes", "_usual")
+    __slots__ = ("_busy", "_incomplete", "_lanes", "_usual")
 
     def __init__(self, manager: web.Server, lanes: Lanes, loop: asyncio.AbstractEventLoop) -> None:
-        super().__init__(manager, loop=loop, access_log=None)  # type: ignore[arg-type]  # as AppRunner has it
+        super().__init__(manager, loop)
         self._lanes = lanes
         self._usual = _NO_HEAD
         """The head that came last: its text, and what is known of it."""
         self._busy: _Busy | None = None
         self._incomplete: Incomplete | None = None
-        self._feed = ParserFeed()
 
     def data_received(self, data: bytes) -> None:
         if self._busy:
@@ -140,7 +142,7 @@ class FastHandler(RequestHandler):
         elif self._incomplete:
             self._go_on(self._incomplete, data)
         elif not (data and (self._feed.fed == 0 or self._feed.at_start()) and self._begin(data)):
-            self._give(data)
+            super().data_received(data)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -294,15 +296,7 @@ class FastHandler(RequestHandler):
         """Give aiohttp what was held back."""
         request, self._incomplete = self._incomplete, None
         for data in request.packets if request else ():
-            self._give(data)
-
-    def _give(self, data: bytes) -> None:
-        self._feed.giving(data)
-        count = self._request_count
-        super().data_received(data)
-        if self._request_count > count:
-            last = self._messages[-1][0] if self._messages else None
-            self._feed.took(self._request_count - count, last)
+            super().data_received(data)
 
     async def finish_response(
         self, request: web.BaseRequest, resp: web.StreamResponse, start_time: float | None
@@ -333,7 +327,7 @@ class FastHandler(RequestHandler):
             counts.seed,
             length,
             request.headers.get("X-Request-Id", "").encode("utf-8", "surrogateescape"),
-            without_length(request.headers),
+            sent_headers(request),
             lane,
         )
         lanes.heads.accept(text, head)
@@ -356,5 +350,6 @@ def _is_plain(request: web.Request) -> bool:
     if request.version != HttpVersion11 or not request.keep_alive or request.method == "HEAD":
         return False
     return not any(
-        name in DECISIVE or name.startswith(_OURS) for name in map(str.lower, request.headers)
+        name in DECISIVE or (name.startswith(_OURS) and name not in _LET_IN)
+        for name in map(str.lower, request.headers)
     )

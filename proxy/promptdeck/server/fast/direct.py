@@ -104,7 +104,7 @@ class Direct:
     def _answer(self, head: Head) -> None:
         """Make the head, with what aiohttp adds to it."""
         status = self._status = head.status
-        headers = flown_headers(head, self._flown, self._request_id)
+        headers = flown_headers(head, self._flown, self._request_id, self._request.target)
         named = {name.lower(): value for name, value in headers}
         length = named.get("content-length")
         empty = status in _BODILESS

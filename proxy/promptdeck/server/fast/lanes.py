@@ -116,7 +116,7 @@ class Lane:
         answer = behind.exchange.at_once(Incoming(request, head.headers), behind.deck, known)
         if isinstance(answer, Served):
             plain = known and known.form.dialect.converts and not known.warning
-            made = _made(answer, behind.pace, head.asked) if plain else None
+            made = _made(answer, behind.pace, head) if plain else None
             return self._kept(head, digest, made) if made else None
         return answer
 
@@ -197,10 +197,10 @@ class Lanes:
             lane.close()
 
 
-def _made(served: Served, pace: Pace, asked: Counts) -> Ready | None:
+def _made(served: Served, pace: Pace, head: KnownHead) -> Ready | None:
     """Make a recording ready to be sent; None where the ordinary way must, or says why not."""
     try:
-        return Ready.of(served, pace, asked)
+        return Ready.of(served, pace, head.asked, head.counts.target)
     except HTTPError:
         return None
 

@@ -70,17 +70,18 @@ class Ready:
         self._head = b""
 
     @classmethod
-    def of(cls, served: Served, pace: Pace, asked: Counts) -> "Ready | None":
+    def of(cls, served: Served, pace: Pace, asked: Counts, sent: str) -> "Ready | None":
         """Make the answer to a chat from a recording, with the very bytes that aiohttp writes.
 
-        `asked` is what was asked beside the body. None for a recording whose answer hangs on
-        more than what is known here; HTTPError 500 for one that cannot be sent.
+        `asked` is what was asked beside the body, `sent` the target as it came. None for a
+        recording whose answer hangs on more than what is known here; HTTPError 500 for one
+        that cannot be sent.
         """
         response = served.response
         odd = any(name.lower() in _OF_THE_SERVER for name, _ in response.headers)
         if odd or response.status != HTTPStatus.OK or not served.repeat:
             return None
-        headers = CIMultiDict(served_headers(served))
+        headers = CIMultiDict(served_headers(served, sent))
         rendering = rendering_of(asked, response.content_type)
         headers["Cache-Status"] = served.cache_status
         body, beats = b"", []

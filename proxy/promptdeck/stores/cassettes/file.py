@@ -32,6 +32,12 @@ def path_of(folder: Path, name: str) -> Path:
     return folder / (validate_cassette_name(name) + SUFFIX)
 
 
+def refuse_outside(folder: Path, path: Path) -> None:
+    """ValueError for a cassette's file that a link leads out of the folder: any client names it."""
+    if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder)):
+        raise ValueError(f"a link leads from {path} out of {folder}")
+
+
 def names(folder: Path) -> list[str]:
     """The names of all cassettes below a folder, sorted. Files with no name for one are none."""
     return list(signatures(folder))
@@ -180,6 +186,17 @@ def locked(folder: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+_PRIVATE = 0o600
+
+
+def in_git(path: Path) -> bool:
+    """True for a file in a working tree of git, where it is to be shared.
+
+    Elsewhere a new cassette, which holds whole prompts, is its user's alone, as the store is.
+    """
+    return any((folder / ".git").exists() for folder in path.absolute().parents)
+
+
 def overwrite(path: Path, data: bytes) -> Signature:
     """Replace a file's content by `data`, whole or not at all, and return its signature. OSError.
 
@@ -188,6 +205,8 @@ def overwrite(path: Path, data: bytes) -> Signature:
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
+            if not (path.exists() or in_git(path)):
+                temporary.chmod(_PRIVATE)
             file.write(data)
             file.flush()
             os.fsync(file.fileno())

@@ -140,8 +140,7 @@ def connect(path: Path) -> sqlite3.Connection:
     with a way out, for a file that cannot be opened, is no store, or is a newer one.
     """
     try:
-        # It may be the folder for this alone; one that is there already is somebody's choice.
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _make_folder(path.parent)
         _make_private(path)
         connection = sqlite3.connect(path, isolation_level=None)
     except (sqlite3.Error, OSError) as error:
@@ -164,6 +163,16 @@ def connect(path: Path) -> sqlite3.Connection:
             raise unusable(path, error) from error
         raise
     return connection
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder for this user alone, and those above it. OSError.
+
+    It may be there for the store alone; one that is there already is somebody's choice.
+    """
+    if not folder.is_dir():
+        _make_folder(folder.parent)
+        folder.mkdir(mode=0o700, exist_ok=True)
 
 
 def _make_private(path: Path) -> None:
