@@ -213,3 +213,14 @@ async def test_of_two_closings_at_once_one_finds_nothing_to_close(start: Start) 
     gate.set()
     assert sorted(got.status for got in await both) == [200, 404]
     await asking
+
+
+async def test_a_session_has_presets_of_its_own(start: Start) -> None:
+    deck = await start(mode="record-missing")
+    session = await opened(deck, match={"preset": ["agent"]}, cassette="run")
+    for cwd in ("/home/ann/proj", "/srv/bob"):
+        await deck.chat(f"Working directory: {cwd}\n", at=f"/session/{session['id']}")
+    assert len(deck.upstream.seen) == 1
+    got = await deck.request("POST", "/_deck/sessions", b'{"match": {"preset": ["cursor"]}}')
+    assert got.status == 400
+    assert b"no preset 'cursor'" in got.body

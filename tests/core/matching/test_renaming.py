@@ -206,6 +206,8 @@ def test_what_only_looks_volatile_counts(one: str, other: str) -> None:
         ("Current time: 10:22", "Current time: 23:59"),
         ("Operating System: Linux 6.1.0-18-amd64", "Operating System: macOS 15.1"),
         ("OS Version: Windows 11 build 22631", "OS Version: Darwin 25.1.0"),
+        ("OS Version: Windows 11 Pro 10.0.26100", "OS Version: Linux 6.8.0-45-generic"),
+        ("Shell: PowerShell", "Shell: bash"),
         ("Default Shell: /bin/zsh", "Default Shell: /usr/bin/bash"),
         ("Hostname: vm-7", "Hostname: anns-laptop.local"),
         ("Session ID: ses_dde5e92feffeHOcUw", "Session ID: ses_1111112feffeHOcUw"),

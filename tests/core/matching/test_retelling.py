@@ -1,5 +1,6 @@
 """A recorded answer by the names of another run: whole or as a stream cut anywhere."""
 
+import time
 from itertools import pairwise
 
 import orjson
@@ -110,3 +111,12 @@ def test_windows_paths_are_put_right_within_json_within_json() -> None:
     [found] = [retold(whole({"arguments": arguments}), one, other).response]
     inner = orjson.loads(orjson.loads(found.body)["arguments"])
     assert inner == {"path": "D:\\work\\notes.txt"}
+
+
+def test_a_long_runs_ids_cost_nothing_where_an_answer_says_none() -> None:
+    one = {f"⟨item-{n}⟩": f"msg_{n:040x}" for n in range(3000)}
+    other = {name: value.replace("msg", "gsm") for name, value in one.items()}
+    answer = whole({"a": ["some words of an answer"] * 500})
+    begin = time.process_time()
+    assert retold(answer, one, other) == (answer, ())
+    assert time.process_time() - begin < 0.5

@@ -83,6 +83,7 @@ def test_what_is_said_is_never_left_out_as_a_whole() -> None:
         (chat("at 2026-11-28 read a"), chat("at 2026-11-29 read b")),
         (chat("x", temperature=0.5), chat("x", temperature=1)),
         (chat("x", seed=1), chat("x")),
+        (chat("x", logprobs=True), chat("x", logprobs=1)),
         (chat("run_a81bc2d9e0"), chat("a")),
         ({**chat("x"), "model": "m-20261128-abc"}, {**chat("x"), "model": "m-20261129-abc"}),
     ],
@@ -111,3 +112,20 @@ def test_what_is_proposed_unites_the_two(one: list[str], other: list[str], one_r
         word for word in other if word in ("go", "stop")
     ]:
         assert found is None or one_run
+
+
+def test_two_agents_texts_in_one_request_need_both_presets() -> None:
+    def body(path: str, chunk: str) -> dict:
+        memory = f"a persistent memory at `{path}/memory/`"
+        output = f"Chunk ID: {chunk}\nWall time: 0.1 seconds\nOutput:\nx"
+        return {
+            "model": "m",
+            "instructions": memory,
+            "input": [{"type": "x_output", "output": output}],
+        }
+
+    one, other = body("/a/b", "8b0a53"), body("/c/d", "37f916")
+    found = propose(form(one, target="/v1/responses"), form(other, target="/v1/responses"))
+    assert found is not None
+    forms = {form(item, found.rules, target="/v1/responses") for item in (one, other)}
+    assert len(forms) == 1

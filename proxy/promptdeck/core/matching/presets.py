@@ -38,11 +38,11 @@ _DATE = (
 _SYSTEM = (
     r"((?i:linux|darwin|win32|windows(?:_nt)?|mac ?os(?: ?x)?|freebsd|openbsd)"
     # Names of releases have a digit, or are words of this kind.
-    r"(?:[ ,/-]+(?i:version|build|kernel|lts|x64|x86_64|amd64|arm64|aarch64"
-    r"|\(?[\w.#~+-]{0,40}\d[\w.#~+-]{0,40}\)?)){0,6})"
+    r"(?:[ ,/-]+(?i:version|build|kernel|lts|pro|home|enterprise|education|server|generic"
+    r"|x64|x86_64|amd64|arm64|aarch64|\(?[\w.#~+-]{0,40}\d[\w.#~+-]{0,40}\)?)){0,6})"
 )
 _SHELL = (
-    r"((?:/[\w.-]{1,40}){0,6}/?\b(?:bash|zsh|fish|dash|ksh|tcsh|sh|powershell|pwsh|cmd)(?:\.exe)?)"
+    r"((?:/[\w.-]{1,40}){0,6}/?\b(?i:bash|zsh|fish|dash|ksh|tcsh|sh|powershell|pwsh|cmd)(?:\.exe)?)"
 )
 # `renaming` has every text end with a line end, and `<` begins a closing tag.
 _LINE_END = r"(?=[ .]{0,2}(?:\n|<))"

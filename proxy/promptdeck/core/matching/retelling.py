@@ -7,7 +7,7 @@ otherwise of this one, is put right in the answer, across the frames of a stream
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from promptdeck.core.interaction import Frame, Response
@@ -34,9 +34,10 @@ def retold(response: Response, recorded: Learnt, asked: Learnt) -> Retold:
     Each where it stands by itself or leads a path; all else, and every frame without one,
     stays as it is.
     """
-    values = _Values.of(recorded, asked)
-    if not values:
+    pairs = _pairs(recorded, asked)
+    if not pairs:
         return Retold(response, ())
+    values = _Values(pairs)
     if response.is_stream:
         frames = _frames(response.frames, values)
     else:
@@ -53,32 +54,45 @@ class _Righted(NamedTuple):
     text: str
 
 
+_Renewals = Mapping[str, tuple[str, str]]
+"""By what a recorded answer may say: what is to stand there, and its name."""
+
+
+def _pairs(recorded: Learnt, asked: Learnt) -> _Renewals:
+    """The values that differ, in all forms in which a text may say them."""
+    pairs: dict[str, tuple[str, str]] = {}
+    for name, old in recorded.items():
+        new = asked.get(name, old)
+        if new != old:
+            for form, other in zip(written_forms(old), written_forms(new), strict=True):
+                pairs.setdefault(form, (other, name[1:-1]))
+    return pairs
+
+
 class _Values:
     """Values to be put right, found in texts; `used` are the names of those that were there."""
 
-    def __init__(self, pairs: Mapping[str, tuple[str, str]]) -> None:
+    def __init__(self, pairs: _Renewals) -> None:
         self._pairs = pairs
+        self._search: re.Pattern[str] | None = None
         self.used: set[str] = set()
-        longest_first = sorted(pairs, key=len, reverse=True)
-        self._search = re.compile(
-            rf"(?<!{NOT_BEFORE})(?:{'|'.join(map(re.escape, longest_first))})(?!{NOT_BEHIND})"
-        )
 
-    @classmethod
-    def of(cls, recorded: Learnt, asked: Learnt) -> "_Values | None":
-        """The values that differ, in all forms in which a text may say them; None for none."""
-        pairs: dict[str, tuple[str, str]] = {}
-        for name, old in recorded.items():
-            new = asked.get(name, old)
-            if new != old:
-                for form, other in zip(written_forms(old), written_forms(new), strict=True):
-                    pairs.setdefault(form, (other, name[1:-1]))
-        return cls(pairs) if pairs else None
+    def look_for_those_in(self, texts: Iterable[str]) -> None:
+        """Search from now on for what is in these texts at all.
+
+        A long run has hundreds of ids, of which an answer says none or one.
+        """
+        whole = "\n".join(texts)
+        there = sorted((value for value in self._pairs if value in whole), key=len, reverse=True)
+        either = "|".join(map(re.escape, there))
+        self._search = (
+            re.compile(rf"(?<!{NOT_BEFORE})(?:{either})(?!{NOT_BEHIND})") if there else None
+        )
 
     def spans(self, text: str) -> list[_Righted]:
         """Where a text says one of the values, and what is to stand there."""
         found = []
-        for match in self._search.finditer(text):
+        for match in self._search.finditer(text) if self._search else ():
             other, name = self._pairs[match[0]]
             self.used.add(name)
             found.append(_Righted(match.start(), match.end(), other))
@@ -111,7 +125,9 @@ def _body(data: bytes, values: _Values) -> bytes:
     try:
         value = parse(text)
     except Unfaithful:
+        values.look_for_those_in([text])
         return values.put_right(text).encode()
+    values.look_for_those_in(strings(value))
     right = _strings(value, values.put_right)
     return data if right is value else rendered_like(text, right).encode()
 
@@ -127,8 +143,10 @@ def _frames(frames: tuple[Frame, ...], values: _Values) -> tuple[Frame, ...]:
     """The frames of a stream, where a value may be spread over several."""
     parsed = [event_value(frame.data) for frame in frames]
     changed: set[int] = set()
-    for channel in channels_of(parsed):
-        text = "".join(leaf.text for leaf in channel)
+    channels = channels_of(parsed)
+    texts = ["".join([leaf.text for leaf in channel]) for channel in channels]
+    values.look_for_those_in(texts)
+    for channel, text in zip(channels, texts, strict=True):
         spans = values.spans(text)
         begin = 0
         for leaf in channel if spans else ():

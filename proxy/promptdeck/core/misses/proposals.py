@@ -17,7 +17,7 @@ from promptdeck.core.matching.presets import AGENT, PRESETS, merged_presets
 from promptdeck.core.matching.renaming import by_preset
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.matching.volatile import Preset
-from promptdeck.core.text.jsontext import JSON, canonical, render
+from promptdeck.core.text.jsontext import JSON, canonical, render, same
 from promptdeck.core.text.wording import edges
 
 from .differences import Difference, DifferenceKind, FormParts, between
@@ -65,7 +65,7 @@ class _Look(NamedTuple):
 
 
 # In this order: the first that fits all values is taken, so that a rule says most of them.
-_KINDS = [
+_LOOKS = [
     _Look("uuid", r"(?i:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})"),
     _Look(
         "time",
@@ -104,52 +104,60 @@ def propose(asked: bytes, recorded: bytes, *, one_run: bool = False) -> Proposal
         return None
     found = between(ours, theirs)
     unites = tuple(_texts(found))
-    if preset := _preset(ours.value, theirs.value):
-        return Proposal((preset,), unites=unites)
-    for kinds in (_KINDS, [*_KINDS, *_ANY]) if one_run else (_KINDS,):
-        own = _own(found, kinds, whole=one_run)
+    # First what all presets together leave: where that is too much, no single one is tried.
+    left = [_renamed(side.value, *PRESETS) for side in (ours, theirs)]
+    if same(*left):
+        return Proposal(_least(ours.value, theirs.value), unites=unites)
+    tries = (_LOOKS, [*_LOOKS, *_ANY]) if one_run else (_LOOKS,)
+    parts = [FormParts(ours.line, canonical(side), side) for side in left]
+    if not _own(between(*parts), tries[-1], whole=one_run):
+        return None
+    for looks in tries:
+        own = _own(found, looks, whole=one_run)
         if own and _unites(own, ours.value, theirs.value):
             return Proposal((), own.ignore, own.replace, unites)
-        # What a preset leaves is little: a rule of one's own beside it.
-        for name in _speaking(ours.value):
-            left = [FormParts(*_renamed(side, name)) for side in (ours, theirs)]
-            own = _own(between(*left), kinds, whole=one_run)
-            if own and _unites(own, left[0].value, left[1].value):
-                return Proposal((name,), own.ignore, own.replace, unites)
+        name = (_speaking(ours.value) or [AGENT.name])[0]
+        sides = [_renamed(side.value, name) for side in (ours, theirs)]
+        parts = [FormParts(ours.line, canonical(side), side) for side in sides]
+        own = _own(between(*parts), looks, whole=one_run)
+        if own and _unites(own, *sides):
+            return Proposal((name,), own.ignore, own.replace, unites)
     return None
 
 
-def _preset(ours: JSON, theirs: JSON) -> str:
-    """The preset that makes two bodies equal: the client's own where it has a say."""
-    for name in [*_speaking(ours), AGENT.name]:
-        preset = _merged(name)
-        if by_preset(ours, preset, []).value == by_preset(theirs, preset, []).value:
-            return name
-    return ""
+def _least(ours: JSON, theirs: JSON) -> tuple[str, ...]:
+    """The preset that makes two bodies equal: the client's own where it has a say.
+
+    All of them where it takes several.
+    """
+    for name in [*_speaking(ours), AGENT.name, *PRESETS]:
+        if same(_renamed(ours, name), _renamed(theirs, name)):
+            return (name,)
+    return tuple(PRESETS)
 
 
 def _speaking(body: JSON) -> list[str]:
     """The presets that rename more in a body than `agent` does: those of its client."""
-    plain = by_preset(body, _merged(AGENT.name), []).value
-    others = [name for name in PRESETS if name != AGENT.name]
-    return [name for name in others if by_preset(body, _merged(name), []).value != plain]
+    plain = _renamed(body, AGENT.name)
+    others = (name for name in PRESETS if name != AGENT.name)
+    return [name for name in others if not same(_renamed(body, name), plain)]
+
+
+def _renamed(body: JSON, *names: str) -> JSON:
+    """A body by presets."""
+    return by_preset(body, _merged(*names), []).value
 
 
 @cache
-def _merged(name: str) -> Preset:
-    """A preset with those that it includes."""
-    return merged_presets([name])
-
-
-def _renamed(form: FormParts, name: str) -> tuple[str, bytes, JSON]:
-    value = by_preset(form.value, _merged(name), []).value
-    return form.line, canonical(value), value
+def _merged(*names: str) -> Preset:
+    """Presets as one, with those that they include."""
+    return merged_presets(names)
 
 
 def _unites(proposal: Proposal, ours: JSON, theirs: JSON) -> bool:
     """True if two bodies are equal under a proposal."""
     rules = proposal.rules
-    return canonical(rules.applied(ours, "")[0]) == canonical(rules.applied(theirs, "")[0])
+    return same(rules.applied(ours, "")[0], rules.applied(theirs, "")[0])
 
 
 def _texts(found: Sequence[Difference]) -> Iterator[tuple[str, str]]:
@@ -171,14 +179,14 @@ def _short(value: JSON) -> str:
     return "" if value is None else render(value, "spaced")[:200]
 
 
-def _own(found: Sequence[Difference], kinds: Sequence[_Look], *, whole: bool) -> Proposal | None:
+def _own(found: Sequence[Difference], looks: Sequence[_Look], *, whole: bool) -> Proposal | None:
     """Rules of the user's own for all differences; None where one of them is not volatile."""
     ignore: dict[str, None] = {}
     replace: dict[Pattern, None] = {}
     for item in found:
         if item.path[:1] != "$":
             return None
-        rules = _for_one(item, kinds, whole=whole)
+        rules = _for_one(item, looks, whole=whole)
         if rules is None:
             return None
         for rule in rules:
@@ -189,7 +197,7 @@ def _own(found: Sequence[Difference], kinds: Sequence[_Look], *, whole: bool) ->
 
 
 def _for_one(
-    item: Difference, kinds: Sequence[_Look], *, whole: bool
+    item: Difference, looks: Sequence[_Look], *, whole: bool
 ) -> list[str | Pattern] | None:
     """Rules for one difference: a path to leave out, or patterns within its text."""
     top = re.match(r"\$\.(\w+)", item.path)
@@ -201,7 +209,7 @@ def _for_one(
         return [_path(item.path)] if whole and not said else None
     rules: list[str | Pattern] = []
     for before, mine, other, behind in _changes(ours, theirs):
-        kind = next((kind for kind in kinds if _is(kind, mine) and _is(kind, other)), None)
+        kind = next((kind for kind in looks if _is(kind, mine) and _is(kind, other)), None)
         if kind is None:
             return None
         if not before and not behind and not said:
