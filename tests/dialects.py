@@ -546,6 +546,55 @@ It is blue
 paint({"colour":"blue"})
 now({})"""
 
+
+# Legacy completions
+
+TEXT_CHOICES = with_unknown(
+    record(
+        {"text": TEXT, "finish_reason": st.sampled_from(["stop", "length"])},
+        logprobs=st.none() | record({"tokens": st.lists(TEXT, max_size=2)}),
+    )
+)
+TEXT_COMPLETIONS = with_unknown(
+    record(
+        {
+            "id": TEXT,
+            "object": st.just("text_completion"),
+            "created": NUMBERS,
+            "model": NAMES,
+            "choices": st.lists(TEXT_CHOICES, max_size=2).map(
+                lambda found: [{"index": n} | one for n, one in enumerate(found)]
+            ),
+        },
+        usage=st.none() | record({"total_tokens": NUMBERS}),
+    )
+)
+
+
+def _text(text, finish=None, **more):
+    choice = {"index": 0, "text": text, "logprobs": None, "finish_reason": finish}
+    return chat_frames({"id": "c", "object": "text_completion", "choices": [choice | more]})[0]
+
+
+COMPLETION_STREAM = [
+    _text("It is", logprobs={"tokens": ["It is"]}),
+    _text(" blue", logprobs={"tokens": [" blue"]}),
+    _text("", "stop"),
+    b"data: [DONE]\n\n",
+]
+COMPLETION_WHOLE = {
+    "id": "c",
+    "object": "text_completion",
+    "choices": [
+        {
+            "index": 0,
+            "text": "It is blue",
+            "logprobs": {"tokens": ["It is", " blue"]},
+            "finish_reason": "stop",
+        }
+    ],
+}
+
 PROTOCOLS = {
     "chat": Protocol(
         "/v1/chat/completions",
@@ -573,6 +622,15 @@ PROTOCOLS = {
         "Hello, you",
         4,
         {"model": "m", "messages": [{"role": "user", "content": "hi"}]},
+    ),
+    "completions": Protocol(
+        "/v1/completions",
+        TEXT_COMPLETIONS,
+        COMPLETION_STREAM,
+        COMPLETION_WHOLE,
+        "It is blue",
+        3,
+        {"model": "m", "prompt": "hi"},
     ),
     "messages": Protocol(
         "/v1/messages",

@@ -65,7 +65,7 @@ def test_a_stream_that_was_folded_and_cut_folds_into_the_same(name):
 )
 def test_how_a_stream_is_written_and_cut_makes_no_difference(name, data, end, between):
     frames = PROTOCOLS[name].stream
-    if name in ("chat", "gemini") and between.startswith(b"event"):
+    if name in ("chat", "completions", "gemini") and between.startswith(b"event"):
         return  # which have no events but their chunks
     text = b"\xef\xbb\xbf" + between.join([b"", *frames]).replace(b"\n", end)
     places = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
@@ -84,7 +84,7 @@ def test_each_variant_answers_for_the_others(name, data):
     whole = mine.in_variant(stream, Variant.JSON)
     assert whole is not None
     assert not whole.is_stream
-    if name != "chat":  # whose usage is asked for by itself
+    if name not in ("chat", "completions"):  # whose usage is asked for by itself
         assert same(orjson.loads(whole.body), message)
     assert mine.in_variant(stream, Variant.SSE).body == stream.body
 
@@ -251,3 +251,12 @@ def test_an_error_has_the_shape_of_its_protocol(name):
     told = dialect(name).error(error, "req-1")
     assert told["error"]["message"] == "no recording"
     assert dialect(name).problem_with(answer(told))
+
+
+def test_completions_with_a_suffix_are_put_together_as_chats_are():
+    fim = dialect_of("POST", "/v1/fim/completions")
+    sample = PROTOCOLS["chat"]
+    assert fim.message(response(sample.stream)) == sample.whole
+    assert fim.says(response(sample.stream)) == sample.text
+    cut = fim.in_variant(answer(sample.whole), Variant.SSE)
+    assert fim.message(cut) == sample.whole

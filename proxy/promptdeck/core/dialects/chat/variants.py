@@ -1,7 +1,7 @@
 """A recorded chat answer in another variant: as JSON, as a stream, with or without its usage."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from promptdeck.core.dialects.pieces import chunk
 from promptdeck.core.dialects.variants import as_stream, as_whole
@@ -11,19 +11,27 @@ from promptdeck.core.text.jsontext import JSONObject, Unfaithful, parse
 from .cut import cut
 from .fold import fold
 
+PutsTogether = Callable[[Iterable[bytes]], JSONObject]
+"""Puts a stream's frames together."""
+DealsOut = Callable[[JSONObject, bool], list[bytes]]
+"""Deals a completion out, with its usage or without."""
+
 # Cheaper than to parse each frame: nearly all of a stream's have choices.
 _NO_CHOICES = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 
 
-def in_variant(response: Response, variant: Variant) -> Response | None:
-    """A chat completion in another variant; None if it lacks what that holds.
+def in_variant(
+    response: Response, variant: Variant, fold: PutsTogether = fold, cut: DealsOut = cut
+) -> Response | None:
+    """A completion in another variant; None if it lacks what that holds.
 
-    Unfaithful where it cannot be read without loss.
+    `fold` and `cut` are a chat's, or another protocol's of the same variants. Unfaithful where
+    it cannot be read without loss.
     """
     if variant is Variant.JSON:
-        return to_json(response) if response.is_stream else response
+        return to_json(response, fold) if response.is_stream else response
     usage = variant is Variant.SSE_USAGE
-    stream = response if response.is_stream else to_stream(response, usage)
+    stream = response if response.is_stream else to_stream(response, usage, cut)
     if usage:
         # Usage that was not recorded cannot be made up.
         known = has_usage(frame.data for frame in stream.frames)
@@ -31,7 +39,7 @@ def in_variant(response: Response, variant: Variant) -> Response | None:
     return Response(stream.status, stream.headers, without_usage(stream.frames))
 
 
-def to_json(response: Response) -> Response:
+def to_json(response: Response, fold: PutsTogether = fold) -> Response:
     """A recorded stream as the answer to the same request without `stream`; Unfaithful as `fold`.
 
     It comes at the moment of the stream's last frame.
@@ -39,7 +47,7 @@ def to_json(response: Response) -> Response:
     return as_whole(response, fold(frame.data for frame in response.frames))
 
 
-def to_stream(response: Response, include_usage: bool) -> Response:
+def to_stream(response: Response, include_usage: bool, cut: DealsOut = cut) -> Response:
     """A recorded JSON answer as a stream that takes as long, and tells the usage if asked to.
 
     Unfaithful if its body is no JSON object, or JSON that cannot be written without loss.
