@@ -70,3 +70,12 @@ def _plain(text: str) -> str:
     for escaped, plain in escapes:
         text = text.replace(escaped, plain)
     return text
+
+
+def test_a_run_that_was_asked_nothing_says_so() -> None:
+    nothing = dict.fromkeys(("hits", "misses", "recorded", "upstream_calls"), 0)
+    assert Results().idle() == ""
+    assert Results([nothing, nothing | {"hits": 1}]).idle() == ""
+    assert Results([nothing]).idle().startswith("promptdeck: 1 test joins promptdeck")
+    assert "2 tests join promptdeck" in Results([nothing, nothing]).idle()
+    assert "nothing was asked" in Results([nothing]).idle()

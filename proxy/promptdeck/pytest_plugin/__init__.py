@@ -2,7 +2,8 @@
 
 A test joins by a fixture (`promptdeck`, `promptdeck_env`, `openai_client`,
 `async_openai_client`) or by `@pytest.mark.cassette`, and has a session of its own on a
-server in a thread of this process. Nothing is recorded unless `--record-mode` says so.
+server in a thread of this process. Tests share one by `promptdeck_class`, `promptdeck_module`,
+`promptdeck_package` and `promptdeck_session`. Nothing is recorded unless `--record-mode` says so.
 Who does not use it pays for this file and nothing more: the server, aiohttp and all that
 is slow to import wait for the first test that joins.
 
@@ -10,6 +11,8 @@ is slow to import wait for the first test that joins.
     orphans     cassettes of tests that are no more
     background  the server's thread, and the way to its sessions
     play        one test and its session: what it is judged by
+    shared      a session of several tests: of a class, a module, a package, the run
+    network     what a test may reach besides
     results     what all tests did: the summary, the report file, annotations
     savings     what replayed answers had cost
 """
@@ -23,9 +26,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from .naming import Folders
+from .network import blocked, hosts_allowed, is_blocked
 from .orphans import Collected, orphans, told
 from .play import KEYWORDS, Play, Suite, UnusedRecordingWarning, shown
 from .results import Results
+from .shared import SharedPlay, played, shared_by
 
 if TYPE_CHECKING:
     import openai
@@ -36,6 +41,11 @@ _RUN = pytest.StashKey[Suite]()
 _COLLECTED = pytest.StashKey[Collected]()
 _PLAY = pytest.StashKey[Play]()
 """On a test, for as long as its session is open."""
+
+_BLOCKS = pytest.StashKey[bool]()
+"""True where --block-network was given to pytest-recording, and is ours to do."""
+_BLOCKING = "_promptdeck_blocks_network"
+"""The fixture that does."""
 
 _MODES = ("replay", "record-missing", "record", "passthrough")
 _ALIASES = {"none": "replay", "new_episodes": "record-missing", "all": "record"}
@@ -51,10 +61,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Declare the options and settings of the plugin."""
     from importlib.util import find_spec
 
-    # pytest-recording has an option --record-mode, too. Where it is installed it may still be
+    # pytest-recording has options of the same names. Where it is installed it may still be
     # switched off, which only `pytest_load_initial_conftests` can tell.
     if find_spec("pytest_recording") is None:
-        _add_record_mode(parser)
+        _add_shared_options(parser)
     group = parser.getgroup(*_GROUP)
     group.addoption(
         "--cassette-dir",
@@ -74,6 +84,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--cassette-report", metavar="FILE", help="Write what each test did, as JSON lines."
     )
+    parser.addini("block_network", "default of --block-network", type="bool", default=False)
+    parser.addini("allowed_hosts", "default of --allowed-hosts", type="args", default=[])
     parser.addini("cassette_dir", "default of --cassette-dir")
     parser.addini("cassette_unused", "default of --cassette-unused", default="fail")
     parser.addini("cassette_orphans", "default of --cassette-orphans", default="warn")
@@ -88,19 +100,32 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
-    """Declare --record-mode after all if pytest-recording, which is installed, is not loaded.
+    """Declare these options after all if pytest-recording, which is installed, is not loaded.
 
     By now all plugins but conftests are; two options of one name would stop every run.
     """
     from importlib.util import find_spec
 
     if find_spec("pytest_recording") and not _has_pytest_recording(early_config.pluginmanager):
-        _add_record_mode(parser)
+        _add_shared_options(parser)
 
 
-def _add_record_mode(parser: pytest.Parser) -> None:
-    """Declare --record-mode."""
-    parser.getgroup(*_GROUP).addoption(
+def _add_shared_options(parser: pytest.Parser) -> None:
+    """Declare the options that pytest-recording has, too, and that mean the same there."""
+    group = parser.getgroup(*_GROUP)
+    group.addoption(
+        "--block-network",
+        action="store_true",
+        default=False,
+        help="Fail whatever a test asks of the network, but for promptdeck and --allowed-hosts.",
+    )
+    group.addoption(
+        "--allowed-hosts",
+        metavar="HOSTS",
+        help="Hosts that a blocked test may reach: names (* is any text, or a regular expression),"
+        " addresses, networks, with commas between them.",
+    )
+    group.addoption(
         "--record-mode",
         choices=(*_MODES, *_ALIASES),
         metavar="MODE",
@@ -117,8 +142,14 @@ def _has_pytest_recording(pluginmanager: pytest.PytestPluginManager) -> bool:
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options into the run's `Suite`. UsageError for a verdict that is none."""
     config.addinivalue_line("markers", f"cassette({KEYWORDS}): what promptdeck plays for a test")
+    blocking = "block_network(allowed_hosts=[...]): no network but promptdeck and these hosts"
+    config.addinivalue_line("markers", blocking)
     mode = config.getoption("record_mode", None) or "replay"
     theirs = _has_pytest_recording(config.pluginmanager)
+    if theirs and config.getoption("block_network", default=False):
+        # Theirs would keep tests from our server, and that from upstream; ours does all else alike.
+        config.option.block_network = False
+        config.stash[_BLOCKS] = True
     config.stash[_RUN] = Suite(
         mode=_ALIASES.get(mode, mode),
         names=_THEIR_NAMES if theirs else {},
@@ -155,23 +186,48 @@ def pytest_make_collect_report(
     return report
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Give a test that carries the mark the fixture `promptdeck_env`, if it has not asked for it.
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, Any, Any]:
+    """Give a test the fixtures that its marks stand for, if it has not asked for them.
 
     A mark is enough: without the environment the test would ask the real provider. Not at
-    collection: hooks of a conftest may mark tests at its end.
+    collection: hooks of a conftest may mark tests at its end. An error of the setup is told of
+    what was missed in it.
     """
-    info = getattr(item, "_fixtureinfo", None)
-    if info is None or "promptdeck_env" in item.fixturenames:  # type: ignore[attr-defined]
-        return
+    wanted = [_BLOCKING] if _is_blocked(item) else []
     if item.get_closest_marker("cassette"):
-        # After what outlives the test, before its own fixtures: where usefixtures would put it.
-        names, known = info.names_closure, info.name2fixturedefs
-        lasting = [name for name in names if name in known and known[name][-1].scope != "function"]
-        own = [name for name in names if name not in lasting]
-        # The list belongs to all parameters of a test, the mark perhaps to one: it gets its own.
-        item.fixturenames = [*lasting, "promptdeck_env", *own]  # type: ignore[attr-defined]
+        wanted.append("promptdeck_env")
+    info = getattr(item, "_fixtureinfo", None)
+    if info is not None:
+        asked: list[str] = item.fixturenames  # type: ignore[attr-defined]
+        if missing := [name for name in wanted if name not in asked]:
+            # After what outlives the test, before its own: where usefixtures would put them.
+            known = info.name2fixturedefs
+            lasting = [one for one in asked if one in known and known[one][-1].scope != "function"]
+            own = [name for name in asked if name not in lasting]
+            # The list belongs to all parameters of a test, the mark perhaps to one.
+            item.fixturenames = [*lasting, *missing, *own]  # type: ignore[attr-defined]
+    try:
+        return (yield)
+    except (Exception, pytest.fail.Exception, pytest.skip.Exception) as error:
+        for play in _plays(item):
+            play.explain(error)
+        raise
+
+
+def _plays(item: pytest.Item) -> "list[Play]":
+    """The sessions in which a test may have asked: its own, and those that it shares."""
+    own = item.stash.get(_PLAY, None)
+    return [*([own] if own else []), *shared_by(item)]
+
+
+def _is_blocked(item: pytest.Item) -> bool:
+    """True if a test's network is blocked, and by us."""
+    if not item.config.stash.get(_BLOCKS, False):
+        return not _has_pytest_recording(item.config.pluginmanager) and is_blocked(item)
+    # As pytest-recording does it: who records with it reaches what is recorded.
+    recording = item.config.getoption("record_mode", None) not in (None, "none")
+    return not (recording and item.get_closest_marker("vcr"))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -183,10 +239,10 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, Any, Any]:
     try:
         result = yield
     except (Exception, pytest.fail.Exception, pytest.skip.Exception) as error:
-        if play := item.stash.get(_PLAY, None):
+        for play in _plays(item):
             play.explain(error)
         raise
-    if play := item.stash.get(_PLAY, None):
+    for play in _plays(item):
         # A TestCase keeps what it raised to itself until the report is made.
         if kept := getattr(item, "_excinfo", None):
             play.explain_kept(kept)
@@ -203,6 +259,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, Any, Any]:
     # A subtest has a report of its own before the test has.
     if play and report.when == "call" and play.outcome != "failed":
         play.outcome = report.outcome
+    for one in shared_by(item):
+        one.note(item, report)
     return report
 
 
@@ -266,6 +324,7 @@ def pytest_terminal_summary(
     """Print the summary, annotations in GitHub Actions, and the orphans."""
     run = config.stash[_RUN]
     lines = [run.results.summary()] if run.results.tests else []
+    lines += filter(None, [run.results.idle()])
     if os.environ.get("GITHUB_ACTIONS") == "true":
         lines += run.results.annotations()
     if run.orphans:
@@ -289,17 +348,50 @@ def promptdeck(request: pytest.FixtureRequest) -> Iterator[Play]:
         del request.node.stash[_PLAY]
 
 
+@pytest.fixture(scope="class")
+def promptdeck_class(request: pytest.FixtureRequest) -> Iterator[SharedPlay]:
+    """A session that the tests of a class share: as `promptdeck`, and `environ`."""
+    yield from _shared(request)
+
+
+@pytest.fixture(scope="module")
+def promptdeck_module(request: pytest.FixtureRequest) -> Iterator[SharedPlay]:
+    """A session that the tests of a file share, for fixtures with `scope="module"`."""
+    yield from _shared(request)
+
+
+@pytest.fixture(scope="package")
+def promptdeck_package(request: pytest.FixtureRequest) -> Iterator[SharedPlay]:
+    """A session that the tests of a package share, for fixtures with `scope="package"`."""
+    yield from _shared(request)
+
+
+@pytest.fixture(scope="session")
+def promptdeck_session(request: pytest.FixtureRequest) -> Iterator[SharedPlay]:
+    """A session that all tests of a run share, for fixtures with `scope="session"`."""
+    yield from _shared(request)
+
+
+def _shared(request: pytest.FixtureRequest) -> Iterator[SharedPlay]:
+    """The session of a fixture's scope."""
+    stash = request.config.stash
+    yield from played(request, stash[_RUN], stash[_COLLECTED].items)
+
+
+@pytest.fixture(name=_BLOCKING)
+def _blocking(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The network blocked as the test's marks and the run's options say."""
+    with blocked(request.node.nodeid, hosts_allowed(request.node)):
+        yield
+
+
 @pytest.fixture
 def promptdeck_env(promptdeck: Play, monkeypatch: pytest.MonkeyPatch) -> Play:
     """OPENAI_BASE_URL and its like lead to this test's session; a key is set where there is none.
 
     For all tests of a file: `pytestmark = pytest.mark.usefixtures("promptdeck_env")`.
     """
-    from promptdeck.cli.variables import variables
-
-    for name, value in variables(
-        os.environ, promptdeck.root, replays=promptdeck.mode == "replay"
-    ).items():
+    for name, value in promptdeck.environ.items():
         monkeypatch.setenv(name, value)
     return promptdeck
 

@@ -6,13 +6,15 @@ quicker, and what keeps a test from using sockets does not concern them.
 
 import asyncio
 from collections.abc import Coroutine
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Thread
 from typing import Any, TypeVar
 
 from promptdeck.app import serving
 from promptdeck.config import Config
 from promptdeck.sessions import Sessions
+
+from .network import THREADS, allow_port
 
 _PATIENCE = 60
 """Seconds for a start (0.2 as a rule), a call (a few thousandths) or an end. Whatever takes so
@@ -31,8 +33,9 @@ class Server:
     def __init__(self, config: Config) -> None:
         self._started: Future[tuple[str, Sessions]] = Future()
         self._ended: Future[None] = Future()
-        Thread(target=self._run, args=(config,), name="promptdeck", daemon=True).start()
+        Thread(target=self._run, args=(config,), name=THREADS, daemon=True).start()
         self.root, self._sessions = self._started.result(_PATIENCE)
+        allow_port(int(self.root.rpartition(":")[2]))
 
     def _run(self, config: Config) -> None:
         """The thread's work: serve, and hand an error to whoever waits for start or end."""
@@ -46,6 +49,8 @@ class Server:
     async def _serve(self, config: Config) -> None:
         """Serve until `close` sets `_stop`, which is of this loop, as are the sessions."""
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        # By their names these are known as ours, who may ask upstream.
+        self._loop.set_default_executor(ThreadPoolExecutor(thread_name_prefix=THREADS))
         async with serving(config) as server:
             self._started.set_result((server.root, server.sessions))
             await self._stop.wait()

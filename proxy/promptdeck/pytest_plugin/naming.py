@@ -38,7 +38,7 @@ class Mark:
     """Whether the test may leave recordings unplayed."""
 
     @classmethod
-    def of(cls, item: pytest.Item) -> "Mark":
+    def of(cls, item: pytest.Item | pytest.Collector) -> "Mark":
         """All of a test's marks in one; what stands closer to the test counts.
 
         Fails the test for keywords that are unknown or of a wrong type.
@@ -92,6 +92,25 @@ class Folders:
                 item.path.parent / "cassettes", name or name_of(item.path.stem, _id(item))
             )
         return CassettePlace(self._folder, name or name_of(self._module(item.path), _id(item)))
+
+    def shared(self, node: pytest.Collector, scope: str) -> CassettePlace:
+        """The place of the cassette that the tests below `node`, of this scope, have in common.
+
+        Its name begins with _, as no test's does: `test_app/_module`, `test_app/TestX._class`.
+        """
+        folder = Path(node.path) if node.path.is_dir() else node.path.parent
+        if scope in ("package", "session"):
+            if self._folder is None:
+                return CassettePlace(folder / "cassettes", f"_{scope}")
+            inside = folder.relative_to(self._root) if folder.is_relative_to(self._root) else Path()
+            if scope == "session" or inside == Path():
+                return CassettePlace(self._folder, f"_{scope}")
+            return CassettePlace(self._folder, f"{_folder_name(inside.as_posix())}/_{scope}")
+        home = self.of_module(node.path)
+        classes = [one.name for one in node.listchain() if isinstance(one, pytest.Class)]
+        own = ".".join([*classes, f"_{scope}"])
+        root = folder / "cassettes" if self._folder is None else self._folder
+        return CassettePlace(root, f"{home.relative_to(root).as_posix()}/{_safe(own, own)}")
 
     def of_module(self, path: Path) -> Path:
         """The folder with the cassettes that the tests of a file have by themselves."""

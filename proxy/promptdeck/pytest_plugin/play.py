@@ -7,7 +7,7 @@ import shlex
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -26,6 +26,8 @@ KEYWORDS = (
 
 _MISSES_SHOWN = 5
 """Texts of misses that a failure shows. Each is a screenful, and the first is mostly the cause."""
+
+AnyPlay = TypeVar("AnyPlay", bound="Play")
 
 _MODE_OF = {"once": "record-missing", "rewrite": "record"}
 """The mode of the server for ways of the plugin that are no modes of ours."""
@@ -60,10 +62,22 @@ class Suite:
 
     def play(self, item: pytest.Item) -> "Play":
         """Start a test's session, on the server of its folder; fail the test if that cannot be."""
+        mark = Mark.of(item)
+        return self.opened(item, mark, self.folders.place(item, mark.name), Play)
+
+    def opened(
+        self,
+        item: pytest.Item | pytest.Collector,
+        mark: Mark,
+        place: CassettePlace,
+        kind: "type[AnyPlay]",
+    ) -> "AnyPlay":
+        """Start the session of a test, or of several, that plays the cassette at `place`.
+
+        Fails the test if that cannot be.
+        """
         from promptdeck.errors import PromptdeckError
 
-        mark = Mark.of(item)
-        place = self.folders.place(item, mark.name)
         mode = _MODE_OF.get(self.mode, self.mode)
         if self.mode == "once" and place.path.exists():
             mode = "replay"
@@ -72,7 +86,7 @@ class Suite:
         except PromptdeckError as error:
             why = str(error)
         else:
-            return Play(self, item, mark, mode, place, session)
+            return kind(self, item, mark, mode, place, session)
         pytest.fail(f"promptdeck: {why}", pytrace=False)
 
     def _server(self, folder: Path) -> "Server":
@@ -133,7 +147,7 @@ class Play:
     def __init__(
         self,
         run: Suite,
-        item: pytest.Item,
+        item: pytest.Item | pytest.Collector,
         mark: Mark,
         mode: str,
         place: CassettePlace,
@@ -154,6 +168,13 @@ class Play:
         self._session = session
         self._told = 0
         """How many misses the test has been told of: each is told once."""
+
+    @property
+    def environ(self) -> dict[str, str]:
+        """Variables by which a program finds this session: `{**os.environ, **deck.environ}`."""
+        from promptdeck.cli.variables import variables
+
+        return variables(os.environ, self.root, replays=self.mode == "replay")
 
     def report(self) -> dict[str, Any]:
         """The session so far: `played`, `unplayed`, `missed`, `recorded_ids`, and counts."""
@@ -183,11 +204,14 @@ class Play:
 
     def _missed(self, report: dict[str, Any]) -> str:
         """The text of the misses in `report` that have not been told yet; empty for none."""
-        news = report["missed"][self._told :]
-        if not news:
+        # The report keeps the latest only: it says how many came before those.
+        earlier = report.get("missed_earlier", 0)
+        news = report["missed"][max(0, self._told - earlier) :]
+        number = earlier + len(report["missed"]) - self._told
+        if number <= 0:
             return ""
-        self._told += len(news)
-        count = f"{len(news)} requests had" if len(news) > 1 else "1 request had"
+        self._told += number
+        count = f"{number} requests had" if number > 1 else "1 request had"
         # A client that tries again misses again, which says nothing new.
         texts = Counter(self._mend(miss["text"].strip()) for miss in news)
         told = [f"{text}\n({n} requests)" if n > 1 else text for text, n in texts.items()]
@@ -214,8 +238,20 @@ class Play:
     def judge(self) -> None:
         """Fail a test that passed so far if it asked in vain, or left recordings unused."""
         report = self.report()
+        self.judge_misses(report)
+        self.judge_leftovers(report)
+
+    def judge_misses(self, report: dict[str, Any]) -> None:
+        """Fail a test if there are misses that no test was told of, or losses."""
         if missed := self._missed(report):
             pytest.fail(missed, pytrace=False)
+        if self.mode in ("record", "record-missing") and (lost := report["unrecorded"]):
+            answers = f"{lost} answers" if lost > 1 else "1 answer"
+            told = f"promptdeck: {answers} could not be recorded; the captured log says why"
+            pytest.fail(told, pytrace=False)
+
+    def judge_leftovers(self, report: dict[str, Any]) -> None:
+        """Fail or warn if recordings were left unused, as the settings have it."""
         # While recording, what is unused is what is being replaced: the next replay tells.
         tolerant = self._mark.allow_unused or self._run.unused == "ignore"
         if tolerant or self.mode != "replay" or not report["unplayed"]:
@@ -260,13 +296,18 @@ class Play:
         if late := self._missed(report):
             pytest.fail(f"{late}\nIt was asked while the test was torn down.", pytrace=False)
 
+    @property
+    def is_whole(self) -> bool:
+        """True if all that could be asked was: then what nobody asked for is left over."""
+        return self.outcome == "passed"
+
     def _closed(self, *, keep: bool) -> dict[str, Any]:
         """End the session; its last report. Fails the test if its recordings cannot be saved."""
         from promptdeck.errors import PromptdeckError
 
         try:
             report = self._session.close(keep=keep)
-            if self._run.mode == "rewrite" and self.outcome == "passed":
+            if self._run.mode == "rewrite" and self.is_whole:
                 self._drop_all_but(report["recorded_ids"])
         except PromptdeckError as error:
             why = str(error)
@@ -293,10 +334,10 @@ class Play:
         base = os.environ.get("GITHUB_WORKSPACE") or self._item.config.rootpath
         counts = {name: report[name] for name in ("hits", "misses", "upstream_calls")}
         return {
-            "test": self._item.nodeid,
+            "test": self._item.nodeid or ".",
             "outcome": self.outcome,
             "file": Path(os.path.relpath(self._item.path, base)).as_posix(),
-            "line": (self._item.location[1] or 0) + 1,
+            "line": (getattr(self._item, "location", (0, 0))[1] or 0) + 1,
             "cassette": str(self.cassette),
             "mode": self.mode,
             **counts,

@@ -63,6 +63,17 @@ class Results:
             f"{_counted(total['upstream_calls'], 'upstream call')}{saved if total['hits'] else ''}"
         )
 
+    def idle(self) -> str:
+        """A line about a run that was asked nothing though it has tests; empty if it was."""
+        if not self.tests or any(test[name] for test in self.tests for name in _COUNTS):
+            return ""
+        tests = "test joins" if len(self.tests) == 1 else "tests join"
+        return (
+            f"promptdeck: {len(self.tests)} {tests} promptdeck, by the mark or a fixture, and"
+            " nothing was asked: their client does not use the base_url, as it names one of its"
+            " own, or was made before the test began (use openai_client, or promptdeck.base_url)"
+        )
+
     def _dollars(self, unpriced: int) -> str:
         """The part of the summary about money; empty where no price is known."""
         known = [dollars for test in self.tests if (dollars := test["dollars_saved"]) is not None]

@@ -123,6 +123,8 @@ class Deck:
         self._missed: deque[bytes] = deque()
         """What was asked in vain, as JSON: so it weighs what it is long."""
         self._missed_bytes = 0
+        self._missed_earlier = 0
+        """How many of the first are no longer among them."""
 
     def state(self) -> Hashable:
         """Equal as long as nothing but time and turns changes what `find` gives."""
@@ -336,6 +338,7 @@ class Deck:
         self._missed_bytes += len(told)
         while self._missed_bytes > _MISSES_BYTES or len(self._missed) > _MISSES_KEPT:
             self._missed_bytes -= len(self._missed.popleft())
+            self._missed_earlier += 1
 
     async def keep(self, key: str, stored: Stored, *, overwrite: bool) -> Interaction:
         """Record an answer under a fingerprint; returns it with its id. StoreUnavailable.
@@ -392,6 +395,8 @@ class Deck:
             "cassette": self.name,
             "played": played,
             "unplayed": [name for name in everything if name not in played],
+            # Where there were more than are kept, who counts them has to know of the others.
+            **({"missed_earlier": self._missed_earlier} if self._missed_earlier else {}),
             "missed": [orjson.loads(miss) for miss in self._missed],
             "recorded": list(self._recorded),
         }
