@@ -35,7 +35,7 @@ class NetworkBlocked(RuntimeError):
 
 
 @dataclass
-class _Guard:
+class _NetworkBlock:
     """The state of the hook, of which a process can have but one."""
 
     test: str = ""
@@ -95,7 +95,7 @@ class _Guard:
         )
 
 
-_GUARD = _Guard()
+_BLOCK = _NetworkBlock()
 
 
 def _address(text: str) -> "ipaddress.IPv4Address | ipaddress.IPv6Address | None":
@@ -128,26 +128,26 @@ def _matches(host: str, pattern: str) -> bool:
 @contextmanager
 def blocked(test: str, allowed: Sequence[str]) -> Iterator[None]:
     """Block the network until the block ends, for all but the `allowed` hosts."""
-    if not _GUARD.installed:
-        _GUARD.installed = True
-        sys.addaudithook(_GUARD.hook)
+    if not _BLOCK.installed:
+        _BLOCK.installed = True
+        sys.addaudithook(_BLOCK.hook)
     _cover_uvloop()
-    before = _GUARD.test, _GUARD.allowed
-    _GUARD.test, _GUARD.allowed = test, allowed
-    _GUARD.named.clear()
+    before = _BLOCK.test, _BLOCK.allowed
+    _BLOCK.test, _BLOCK.allowed = test, allowed
+    _BLOCK.named.clear()
     try:
         yield
     finally:
-        _GUARD.test, _GUARD.allowed = before
+        _BLOCK.test, _BLOCK.allowed = before
 
 
 def allow_port(port: int) -> None:
     """Never block this port on loopback: promptdeck listens there."""
-    _GUARD.ports.add(port)
+    _BLOCK.ports.add(port)
 
 
 def _cover_uvloop() -> None:
-    """Have uvloop's loops, if there are any, ask the guard before they connect by name."""
+    """Have uvloop's loops, if there are any, ask first before they connect by name."""
     uvloop: Any = sys.modules.get("uvloop")
     original = getattr(getattr(uvloop, "Loop", None), "create_connection", None)
     if original is None or getattr(original, "asks_promptdeck", False):
@@ -156,10 +156,10 @@ def _cover_uvloop() -> None:
     async def create_connection(
         loop: Any, factory: Any, host: Any = None, port: Any = None, **more: Any
     ) -> Any:
-        if host and _GUARD.test and not threading.current_thread().name.startswith(THREADS):
-            _GUARD.look_up(host)
-            if not (isinstance(host, str) and _GUARD._allows(host)):  # noqa: SLF001  our own
-                _GUARD.reach(str(host), port)
+        if host and _BLOCK.test and not threading.current_thread().name.startswith(THREADS):
+            _BLOCK.look_up(host)
+            if not (isinstance(host, str) and _BLOCK._allows(host)):  # noqa: SLF001  our own
+                _BLOCK.reach(str(host), port)
         return await original(loop, factory, host, port, **more)
 
     create_connection.asks_promptdeck = True  # type: ignore[attr-defined]
