@@ -166,6 +166,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             sessions,
             pace=Pace(config.replay.pace, config.server.keep_alive),
             max_body=config.server.max_body,
+            max_values=config.server.max_values,
             plan=config.replay.faults,
             faults=Faults(),
             providers={**PROVIDERS, **{item.name: item.url for item in config.upstream.providers}},

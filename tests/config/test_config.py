@@ -32,6 +32,7 @@ OTHER: Mapping[str, tuple[str, Any]] = {
     "server.token": ("deck-other", "deck-other"),
     "server.allow_anyone": ("yes", True),
     "server.max_body": ("1.5 KiB", 1536),
+    "server.max_values": ("1000", 1000),
     "server.shutdown_timeout": ("0", 0.0),
     "server.pattern_timeout": ("250ms", 0.25),
     "server.keep_alive": ("1m", 60.0),

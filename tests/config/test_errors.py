@@ -44,7 +44,7 @@ def problems(content: str | bytes = "", **environ: str) -> list[str]:
         ("\nserver:\n  port: 70000", "3: server.port: expected a port from 0 to 65535, found '70000'"),
         ("server: {port: [1]}", "1: server.port: expected a port from 0 to 65535, found a list"),
         ("server: {port: }", "1: server.port: expected a port from 0 to 65535, found nothing"),
-        ("server: 4141", "1: server: expected settings below it (host, port, hosts, origins, token, allow_anyone, max_body, shutdown_timeout, pattern_timeout, keep_alive), found '4141'"),
+        ("server: 4141", "1: server: expected settings below it (host, port, hosts, origins, token, allow_anyone, max_body, max_values, shutdown_timeout, pattern_timeout, keep_alive), found '4141'"),
         ("server: {host: a b}", "1: server.host: expected a host name or address, found 'a b'"),
         ("store: {ttl: 0}", "1: store.ttl: expected a duration such as 90, 1.5s or 24h (or none), found '0'"),
         ("store: {ttl: 1 week}", "1: store.ttl: expected a duration such as 90, 1.5s or 24h (or none), found '1 week'"),

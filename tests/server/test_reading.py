@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import time
 from urllib.parse import quote
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -87,3 +89,45 @@ def test_a_prefix_is_what_stands_before(prefix: str, version: str, rest: list[st
     tail = "/".join(part for part in rest if part not in ("v1", "openai", ""))
     told = prefix_of(f"{prefix}/{version}/{tail}?a=/v1/")
     assert told == (prefix if prefix.startswith(("/session/", "/cassette/")) else "")
+
+
+MANY = {
+    "objects": b'{"a":1,"b":"hi"},',
+    "numbers": b"1,",
+    "lists": b"[],",
+    "nested": b'{"a":{"b":[',
+    "texts": b'"x",',
+}
+
+
+LARGE = pytest.mark.filterwarnings("ignore:Sending a large body:ResourceWarning")
+
+
+@LARGE
+@pytest.mark.parametrize("mode", ["cache", "passthrough", "replay"])
+@pytest.mark.parametrize("item", MANY.values(), ids=MANY)
+async def test_json_of_too_many_values_is_refused_before_it_is_read(
+    start: Start, mode: str, item: bytes
+) -> None:
+    deck = await start(mode=mode)
+    many = b' {"model":"m","deferred":1,"messages":[' + item * (12_000_000 // len(item))
+    begun = time.monotonic()
+    got = await deck.request("POST", "/v1/chat/completions", many, X_Provider="openai")
+    assert got.status == 413
+    assert got.json["error"]["code"] == "too_many_values"
+    assert "server.max_values (500000)" in got.json["error"]["message"]
+    assert time.monotonic() - begun < 3
+    assert deck.upstream.seen == []
+
+
+@LARGE
+async def test_large_texts_and_files_are_none_of_many_values(start: Start) -> None:
+    deck = await start(mode="cache")
+    text = orjson.dumps("What a text, of some words. " * 400_000).decode()
+    body = f'{{"model":"m","messages":[{{"role":"user","content":{text}}}]}}'.encode()
+    assert (await deck.request("POST", "/v1/chat/completions", body)).status == 200
+    form = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + b"[1,2]\n" * 400_000
+    got = await deck.request(
+        "POST", "/v1/files", form, Content_Type="multipart/form-data; boundary=x"
+    )
+    assert got.status == 200

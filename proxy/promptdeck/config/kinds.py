@@ -242,6 +242,12 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _number(text: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text):
+        raise ValueError
+    return int(text)
+
+
 def _plan(text: str) -> "Plan":
     from promptdeck.core.faults.plan import parse_plan  # for the few that set any
 
@@ -259,6 +265,7 @@ HOST = Kind("a host name or address", _host)
 HOST_NAME = Kind("a host name or address such as deck.internal, or *", _host_name)
 ORIGIN = Kind("an origin such as https://app.example or http://*.example:3000", _origin)
 COUNT = Kind("a number from 1 to 9999", _count)
+NUMBER = Kind("a number from 1 to 999999999", _number)
 FAULTS = optional(Kind("faults such as latency=200ms; times=1", _plan, _written_plan))
 PORT = Kind("a port from 0 to 65535", _port)
 URL = Kind("a URL such as https://api.openai.com/v1", _url)

@@ -54,7 +54,14 @@ class ServerSection(NamedTuple):
         " key",
     )
     # OpenAI takes 50 MB of images in one request.
-    max_body: int = one(kinds.SIZE, "64 MiB", "largest request that is accepted")
+    max_body: int = one(kinds.SIZE, "52 MiB", "largest request that is accepted")
+    # OpenAI takes 300,000 tokens in one request for embeddings, each a number; others wait some
+    # 0.3 s while that many objects are read.
+    max_values: int = one(
+        kinds.NUMBER,
+        "500000",
+        "most commas and brackets in the JSON of a request: to read more would hold others up",
+    )
     # As long as `docker stop` waits before it kills.
     shutdown_timeout: float = one(
         kinds.DURATION, "10s", "how long a shutdown waits for recordings under way"

@@ -58,6 +58,8 @@ class Edge(NamedTuple):
     pace: Pace
     max_body: int
     """Bytes that a request's body may have."""
+    max_values: int
+    """Commas and brackets that it may have as JSON."""
     plan: "Plan | None"
     """Faults for the answers behind the bare base_url."""
     faults: Faults
@@ -125,7 +127,7 @@ class _Handlers:
             deck = await edge.decks.deck(request.match_info.get("name", ""))
             plan = plan_of(request, edge.plan)
             behind = Behind(exchange, deck, edge.pace)
-        incoming = await incoming_of(request, edge.providers)
+        incoming = await incoming_of(request, edge.providers, edge.max_values)
         if edge.keeps and (body := deferral(incoming.request)):
             return json_response(await edge.keeps.deferred.accept(exchange, incoming, body, deck))
         if plan:
