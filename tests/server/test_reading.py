@@ -122,12 +122,13 @@ async def test_json_of_too_many_values_is_refused_before_it_is_read(
 
 @LARGE
 async def test_large_texts_and_files_are_none_of_many_values(start: Start) -> None:
-    deck = await start(mode="cache")
+    deck = await start(mode="replay")
     text = orjson.dumps("What a text, of some words. " * 400_000).decode()
     body = f'{{"model":"m","messages":[{{"role":"user","content":{text}}}]}}'.encode()
-    assert (await deck.request("POST", "/v1/chat/completions", body)).status == 200
+    got = await deck.request("POST", "/v1/chat/completions", body)
+    assert got.json["error"]["code"] == "cassette_miss"
     form = b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + b"[1,2]\n" * 400_000
     got = await deck.request(
         "POST", "/v1/files", form, Content_Type="multipart/form-data; boundary=x"
     )
-    assert got.status == 200
+    assert got.json["error"]["code"] == "cassette_miss"
