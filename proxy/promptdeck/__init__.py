@@ -40,6 +40,7 @@ imports upward and only `app` knows all the parts.
         places        short ones, known by where they stand
         search        a text searched for all of them at once
         redact        secrets out of texts, values, bodies and targets
+        tokens        out of the tokens and bytes that log probabilities list
         answers       out of streams, where one is spread over frames, and whole responses
       contract/
         schema, compound, violations   declared types, and what breaks them

@@ -30,6 +30,7 @@ from tests import ROOT
 from tests.chats import ANY_JSON
 from tests.contract_strategies import requests, spoilt, values
 from tests.schema_oracle import accepts
+from tests.secret_samples import A_SAMPLE
 
 NO_RULES = Rules()
 REDACTOR = Redactor()
@@ -662,3 +663,15 @@ def test_the_table_says_what_counts_as_equal_in_a_field() -> None:
     assert in_key("tools") == "yes; equal: an empty list and absent"
     assert in_key("mcp_servers").endswith("any `credentials` and none")
     assert in_key("temperature") == in_key("top_p") == "yes"
+
+
+@given(st.sampled_from(["service_tier", "model", "temperature", "api_key", "odd"]), A_SAMPLE)
+def test_what_is_said_of_a_request_holds_no_secret_of_it(key, sample):
+    _, before, secret, after = sample
+    body = {"model": "m", "messages": [], key: before + secret + after}
+    for value in (body, {**body, "stop": {secret: 1}, secret: 2}):
+        for strict in (False, True):
+            found = check(value, strict=strict)
+            said = [str(item) for item in (*found.violations, *found.warnings)]
+            # Behind a name of its own and cut loose from that, a word may be no secret.
+            assert not [text for text in said if secret in text and before == "see "]

@@ -67,3 +67,11 @@ def test_what_is_cleared_stays_as_it_is_when_it_is_cleared_again(around, token, 
     assert secret.encode() not in cleared
     assert count
     assert without_secrets(cleared, REDACTOR, chat=chat) == (cleared, 0)
+
+
+@given(st.text(max_size=20), st.sampled_from(['{"a":1,', '{"mcp_servers":[{']), st.data())
+def test_a_string_that_is_cut_off_hides_nothing_behind_a_bracket(text, begin, data):
+    whole = json.dumps("s3cret ]} ,:{[ " + text)
+    cut = whole[: data.draw(st.integers(8, len(whole) - 1))]
+    cleared, _ = without_secrets((begin + '"credentials":' + cut).encode(), Redactor(), chat=True)
+    assert cleared == (begin + '"credentials":null').encode()

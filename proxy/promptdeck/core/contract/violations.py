@@ -58,8 +58,30 @@ def _violations(problems: Iterable[Problem]) -> tuple[Violation, ...]:
 
 
 def _violation(problem: Problem) -> Violation:
-    path = reduce(child_path, problem.path, "$")
-    return Violation(path, problem.expected, _shown(problem.value), _hint(problem))
+    path = _clear(reduce(child_path, problem.path, "$"))
+    return Violation(
+        path, problem.expected, _shown(_without_secrets(problem)), _clear(_hint(problem))
+    )
+
+
+def _without_secrets(problem: Problem) -> JSON:
+    """The problem's value without secrets, also those that its key says to be one."""
+    from promptdeck.core.secrets.redact import BUILT_IN
+
+    value = problem.value
+    if not isinstance(value, str | dict | list):
+        return value
+    key = str(problem.path[-1]) if problem.path else ""
+    cleared, _ = BUILT_IN.value([key, {key: value}])
+    return next(iter(cleared[1].values())) if isinstance(cleared, list) else None
+
+
+def _clear(text: str) -> str:
+    """A text without secrets: what is said of a request is logged, and sent to who asked."""
+    # What it compiles is needed only where something is wrong.
+    from promptdeck.core.secrets.redact import BUILT_IN
+
+    return BUILT_IN.text(text)[0]
 
 
 def _hint(problem: Problem) -> str:
@@ -82,7 +104,7 @@ _KINDS = {dict: "an object", list: "a list", str: "a string", bool: "a boolean",
 def _shown(value: JSON) -> str:
     """A value in at most 60 characters or so, what it holds of lists and objects left out."""
     if isinstance(value, Absent):
-        return f'nothing but "{value.stray}"' if value.stray else "nothing"
+        return f'nothing but "{_clear(value.stray)}"' if value.stray else "nothing"
     if isinstance(value, Secret):
         return _KINDS.get(value.kind, "a number")
     if isinstance(value, dict):

@@ -17,8 +17,9 @@ from promptdeck.core.text.jsontext import JSON
 from promptdeck.core.text.runs import LeafPath, Run, alike, event_value, leaves, runs, said
 
 from . import search
-from .redact import BUILT_IN, Redactor, literals, rendered_like, without
+from .redact import BUILT_IN, Redactor, literals, parsed_or_none, rendered_like, without
 from .shapes import LONGEST_HEAD
+from .tokens import clear_tokens
 
 _Searched = TypeVar("_Searched", str, bytes)
 
@@ -38,12 +39,26 @@ def cleared_response(
         frames, counts = cleared_frames(redactor, response.frames, extra, in_runs)
     else:
         [frame] = response.frames
-        data, counts = redactor.body(frame.data, extra)
+        data, counts = cleared_body(redactor, frame.data, extra)
         frames = (Frame(frame.offset_ms, data),) if counts else response.frames
     headers = _cleared_headers(redactor, response.headers, extra)
     if not counts and headers is response.headers:
         return response, counts
     return Response(response.status, headers, frames), counts
+
+
+def cleared_body(
+    redactor: Redactor, data: bytes, extra: Sequence[str] = ()
+) -> tuple[bytes, Counter[str]]:
+    """The body of a whole answer without secrets, also where its tokens are listed beside it."""
+    counts: Counter[str] = Counter()
+    if b'"logprob' in data or b'"token_logprobs' in data:
+        text = data.decode("utf-8", "surrogateescape")
+        value = parsed_or_none(text)
+        if clear_tokens(redactor, [value], extra, counts):
+            data = rendered_like(text, value).encode("utf-8", "surrogateescape")
+    data, more = redactor.body(data, extra)
+    return data, counts + more
 
 
 def cleared_frames(
@@ -61,7 +76,8 @@ def cleared_frames(
         return tuple(frames), Counter()
     values = [event_value(frame.data) for frame in frames]
     counts: Counter[str] = Counter()
-    changed: set[int] = set()
+    # Before the texts, as a token's says what its bytes are to be.
+    changed = clear_tokens(redactor, values, extra, counts)
     for channel in channels_of(values):
         changed |= _join(redactor, channel, extra, counts)
     # Only now each frame by itself: a token's first part may look like a whole one.

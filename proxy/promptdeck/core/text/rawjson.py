@@ -14,8 +14,9 @@ STREAM: RawPath = (b'"stream"',)
 INCLUDE_USAGE: RawPath = (b'"stream_options"', b'"include_usage"')
 # No path that anybody looks for is longer. Beyond it an attacker's nesting costs nothing.
 _DEEPEST = 3
-# Strings, and the signs between them: numbers and words are passed over.
-_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+"|[{}\[\]:,]', re.DOTALL)
+# Strings, and the signs between them: numbers and words are passed over. What a string holds
+# is no sign, even where the text is cut off before its end.
+_TOKEN = re.compile(rb'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|[{}\[\]:,]', re.DOTALL)
 
 
 def members(text: bytes) -> Iterator[tuple[RawPath, int, int]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from promptdeck.core.interaction import Frame, Headers, Interaction, Request, Response
 from promptdeck.core.matching.clean import keepable
-from promptdeck.core.secrets.answers import cleared_frames
+from promptdeck.core.secrets.answers import cleared_body, cleared_frames
 from promptdeck.core.secrets.redact import Redactor
 
 from .edit import EDITED, Piece
@@ -75,7 +75,7 @@ def _redacted_frames(
         return frames
     cleared = []
     for offset_ms, data in response.frames:
-        data, counts = redactor.body(data)
+        data, counts = cleared_body(redactor, data)
         found.update(counts)
         cleared.append(Frame(offset_ms, data))
     return tuple(cleared)

@@ -12,7 +12,7 @@ from promptdeck.core.interaction import Request
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
-from promptdeck.core.secrets.answers import cleared_frames
+from promptdeck.core.secrets.answers import cleared_body, cleared_frames
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import CassetteError
 
@@ -123,7 +123,7 @@ def _secrets(entry: Entry, redactor: Redactor) -> set[str]:
     if item.response.is_stream:
         _, in_response = cleared_frames(redactor, item.response.frames)
     else:
-        _, in_response = redactor.body(item.response.body)
+        _, in_response = cleared_body(redactor, item.response.body)
     urls = (item.request.target, item.upstream)
     in_target = {"query"} if any(redactor.query(url) != url for url in urls) else set()
     headers = "\n".join(value for _, value in item.response.headers)
