@@ -179,6 +179,10 @@ def test_a_working_directory_is_renamed_in_every_form_it_takes(here: str, there:
         ("/work/abc", "/work/a"),
         ("x/work/a", "x/work/b"),
         ("run 12345678", "run 87654321"),
+        ("Compare the memory at `/srv/a`", "Compare the memory at `/srv/b`"),
+        ("Delete /srv/a/.cache/ now", "Delete /srv/b/.cache/ now"),
+        ("Read /srv/a/.claude/x", "Read /srv/b/.claude/x"),
+        ("Contents of /srv/a/.claude/CLAUDE.md are", "Contents of /srv/b/.claude/CLAUDE.md are"),
     ],
 )
 def test_what_only_looks_volatile_counts(one: str, other: str) -> None:
@@ -221,6 +225,17 @@ def test_what_only_looks_volatile_counts(one: str, other: str) -> None:
 )
 def test_what_agents_say_of_machine_and_day_is_renamed(one: str, other: str) -> None:
     forms = {form(chat(f"You help.\n{text}\nGo."), "agent").canonical for text in (one, other)}
+    assert len(forms) == 1
+
+
+def test_the_home_of_claude_code_is_told_by_the_instructions_in_it() -> None:
+    def asked(home: str) -> dict:
+        told = f"Contents of {home}/.claude/CLAUDE.md (user's private global instructions for all"
+        return chat("You help.", user(f"{told} projects):\n\nBe terse."), user(f"See {home}/x"))
+
+    forms = {
+        form(asked(home), "claude-code").canonical for home in ("/srv/people/bob", "/Users/ann")
+    }
     assert len(forms) == 1
 
 

@@ -116,7 +116,7 @@ def test_what_is_proposed_unites_the_two(one: list[str], other: list[str], one_r
 
 def test_two_agents_texts_in_one_request_need_both_presets() -> None:
     def body(path: str, chunk: str) -> dict:
-        memory = f"a persistent memory at `{path}/memory/`"
+        memory = f"a persistent file-based memory at `{path}/memory/`"
         output = f"Chunk ID: {chunk}\nWall time: 0.1 seconds\nOutput:\nx"
         return {
             "model": "m",

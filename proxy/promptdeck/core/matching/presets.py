@@ -107,7 +107,8 @@ AGENT = Preset(
         spot(
             "home",
             "the home directory, by the folder in it that is an agent's own",
-            rf"(?<![\w./~-])((?:/|[A-Za-z]:[\\/]){_IN_PATH}{{1,200}})\Z",
+            # Of no other path: people write of `.cache` folders, too.
+            r"(?<![\w./~-])((?:/home/|/Users/|[A-Za-z]:[\\/]Users[\\/])[\w.-]{1,64}|(?:/var)?/root)\Z",
             *[f"/.{name}/" for name in _OWN_FOLDERS],
             spreads=True,
             behind=True,
@@ -226,9 +227,17 @@ CLAUDE_CODE = Preset(
             "x-anthropic-billing-header",
         ),
         spot(
+            "home",
+            "the home directory, by the instructions in it",
+            rf"Contents of ((?:/|[A-Za-z]:[\\/]){_IN_PATH}{{0,200}}{_IN_PATH})"
+            r"(?=[\\/]\.claude[\\/]CLAUDE\.md \(user's private)",
+            "contents of ",
+            spreads=True,
+        ),
+        spot(
             "memory",
             "the folder of memories, named for the working directory",
-            rf"(?i:memory (?:directory |system )?at) `{_PATH}`",
+            rf"(?i:(?<=file-based )memory at|memory (?:directory|system) at) `{_PATH}`",
             "memory at",
             "memory directory at",
             "memory system at",
