@@ -95,7 +95,7 @@ def settings_of(config: Config) -> Settings:
         rules=rules_of(config),
         redactor=redactor_of(config),
         upstream=config.upstream.url,
-        secrets=tuple(filter(None, [config.upstream.api_key])),
+        secrets=tuple(filter(None, [config.upstream.api_key, config.server.token])),
         keep_bytes=config.record.max_bytes,
         # A cache that kept an error would go on to answer with it.
         keep_errors=config.record.errors and config.mode in (Mode.RECORD, Mode.RECORD_MISSING),

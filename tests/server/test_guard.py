@@ -13,7 +13,7 @@ from promptdeck.engine.outcome import Served
 from promptdeck.server.answers.rendering import served_headers
 from tests.conftest import Deck, Start
 from tests.raw_client import CHAT, Got, talking
-from tests.scripted_upstream import Upstream, raw
+from tests.scripted_upstream import Upstream, plain, raw
 
 BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}]}'
 
@@ -226,6 +226,15 @@ async def test_only_the_very_token_opens(start: Start, given_token: str, scheme:
     ):
         got = await asked(deck, [OWN, *lines], line="GET /_deck/health HTTP/1.1")
         assert status(got) == (200 if opens else 401)
+
+
+async def test_a_token_that_an_answer_says_is_not_kept(start: Start, tmp_path: Path) -> None:
+    environ = {"PROMPTDECK_SERVER_TOKEN": TOKEN}
+    deck = await start(mode="record", cassette="c", environ=environ)
+    deck.upstream.answers = [plain(f"it is {TOKEN}")]
+    got = await deck.chat(headers={"X-Promptdeck-Token": TOKEN})
+    assert TOKEN in got.json["choices"][0]["message"]["content"]
+    assert TOKEN not in (tmp_path / "cassettes" / "c.yaml").read_text()
 
 
 async def test_without_a_token_the_error_says_how_and_a_page_can_read_it(start: Start) -> None:

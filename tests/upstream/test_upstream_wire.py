@@ -22,6 +22,7 @@ from promptdeck.errors import UpstreamError
 from promptdeck.upstream import Upstream
 from promptdeck.upstream.lean import head_of
 from tests.clock import Clock, settle
+from tests.conftest import Start
 from tests.raw_upstream import Reply, Wired, ending, in_pieces, resetting, wired
 
 BOTH = pytest.mark.parametrize("lean", [True, False], ids=["lean", "session"])
@@ -540,3 +541,16 @@ def test_servers_in_threads_of_one_process_do_not_mix_up_answers() -> None:
     with ThreadPoolExecutor() as threads:
         found = threads.map(lambda letter: asyncio.run(mine(letter)), [b"a", b"b", b"c"])
         assert list(found) == [{letter * 300_000} for letter in (b"a", b"b", b"c")]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("mode", ["passthrough", "cache"])
+async def test_a_client_never_hears_of_a_connection_that_was_closed_before_it_was_used(
+    start: Start, mode: str, fast: bool
+) -> None:
+    async with wired(LENGTH, ending(b""), LENGTH, resetting(b""), LENGTH) as server:
+        deck = await start(mode=mode, fast=fast, upstream=server.url)
+        for prompt in ("one", "two", "three", "four"):
+            assert (await deck.chat(prompt)).body == b"hello"
+    assert (len(server.requests), server.connections) == (6, 3)
+    assert deck.server.counts().upstream_calls == 4
