@@ -1,12 +1,19 @@
 """Each protocol over a real socket: either form answers for the other, by whatever way."""
 
+import asyncio
+import itertools
 import re
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.text import sse
+from promptdeck.engine.flights.flight import Head
+from promptdeck.engine.flights.log import Chunk
+from promptdeck.engine.flights.recorder import response_of
 from tests.conftest import Start
 from tests.dialects import PROTOCOLS, response
 from tests.scripted_upstream import Upstream, raw, stream
@@ -119,3 +126,37 @@ async def test_a_stream_that_breaks_off_ends_with_what_its_readers_raise_on(
         assert dialect.problem_with(response([*sample.stream[:2], told]))
         assert b'"error":' in told
     assert len(provider.seen) == 2
+
+
+@ALL
+@FAST
+async def test_silence_is_bridged_where_all_clients_of_the_protocol_survive_it(
+    start: Start, provider: Upstream, name: str, fast: bool
+) -> None:
+    deck = await start(mode="cache", environ={"PROMPTDECK_SERVER_KEEP_ALIVE": "20ms"}, fast=fast)
+    gate, frames = asyncio.Event(), PROTOCOLS[name].stream
+    provider.answers = [stream(frames, gate=gate, before_gate=2)]
+    asked = asyncio.create_task(deck.request("POST", *asking(name, streamed=True)))  # noqa: TID251
+    await asyncio.sleep(0.2)
+    gate.set()
+    body = (await asked).body
+    assert (b": keep-alive\n\n" in body) == (name != "gemini")
+    assert body.replace(b": keep-alive\n\n", b"") == b"".join(frames)
+
+
+@ALL
+@given(data=st.data(), end=st.sampled_from([b"\n", b"\r\n", b"\r"]))
+def test_any_cut_of_the_bytes_is_recorded_as_the_same_events(
+    name: str, data: st.DataObject, end: bytes
+) -> None:
+    sample, head = PROTOCOLS[name], Head(200, (("content-type", "text/event-stream"),))
+    text = b"".join(sample.stream).replace(b"\r\n", b"\n").replace(b"\n", end)
+    places = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
+    cuts = itertools.pairwise([0, *places, len(text)])
+    chunks = [Chunk(n, text[a:b]) for n, (a, b) in enumerate(cuts) if a < b]
+    recorded = response_of(head, chunks, 10**9)
+    dialect = dialect_of("POST", sample.path)
+    assert recorded.body == text
+    assert len(recorded.frames) == len(sample.stream)
+    assert dialect.message(recorded) == sample.whole
+    assert dialect.problem_with(recorded) is None
