@@ -29,7 +29,11 @@ def main() -> None:
             streamed(client)
             whole(client)
             changed(client)
-    print(f"\n{BOLD}Done.{OFF} Three questions, no model, no key, no network.")
+    print(f"\n{BOLD}Done.{OFF} Three questions, no model, no key, no network. What to do next:")
+    print("   pip install .                              the command, from this checkout")
+    print("   promptdeck serve                           then paste the line `export ...`")
+    print("   promptdeck run --mode record --cassette mine -- python your_app.py")
+    print("   promptdeck run --mode replay --cassette mine -- python your_app.py")
 
 
 def step(number: int, title: str) -> None:

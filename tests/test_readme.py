@@ -170,6 +170,7 @@ def test_the_demo_shows_a_stream_a_conversion_and_a_miss() -> None:
     assert 'detail="not_recorded"' in statuses[2]
     assert "(blue -> red)" in ran.stdout
     assert len(re.findall(r"took \d+ ms", ran.stdout)) == 3
+    assert "promptdeck run --mode record --cassette mine" in ran.stdout.partition("next:")[2]
 
 
 def test_the_shipped_cassettes_are_sound_and_name_no_secret() -> None:

@@ -34,4 +34,7 @@ async def test_a_path_cannot_forge_a_line(
         await deck.request("GET", path)
     await deck.chat(service_tier="a\nFORGED\x1b[2J", odd="b\nFORGED")
     assert "FORGED" in caplog.text
-    assert all(message.isprintable() for message in caplog.messages)
+    # What explains a miss has lines of its own; none of them begins with what was asked.
+    lines = [line for message in caplog.messages for line in message.split("\n")]
+    assert all(line.isprintable() for line in lines)
+    assert not [line for line in lines if line.startswith(("FORGED", "00:00:00"))]

@@ -67,7 +67,7 @@ class Refusals:
         told = {"message": explanation.message(), "text": explanation.text()}
         target = await self._shown(request.target)
         deck.missed({"key": asked.key, "target": target, **told, **explanation.details()})
-        log.warning("miss %s %s\n%s", request.method, target, told["text"])
+        log.warning("miss %s %s", request.method, target, extra={"below": told["text"]})
         miss = CassetteMiss(
             told["message"],
             param=explanation.differences[0].path if explanation.differences else None,

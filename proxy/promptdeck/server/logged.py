@@ -24,7 +24,10 @@ class _OneLine(logging.Filter):
     """Keeps each event in a line of its own: much of what is logged came from somebody else."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        record.msg, record.args = one_line(record.getMessage()), ()
+        # What explains a miss has lines of its own, below the event's.
+        below: str = getattr(record, "below", "")
+        lines = [record.getMessage(), *(below.split("\n") if below else ())]
+        record.msg, record.args = "\n".join(map(one_line, lines)), ()
         return True
 
 
