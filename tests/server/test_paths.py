@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from promptdeck.server.reading import target_of
+from promptdeck.server.targets import hint, prefix_of, target_of
 from tests.conftest import Start
 from tests.scripted_upstream import Upstream
 
@@ -28,6 +28,24 @@ AZURE = "deployments/gpt-4o/chat/completions?api-version=2024-10-21"
         ("/cassette/by/openai/v1/chat/completions", CHAT),
         ("/session/s/openai/v1/chat/completions", CHAT),
         ("/cassette/v1/v1/v1/chat/completions", CHAT),
+        ("/v1beta/models/g:generateContent?alt=sse", "/v1beta/models/g:generateContent?alt=sse"),
+        ("/v1/v1beta/models/g:countTokens", "/v1beta/models/g:countTokens"),
+        ("/v1beta/v1beta/models", "/v1beta/models"),
+        ("/v1beta/openai/chat/completions", "/v1beta/openai/chat/completions"),
+        ("/cassette/a/b/v1beta/models/g:x", "/v1beta/models/g:x"),
+        ("/api/chat", "/api/chat"),
+        ("/session/s/api/tags", "/api/tags"),
+        ("/v2/chat", "/v2/chat"),
+        ("/v1/v2/chat", "/v2/chat"),
+        # No version at all.
+        ("/chat/completions", CHAT),
+        ("/messages/count_tokens?beta=true", "/v1/messages/count_tokens?beta=true"),
+        ("/cassette/a/b/responses/r_1", "/v1/responses/r_1"),
+        # What may be a cassette's name is one.
+        ("/cassette/x/v2/v1/chat/completions", CHAT),
+        ("/cassette/x/v2/chat/completions", CHAT),
+        ("/cassette/x/v2/v2/chat", "/v2/chat"),
+        ("/cassette/api/v1/chat/completions", CHAT),
         # What is a name of the API's own stays.
         ("/v1/openai/models", "/v1/openai/models"),
         ("/v1/files//f", "/v1/files//f"),
@@ -36,6 +54,56 @@ AZURE = "deployments/gpt-4o/chat/completions?api-version=2024-10-21"
 )
 def test_a_target_counts_without_what_was_appended_twice(sent: str, counted: str) -> None:
     assert target_of(sent) == counted
+
+
+@pytest.mark.parametrize(
+    ("sent", "prefix", "odd"),
+    [
+        (CHAT, "", ""),
+        ("/openai/v1/chat/completions", "", ""),
+        ("/openai/deployments/d/chat/completions", "", ""),
+        ("/v1beta/models/g:x", "", ""),
+        ("/api/chat", "", ""),
+        ("/cassette/a/b/v1/models", "/cassette/a/b", ""),
+        ("/session/s/v1/v1/messages", "/session/s", "it has what its client appends"),
+        ("/v1//models", "", "it has what its client appends"),
+        ("/cassette/a/b/models", "/cassette/a/b", "it lacks its /v1"),
+        ("/responses", "", "it lacks its /v1"),
+    ],
+)
+def test_what_is_odd_about_a_base_url_is_known(sent: str, prefix: str, odd: str) -> None:
+    assert (prefix_of(sent), hint(sent)) == (prefix, odd)
+
+
+@pytest.mark.parametrize(
+    ("path", "target"),
+    [
+        ("/v1beta/models/g:generateContent", "/v1beta/models/g:generateContent"),
+        ("/v1/models/g:generateContent", "/v1/models/g:generateContent"),
+        ("/api/chat", "/api/chat"),
+        ("/v2/chat", "/v2/chat"),
+        ("/messages", "/v1/messages"),
+        ("/chat/completions", CHAT),
+    ],
+)
+async def test_each_providers_paths_reach_upstream_under_its_root(
+    start: Start, provider: Upstream, path: str, target: str
+) -> None:
+    deck = await start(mode="passthrough")
+    for prefix in ("", "/cassette/a/b"):
+        assert (await deck.request("POST", prefix + path, BODY)).status == 200
+    assert [seen.path for seen in provider.seen] == [target, target]
+
+
+async def test_a_base_url_without_its_version_is_served_and_told_of_once(
+    start: Start, provider: Upstream, caplog: pytest.LogCaptureFixture
+) -> None:
+    deck = await start(mode="passthrough")
+    with caplog.at_level("INFO", "promptdeck"):
+        for _ in range(2):
+            assert (await deck.request("POST", "/chat/completions", BODY)).status == 200
+    told = [line for line in caplog.messages if "base_url" in line]
+    assert told == ["/chat/completions is served, but for its base_url: it lacks its /v1"]
 
 
 @pytest.mark.parametrize("fast", [True, False])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from promptdeck.upstream import PLACEHOLDER_KEY, Upstream
+from promptdeck.upstream import PLACEHOLDER_KEY, Upstream, below
 from tests.conftest import Start
 from tests.scripted_upstream import chunks, raw, stream
 
@@ -129,3 +129,25 @@ async def test_a_proxy_that_refuses_is_named_without_its_password(
     assert got.status == 502
     assert "far.example" in got.json["message"]
     assert b"hush" not in got.body
+
+
+@pytest.mark.parametrize(
+    ("base", "target", "asked"),
+    [
+        ("https://h/v1", "/v1/models", "https://h/v1/models"),
+        ("https://h/openai/v1", "/v1/models?a=b", "https://h/openai/v1/models?a=b"),
+        ("https://h/a", "/v1/models", "https://h/a/models"),
+        ("https://h/v1", "/v1beta/models/g:x", "https://h/v1beta/models/g:x"),
+        ("https://h/t/v1beta", "/v1beta/models", "https://h/t/v1beta/models"),
+        ("https://h/v1beta", "/v1/models", "https://h/v1beta/models"),
+        ("https://h/v1beta/openai", "/v1beta/models", "https://h/v1beta/models"),
+        ("https://h/v1", "/v2/chat", "https://h/v2/chat"),
+        ("http://h:11434/api", "/api/chat", "http://h:11434/api/chat"),
+        ("http://h:11434/v1", "/api/chat", "http://h:11434/api/chat"),
+        ("", "/api/chat", "/api/chat"),
+    ],
+)
+def test_another_version_than_1_stands_in_place_of_the_base_urls(
+    base: str, target: str, asked: str
+) -> None:
+    assert below(base, target) == asked

@@ -1,5 +1,6 @@
 """HTTP at the edge: routes and handlers. The only part that knows aiohttp's server."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
@@ -7,7 +8,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from aiohttp import web
 
 from promptdeck import __version__
-from promptdeck.core.interaction import CHAT_COMPLETIONS
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.deferred import Deferred, deferral
 from promptdeck.engine.exchange import Exchange
@@ -25,12 +25,16 @@ from promptdeck.stores.kept.slips import Slips
 from . import errors, stored, upgrades
 from .guard import Guard, name_page
 from .json import json_response
+from .logged import shown
 from .reading import incoming_of, refuse_loop
 from .sessions import OpenSessions
 from .sessions import add_routes as add_session_routes
+from .targets import PREFIXES, ROUTES, hint
 
 if TYPE_CHECKING:
     from promptdeck.core.faults.plan import Plan
+
+log = logging.getLogger("promptdeck")
 
 
 class Decks(Protocol):
@@ -96,14 +100,11 @@ def application(edge: Edge) -> web.Application:
     else:
         for path in ("/_deck/cassettes/{rest:.*}", "/_deck/sessions{rest:.*}"):
             router.add_route("*", path, handlers.needs_one_process)
-    # A cassette's name may hold slashes; the first /v1/ ends it, or else the first /openai/.
-    for prefix in ("/session/{session}", "/cassette/{name:.+?}", ""):
-        if edge.keeps:
-            stored.add_routes(
-                router, prefix, edge.keeps.completions, edge.keeps.slips, handlers.api
-            )
-        router.add_route("*", prefix + "/v1/{rest:.*}", handlers.api)
-        router.add_route("*", prefix + "/openai/{rest:.*}", handlers.api)
+    if keeps := edge.keeps:
+        for prefix in PREFIXES:
+            stored.add_routes(router, prefix, keeps.completions, keeps.slips, handlers.api)
+    for route in ROUTES:
+        router.add_route("*", route, handlers.api)
     router.add_route("*", "/{rest:(?s:.*)}", handlers.unknown)
     return app
 
@@ -111,11 +112,14 @@ def application(edge: Edge) -> web.Application:
 class _Handlers:
     def __init__(self, edge: Edge) -> None:
         self._edge = edge
+        self._told: set[str] = set()
+        """What has been said of odd base_urls."""
 
     async def api(self, request: web.Request) -> web.StreamResponse:
         """Answer what is below /v1/: ask its exchange with its deck, and write what that gives."""
         edge = self._edge
         refuse_loop(request, edge.name)
+        self._tell(request.path)
         if session := request.match_info.get("session", ""):
             found = edge.sessions.get(session)
             exchange, deck, faults = found.exchange, found.deck, found.faults
@@ -144,6 +148,12 @@ class _Handlers:
                 return await pass_on(request, answer, edge.pace.keep_alive, incoming.request)
             case Listed():
                 return json_response(answer.body, headers={"Cache-Status": answer.cache_status})
+
+    def _tell(self, path: str) -> None:
+        """Say once what is odd about a client's base_url, though it is served."""
+        if (odd := hint(path)) and odd not in self._told:
+            self._told.add(odd)
+            log.info("%s is served, but for its base_url: %s", shown(path), odd)
 
     async def alive(self, request: web.Request) -> web.Response:
         del request
@@ -184,7 +194,9 @@ class _Handlers:
         )
 
     async def unknown(self, request: web.Request) -> web.Response:
-        hint = "paths start with /v1/, /openai/, /cassette/NAME/v1/ or /_deck/"
-        if request.path.endswith(CHAT_COMPLETIONS.removeprefix("/v1")):
-            hint = "the base_url must end in /v1"
-        raise ClientError(f"no such path: {request.path}; {hint}", code="not_found", status=404)
+        raise ClientError(
+            f"no such path: {request.path}; paths start with /v1/, /v1beta/, /openai/,"
+            " /cassette/NAME/v1/ or /_deck/",
+            code="not_found",
+            status=404,
+        )

@@ -1,9 +1,7 @@
 """A client's request, read from aiohttp's, as the engine takes it."""
 
 import asyncio
-import re
 from collections.abc import Mapping
-from urllib.parse import unquote
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
@@ -17,19 +15,13 @@ from promptdeck.errors import ClientError
 
 from .codings import Codings, UnknownCoding, too_large
 from .noted import BROUGHT
+from .targets import target_of
 
 DECISIVE = frozenset([DRAWS.lower(), "content-encoding"])
 """Headers read here with which a request is decided on by itself."""
 INDIFFERENT = frozenset([HOP.lower()])
 """Whom a head came through does not change."""
 
-# Where the segments of a path like /session/NAME/v1/... that are not a name begin again.
-_AFTER_NAME = 3
-_ROOTS = ("v1", "openai")
-"""Under which the API is served, behind a session or cassette."""
-_APPENDED = ("/v1//", "/v1/v1/", "/v1/openai/")
-# What SDKs append: anthropic's `v1`, groq's `openai/v1`, those with a slash of their own.
-_AGAIN = re.compile(r"(?:/|v1/|openai/(?=v1/|deployments/))*")
 # More answers of one request than anybody draws; each is a call that costs.
 _MOST_DRAWS = 1000
 
@@ -123,42 +115,6 @@ def _refuse_many_values(body: bytes, kind: str, most: int) -> None:
         )
 
 
-def target_of(sent: str) -> str:
-    """The target that counts, from `/v1/` on: path and query without a session or cassette.
-
-    `sent` is the target of a request that was routed to what is below `/v1/` or `/openai/`,
-    as Azure's clients begin it. However its `v1` is written there (`%76%31` is the same,
-    RFC 3986, 6.2.2.2), and however often clients append to a base_url what it holds already
-    (`/v1/v1/`, `/v1//`, `/v1/openai/v1/`), it is `/v1/` here; all that follows stays as it
-    was sent.
-    """
-    if sent.startswith("/v1/") and not sent.startswith(_APPENDED):
-        return sent
-    path, mark, query = sent.partition("?")
-    if not path.startswith("/"):
-        # The absolute form (RFC 9112, 3.2.2): scheme and host stand before the path.
-        path = "/" + path.partition("://")[2].partition("/")[2]
-    segments = path.split("/")
-    # A session has a name of one segment, a cassette of one or more, the first of which may
-    # be `v1` itself.
-    at = _AFTER_NAME if unquote(segments[1]) in ("session", "cassette") else 1
-    while unquote(segments[at]) not in _ROOTS:
-        at += 1
-    rest = "/".join(segments[at + 1 :])
-    return "/v1/" + rest[len(_AGAIN.match(rest)[0]) :] + mark + query  # type: ignore[index]
-
-
-def prefix_of(sent: str) -> str:
-    """What stands before `/v1/` in a target, as `target_of` takes it: a session, a cassette."""
-    if not sent.startswith(_NAMED):
-        return ""
-    segments = sent.partition("?")[0].split("/")
-    at = _AFTER_NAME
-    while at < len(segments) and unquote(segments[at]) not in _ROOTS:
-        at += 1
-    return "/".join(segments[:at])
-
-
 def sent_headers(request: web.Request) -> Headers:
     """What a client sends with each of its requests: all headers but Content-Length.
 
@@ -175,7 +131,6 @@ def sent_headers(request: web.Request) -> Headers:
 
 
 _STAYS = frozenset(["content-length", ADMISSION.lower()])
-_NAMED = ("/session/", "/cassette/")
 
 
 def _draws(request: web.Request) -> int:

@@ -63,7 +63,11 @@ PLACEHOLDER_KEY = "promptdeck-placeholder-key"
 """What `promptdeck run` sets where a program has no key; never sent upstream."""
 
 _PREFIX = "/v1"
-"""What every target begins with here, in place of a base URL's own path."""
+"""What nearly every target begins with here, in place of a base URL's own path."""
+_VERSION = re.compile(r"/(?:v\d+\w*|api|openai)(?:/openai)?/?$")
+"""The end of a base URL's path that targets under another version have in place of it."""
+_BEGINNING = re.compile(r"/v1(?:/|$)|/(?:v1(?:alpha|beta)\d*|v2|api)/")
+"""A version under which targets ask (server.targets)."""
 _DOT_SEGMENT = re.compile(
     r"(?:^|[/\\]|%(?:25)*(?:2f|5c))(?:\.|%(?:25)*2e){1,2}(?=[/\\;]|%(?:25)*(?:2f|5c)|$)",
     re.IGNORECASE,
@@ -243,7 +247,7 @@ class Upstream:
             )
         return self._session.fly(
             request.method,
-            URL(base + request.target.removeprefix(_PREFIX), encoded=True),
+            URL(below(base, request.target), encoded=True),
             self._headers(incoming),
             incoming.sent[0],
             errand,
@@ -263,7 +267,7 @@ class Upstream:
         key = request.method, request.target, incoming.headers, base, route and route.key, coding
         head = self._heads.get(key)
         if head is None:
-            path = destination.path + request.target.removeprefix(_PREFIX).partition("#")[0]
+            path = below(destination.path, request.target).partition("#")[0]
             host = destination.url.host_port_subcomponent or ""
             data = head_of(request.method, path, host, self._headers(incoming))
             head = _SharedHead(data, self._timeout_for(incoming.headers))
@@ -328,12 +332,22 @@ class Upstream:
         return seconds if 0 < seconds < (ours or math.inf) else ours
 
 
+def below(base: str, target: str) -> str:
+    """A base URL, or the path of one, and what a target asks for below it.
+
+    What is under another version than /v1/, such as Google's /v1beta/, has its own in place of
+    the base URL's: `https://host/v1` leads to `https://host/v1beta/...`.
+    """
+    if target.startswith(_PREFIX) and target[len(_PREFIX) : len(_PREFIX) + 1] in ("", "/", "?"):
+        return base + target[len(_PREFIX) :]
+    return _VERSION.sub("", base) + target
+
+
 def _leaves_base(target: str) -> bool:
     """True if a target, put behind a base URL, may lead elsewhere than below it."""
     path = target.partition("?")[0].partition("#")[0]
-    # What follows the prefix would else go on with the base URL's last segment, or its host.
-    follows = path.removeprefix(_PREFIX)
-    return follows[:1] not in ("", "/") or _DOT_SEGMENT.search(path) is not None
+    # What begins otherwise would go on with the base URL's last segment, or its host.
+    return _BEGINNING.match(path) is None or _DOT_SEGMENT.search(path) is not None
 
 
 def _proxy_for(base: str) -> str | None:

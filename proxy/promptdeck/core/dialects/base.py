@@ -62,6 +62,18 @@ _FAILURE = re.compile(
 )
 
 
+_GOOGLES = re.compile(r"/v1(?:alpha|beta)")
+
+
+def without_key(target: str) -> str:
+    """A target without the `key` of its query, a credential as Google's clients send it."""
+    path, mark, query = target.partition("?")
+    if "key=" not in query:
+        return target
+    query = "&".join(pair for pair in query.split("&") if not pair.startswith("key="))
+    return path + (mark if query else "") + query
+
+
 class StreamFilter(Protocol):
     """A stream on its way to a client: `feed` it in pieces, then take the `rest`."""
 
@@ -96,8 +108,11 @@ class Dialect:
         return True
 
     def counted_target(self, target: str) -> str:
-        """A request's path and query as far as they count: not what only chooses the variant."""
-        return target
+        """A request's path and query as far as they count: not what only chooses the variant.
+
+        Nor the key that Google's clients may send as `key` of the query.
+        """
+        return without_key(target) if _GOOGLES.match(target) else target
 
     def variant(self, body: JSON, target: str = "") -> Variant:
         """The variant that a request asks for, by its body and target.

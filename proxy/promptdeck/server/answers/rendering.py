@@ -13,7 +13,7 @@ from promptdeck.engine.flights.flight import Head
 from promptdeck.engine.outcome import Flown, Served
 from promptdeck.errors import UpstreamError
 from promptdeck.server.heading import is_sendable, sendable
-from promptdeck.server.reading import prefix_of
+from promptdeck.server.targets import prefix_of
 
 # A comment (WHATWG HTML, 9.2.6): what it begins with a colon, clients pass over.
 _KEEP_ALIVE = b": keep-alive\n\n"

@@ -17,16 +17,22 @@ _OWN = frozenset(
 _BYTES = frozenset(["data", "thoughtSignature"])
 # The form of an answer, by both names that Google's servers know it by (`$alt`).
 _ALT = ("alt=", "$alt=", "%24alt=")
+_VERSION = re.compile(r"^/v1(?:alpha|beta)\d*/")
 _VERBS = (":streamGenerateContent", ":generateContent")
 
 
 def counted_target(target: str) -> str:
-    """A target without what chooses the variant alone: the verb's `stream`, `alt`."""
+    """A target without what chooses the variant alone: the verb's `stream`, `alt`.
+
+    Nor does the key count, nor which version of the API it is: what is recorded at v1beta is
+    asked for at v1 by newer clients.
+    """
     path, mark, query = target.partition("?")
     stream, plain = _VERBS
     path = path.removesuffix(stream) + plain if path.endswith(stream) else path
-    if mark and "alt=" in query:
-        kept = [pair for pair in query.split("&") if not pair.startswith(_ALT)]
+    path = _VERSION.sub("/v1/", path)
+    if mark:
+        kept = [pair for pair in query.split("&") if not pair.startswith((*_ALT, "key="))]
         query = "&".join(kept)
         mark = "?" if query else ""
     return path + mark + query
