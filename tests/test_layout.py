@@ -100,6 +100,7 @@ TESTED_WITH = {
     "server/fast/outlet": "server/fast/test_direct",
     "server/json": "server/test_server",
     "server/fast/ready": "server/fast/test_connection",
+    "server/targets": "server/test_paths",
     "server/noted": "server/test_server",
     "sessions": "server/test_sessions",
     "stores/base": "stores/test_stores",

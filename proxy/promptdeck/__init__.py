@@ -55,6 +55,7 @@ imports upward and only `app` knows all the parts.
         variants      a recorded answer whole or as a stream: head and time
         recut         a stream made anew from its edited text
         providers     requests that bring their own provider
+        homes         whose a call is, where it brings none
         chat/         and beside it messages/, responses/, gemini/ with the same files
           dialect       what this protocol answers
           fold, cut     a stream to a message, a message to a stream
@@ -144,6 +145,7 @@ imports upward and only `app` knows all the parts.
       upgrades      clients that want to speak another protocol
       reading       a client's request, as the engine takes it
       codings       packed bodies, unpacked
+      targets       where the API begins in a path
       heading       the heads of answers, written
       errors, json   the one place where an error becomes JSON, and what else is said so
       stored, sessions   the paths that promptdeck answers itself

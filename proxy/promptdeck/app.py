@@ -34,6 +34,7 @@ from aiohttp import web
 
 from .apart.process import PROCESS
 from .config import Config
+from .core.dialects.homes import Homes
 from .core.dialects.providers import PROVIDERS
 from .core.policy import Mode
 from .engine.decks.deck import Deck
@@ -170,6 +171,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             plan=config.replay.faults,
             faults=Faults(),
             providers={**PROVIDERS, **{item.name: item.url for item in config.upstream.providers}},
+            homes=Homes(config.upstream.url, config.upstream.beside),
             keeps=shared.keeps,
             guard=Guard.of(server.host, server.hosts, server.origins, server.token),
             name=name,

@@ -44,6 +44,10 @@ OTHER: Mapping[str, tuple[str, Any]] = {
     "upstream.url": ("http://localhost:8000/openai/v1/", "http://localhost:8000/openai/v1"),
     "upstream.api_key": ("sk-other", "sk-other"),
     "upstream.connect_timeout": ("250ms", 0.25),
+    **{
+        f"upstream.{name}": (f"https://{name}.corp", f"https://{name}.corp/v1")
+        for name in ("anthropic", "google", "azure", "cohere", "ollama")
+    },
     "upstream.read_timeout": ("none", None),
     "cassette.name": ("agents/weather", "agents/weather"),
     "cassette.dir": ("tests/tapes", Path("tests/tapes")),

@@ -90,3 +90,64 @@ async def test_a_session_in_cache_mode_keeps_providers_apart_as_its_server_does(
             assert (await deck.request("POST", at + path, data, **chosen)).body == answer
             await deck.idle()
     assert len(provider.seen) == 3
+
+
+def beside(provider: Upstream, *names: str) -> dict[str, str]:
+    """The environment in which each of these providers is below the scripted upstream's root."""
+    root = provider.url.removesuffix("/v1")
+    return {f"PROMPTDECK_UPSTREAM_{name.upper()}": f"{root}/{name}/v1" for name in names}
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_a_call_goes_to_the_provider_that_it_is_meant_for_with_its_own_key(
+    start: Start, provider: Upstream, fast: bool
+) -> None:
+    environ = beside(provider, "anthropic", "google") | {"PROMPTDECK_UPSTREAM_API_KEY": "ours"}
+    deck = await start(environ, mode="passthrough", fast=fast)
+    body = b'{"model":"m"}'
+    for _ in range(2):
+        await deck.request("POST", "/v1/messages", body, X_Api_Key="a", Anthropic_Version="1")
+        await deck.request("POST", "/v1beta/models/g:generateContent", body, X_Goog_Api_Key="g")
+        await deck.request("POST", "/v1/embeddings", body)
+        await deck.request("POST", "/v1/embeddings", body, Anthropic_Version="1")
+    seen = [
+        (
+            one.path,
+            *(one.headers.get(key) for key in ("Authorization", "X-Api-Key", "X-Goog-Api-Key")),
+        )
+        for one in provider.seen
+    ]
+    assert seen == 2 * [
+        ("/anthropic/v1/messages", None, "a", None),
+        ("/google/v1beta/models/g:generateContent", None, None, "g"),
+        ("/v1/embeddings", "Bearer ours", None, None),
+        ("/anthropic/v1/embeddings", None, None, None),
+    ]
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_the_same_call_of_two_providers_is_two_in_the_cache(
+    start: Start, provider: Upstream, fast: bool
+) -> None:
+    deck = await start(beside(provider, "azure", "anthropic"), mode="cache", fast=fast)
+    provider.answers = [raw(b'{"data":["%b"]}' % n, headers=JSON) for n in (b"1", b"2", b"3")]
+    body = b'{"model":"e","input":"a"}'
+    heads = [{}, {"Api_Key": "k"}, {"Anthropic_Version": "1"}]
+    for _ in range(3):
+        for number, head in enumerate(heads, 1):
+            got = await deck.request("POST", "/v1/embeddings", body, **head)
+            assert got.json == {"data": [str(number)]}, got.cache_status
+    assert [one.path for one in provider.seen] == [
+        "/v1/embeddings",
+        "/azure/openai/embeddings",
+        "/anthropic/v1/embeddings",
+    ]
+
+
+async def test_what_is_azures_goes_to_nobody_where_no_endpoint_is_set(start: Start) -> None:
+    deck = await start(mode="cache", upstream="https://api.openai.com/v1")
+    path = "/openai/deployments/d/chat/completions?api-version=2024-10-21"
+    got = await deck.request("POST", path, b'{"model":"m","messages":[]}', Api_Key="k")
+    assert got.status == 400
+    assert "upstream.azure" in got.json["error"]["message"]
+    assert got.json["error"]["code"] == "no_upstream"

@@ -87,8 +87,7 @@ async def test_one_deck_behind_another_is_no_loop(start: Start) -> None:
 @given(PREFIXES, VERSIONS, RESTS)
 def test_a_prefix_is_what_stands_before(prefix: str, version: str, rest: list[str]) -> None:
     tail = "/".join(part for part in rest if part not in ("v1", "openai", ""))
-    told = prefix_of(f"{prefix}/{version}/{tail}?a=/v1/")
-    assert told == (prefix if prefix.startswith(("/session/", "/cassette/")) else "")
+    assert prefix_of(f"{prefix}/{version}/{tail}?a=/v1/") == prefix
 
 
 MANY = {

@@ -85,7 +85,8 @@ class UpstreamSection(NamedTuple):
     url: str = one(
         kinds.URL,
         "https://api.openai.com/v1",
-        "base URL of the provider; without a path it gets /v1",
+        "base URL of the provider; without a path it gets /v1. Calls of Anthropic's, Google's,"
+        " Azure's, Cohere's and Ollama's own APIs go there only if it is no other provider's",
         flag="--upstream",
     )
     api_key: str | None = one(
@@ -98,10 +99,32 @@ class UpstreamSection(NamedTuple):
     connect_timeout: float | None = one(kinds.LIMIT, "10s", "longest wait for a connection")
     # The openai SDK's own limit: whoever waits longer has given up.
     read_timeout: float | None = one(kinds.LIMIT, "10m", "longest silence between two bytes")
+    # Names of core.dialects.homes; none is the provider's own, or `url` where that is a gateway.
+    anthropic: str | None = one(
+        kinds.OWN_URL, "none", "base URL for Anthropic's calls, where it is not their own"
+    )
+    google: str | None = one(
+        kinds.OWN_URL, "none", "base URL for Gemini's calls, where it is not their own"
+    )
+    azure: str | None = one(
+        kinds.OWN_URL, "none", "endpoint for Azure's calls, such as https://NAME.openai.azure.com"
+    )
+    cohere: str | None = one(
+        kinds.OWN_URL, "none", "base URL for Cohere's calls, where it is not their own"
+    )
+    ollama: str | None = one(
+        kinds.OWN_URL, "none", "base URL for Ollama's calls, where it is not this machine's"
+    )
     providers: tuple[Provider, ...] = many(
         kinds.PROVIDER,
         "providers that X-Provider may choose besides the built-in ones, each {name, url}",
     )
+
+    @property
+    def beside(self) -> Mapping[str, str]:
+        """The base URLs that are set for the calls of one provider, by its name."""
+        names = ("anthropic", "google", "azure", "cohere", "ollama")
+        return {name: url for name in names if (url := getattr(self, name))}
 
 
 @declares

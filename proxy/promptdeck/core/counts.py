@@ -18,7 +18,10 @@ What is found by such a digest is not compared any more: nobody outside may be a
 two bodies of one digest, which for xxh3 without a seed is a matter of minutes.
 """
 
-COUNTED = frozenset(["content-type", "accept", "range", "if-range"])
+COUNTED = frozenset(
+    """content-type accept range if-range
+    anthropic-version x-goog-api-key api-key""".split()  # these by where they lead: `upstream`
+)
 """Headers of a request that are in its `Counts`, in lower case.
 
 Whoever reads a request's header declares it: here if its value is part of what is asked, such
@@ -37,11 +40,14 @@ class Counts(NamedTuple):
     content_type: str
     selecting: Headers = ()
     """The headers that choose a representation, by `varying.selecting`."""
+    upstream: str | None = None
+    """The base URL of whose call it is, if that is not the configured one: `dialects.homes`."""
 
     @classmethod
-    def of(cls, request: Request) -> "Counts":
+    def of(cls, request: Request, upstream: str | None = None) -> "Counts":
         """What counts of a request beside its body."""
-        return cls(request.method, request.target, request.content_type, request.selecting)
+        counted = request.method, request.target, request.content_type, request.selecting
+        return cls(*counted, upstream)
 
     def request(self, body: bytes) -> Request:
         """The request that has this body."""
@@ -54,6 +60,6 @@ class Counts(NamedTuple):
         Known to nobody outside this process, and so are the digests.
         """
         chosen = [part for item in self.selecting for part in item]
-        lines = (self.method, self.target, self.content_type, *chosen)
+        lines = (self.method, self.target, self.content_type, str(self.upstream), *chosen)
         text = "\n".join(lines).encode("utf-8", "surrogateescape")
         return xxhash.xxh3_64_intdigest(text, SEED)

@@ -101,7 +101,8 @@ class Incoming(NamedTuple):
     def sent(self) -> tuple[bytes, str]:
         """The body that goes upstream, and its Content-Encoding; empty where it is not packed."""
         route, packed = self.route, self.packed
-        if packed and not (route and route.in_model):
+        written_anew = route and route.in_model and route.body is not self.request.body
+        if packed and not written_anew:
             return packed.body, packed.coding
         return (route.body if route else self.request.body), ""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from aiohttp import web
 
 from promptdeck import __version__
+from promptdeck.core.dialects.homes import Homes
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.deferred import Deferred, deferral
 from promptdeck.engine.exchange import Exchange
@@ -69,6 +70,8 @@ class Edge(NamedTuple):
     faults: Faults
     providers: Mapping[str, str]
     """Base URLs that a request may choose from."""
+    homes: Homes
+    """Where a request goes that is meant for another provider than the upstream's."""
     keeps: Keeps | None
     describe: Callable[[], dict[str, Any]]
     """What `/_deck/health` tells beside the version."""
@@ -131,13 +134,13 @@ class _Handlers:
             deck = await edge.decks.deck(request.match_info.get("name", ""))
             plan = plan_of(request, edge.plan)
             behind = Behind(exchange, deck, edge.pace)
-        incoming = await incoming_of(request, edge.providers, edge.max_values)
+        incoming = await incoming_of(request, edge.providers, edge.homes, edge.max_values)
         if edge.keeps and (body := deferral(incoming.request)):
             return json_response(await edge.keeps.deferred.accept(exchange, incoming, body, deck))
         if plan:
             incoming = incoming._replace(deal=partial(faults.deal, plan))
         if not plan:
-            await accept(request, incoming.request, behind)
+            await accept(request, incoming, behind)
         answer = await exchange.answer(incoming, deck)
         match answer:
             case Served() if plan:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from promptdeck.core.dialects.homes import Homes
 from promptdeck.core.dialects.providers import routed
 from promptdeck.core.headers import ADMISSION, DRAWS, HOP
 from promptdeck.core.interaction import Headers, Request
@@ -27,12 +28,13 @@ _MOST_DRAWS = 1000
 
 
 async def incoming_of(
-    request: web.Request, providers: Mapping[str, str], max_values: int
+    request: web.Request, providers: Mapping[str, str], homes: Homes, max_values: int
 ) -> Incoming:
     """Read a request to its end, and what its headers say of where it goes.
 
-    `providers` are base URLs by the name that a request may choose them by. ClientError as
-    `body_of`, for an unknown provider or a header that cannot be read.
+    `providers` are base URLs by the name that a request may choose them by, `homes` knows those
+    of requests that choose none. ClientError as `body_of`, for an unknown provider or a header
+    that cannot be read.
     """
     body, packed = await _read(request)
     _refuse_many_values(body, request.content_type, max_values)
@@ -41,6 +43,7 @@ async def incoming_of(
     target = target_of(request.raw_path)
     sent = Request(request.method, target, content_type, body, selecting(headers))
     counted, route = routed(sent, headers, providers)
+    route = route or homes.route(sent, headers)
     return Incoming(counted, headers, route, draws=_draws(request), packed=packed)
 
 

@@ -189,6 +189,8 @@ class Upstream:
         target is refused.
         """
         base = incoming.route.url if incoming.route else self.url
+        if not base:
+            return None
         destination = self._destination(base)
         if not (destination.plain and self.lean) or incoming.request.method in IDEMPOTENT:
             return None
@@ -218,9 +220,17 @@ class Upstream:
         """Send a request, and return when its whole answer has gone to the sink.
 
         UpstreamError: 502 unreachable or cut, 504 too slow; 400 where the target leaves the base
-        URL's path. ValueError as `head_of`.
+        URL's path, or nobody knows where it is. ValueError as `head_of`.
         """
         base = incoming.route.url if incoming.route else self.url
+        if not base:
+            raise UpstreamError(
+                "each of Azure's customers has an endpoint of his own: set upstream.azure to"
+                " yours, such as https://NAME.openai.azure.com",
+                code="no_upstream",
+                status=400,
+                retry=False,
+            )
         if _leaves_base(incoming.request.target):
             raise UpstreamError(
                 "the path has a segment of dots, or does not begin with /v1/: it could lead out of"

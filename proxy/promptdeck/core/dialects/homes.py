@@ -78,6 +78,9 @@ class Homes:
 
     def __init__(self, upstream: str, urls: Mapping[str, str]) -> None:
         self._urls = {name: urls.get(name) or _default(upstream, name) for name in HOMES}
+        if url := urls.get("azure"):
+            # Their SDK appends it to the endpoint that it is given (openai 3.57, `lib/azure.py`).
+            self._urls["azure"] = url.removesuffix("/v1").removesuffix("/openai") + "/openai"
 
     def route(self, request: Request, headers: Headers) -> Route | None:
         """Where a request goes; None for the upstream.

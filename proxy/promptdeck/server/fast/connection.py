@@ -19,8 +19,8 @@ from aiohttp.web_protocol import RequestHandler
 
 from promptdeck.core.counts import Counts
 from promptdeck.core.dialects import providers
-from promptdeck.core.interaction import Request
 from promptdeck.engine import asking, exchange
+from promptdeck.engine.asking import Incoming
 from promptdeck.engine.decks.repeat import Repeat
 from promptdeck.engine.outcome import Flown
 from promptdeck.server import guard, reading, upgrades
@@ -81,13 +81,13 @@ def connections(
     return lambda: FastHandler(server, lanes, loop)
 
 
-async def accept(request: web.Request, asked: Request, behind: Behind) -> None:
+async def accept(request: web.Request, incoming: Incoming, behind: Behind) -> None:
     """Let others of the same head go this way, if it is a plain one. Its body has been read.
 
-    `asked` is what the request comes to by itself, `behind` what answers it.
+    `incoming` is the request as the engine takes it, `behind` what answers it.
     """
     if isinstance(request.protocol, FastHandler):
-        await request.protocol.accept(request, asked, behind)
+        await request.protocol.accept(request, incoming, behind)
 
 
 class _Busy:
@@ -309,7 +309,7 @@ class FastHandler(Receiver):
                 await _remember(request, resp, head, repeat)
         return done
 
-    async def accept(self, request: web.Request, asked: Request, behind: Behind) -> None:
+    async def accept(self, request: web.Request, incoming: Incoming, behind: Behind) -> None:
         """Know a request's head from now on, if body and `Counts` are all that decides on it."""
         length = len(await request.read())
         text = self._feed.head_of(request.headers, length)
@@ -319,7 +319,8 @@ class FastHandler(Receiver):
         lane = lanes.of_session(session, behind) if session else lanes.of_deck(behind)
         if lane is None:
             return
-        counted = Counts.of(asked)
+        route = incoming.route
+        counted = Counts.of(incoming.request, route.url if route else None)
         counts = counted._replace(target=request.raw_path)
         head = request[HEAD] = KnownHead(
             counts,

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import xxhash
 
 from promptdeck.core.counts import Counts
+from promptdeck.core.dialects.providers import Route
 from promptdeck.core.interaction import Variant
 from promptdeck.core.matching.body import Body
 from promptdeck.engine.asking import Incoming, Known
@@ -113,7 +114,9 @@ class Lane:
             names = _names(head, digest, body) if known.names else (digest,)
             self._memo.name(names, _form(head, known.place))
             return self._given(head, ready, digest)
-        answer = behind.exchange.at_once(Incoming(request, head.headers), behind.deck, known)
+        route = None if (url := head.asked.upstream) is None else Route(url, "", data)
+        incoming = Incoming(request, head.headers, route)
+        answer = behind.exchange.at_once(incoming, behind.deck, known)
         if isinstance(answer, Served):
             plain = known and known.form.dialect.converts and not known.warning
             made = _made(answer, behind.pace, head) if plain else None
