@@ -103,7 +103,6 @@ TESTED_WITH = {
     "server/targets": "server/test_paths",
     "server/noted": "server/test_server",
     "sessions": "server/test_sessions",
-    "stores/base": "stores/test_stores",
     "stores/cassettes/progress": "stores/cassettes/test_verify",
     "stores/cassettes/revise": "stores/cassettes/test_fix",
     "stores/memory": "stores/test_stores",

@@ -35,7 +35,7 @@ from .engine.decks.playing import AfterLast, OnExpired, Playing
 from .engine.exchange import NO_RULES
 from .engine.settings import Settings
 from .errors import ClientError
-from .stores.base import Store
+from .stores.base import Glance, Store
 from .stores.cassettes.called import called
 from .stores.cassettes.file import SUFFIX, path_of, refuse_outside
 from .stores.cassettes.shelf import Shelf
@@ -223,6 +223,7 @@ class Library:
             writer=stores[-1],
             exists=(lambda: tape.exists) if tape else (lambda: True),
             refresh=tape.refresh if tape else None,
+            glance=tape.glance if tape else lambda _: Glance(),
         )
 
     def _holding(self, tape: Cassette) -> Store:

@@ -135,6 +135,8 @@ class Exchange:
         if known is None:
             return None
         asked = Asked(incoming, known, ANYTHING)
+        if deck.glance(asked.key).changed(time.time()):
+            return None
         try:
             action, search = self._plan(asked, deck)
         except StoreUnavailable:
@@ -188,17 +190,25 @@ class Exchange:
         return search
 
     async def _plan_afresh(self, asked: Asked, deck: Deck) -> tuple[Action, Search]:
-        """`_plan`, and once more where there is a miss and a cassette's file has changed."""
+        """`_plan` of the cassette's file as it is now.
+
+        It is followed before, if it is seen to have changed, or else where there is a miss.
+        """
+        followed = deck.glance(asked.key).changed(time.time())
+        if followed:
+            await self._follow(asked, deck)
         action, search = self._plan(asked, deck)
-        if search.found is Found.MISS:
-            try:
-                changed = await deck.refresh(asked.key)
-            except StoreUnavailable as error:
-                self._go_on_without(error)
-                changed = False
-            if changed:
-                return self._plan(asked, deck)
+        if search.found is Found.MISS and not followed and await self._follow(asked, deck):
+            return self._plan(asked, deck)
         return action, search
+
+    async def _follow(self, asked: Asked, deck: Deck) -> bool:
+        """Follow a cassette's file; True if it has changed. StoreUnavailable in replay only."""
+        try:
+            return await deck.refresh(asked.key)
+        except StoreUnavailable as error:
+            self._go_on_without(error)
+            return False
 
     def _may_ask(self, asked: Asked, deck: Deck, search: Search) -> bool:
         """Claim a request, if it shares its answer; False while another process asks the same."""

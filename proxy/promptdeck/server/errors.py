@@ -40,7 +40,7 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
         response = told(error)
     except UsageError as error:
         # A cassette that has become unreadable while the server runs.
-        response = told(HTTPError(str(error), code="unusable"))
+        response = told(HTTPError(str(error), code="unusable", retry=False))
     except web.HTTPException as error:
         response = told(ClientError(error.reason, status=error.status))
     except (ConnectionError, asyncio.CancelledError):

@@ -1,6 +1,7 @@
 """A folder of cassettes as one store: it follows the folder."""
 
 import asyncio
+import os
 from threading import current_thread
 
 import pytest
@@ -116,7 +117,7 @@ def looks(monkeypatch):
     names = []
     monkeypatch.setattr(
         "promptdeck.stores.cassettes.shelf.signatures",
-        lambda folder: names.append(current_thread().name) or signatures(folder),
+        lambda *folders: names.append(current_thread().name) or signatures(*folders),
     )
     return names
 
@@ -142,6 +143,7 @@ async def test_who_asks_while_a_look_is_under_way_sees_what_came_after_it_began(
 async def test_a_look_at_an_unchanged_folder_opens_no_file(shelf, path, monkeypatch):
     for n in range(5):
         saved(path.with_name(f"x{n}.yaml"), interaction(f"{n}"))
+        os.utime(path.with_name(f"x{n}.yaml"), (1, 1))
     await shelf.refresh()
 
     def opened(*_):

@@ -115,6 +115,7 @@ async def test_what_this_process_saved_is_not_parsed_again_either(path, tmp_path
 
 async def test_a_look_at_time_and_size_is_enough_for_a_file_that_did_not_change(path, database):
     saved(path, interaction("a", "first"))
+    os.utime(path, (1, 1))
     cassette = await open_(path, database)
     forge(path, b"content: first", b"content: other")
     assert await cassette.refresh() is False

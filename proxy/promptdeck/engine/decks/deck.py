@@ -21,7 +21,7 @@ from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.policy import CacheControl, Found
 from promptdeck.core.units import Moments
 from promptdeck.core.varying import representation, suits
-from promptdeck.stores.base import Store, Stored
+from promptdeck.stores.base import Glance, Store, Stored
 
 from .conversions import STAND_INS, Conversions
 from .playing import OnExpired, Playing
@@ -61,6 +61,10 @@ class Search(NamedTuple):
     """The deck's state in which this was found."""
 
 
+_NOTHING = Glance()
+"""Where there is no file, none changes."""
+
+
 class Tally:
     """How often something was played, for who counts it and for who asks."""
 
@@ -76,7 +80,8 @@ class Deck:
     `name` is the cassette's, or empty for the deck that a bare base_url plays. The first of the
     `stores` that has recordings of a request answers it; `writer` keeps new ones, None where
     nothing is recorded. `exists` tells whether there is a cassette at all; `refresh` follows its
-    file and tells whether that has changed, None where there is none.
+    file and tells whether that has changed, None where there is none. `glance` gives what tells
+    whether it is to be followed before what is found of a fingerprint is believed.
     """
 
     def __init__(
@@ -88,9 +93,11 @@ class Deck:
         writer: Store | None = None,
         exists: Callable[[], bool] = lambda: True,
         refresh: Callable[[str], Awaitable[bool]] | None = None,
+        glance: Callable[[str], Glance] = lambda _: _NOTHING,
     ) -> None:
         self.name = name
         self.exists = exists
+        self.glance = glance
         self._stores = stores
         states = [store.state for store in stores]
         # A hit asks for it each time, and nearly always of one store.

@@ -12,13 +12,22 @@ from .deck import Deck, Search
 
 
 class Repeat:
-    """A hit, good while the deck's state is the same and until a recording's time has come.
+    """A hit, good while deck and files are the same, and until a recording's time has come.
 
     ValueError if the search found none.
     """
 
     __slots__ = (
-        "_known", "_now", "_play", "_recorded_at", "_state", "_stats", "_turn", "_until", "place",
+        "_glance",
+        "_known",
+        "_now",
+        "_play",
+        "_recorded_at",
+        "_state",
+        "_stats",
+        "_turn",
+        "_until",
+        "place",
     )  # fmt: skip
 
     def __init__(self, deck: Deck, stats: Stats, asked: Asked, search: Search) -> None:
@@ -28,6 +37,7 @@ class Repeat:
         """Fingerprint and variant of every request to which this is the answer."""
         # What is asked and counted for each hit is held here, so that one costs no calls.
         self._now = deck.state
+        self._glance = deck.glance(asked.key)
         self._turn, self._play = deck.counts(asked.place, stored)
         self._stats = stats
         self._known = asked.known
@@ -53,6 +63,10 @@ class Repeat:
         `now` is in seconds since the epoch.
         """
         if now >= self._until or self._now() != self._state:
+            return False
+        glance = self._glance
+        # The bounds are compared here, too, as that takes less than a call.
+        if not glance.since <= now < glance.until and glance.changed(now):
             return False
         self._turn.times += 1
         self._play.times += 1

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -23,8 +24,8 @@ _BLOCK = 128 * 1024
 
 Signature = tuple[int, ...]
 """Time, size and inode of a file: other numbers whenever it was replaced."""
-SIZE = 1
-"""The place of the size in it."""
+CHANGED, SIZE = 0, 1
+"""The places in it of the time (nanoseconds since the epoch) and of the size."""
 
 
 def path_of(folder: Path, name: str) -> Path:
@@ -43,25 +44,36 @@ def names(folder: Path) -> list[str]:
     return list(signatures(folder))
 
 
-def signatures(folder: Path) -> dict[str, Signature]:
+def signatures(folder: Path, folders: dict[str, int] | None = None) -> dict[str, Signature]:
     """The names of all cassettes below a folder, sorted, each with its file's signature.
 
-    1,500 of them take 15 ms, as each needs a stat(2): to be called off the loop.
+    1,500 of them take 15 ms, as each needs a stat(2): to be called off the loop. Into `folders`
+    goes each folder that was read, with its `changed_at`.
     """
-    found = {name: mark for name, mark in _walk(str(folder), "") if _is_name(name)}
+    walk = _walk(str(folder), "", {} if folders is None else folders)
+    found = {name: mark for name, mark in walk if _is_name(name)}
     return dict(sorted(found.items()))
 
 
-def _walk(folder: str, above: str) -> Iterator[tuple[str, Signature]]:
+def changed_at(folder: str) -> int:
+    """When a folder last gained or lost a file, in nanoseconds since the epoch; 0 for no folder."""
+    try:
+        return os.stat(folder).st_mtime_ns  # noqa: PTH116  of text, in half the time
+    except OSError:
+        return 0
+
+
+def _walk(folder: str, above: str, folders: dict[str, int]) -> Iterator[tuple[str, Signature]]:
     """The files below a folder that end as cassettes do, named by their path without that end.
 
     `above` is what the names begin with. Folders that are links are passed over, as they may
     lead around in circles, and what cannot be read is.
     """
+    folders[folder] = changed_at(folder)
     with contextlib.suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                yield from _walk(entry.path, f"{above}{entry.name}/")
+                yield from _walk(entry.path, f"{above}{entry.name}/", folders)
             elif entry.name.endswith(SUFFIX):
                 with contextlib.suppress(OSError):  # a link to nothing, or gone by now
                     if entry.is_file():
@@ -140,6 +152,20 @@ def signature(path: Path) -> Signature | None:
         return _signature_of(path.stat())
     except OSError:
         return None
+
+
+_TICK = 50_000_000
+"""Nanoseconds within which two changes may bear the same time: the kernel's clock ticks every
+1 to 10 ms, that of a file system may be coarser."""
+
+
+def is_settled(changed: int) -> bool:
+    """True if what bears this time (nanoseconds since the epoch) and is changed bears another then.
+
+    What was changed just now may be changed again within the same tick of the clock.
+    """
+    # A time to come is of another machine's clock, and as good as any.
+    return not 0 <= time.time_ns() - changed < _TICK
 
 
 def _signature_of(stat: os.stat_result) -> Signature:

@@ -10,9 +10,9 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 from promptdeck.core.interaction import Interaction
-from promptdeck.stores.base import Stored
+from promptdeck.stores.base import Glance, Stored
 
-from .file import Signature, contents, in_recorded_order, parsed, signature
+from .file import CHANGED, Signature, contents, in_recorded_order, is_settled, parsed, signature
 from .store import Canon, rows_of
 
 _SMALL = 64 * 1024
@@ -30,6 +30,9 @@ class LoadedCassette:
         self._canon = canon
         self._seen: Signature | None = None
         self._rows: dict[str, list[Stored]] = {}
+        self._changes = 0
+        """Counts the times that what is found has changed."""
+        self._glance = Glance(lambda: signature(path) == self._seen)
 
     @staticmethod
     def fits(path: Path) -> bool:
@@ -44,6 +47,11 @@ class LoadedCassette:
         """True if there is a file, as of now."""
         return self._path.exists()
 
+    def glance(self, key: str) -> Glance:
+        """What tells whether the file is to be followed before `find` is believed."""
+        del key  # there is one file
+        return self._glance
+
     async def refresh(self, key: str = "") -> bool:
         """Follow the file to its present content. False if that is what is found already.
 
@@ -54,9 +62,13 @@ class LoadedCassette:
         if seen == self._seen:
             return False
         waits = self._canon.waits and seen
+        before = self._rows
         self._rows = await asyncio.to_thread(self._read) if waits else self._read() if seen else {}
-        self._seen = seen
-        return True
+        # One that may change under the same signature is read again.
+        self._seen = seen if seen is None or is_settled(seen[CHANGED]) else ()
+        changed = self._rows != before
+        self._changes += changed
+        return changed
 
     def _read(self) -> dict[str, list[Stored]]:
         """The file's recordings by fingerprint. CassetteError, PatternError."""
@@ -72,7 +84,7 @@ class LoadedCassette:
 
     def state(self) -> Hashable:
         """Changes when what is found may have; the file itself is not looked at."""
-        return self._seen
+        return self._changes
 
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         """Every recording's id and canonical form."""

@@ -8,17 +8,29 @@ Until that has been done once, who asks waits for what may hold the answer, and 
 import asyncio
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from promptdeck.core.interaction import Interaction
-from promptdeck.errors import ForeignFile
-from promptdeck.stores.base import Stored
+from promptdeck.errors import CassetteError, ForeignFile
+from promptdeck.stores.base import Glance, Stored
 from promptdeck.stores.sqlite.database import Database, Indexable
 from promptdeck.stores.sqlite.tape import Tape
 
-from .file import SIZE, Signature, contents, digest, digest_of, path_of, signature, signatures
+from .file import (
+    CHANGED,
+    SIZE,
+    Signature,
+    changed_at,
+    contents,
+    digest,
+    digest_of,
+    is_settled,
+    path_of,
+    signature,
+    signatures,
+)
 from .store import Canon, Indexed, give_back, index_name, rows_in, source_of
 
 log = logging.getLogger("promptdeck")
@@ -34,9 +46,12 @@ class _Volume(NamedTuple):
     """A cassette of the folder as it was seen last."""
 
     signature: Signature
+    """Of no file that there is, where it has to be looked at again."""
     digest: str
     tape: int | None
-    """Of its index; None where it is empty, or no cassette."""
+    """Of its index; None where it is empty, no cassette, or cannot be read."""
+    error: CassetteError | None = None
+    """Why it cannot be read."""
 
 
 class Shelf(Indexed):
@@ -50,6 +65,13 @@ class Shelf(Indexed):
         self._folder = folder
         self._canon = canon
         self._volumes: dict[str, _Volume] = {}
+        self._folders: dict[str, int] = {}
+        """Each folder that was read, and when it had last gained or lost a file by then."""
+        self._in_folders = Glance(self._folders_hold)
+        self._glances: dict[tuple[str, ...], Glance] = {}
+        """Of those cassettes together that have recordings of one fingerprint."""
+        self._named: dict[int, str] = {}
+        """The cassette that each tape is of."""
         self._changes = 0
         """Counts the times that what is found has changed."""
         self._looking = asyncio.Lock()
@@ -72,13 +94,40 @@ class Shelf(Indexed):
         """True if there was any cassette at the last `refresh`."""
         return bool(self._volumes)
 
+    def glance(self, key: str) -> Glance:
+        """What tells whether the folder is to be followed before `find` is believed.
+
+        That is where a file has come or gone, or one with recordings of the fingerprint `key` is
+        not as it was: no other file is looked at. Before the first look is over nothing is
+        believed without a `refresh`, and nothing has to be told.
+        """
+        if not self._looked:
+            return Glance()
+        found = (self._named.get(row.tape) for row in self._database.find(key))
+        names = tuple(dict.fromkeys(name for name in found if name))
+        glance = self._glances.get(names)
+        if glance is None:
+            glance = self._glances[names] = Glance(
+                lambda: not self._in_folders.changed(time.time()),
+                lambda: all(map(self._holds, names)),
+            )
+        return glance
+
+    def _folders_hold(self) -> bool:
+        return all(changed_at(folder) == then for folder, then in self._folders.items())
+
+    def _holds(self, name: str) -> bool:
+        """True if a cassette's file is as it was read."""
+        volume = self._volumes.get(name)
+        return volume is not None and signature(self._path(name)) == volume.signature
+
     async def refresh(self, key: str = "") -> bool:
         """Follow the folder: files that came, went or changed. False if there are none.
 
         Each miss asks for it, as a file may just have been written. All who ask while a look
         is under way share the next one. During the first one, of a fingerprint `key` that is
-        in the text of some files only these are waited for. CassetteError if a file is
-        corrupt, StoreUnavailable if the database is.
+        in the text of some files only these are waited for. CassetteError if a file cannot be
+        read, unless others have recordings of `key`; StoreUnavailable if the database cannot.
         """
         wanted, changes = self._looks + 1, self._changes
         if key and self._looks and not self._looked and await self._ahead(key):
@@ -92,32 +141,45 @@ class Shelf(Indexed):
                     self._listed.set()  # for who waits for what will not come
                 self._looked = self._looks
                 self._settled.clear()
+        self._refuse(key, self._volumes.values())
         return self._changes != changes
+
+    def _refuse(self, key: str, volumes: Iterable[_Volume]) -> None:
+        """CassetteError if a cassette cannot be read, unless recordings of `key` are found."""
+        if (error := next(filter(None, (one.error for one in volumes)), None)) and not (
+            key and self.find(key)
+        ):
+            raise error.with_traceback(None)
 
     async def _look(self) -> None:
         """`refresh`, for who holds `_looking`."""
-        seen = await asyncio.to_thread(signatures, self._folder)
+        folders: dict[str, int] = {}
+        seen = await asyncio.to_thread(signatures, self._folder, folders)
         tapes = self._database.tapes_named()
-        there = set(tapes.values())
-        kept = {
-            name: volume
-            for name, volume in self._volumes.items()
-            if seen.get(name) == volume.signature and (volume.tape is None or volume.tape in there)
-        }
+        there = {None, *tapes.values()}
+        good = {name: volume for name, volume in self._volumes.items() if volume.tape in there}
+        kept = {name: one for name, one in good.items() if seen.get(name) == one.signature}
         changed = [name for name in seen if name not in kept]
         digests = await asyncio.to_thread(self._digests, changed)
         missing: list[str] = []
         for name, state in digests.items():
+            if name in good and good[name].digest == state:
+                kept[name] = good[name]._replace(signature=_settled(seen[name]))
+                continue
             tape = tapes.get(index_name(self._path(name), state, self._canon))
             if tape is None and state != _EMPTY:
                 missing.append(name)
             else:
-                kept[name] = _Volume(seen[name], state, tape)
+                kept[name] = _Volume(_settled(seen[name]), state, tape)
         self._known, self._missing = kept, missing
         self._listed.set()
         await self._index(kept, missing, seen)
         self._known, self._missing = {}, []
         self._follow({name: kept[name] for name in seen})
+        # What changes just now may change again at the same time: such a folder is read again.
+        self._folders = {
+            folder: then if is_settled(then) else -1 for folder, then in folders.items()
+        }
 
     async def _ahead(self, key: str) -> bool:
         """Index the files that have a fingerprint in their text, before the others.
@@ -130,8 +192,10 @@ class Shelf(Indexed):
         known = self._known
         missing = [name for name in self._missing if name not in known]
         if holders := await asyncio.to_thread(self._holders, key, missing):
-            for name, volume in (await self._index_batch(holders)).items():
+            found = await self._index_batch(holders)
+            for name, volume in found.items():
                 known.setdefault(name, volume)
+            self._refuse("", found.values())
         if self._looked:
             return bool(self.find(key))
         volumes = (known[name] for name in sorted(known))
@@ -171,36 +235,41 @@ class Shelf(Indexed):
             await asyncio.to_thread(give_back)
 
     async def _index_batch(self, batch: Sequence[str]) -> dict[str, _Volume]:
-        """Index files in one transaction. CassetteError if one of them is corrupt."""
+        """Index files in one transaction."""
         read = await asyncio.to_thread(lambda: [self._read(name) for name in batch])
-        tapes = iter(await self._database.index_all([one for *_, one in read if one]))
+        tapes = iter(await self._database.index_all([one for _, one in read if one]))
         return {
-            name: _Volume(mark, state, next(tapes) if content else None)
-            for name, (mark, state, content) in zip(batch, read, strict=True)
+            name: volume._replace(tape=next(tapes) if content else None)
+            for name, (volume, content) in zip(batch, read, strict=True)
         }
 
-    def _read(self, name: str) -> tuple[Signature, str, Indexable | None]:
-        """A file's signature, its digest, and what is to be indexed of it. CassetteError.
+    def _read(self, name: str) -> tuple[_Volume, Indexable | None]:
+        """A file as it is now, without a tape yet, and what is to be indexed of it.
 
-        Of a file that is no cassette nothing is, and people are told: it must not keep the
-        others from being played.
+        Of a file that is no cassette nothing is, and people are told: like one that cannot be
+        read, it must not keep the others from being played. CassetteError if it is gone.
         """
         path = self._path(name)
         # Before its contents: one that is replaced meanwhile is looked at again.
-        mark = signature(path) or ()
+        mark = _settled(signature(path) or ())
         data = contents(path)
         state = digest(data)
+        error = None
         try:
             rows = rows_in(data, path, self._canon) if data else []
-        except ForeignFile as error:
-            log.warning("passed over: %s", error)
-            return mark, state, None
-        return mark, state, Indexable(index_name(path, state, self._canon), source_of(path), rows)
+            content = Indexable(index_name(path, state, self._canon), source_of(path), rows)
+        except ForeignFile as foreign:
+            log.warning("passed over: %s", foreign)
+            content = None
+        except CassetteError as unreadable:
+            content, error = None, unreadable
+        return _Volume(mark, state, None, error), content
 
     def _follow(self, volumes: dict[str, _Volume]) -> None:
         """Find from now on what these have, in their order."""
         before = [(name, one.digest, one.tape) for name, one in self._volumes.items()]
         self._volumes = volumes
+        self._named = {one.tape: name for name, one in volumes.items() if one.tape is not None}
         if before != [(name, one.digest, one.tape) for name, one in volumes.items()]:
             self._changes += 1
             tapes = (volume.tape for volume in volumes.values() if volume.tape is not None)
@@ -218,6 +287,11 @@ class Shelf(Indexed):
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         """Raise NotImplementedError: who records says into which cassette."""
         raise NotImplementedError("a recording goes into one cassette, not into a folder of them")
+
+
+def _settled(mark: Signature) -> Signature:
+    """A file's signature to compare with later ones; where it may change under it, one of none."""
+    return mark if mark and is_settled(mark[CHANGED]) else ()
 
 
 _EMPTY = digest(b"")

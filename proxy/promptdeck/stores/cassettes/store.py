@@ -14,11 +14,21 @@ from promptdeck.core.dialects.table import with_variant
 from promptdeck.core.interaction import Interaction, Request
 from promptdeck.core.matching.fingerprint import TAG, fingerprint
 from promptdeck.errors import PromptdeckError, StoreUnavailable
-from promptdeck.stores.base import Stored
+from promptdeck.stores.base import Glance, Stored
 from promptdeck.stores.sqlite.database import Database
 from promptdeck.stores.sqlite.tape import Tape
 
-from .file import Signature, contents, digest, digest_of, in_recorded_order, parsed, signature
+from .file import (
+    CHANGED,
+    Signature,
+    contents,
+    digest,
+    digest_of,
+    in_recorded_order,
+    is_settled,
+    parsed,
+    signature,
+)
 from .save import New, Saved, save
 
 _INDEX_VERSION = 3
@@ -93,7 +103,9 @@ class Cassette(Indexed):
         self._state = ""
         """Digest of the content that `_tape` is an index of."""
         self._seen: Signature | None = None
-        """Of the file with that content; None where it has to be looked at again."""
+        """Of the file with that content: None for no file; of no file that there is, where it has
+        to be looked at again."""
+        self._glance = Glance(lambda: signature(path) == self._seen)
         self._saving = asyncio.Lock()
         """Held by who reads or writes the file for this store."""
         self._waiting: list[tuple[New, asyncio.Future[Interaction]]] = []
@@ -119,6 +131,11 @@ class Cassette(Indexed):
         """The tape of the index; none where the file is empty or not there."""
         return self._tape.tapes
 
+    def glance(self, key: str) -> Glance:
+        """What tells whether the file is to be followed before `find` is believed."""
+        del key  # there is one file
+        return self._glance
+
     async def refresh(self, key: str = "") -> bool:
         """Follow the file to its present content. False if that is what is found already.
 
@@ -141,7 +158,9 @@ class Cassette(Indexed):
         if tape is None and state != _EMPTY:
             data = await asyncio.to_thread(contents, self.path)
             state, tape = digest(data), await self._indexed(data) if data else None
-        self._follow(state, seen, () if tape is None else (tape,))
+        # One that may change under the same signature is looked at again.
+        mark = seen if seen is None or is_settled(seen[CHANGED]) else ()
+        self._follow(state, mark, () if tape is None else (tape,))
         return before != (self._state, self.tapes)
 
     def _follow(self, state: str, seen: Signature | None, tapes: tuple[int, ...]) -> None:
@@ -228,7 +247,7 @@ class Cassette(Indexed):
                 self._follow(saved.after, saved.signature, (tape,))
         except PromptdeckError:
             # The file has them; the index follows with the next refresh.
-            self._seen = None
+            self._seen = ()
 
 
 def source_of(path: Path) -> str:
