@@ -317,7 +317,11 @@ async def _open_database(config: Config, ends: AsyncExitStack) -> Database | Non
     if config.mode is Mode.PASSTHROUGH:
         return None
     try:
-        return await ends.enter_async_context(Database(config.store.path, config.store.max_bytes))
+        store = config.store
+        index_only = config.mode is Mode.REPLAY
+        return await ends.enter_async_context(
+            Database(store.path, store.max_bytes, index_only=index_only)
+        )
     except StoreError as error:
         if config.mode is Mode.CACHE:
             raise

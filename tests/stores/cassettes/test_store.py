@@ -47,7 +47,7 @@ FROM_INDEX = 12.5
 async def mark(database):
     """Were the file parsed again, what the index says from now on would be gone."""
     for table in ("recording", "packed"):
-        await database.execute(f"UPDATE {table} SET recorded_at = {FROM_INDEX}")
+        await database.execute(f"UPDATE {table} SET recorded_at = {FROM_INDEX}, digest = NULL")
 
 
 def forge(path, old, new):

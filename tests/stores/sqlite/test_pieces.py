@@ -506,9 +506,11 @@ def write_as_version_2(path, recordings):
         db.execute("PRAGMA user_version = 2")
         db.execute("INSERT INTO tape (id, name, source, bytes) VALUES (1, ?, '', 12345)", (CACHE,))
         insert = re.sub(r"VALUES \(\(.*\)\), ", "VALUES (NULL, ", INSERT)
+        # No row had a digest then.
+        insert = re.sub(r", digest|, \?\d+(?=\)$)", "", insert)
         for one in recordings:
             key, row = stored(one)
-            db.execute(insert, fresh_row(1, key, row, 1.5))
+            db.execute(insert, fresh_row(1, key, row, 1.5)[:-1])
 
 
 async def test_a_store_of_the_schema_before_is_packed_in_its_own_time(path):

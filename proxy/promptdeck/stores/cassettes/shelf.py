@@ -153,6 +153,7 @@ class Shelf(Indexed):
 
     async def _look(self) -> None:
         """`refresh`, for who holds `_looking`."""
+        await self._mend()
         folders: dict[str, int] = {}
         seen = await asyncio.to_thread(signatures, self._folder, folders)
         tapes = self._database.tapes_named()

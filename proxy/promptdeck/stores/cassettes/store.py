@@ -31,7 +31,7 @@ from .file import (
 )
 from .save import New, Saved, save
 
-_INDEX_VERSION = 3
+_INDEX_VERSION = 4
 """To be raised when an index of the same file by the same laws would hold something else."""
 _EMPTY = digest(b"")
 """The state of a file that is not there, which is as good as an empty one."""
@@ -63,10 +63,25 @@ class Indexed:
         self._database = database
         self._tape = Tape(database, ())
         """The recordings of the files as they were when last looked at; none before that."""
+        self._unreadable = ""
+        """A fingerprint whose recordings could not be read from the index."""
 
     def find(self, key: str) -> Sequence[Stored]:
-        """All recordings under a fingerprint, each cassette's by their time. StoreUnavailable."""
-        return self._tape.find(key)
+        """All recordings under a fingerprint, each cassette's by their time.
+
+        None where the index cannot be read: the next `refresh` makes it anew.
+        """
+        try:
+            return self._tape.find(key)
+        except StoreUnavailable:
+            self._unreadable = key
+            return ()
+
+    async def _mend(self) -> None:
+        """Let go of what could not be read, for it to be made anew. StoreUnavailable."""
+        key, self._unreadable = self._unreadable, ""
+        if key:
+            await self._database.mend(key)
 
     def state(self) -> Hashable:
         """Changes when what is found may have; the files are not looked at."""
@@ -148,6 +163,7 @@ class Cassette(Indexed):
 
     async def _follow_file(self) -> bool:
         """`refresh`, for who holds `_saving`."""
+        await self._mend()
         seen = signature(self.path)
         if seen == self._seen and all(map(self._database.has_tape, self.tapes)):
             return False

@@ -8,7 +8,9 @@ aiosqlite's, off the loop.
 
 import asyncio
 import contextlib
+import logging
 import sqlite3
+import tempfile
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from functools import partial
@@ -25,6 +27,8 @@ from .sketches import models, nearest, save, sketched
 from .tapes import forget, insert, named, remove, tape_of
 from .wal import State, Watch
 from .writer import Writer
+
+log = logging.getLogger("promptdeck")
 
 _MEMORY = 64 * 1024 * 1024
 """Bytes of recently found recordings kept ready: 10,000 chats of 5.6 KB, more than most projects
@@ -64,18 +68,36 @@ class Database:
     About 0.1 us where the file system has shared memory, 4 us where not.
     """
 
-    def __init__(self, path: Path, max_bytes: int) -> None:
-        """`max_bytes` is what the cache may weigh when packed; beyond it, recordings go."""
-        self.path = path
-        self._writer = Writer(path, max_bytes)
-        self.submit, self.pack = self._writer.submit, self._writer.pack
-        self.touch = self._writer.touch
+    def __init__(self, path: Path, max_bytes: int, *, index_only: bool = False) -> None:
+        """`max_bytes` is what the cache may weigh when packed; beyond it, recordings go.
+
+        With `index_only` nothing is lost with the file, as all of it can be made anew.
+        """
+        self._max_bytes = max_bytes
+        self._index_only = index_only
+        self._mended: set[str] = set()
+        """Fingerprints whose index was let go of once, as it could not be read."""
+        self._mending = asyncio.Lock()
+        self._ends = contextlib.ExitStack()
+        self._name(path)
         self._found: OrderedDict[str, list[Row]] = OrderedDict()
         self._found_bytes = 0
         self._found_at = b""
         self._pieces = Pieces(self.query)
 
+    def _name(self, path: Path) -> None:
+        """Have the file at `path` for this one, with a writer that has yet to be started."""
+        self.path = path
+        self._writer = Writer(path, self._max_bytes)
+        self.submit, self.pack = self._writer.submit, self._writer.pack
+        self.touch = self._writer.touch
+
     async def __aenter__(self) -> Self:
+        await self._open()
+        return self
+
+    async def _open(self) -> None:
+        """Open the file that `_name` named. StoreError."""
         self._watch = Watch(self.path)
         try:
             self._reader = connect(self.path)
@@ -84,15 +106,57 @@ class Database:
             raise
         self.state = self._watch.state(self._reader)
         self._writer.start(self._watch)
-        return self
 
     async def __aexit__(self, *_: object) -> None:
+        with self._ends:
+            await self._close()
+
+    async def _close(self) -> None:
         try:
             await self._writer.close()
         finally:
             self.state = bytes
             self._reader.close()
             self._watch.close()
+
+    # Mending
+
+    async def mend(self, key: str) -> None:
+        """Let go of the indexes of cassettes with recordings of a fingerprint that is unreadable.
+
+        Who asks next finds no tape, and makes one of the file. Where that has not helped, or
+        cannot be done, the whole file is given up for an empty one, unless it holds more than
+        indexes. StoreUnavailable.
+        """
+        async with self._mending:
+            query = (
+                "DELETE FROM tape WHERE source != '' AND id IN"
+                " (SELECT tape FROM recording WHERE key = ?)"
+            )
+            try:
+                if key in self._mended:
+                    raise self._unreadable(StoreError("it was made anew, and in vain"))
+                log.warning("the index of cassettes in %s is damaged; it is made anew", self.path)
+                self._mended.add(key)
+                await self.execute(query, key)
+            except StoreUnavailable:
+                if not self._index_only:
+                    raise
+                await self._start_anew()
+
+    async def _start_anew(self) -> None:
+        """Go on with an empty file of this process's own."""
+        log.warning("%s is damaged; for this run it is done without: remove it", self.path)
+        folder = tempfile.TemporaryDirectory(prefix="promptdeck-", ignore_cleanup_errors=True)
+        with contextlib.suppress(sqlite3.Error, StoreUnavailable):
+            await self._close()
+        self._name(Path(self._ends.enter_context(folder)) / "index.db")
+        self._found.clear()
+        self._found_bytes, self._found_at = 0, b""
+        self._pieces = Pieces(self.query)
+        self._mended.clear()
+        self._index_only = False  # one that breaks again is no accident
+        await self._open()
 
     # Reading
 

@@ -113,6 +113,10 @@ MIGRATIONS = (
     CREATE INDEX sketch_by_tape ON sketch (tape);
     """,
     "SELECT 1  -- no table changes: see `_STATEFUL_DROPPED`",
+    """
+    ALTER TABLE recording ADD COLUMN digest BLOB;  -- of what a client gets, and what finds it
+    ALTER TABLE packed ADD COLUMN digest BLOB;     -- null in rows of earlier versions
+    """,
 )
 """Append, never edit: `PRAGMA user_version` counts them."""
 

@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
+import xxhash
 
 from promptdeck.core.interaction import Frame, Interaction, Request, Response, Variant
 from promptdeck.core.text.octets import as_json, from_json
@@ -46,6 +47,8 @@ class FreshRow(NamedTuple):
     headers: str
     frames: str
     body: Blob
+    digest: Blob | None = None
+    """As `_digest` makes it; None in rows of earlier versions."""
 
 
 class PackedRow(NamedTuple):
@@ -68,6 +71,8 @@ class PackedRow(NamedTuple):
     """Ids of the last piece of each slot, separated by spaces."""
     data: Blob
     """Everything else, by `packing.pack`."""
+    digest: Blob | None
+    """Of the row in `recording` that it was made of."""
 
 
 _NEXT = (
@@ -120,7 +125,7 @@ def fresh_row(tape: int, key: str, stored: Stored, now: float) -> FreshRow:
     body = response.body
     frames = orjson.dumps([(ms, len(data)) for ms, data in response.frames]).decode()
     texts = len(stored.canonical) + len(request.body) + len(body) + len(frames)
-    return FreshRow(
+    row = FreshRow(
         n=0,
         tape=tape,
         key=key,
@@ -145,6 +150,32 @@ def fresh_row(tape: int, key: str, stored: Stored, now: float) -> FreshRow:
         frames=frames,
         body=body,
     )
+    return row._replace(digest=_digest(row))
+
+
+def _digest(row: FreshRow) -> bytes:
+    """A digest of a recording and of the fingerprint that it goes under, in 8 bytes.
+
+    SQLite checks none of its pages: a flipped bit would be another answer. TypeError where a
+    column has another type than was written.
+    """
+    texts = (
+        row.key, row.id, row.base_key, row.variant, repr(row.recorded_at), repr(row.expires_at),
+        row.upstream, row.request, row.headers, row.frames,
+    )  # fmt: skip
+    numbers = b"%d %d" % (row.status, row.redacted)
+    found = xxhash.xxh3_64()
+    blobs = (row.canonical, row.request_body, row.body)
+    for part in (*(text.encode("utf-8", "surrogatepass") for text in texts), numbers, *blobs):
+        found.update(b"%d:" % len(part))
+        found.update(part)
+    return found.digest()
+
+
+def _check(row: FreshRow) -> None:
+    """ValueError or TypeError if a row is not what was written."""
+    if row.digest is not None and row.digest != _digest(row):
+        raise ValueError("a recording in it is damaged")
 
 
 def _written(texts: tuple[Any, ...]) -> str:
@@ -171,8 +202,12 @@ def _read(text: Any) -> str:
 
 
 def row_of(columns: Sequence[Any]) -> Row:
-    """A recording from its columns in `recording`, as `SELECT` has them."""
+    """A recording from its columns in `recording`, as `SELECT` has them.
+
+    ValueError or TypeError if it is damaged.
+    """
     row = FreshRow._make(columns)
+    _check(row)
     loads = orjson.loads
     meta = (
         row.upstream, row.redacted, loads(row.request), row.status,
@@ -311,6 +346,7 @@ def packed_row(row: FreshRow, slots: Sequence[Slot], dictionary: Dictionary) -> 
         bytes=len(data) + ROW_BYTES,
         pieces="",
         data=data,
+        digest=row.digest,
     )
 
 
@@ -319,10 +355,36 @@ def row_of_packed(
 ) -> Row:
     """A recording from its row in `packed`; `slots` are the elements of each of its `pieces`.
 
-    ValueError if it is damaged.
+    ValueError or TypeError if it is damaged.
     """
     meta, body, canonical, answer = unpack(row.data, slots, dictionaries)
     key = name_of(row.key if row.base_key is None else row.base_key)
     name = full_id(row.id, row.key, row.base_key)
+    if row.digest is not None:
+        upstream, redacted, request, status, headers, frames = meta
+        _check(
+            FreshRow(
+                n=row.n,
+                tape=row.tape,
+                key=name_of(row.key),
+                id=name,
+                base_key=key,
+                variant=row.variant,
+                recorded_at=row.recorded_at,
+                expires_at=row.expires_at,
+                used_at=row.used_at,
+                bytes=row.bytes,
+                upstream=upstream,
+                redacted=redacted,
+                canonical=canonical,
+                request=orjson.dumps(request).decode(),
+                request_body=body,
+                status=status,
+                headers=orjson.dumps(headers).decode(),
+                frames=orjson.dumps(frames).decode(),
+                body=answer,
+                digest=row.digest,
+            )
+        )
     interaction = _interaction(name, key, row.variant, row.recorded_at, meta, body, answer)
     return _row(row.n, row.tape, Stored(interaction, canonical, row.expires_at))
