@@ -6,7 +6,10 @@ after it was made: nobody rewinds, misses or starts anew in between.
 
 import asyncio
 import os
+import random
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -157,3 +160,53 @@ async def test_a_file_that_is_only_touched_goes_on_being_played(start: Start) ->
         await asyncio.sleep(SEEN)
     report = (await deck.request("GET", "/_deck/cassettes/b/report")).json
     assert [*report["played"].values()] == [3]
+
+
+# Damage to the index
+
+
+def flipped(path: Path, seed: int, bits: int) -> None:
+    """Flip some bits of a store's file, behind its header."""
+    data = bytearray(path.read_bytes())
+    chance = random.Random(seed)
+    for _ in range(bits):
+        data[chance.randrange(100, len(data))] ^= 1 << chance.randrange(8)
+    path.write_bytes(data)
+
+
+@pytest.mark.parametrize("at", ["/cassette/b", ""])
+@pytest.mark.parametrize("seed", [2, 7, 10, 11, 25, 56])
+async def test_damage_to_the_index_never_alters_an_answer(
+    start: Start, tmp_path: Path, seed: int, at: str
+) -> None:
+    recorder = await start(mode="record", cassette="b")
+    prompts = [f"{n} of many " * (1 + n % 7) for n in range(12)]
+    for prompt in prompts:
+        await recorder.chat(prompt)
+    store = tmp_path / "index.db"
+    deck = await start(mode="replay", store=store)
+    answers = [(await deck.chat(prompt, at=at)).body for prompt in prompts]
+    # As a copy of the file while nobody writes: what a disk or a cable damaged.
+    copy = tmp_path / "damaged.db"
+    with closing(sqlite3.connect(store)) as db:
+        db.execute("VACUUM INTO ?", (str(copy),))
+    flipped(copy, seed, 3 + seed * 3)
+    damaged = await start(mode="replay", store=copy)
+    got = [await damaged.chat(prompt, at=at) for prompt in prompts]
+    assert [one.status for one in got] == [200] * len(prompts)
+    assert [one.body for one in got] == answers
+
+
+async def test_a_damaged_row_of_the_index_is_made_anew_from_the_file(
+    start: Start, tmp_path: Path
+) -> None:
+    await (await start(mode="record", cassette="b")).chat()
+    store = tmp_path / "index.db"
+    await (await start(mode="replay", store=store)).chat()
+    with closing(sqlite3.connect(store)) as db:
+        db.execute(
+            "UPDATE recording SET body = CAST(replace(body, 'answer 1', 'answer 7') AS BLOB)"
+        )
+        db.commit()
+    deck = await start(mode="replay", store=store)
+    assert b"answer 1" in (await deck.chat()).body

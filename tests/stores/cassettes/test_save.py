@@ -442,3 +442,15 @@ def test_a_file_that_grows_and_shrinks_stays_readable(tmp_path_factory, name, va
         one = rng.choice([ODD[name], conversation(rng.randrange(3))])
         save(path, [new(one, replace=rng.random() < 0.4)])
     assert ids(path) == sorted(set(ids(path)), key=order)
+
+
+def test_what_a_killed_process_left_is_cleared_at_the_next_save_and_nothing_else(path):
+    saved(path, interaction("a"))
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    litter = [path.with_name(f".{name}.yaml.{ended.pid}") for name in ("x", "other")]
+    others = [path.with_name(name) for name in (f".x.yaml.{os.getppid()}", ".x.yaml.swp", "x.1")]
+    for one in (*litter, *others):
+        one.touch()
+    saved(path, interaction("b"))
+    assert {*path.parent.iterdir()} == {path, *others}

@@ -45,6 +45,25 @@ def test_a_row_says_all_of_a_recording(interaction, canonical, expires_at):
     assert row.weight > len(interaction.request.body) + len(interaction.response.body)
 
 
+@given(INTERACTIONS, st.sampled_from(FreshRow._fields), st.data())
+def test_a_row_with_another_value_in_any_column_that_tells_is_damaged(one, name, data):
+    row = fresh_row(7, "k", Stored(one, b"form", 2.5), 1.5)
+    assert row_of(row).stored.interaction == one
+    if name in ("n", "tape", "used_at", "bytes", "digest"):
+        return
+    old = getattr(row, name)
+    kinds = {int: st.integers(100, 999), float: st.floats(0, 9), str: st.text(), bytes: st.binary()}
+    new = data.draw(kinds[type(old)])
+    if new != old:
+        with pytest.raises((ValueError, TypeError)):
+            row_of(row._replace(**{name: new}))
+
+
+def test_a_row_of_an_earlier_version_is_read_as_it_is():
+    row = fresh_row(7, "k", stored(interaction())[1], 1.5)
+    assert row_of(row._replace(digest=None)) == row_of(row)
+
+
 @pytest.mark.parametrize("stream", [False, True])
 def test_what_a_row_is_said_to_weigh_is_what_it_takes_in_memory(stream):
     many = [stored(interaction(f"{n} " * 300, "word " * 100, stream=stream)) for n in range(300)]

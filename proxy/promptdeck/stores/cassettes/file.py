@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -223,11 +224,29 @@ def in_git(path: Path) -> bool:
     return any((folder / ".git").exists() for folder in path.absolute().parents)
 
 
+def _is_being_written(temporary: Path) -> bool:
+    """True unless a file has the name that `overwrite` gives, and its process has ended."""
+    number = temporary.suffix.removeprefix(".")
+    if not (number.isascii() and number.isdecimal()) or sys.platform == "win32":
+        return True  # where signal 0 would end a process
+    try:
+        os.kill(int(number), 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return int(number) != os.getpid()  # of an earlier process of this number, if of any
+
+
 def overwrite(path: Path, data: bytes) -> Signature:
     """Replace a file's content by `data`, whole or not at all, and return its signature. OSError.
 
-    Written beside it, synced and renamed; permissions stay.
+    Written beside it, synced and renamed; permissions stay. What a process that was killed at
+    this has left in the folder is cleared, so that git does not find it.
     """
+    for leftover in path.parent.glob(f".*{SUFFIX}.*"):
+        if not _is_being_written(leftover):
+            leftover.unlink(missing_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:

@@ -9,11 +9,12 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from promptdeck.core.interaction import Interaction
-from promptdeck.errors import CassetteError, ForeignFile
+from promptdeck.errors import CassetteError, ForeignFile, StoreUnavailable
 from promptdeck.stores.base import Glance, Stored
 from promptdeck.stores.sqlite.database import Database, Indexable
 from promptdeck.stores.sqlite.tape import Tape
@@ -38,6 +39,8 @@ log = logging.getLogger("promptdeck")
 _BATCH_BYTES = 2 * 1024 * 1024
 """Bytes of files that are indexed in one transaction: 0.2 s of work, for which a file that is
 wanted first waits. A commit each took half of a start."""
+_SEARCHED = 16 * 1024 * 1024
+"""Bytes of files that are searched for a fingerprint that is not found."""
 _TOLD_EVERY = 1.0
 """Seconds after which people are told how far it is; who waits for less does not wonder."""
 
@@ -70,6 +73,8 @@ class Shelf(Indexed):
         self._in_folders = Glance(self._folders_hold)
         self._glances: dict[tuple[str, ...], Glance] = {}
         """Of those cassettes together that have recordings of one fingerprint."""
+        self._bytes = 0
+        """Of all files together."""
         self._named: dict[int, str] = {}
         """The cassette that each tape is of."""
         self._changes = 0
@@ -103,7 +108,11 @@ class Shelf(Indexed):
         """
         if not self._looked:
             return Glance()
-        found = (self._named.get(row.tape) for row in self._database.find(key))
+        try:
+            found = [self._named.get(row.tape) for row in self._database.find(key)]
+        except StoreUnavailable:
+            self._unreadable = key
+            return Glance(lambda: False)
         names = tuple(dict.fromkeys(name for name in found if name))
         glance = self._glances.get(names)
         if glance is None:
@@ -136,7 +145,7 @@ class Shelf(Indexed):
             if self._looked < wanted:
                 self._looks += 1
                 try:
-                    await self._look()
+                    await self._surely(partial(self._look_for, key))
                 finally:
                     self._listed.set()  # for who waits for what will not come
                 self._looked = self._looks
@@ -151,11 +160,21 @@ class Shelf(Indexed):
         ):
             raise error.with_traceback(None)
 
+    async def _look_for(self, key: str) -> bool:
+        """`refresh`, for who holds `_looking`; True when it is over."""
+        await self._look()
+        while key and not self.find(key) and await self._is_lost(key):
+            await self._mend_index(key)
+            await self._look()
+        return True
+
     async def _look(self) -> None:
-        """`refresh`, for who holds `_looking`."""
-        await self._mend()
+        """Look at the folder once, and make what indexes are missing."""
+        if self._unreadable:
+            await self._mend_index(self._unreadable)
         folders: dict[str, int] = {}
         seen = await asyncio.to_thread(signatures, self._folder, folders)
+        self._bytes = sum(mark[SIZE] for mark in seen.values())
         tapes = self._database.tapes_named()
         there = {None, *tapes.values()}
         good = {name: volume for name, volume in self._volumes.items() if volume.tape in there}
@@ -181,6 +200,24 @@ class Shelf(Indexed):
         self._folders = {
             folder: then if is_settled(then) else -1 for folder, then in folders.items()
         }
+
+    async def _mend_index(self, key: str) -> None:
+        """Let go of the indexes of the files that name a fingerprint, or of all if none does."""
+        holders = await asyncio.to_thread(self._holders, key, list(self._volumes))
+        volumes = (self._volumes[name] for name in holders or self._volumes)
+        await self._mend(key, [one.tape for one in volumes if one.tape is not None])
+
+    async def _is_lost(self, key: str) -> bool:
+        """True if a file names a fingerprint of which the index has nothing: that is damaged.
+
+        Only a few files are read for that, in 10 ms, as a miss waits for it.
+        """
+        if self._unreadable:
+            return True
+        if key in self._mended or self._bytes > _SEARCHED:
+            return False
+        volumes = [name for name, one in self._volumes.items() if one.tape is not None]
+        return bool(await asyncio.to_thread(self._holders, key, volumes))
 
     async def _ahead(self, key: str) -> bool:
         """Index the files that have a fingerprint in their text, before the others.

@@ -6,7 +6,8 @@ under way go into the file together.
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,6 +66,8 @@ class Indexed:
         """The recordings of the files as they were when last looked at; none before that."""
         self._unreadable = ""
         """A fingerprint whose recordings could not be read from the index."""
+        self._mended: set[str] = set()
+        """Fingerprints for which an index was made anew."""
 
     def find(self, key: str) -> Sequence[Stored]:
         """All recordings under a fingerprint, each cassette's by their time.
@@ -77,11 +80,30 @@ class Indexed:
             self._unreadable = key
             return ()
 
-    async def _mend(self) -> None:
-        """Let go of what could not be read, for it to be made anew. StoreUnavailable."""
-        key, self._unreadable = self._unreadable, ""
-        if key:
-            await self._database.mend(key)
+    async def _mend(self, key: str, tapes: Collection[int]) -> None:
+        """Let go of indexes in which recordings of `key` cannot be read or found.
+
+        They are made anew by the next look at their files. StoreUnavailable, also where that
+        was done before and has not helped.
+        """
+        self._unreadable = ""
+        if key in self._mended:
+            raise StoreUnavailable("the index of cassettes was made anew, and in vain")
+        self._mended.add(key)
+        await self._database.drop(tapes)
+
+    async def _surely(self, work: Callable[[], Awaitable[bool]]) -> bool:
+        """What `work` gives; where the database is of no use for it, with an empty one.
+
+        StoreUnavailable where that one may not be given up.
+        """
+        path = self._database.path
+        try:
+            return await work()
+        except StoreUnavailable:
+            if not await self._database.give_up(path):
+                raise
+            return await work()
 
     def state(self) -> Hashable:
         """Changes when what is found may have; the files are not looked at."""
@@ -154,16 +176,32 @@ class Cassette(Indexed):
     async def refresh(self, key: str = "") -> bool:
         """Follow the file to its present content. False if that is what is found already.
 
-        Costs a stat(2) where the file is as it was; `key` is nothing to a single file.
-        CassetteError if it is corrupt: what was found before stays. StoreUnavailable.
+        Costs a stat(2) where the file is as it was, and recordings of the fingerprint `key` are
+        found. CassetteError if it is corrupt: what was found before stays. StoreUnavailable.
         """
-        del key
         async with self._saving:
-            return await self._follow_file()
+            return await self._surely(partial(self._follow_for, key))
+
+    async def _follow_for(self, key: str) -> bool:
+        """`refresh`, for who holds `_saving`."""
+        changed = await self._follow_file()
+        while key and self.tapes and not self.find(key) and await self._is_lost(key):
+            await self._mend(key, self.tapes)
+            changed = await self._follow_file() or changed
+        return changed
+
+    async def _is_lost(self, key: str) -> bool:
+        """True if the file names a fingerprint of which the index has nothing: that is damaged."""
+        if self._unreadable:
+            return True
+        if key in self._mended:
+            return False
+        return key.encode() in await asyncio.to_thread(contents, self.path)
 
     async def _follow_file(self) -> bool:
-        """`refresh`, for who holds `_saving`."""
-        await self._mend()
+        """Follow the file, for who holds `_saving`; True if it has changed."""
+        if self._unreadable:
+            await self._mend(self._unreadable, self.tapes)
         seen = signature(self.path)
         if seen == self._seen and all(map(self._database.has_tape, self.tapes)):
             return False

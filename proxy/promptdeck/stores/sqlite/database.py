@@ -11,6 +11,7 @@ import contextlib
 import logging
 import sqlite3
 import tempfile
+import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator, Sequence
 from functools import partial
@@ -75,8 +76,6 @@ class Database:
         """
         self._max_bytes = max_bytes
         self._index_only = index_only
-        self._mended: set[str] = set()
-        """Fingerprints whose index was let go of once, as it could not be read."""
         self._mending = asyncio.Lock()
         self._ends = contextlib.ExitStack()
         self._name(path)
@@ -121,28 +120,23 @@ class Database:
 
     # Mending
 
-    async def mend(self, key: str) -> None:
-        """Let go of the indexes of cassettes with recordings of a fingerprint that is unreadable.
+    async def drop(self, tapes: Collection[int]) -> None:
+        """Let go of indexes of cassettes. StoreUnavailable."""
+        log.warning("the index of cassettes in %s is damaged; it is made anew", self.path)
+        numbers = ", ".join(map(str, tapes))
+        await self.execute(f"DELETE FROM tape WHERE source != '' AND id IN ({numbers})")
 
-        Who asks next finds no tape, and makes one of the file. Where that has not helped, or
-        cannot be done, the whole file is given up for an empty one, unless it holds more than
-        indexes. StoreUnavailable.
+    async def give_up(self, path: Path) -> bool:
+        """Go on with an empty file in place of the one at `path`; False if that may not be.
+
+        It may where nothing but indexes of cassettes is in it. StoreError.
         """
         async with self._mending:
-            query = (
-                "DELETE FROM tape WHERE source != '' AND id IN"
-                " (SELECT tape FROM recording WHERE key = ?)"
-            )
-            try:
-                if key in self._mended:
-                    raise self._unreadable(StoreError("it was made anew, and in vain"))
-                log.warning("the index of cassettes in %s is damaged; it is made anew", self.path)
-                self._mended.add(key)
-                await self.execute(query, key)
-            except StoreUnavailable:
+            if path == self.path:
                 if not self._index_only:
-                    raise
+                    return False
                 await self._start_anew()
+            return True
 
     async def _start_anew(self) -> None:
         """Go on with an empty file of this process's own."""
@@ -154,9 +148,11 @@ class Database:
         self._found.clear()
         self._found_bytes, self._found_at = 0, b""
         self._pieces = Pieces(self.query)
-        self._mended.clear()
         self._index_only = False  # one that breaks again is no accident
         await self._open()
+        # Who knows tapes of the other file by number must not take new ones for them.
+        number = "INSERT INTO sqlite_sequence (name, seq) VALUES ('tape', ?)"
+        await self.execute(number, time.time_ns())
 
     # Reading
 
