@@ -43,6 +43,13 @@ def path(tmp_path):
     return tmp_path / "store.db"
 
 
+def as_version_5(db):
+    """Make of a file of today one from before stateful calls left it and rows had digests."""
+    for table in ("recording", "packed"):
+        db.execute(f"ALTER TABLE {table} DROP COLUMN digest")
+    db.execute("PRAGMA user_version = 5")
+
+
 @pytest.mark.parametrize("packed", [True, False])
 async def test_stateful_calls_leave_an_old_cache_and_nothing_else_does(path, packed):
     recordings = [of(request, whole("answer")) for request in (*STATEFUL, *PURE, *STATEFUL)]
@@ -52,12 +59,12 @@ async def test_stateful_calls_leave_an_old_cache_and_nothing_else_does(path, pac
             await tape.put(*stored(recording), replace=False)
     # Closing has packed them.
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
-        db.execute("PRAGMA user_version = 5")
         if not packed:
             db.execute("DELETE FROM packed")
             db.execute("DELETE FROM piece")
             db.execute("UPDATE tape SET bytes = 0")
             insert(db, tape_of(db, CACHE, ""), map(stored, recordings))
+        as_version_5(db)
     connect(path).close()
     async with opened(path) as database:
         tape = await cache_tape(database)
@@ -73,6 +80,6 @@ def test_an_index_of_cassettes_keeps_them(path):
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         recording = of(STATEFUL[0], whole("answer"))
         insert(db, tape_of(db, "x", "/some/file.yaml"), [stored(recording)])
-        db.execute("PRAGMA user_version = 5")
+        as_version_5(db)
     with closing(connect(path)) as db:
         assert db.execute("SELECT count(*) FROM recording").fetchone() == (1,)
