@@ -192,3 +192,20 @@ def test_the_order_of_keys_and_another_layout_alter_nothing(path):
     value["interactions"] = [keys_turned(item) for item in value["interactions"]]
     path.write_bytes(orjson.dumps(value))
     assert read(path) == found
+
+
+@pytest.mark.parametrize("digests", [True, False])
+@pytest.mark.parametrize("stream", [True, False])
+def test_an_edit_of_another_layout_is_accepted_like_any_other(path, stream, digests):
+    saved(path, interaction("one", "Hello there", stream=stream), interaction("two"))
+    if not digests:
+        without_digests(path)
+    value = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump(value, sort_keys=False, width=60))
+    edited(path, "Hello there", "Hello where")
+    if digests:
+        with pytest.raises(CassetteError, match="was edited"):
+            read(path)
+    assert fix(path, REDACTOR).problems == []
+    assert b"where" in b"".join(one.response.body for one in read(path))
+    assert verify(path, REDACTOR) == []

@@ -5,6 +5,7 @@ hook or a merge altered is not served. They are of values, not of the YAML that 
 indentation and the order of keys may change. Not against who forges: files are one's own.
 """
 
+from itertools import chain
 from typing import NamedTuple
 
 import orjson
@@ -20,7 +21,7 @@ class Digests(NamedTuple):
     """The digests of one recording, 16 hexadecimal digits each."""
 
     request: str
-    """Of method, target, content type and body."""
+    """Of method, target, content type, the headers that select, and body."""
     answer: str
     """Of variant, status, headers, and each frame with its time."""
     says: str
@@ -37,12 +38,8 @@ def digests_of(item: Interaction, says: str | None) -> Digests:
     Id, key, upstream and time do not count: none of them alters what a client gets.
     """
     request, response = item.request, item.response
-    asked = (request.method, request.target, request.content_type)
-    head = (
-        item.variant,
-        str(response.status),
-        *(part for pair in response.headers for part in pair),
-    )
+    asked = (request.method, request.target, request.content_type, *chain(*request.selecting))
+    head = (item.variant, str(response.status), *chain(*response.headers))
     frames = orjson.dumps([(ms, len(data)) for ms, data in response.frames])
     return Digests(
         _digest(*map(_octets, asked), request.body),

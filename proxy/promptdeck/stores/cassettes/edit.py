@@ -26,7 +26,7 @@ from .dump import HEADER, dump
 from .file import contents, decoded, locked, overwrite
 from .load import each_entry, entries, unaltered
 from .progress import Progress, silently
-from .save import split, with_comments
+from .save import laid_anew, split, with_comments
 
 
 class Piece(NamedTuple):
@@ -132,11 +132,11 @@ def pieces(
     text = decoded(data, path)
     each = each_entry(text, str(path), step)
     found = list(each if as_is else unaltered(each, str(path)))
-    header, items = split(text, path)
+    header, items = split(text, path, as_is=as_is)
     if [item.id for item in items] == [entry.interaction.id for entry in found]:
         texts = [item.text for item in items]
     else:
-        header, texts = HEADER, ["\n" + dump(entry.interaction) for entry in found]
+        header, texts = HEADER, [laid_anew(entry) for entry in found]
     laid = zip(found, texts, strict=True)
     return header, [
         Piece(line, text, one, told, digests, what)

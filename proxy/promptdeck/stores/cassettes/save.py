@@ -12,13 +12,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.matching.fingerprint import order, recording_id
+from promptdeck.core.text.yamltext import flow
 
 from .file import Signature, decoded, digest, locked, overwrite
 from .progress import Progress, silently
+
+if TYPE_CHECKING:
+    from .load import Entry
 
 _COMMENTS = r"(?:(?:#[^\n]*)?\n)*"
 """Any number of lines that are comments or empty."""
@@ -124,10 +128,11 @@ def _put(items: list[Item], news: Sequence[New], step: Progress) -> list[Interac
     return named
 
 
-def split(text: str, path: Path) -> tuple[str, list[Item]]:
+def split(text: str, path: Path, *, as_is: bool = False) -> tuple[str, list[Item]]:
     """Cut a file's text into header and items, without reading YAML where `dump` wrote it.
 
-    Another layout is laid anew, which loses its comments. CassetteError names `path` and line.
+    Another layout is laid anew, which loses its comments. CassetteError names `path` and line;
+    in another layout also for a recording that was altered, unless all are wanted `as_is`.
     """
     if "\r" in text:
         text = text.replace("\r\n", "\n")
@@ -138,10 +143,23 @@ def split(text: str, path: Path) -> tuple[str, list[Item]]:
         items = [_item(text[a:b]) for a, b in pairwise(cuts)]
         if all(match[1] for match in starts) and all(map(all, items)):
             return text[: cuts[0]], items
-    from .dump import HEADER, dump
-    from .load import load
+    from .dump import HEADER
+    from .load import each_entry, unaltered
 
-    return HEADER, [_item("\n" + dump(found)) for found in load(text, str(path))]
+    each = each_entry(text, str(path))
+    found = each if as_is else unaltered(each, str(path))
+    return HEADER, [_item(laid_anew(entry)) for entry in found]
+
+
+def laid_anew(entry: "Entry") -> str:
+    """An entry of another layout as `dump` writes it, with the digests that it has."""
+    from .dump import dump
+
+    text = "\n" + dump(entry.interaction)
+    if entry.digests and not entry.altered:
+        return text
+    body, _, _ = text.removesuffix("\n").rpartition("\n")
+    return f"{body}\n  digest: {flow(entry.digests)}\n" if entry.digests else f"{body}\n"
 
 
 def with_comments(text: str, start: int) -> int:
