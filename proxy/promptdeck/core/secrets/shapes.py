@@ -154,9 +154,9 @@ def _published() -> Iterator[SecretKind]:
         heads = [field for field in fields[:-1] if not is_part(field)]
         tail = _tail(fields[len(heads) : -1])
         for head in heads:
-            # A head of letters alone may stand anywhere in base64.
+            # A head of letters alone may stand anywhere in base64; a `+` is a blank in forms.
             loose = head.isalnum() and len(head) < 6 and fields[len(heads)][0] in "Ab"
-            lead = "(?<![+/])" if loose else ""
+            lead = "(?<!/)" if loose else ""
             yield SecretKind(name, head, tail, lead=lead)
 
 
