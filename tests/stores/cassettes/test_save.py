@@ -312,7 +312,8 @@ def test_permissions_and_links_stay(path, tmp_path):
     assert made[0] in read(path)
 
 
-def test_a_new_file_obeys_the_umask(path):
+def test_a_new_file_in_a_working_tree_obeys_the_umask(path):
+    (path.parent.parent / ".git").mkdir()
     process = python("os.umask(0o027)\nsave(path, [new(interaction())])", path)
     process.communicate()
     assert path.stat().st_mode & 0o777 == 0o640
