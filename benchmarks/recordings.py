@@ -9,6 +9,11 @@ import bodies
 import load
 from process import LOAD_CORE, Workshop
 
+from promptdeck.core.interaction import Interaction
+from promptdeck.stores.cassettes.digests import digests_of
+from promptdeck.stores.cassettes.dump import HEADER
+from promptdeck.stores.cassettes.load import entries
+
 KINDS = {
     "chat": bodies.chat(0),
     "stream": bodies.chat(0, stream=True),
@@ -18,33 +23,46 @@ KINDS = {
 
 
 @dataclass(frozen=True)
-class Seeds:
-    """`header` of a cassette, and the text of one recording of each kind."""
+class _Seed:
+    """One recording, as text of a cassette and as it is read from that."""
 
-    header: str
-    items: dict[str, str]
+    text: str
+    interaction: Interaction
+    says: str | None
+
+    def copy(self, number: int, unique: int) -> str:
+        """The text of the same recording of another number, as promptdeck would write it."""
+        # An index is made from the requests themselves: any key will do that no other has.
+        name, key = f"{unique:06x}-002-{unique:08x}-1", f"p1:{unique:032x}"
+        old, new = bodies.marker(0), bodies.marker(number)
+        request = self.interaction.request
+        asked = request._replace(body=request.body.replace(old.encode(), new.encode()))
+        text = re.sub(r"(?m)^- id: .*", f"- id: {name}", self.text.replace(old, new))
+        text = re.sub(r"(?m)^  key: .*", f"  key: {key}", text)
+        digests = digests_of(self.interaction._replace(request=asked), self.says)
+        return re.sub(r"(?m)^  digest: .*", f"  digest: {digests}", text)
+
+
+@dataclass(frozen=True)
+class Seeds:
+    """One recording of each kind."""
+
+    kinds: dict[str, _Seed]
 
     def save(self, workshop: Workshop, name: str, numbers: dict[str, Iterable[int]]) -> None:
         """Make a cassette with a recording for each number of each kind."""
         fresh = count(1)
         copies = (
-            _copy(self.items[kind], number, next(fresh))
+            self.kinds[kind].copy(number, next(fresh))
             for kind, wanted in numbers.items()
             for number in wanted
         )
         path = workshop.folder / "cassettes" / f"{name}.yaml"
-        path.write_text(self.header + "".join(copies))
-
-
-def _copy(item: str, number: int, unique: int) -> str:
-    # An index is made from the requests themselves: any key will do that no other has.
-    name, key = f"{unique:06x}-002-{unique:08x}-1", f"p1:{unique:032x}"
-    item = re.sub(r"(?m)^- id: .*", f"- id: {name}", item)
-    item = re.sub(r"(?m)^  key: .*", f"  key: {key}", item)
-    return item.replace(bodies.marker(0), bodies.marker(number))
+        path.write_text(HEADER + "".join(copies))
 
 
 def record_seeds(workshop: Workshop) -> Seeds:
+    """Record a request of each kind once."""
     with (
         workshop.other("upstream", b"", "0", core=LOAD_CORE) as upstream,
         workshop.promptdeck(
@@ -54,8 +72,14 @@ def record_seeds(workshop: Workshop) -> Seeds:
         for body in KINDS.values():
             load.ask(deck.port, body)
     text = (workshop.folder / "cassettes" / "seed.yaml").read_text()
-    header, *items = re.split(r"(?m)^(?=- id: )", text)
-    return Seeds(header, {_kind(item): item.rstrip("\n") + "\n\n" for item in items})
+    _, *items = re.split(r"(?m)^(?=- id: )", text)
+    read = entries(text)
+    return Seeds(
+        {
+            _kind(item): _Seed(f"{item.rstrip()}\n\n", entry.interaction, entry.says)
+            for item, entry in zip(items, read, strict=True)
+        }
+    )
 
 
 def _kind(item: str) -> str:
