@@ -56,6 +56,7 @@ from .server.fast.connection import connections
 from .server.fast.hitlog import HitLog
 from .server.fast.lanes import Lanes
 from .server.guard import Guard
+from .server.reading import Ground
 from .server.receiving import receivers
 from .sessions import Sessions
 from .stores.cassettes.file import SIZE, path_of, signature, signatures
@@ -167,11 +168,9 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             sessions,
             pace=Pace(config.replay.pace, config.server.keep_alive),
             max_body=config.server.max_body,
-            max_values=config.server.max_values,
+            ground=_ground(config),
             plan=config.replay.faults,
             faults=Faults(),
-            providers={**PROVIDERS, **{item.name: item.url for item in config.upstream.providers}},
-            homes=Homes(config.upstream.url, config.upstream.beside),
             keeps=shared.keeps,
             guard=Guard.of(server.host, server.hosts, server.origins, server.token),
             name=name,
@@ -209,6 +208,17 @@ def _counting_down(seconds: float) -> Callable[[], float]:
         return max(0.0, end - now)
 
     return left
+
+
+def _ground(config: Config) -> Ground:
+    """What requests are read by."""
+    settings = config.upstream
+    return Ground(
+        providers={**PROVIDERS, **{item.name: item.url for item in settings.providers}},
+        homes=Homes(settings.url, settings.beside),
+        keys=tuple(filter(None, [settings.api_key])),
+        max_values=config.server.max_values,
+    )
 
 
 _LITTLE = 2 * 1024 * 1024

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from promptdeck.cli.variables import variables
+from promptdeck.core.headers import PLACEHOLDER_KEY
 from promptdeck.errors import UsageError
-from promptdeck.upstream import PLACEHOLDER_KEY
 from tests.command import COMMAND, environment, promptdeck
 from tests.scripted_upstream import Upstream
 

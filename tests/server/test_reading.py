@@ -131,3 +131,30 @@ async def test_large_texts_and_files_are_none_of_many_values(start: Start) -> No
         "POST", "/v1/files", form, Content_Type="multipart/form-data; boundary=x"
     )
     assert got.json["error"]["code"] == "cassette_miss"
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("mode", ["cache", "record"])
+async def test_a_key_of_no_known_shape_is_hidden_where_a_prompt_says_it(
+    start: Start, fast: bool, mode: str
+) -> None:
+    ours, theirs = "opensesame-of-ours", 'open sesame of "theirs"'
+    environ = {"PROMPTDECK_UPSTREAM_API_KEY": ours}
+    cassette = "x" if mode == "record" else None
+    deck = await start(environ, mode=mode, cassette=cassette, fast=fast)
+    for number in range(2):
+        await deck.chat(f"say {ours} {number}")
+        await deck.chat(f"tell {theirs} {number}", headers={"Authorization": f"Bearer {theirs}"})
+        await deck.idle()
+    sent = [seen.json["messages"][0]["content"] for seen in deck.upstream.seen]
+    assert sent == [f"{text} {n}" for n in range(2) for text in (f"say {ours}", f"tell {theirs}")]
+    hits = deck.server.counts().hits
+    for word, key in (("say", ours), ("tell", theirs), ("tell", "another-key-of-theirs")):
+        got = await deck.chat(f"{word} {key} 0", headers={"Authorization": f"Bearer {key}"})
+        assert got.status == 200
+    assert deck.server.counts().hits - hits == (3 if mode == "cache" else 0)
+    await deck.idle()
+    kept = b"".join(file.read_bytes() for file in start.folder.rglob("*") if file.is_file())
+    assert len(kept) > 1000
+    for key in (ours, theirs, "sesame"):
+        assert key.encode() not in kept

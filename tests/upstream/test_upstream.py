@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from promptdeck.upstream import PLACEHOLDER_KEY, Upstream, below
+from promptdeck.core.headers import PLACEHOLDER_KEY
+from promptdeck.upstream import Upstream, below
 from tests.conftest import Start
 from tests.scripted_upstream import chunks, raw, stream
 

@@ -17,6 +17,7 @@ from promptdeck.config import Config, in_ci
 from promptdeck.core.dialects.providers import PROVIDERS
 from promptdeck.core.dialects.table import says
 from promptdeck.core.drift import Tier
+from promptdeck.core.headers import PLACEHOLDER_KEY
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.text.wording import visible
 from promptdeck.errors import CassetteError, UsageError
@@ -24,7 +25,7 @@ from promptdeck.library import redactor_of
 from promptdeck.relive import Anew, Asker
 from promptdeck.stores.cassettes.edit import Piece, edit
 from promptdeck.stores.cassettes.file import names, read
-from promptdeck.upstream import PLACEHOLDER_KEY, Upstream
+from promptdeck.upstream import Upstream
 
 from . import options
 from .chosen import existing

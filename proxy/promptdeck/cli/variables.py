@@ -5,6 +5,8 @@ Each is what an SDK or tool reads of itself; what is not here takes its base_url
 
 from collections.abc import Mapping
 
+from promptdeck.core.headers import PLACEHOLDER_KEY
+
 BASE_URLS: Mapping[str, str] = {
     "OPENAI_BASE_URL": "/v1",
     # The name that openai's older versions read, and tools built on them; LiteLLM.
@@ -47,8 +49,6 @@ def variables(outer: Mapping[str, str], root: str, *, replays: bool = False) -> 
     A key where `outer` has none (in replay, for every SDK), and loopback for what goes through no
     proxy.
     """
-    from promptdeck.upstream import PLACEHOLDER_KEY
-
     loopback = "127.0.0.1,localhost,::1"
     keys = {**KEYS, **(KEYS_IN_REPLAY if replays else {})}
     return {

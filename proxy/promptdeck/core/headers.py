@@ -19,6 +19,9 @@ CREDENTIALS = frozenset(
 )
 """Headers whose value is a secret."""
 
+PLACEHOLDER_KEY = "promptdeck-placeholder-key"
+"""What `promptdeck run` sets where a program has no key; never sent upstream."""
+
 DRAWS = "X-Promptdeck-Draws"
 """How many answers of a request are to be recorded, as the request says."""
 

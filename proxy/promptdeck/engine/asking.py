@@ -72,7 +72,7 @@ Check = Callable[[JSON], str]
 
 
 class SentBody(NamedTuple):
-    """A request's body as it was sent, where that was packed (compressed)."""
+    """A request's body as it was sent, where that was packed (compressed) or had a key in it."""
 
     coding: str
     """Its Content-Encoding."""
@@ -96,6 +96,8 @@ class Incoming(NamedTuple):
     """How many answers of this request are to be recorded; 0 where it does not say."""
     packed: SentBody | None = None
     """The body as it goes upstream, unless a route has another one."""
+    keys: tuple[bytes, ...] = ()
+    """The credentials that are hidden in `request.body`, were they there: the client's, ours."""
 
     @property
     def sent(self) -> tuple[bytes, str]:

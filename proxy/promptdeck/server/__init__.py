@@ -1,14 +1,13 @@
 """HTTP at the edge: routes and handlers. The only part that knows aiohttp's server."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from aiohttp import web
 
 from promptdeck import __version__
-from promptdeck.core.dialects.homes import Homes
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.deferred import Deferred, deferral
 from promptdeck.engine.exchange import Exchange
@@ -27,7 +26,7 @@ from . import errors, stored, upgrades
 from .guard import Guard, name_page
 from .json import json_response
 from .logged import shown
-from .reading import incoming_of, refuse_loop
+from .reading import Ground, incoming_of, refuse_loop
 from .sessions import OpenSessions
 from .sessions import add_routes as add_session_routes
 from .targets import PREFIXES, ROUTES, hint
@@ -63,15 +62,11 @@ class Edge(NamedTuple):
     pace: Pace
     max_body: int
     """Bytes that a request's body may have."""
-    max_values: int
-    """Commas and brackets that it may have as JSON."""
+    ground: Ground
+    """By which requests are read."""
     plan: "Plan | None"
     """Faults for the answers behind the bare base_url."""
     faults: Faults
-    providers: Mapping[str, str]
-    """Base URLs that a request may choose from."""
-    homes: Homes
-    """Where a request goes that is meant for another provider than the upstream's."""
     keeps: Keeps | None
     describe: Callable[[], dict[str, Any]]
     """What `/_deck/health` tells beside the version."""
@@ -134,7 +129,7 @@ class _Handlers:
             deck = await edge.decks.deck(request.match_info.get("name", ""))
             plan = plan_of(request, edge.plan)
             behind = Behind(exchange, deck, edge.pace)
-        incoming = await incoming_of(request, edge.providers, edge.homes, edge.max_values)
+        incoming = await incoming_of(request, edge.ground)
         if edge.keeps and (body := deferral(incoming.request)):
             return json_response(await edge.keeps.deferred.accept(exchange, incoming, body, deck))
         if plan:

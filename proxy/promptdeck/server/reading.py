@@ -2,14 +2,16 @@
 
 import asyncio
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
 from promptdeck.core.dialects.homes import Homes
 from promptdeck.core.dialects.providers import routed
-from promptdeck.core.headers import ADMISSION, DRAWS, HOP
+from promptdeck.core.headers import ADMISSION, DRAWS, HOP, PLACEHOLDER_KEY, secrets
 from promptdeck.core.interaction import Headers, Request
+from promptdeck.core.secrets.redact import own_keys, without_keys
 from promptdeck.core.varying import selecting
 from promptdeck.engine.asking import Incoming, SentBody
 from promptdeck.errors import ClientError
@@ -27,24 +29,44 @@ INDIFFERENT = frozenset([HOP.lower()])
 _MOST_DRAWS = 1000
 
 
-async def incoming_of(
-    request: web.Request, providers: Mapping[str, str], homes: Homes, max_values: int
-) -> Incoming:
+class Ground(NamedTuple):
+    """What a server knows of where requests go, by which they are read."""
+
+    providers: Mapping[str, str]
+    """Base URLs by the names that a request may choose them by."""
+    homes: Homes
+    """Knows those of requests that choose none."""
+    keys: tuple[str, ...]
+    """The server's own: what upstream gets where a client brings none."""
+    max_values: int
+    """Commas and brackets that a body of JSON may have."""
+
+
+async def incoming_of(request: web.Request, ground: Ground) -> Incoming:
     """Read a request to its end, and what its headers say of where it goes.
 
-    `providers` are base URLs by the name that a request may choose them by, `homes` knows those
-    of requests that choose none. ClientError as `body_of`, for an unknown provider or a header
-    that cannot be read.
+    A key that came with it, or the server's, is hidden where it stands in the body as well:
+    upstream gets it, recordings do not. ClientError as `body_of`, for an unknown provider or a
+    header that cannot be read.
     """
     body, packed = await _read(request)
-    _refuse_many_values(body, request.content_type, max_values)
+    _refuse_many_values(body, request.content_type, ground.max_values)
     headers = sent_headers(request)
     content_type = request.headers.get("Content-Type", "")
     target = target_of(request.raw_path)
     sent = Request(request.method, target, content_type, body, selecting(headers))
-    counted, route = routed(sent, headers, providers)
-    route = route or homes.route(sent, headers)
-    return Incoming(counted, headers, route, draws=_draws(request), packed=packed)
+    counted, route = routed(sent, headers, ground.providers)
+    route = route or ground.homes.route(sent, headers)
+    keys = keys_of(headers, ground.keys)
+    hidden = without_keys(counted.body, keys)
+    if hidden is not counted.body:
+        counted, packed = counted._replace(body=hidden), packed or SentBody("", body)
+    return Incoming(counted, headers, route, draws=_draws(request), packed=packed, keys=keys)
+
+
+def keys_of(headers: Headers, own: tuple[str, ...]) -> tuple[bytes, ...]:
+    """The keys that are hidden in a request with these headers; `own` are the server's."""
+    return own_keys([key for key in (*secrets(headers), *own) if key != PLACEHOLDER_KEY])
 
 
 async def body_of(request: web.Request) -> bytes:

@@ -44,7 +44,7 @@ from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from promptdeck.core.dialects.providers import BYOK_HEADERS
-from promptdeck.core.headers import CREDENTIALS, HOP, to_client, to_upstream
+from promptdeck.core.headers import CREDENTIALS, HOP, PLACEHOLDER_KEY, to_client, to_upstream
 from promptdeck.core.interaction import Headers, header
 from promptdeck.engine.asking import Incoming
 from promptdeck.engine.flights.sides import Ended, Full, GiveUp, Sink, Unanswered
@@ -59,8 +59,6 @@ from .trouble import unreachable
 
 log = logging.getLogger("promptdeck")
 
-PLACEHOLDER_KEY = "promptdeck-placeholder-key"
-"""What `promptdeck run` sets where a program has no key; never sent upstream."""
 
 _PREFIX = "/v1"
 """What nearly every target begins with here, in place of a base URL's own path."""

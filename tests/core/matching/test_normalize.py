@@ -151,7 +151,7 @@ def test_a_stream_flag_that_servers_read_differently_counts(stream: Any) -> None
 
 
 def test_other_endpoints_have_one_variant() -> None:
-    request = Request("POST", "/v1/responses", JSON_TYPE, b'{"stream": true}')
+    request = Request("POST", "/v1/embeddings", JSON_TYPE, b'{"stream": true}')
     form = normalize(request, NO_RULES, REDACTOR)
     assert (form.variant, form.dialect.converts) == (Variant.JSON, False)
 

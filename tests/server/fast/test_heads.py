@@ -44,7 +44,7 @@ TEXTS = st.builds(Text, LINES, st.sampled_from(["Content-Length", "content-lengt
 
 
 def head(length: int, lane: Any = LANE) -> KnownHead:
-    return KnownHead(COUNTS, COUNTS, COUNTS.seed, length, b"", (), lane)
+    return KnownHead(COUNTS, COUNTS, COUNTS.seed, length, b"", (), (), lane)
 
 
 @given(TEXTS, LENGTHS, LENGTHS)

@@ -72,7 +72,8 @@ async def test_a_closed_session_leaves_nothing_behind(start: Start) -> None:
         assert alive() - HELD_BY_A_CONNECTION == before
         assert await use(talk, sessions[-1], *asks) == ["HTTP/1.1 404 Not Found"] * 4
         assert await use(other, left_open, *asks) == ["HTTP/1.1 200 OK"] * 4
-        assert alive() - HELD_BY_A_CONNECTION == before
+        # Or less: a head may go whose connection has come to another.
+        assert alive() - HELD_BY_A_CONNECTION <= before
 
 
 async def test_a_session_that_is_dropped_leaves_nothing_behind(
@@ -155,7 +156,7 @@ async def test_what_comes_late_finds_no_lane_of_a_session_that_is_closed() -> No
     some.close_session("s")
     some.close_session("s")
     counts = Counts("POST", CHAT, "")
-    head = KnownHead(counts, counts, 1, 2, b"", (), lane)
+    head = KnownHead(counts, counts, 1, 2, b"", (), (), lane)
     lane.remember(head, b"{}", ready(10))
     assert lane.answer(head, b"") is lane.answer_otherwise(head, b"", b"{}") is None
     assert some.of_session("s", behind(in_use=lambda: False)) is None

@@ -3,7 +3,7 @@
 A row is the kind's name, the heads that it may have, what follows them, and who publishes
 it: `gl` is a rule of gitleaks (config/gitleaks.toml), `th` a detector of trufflehog
 (pkg/detectors), `gh` a pattern that GitHub's secret scanning supports, and else the issuer's
-own documentation; read on 2026-11-28. `shapes` reads the rows, and tests make a sample of
+own documentation, as of 2026-11. `shapes` reads the rows, and tests make a sample of
 each, which is how often what they say has been tried.
 
 What follows a head is written in parts: a class of characters and how many, or literal

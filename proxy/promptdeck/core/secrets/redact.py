@@ -240,6 +240,19 @@ def literals(extra: Sequence[str]) -> list[str]:
     return list(dict.fromkeys([*known, *(jsontext.render(item, "compact")[1:-1] for item in odd)]))
 
 
+def own_keys(extra: Sequence[str]) -> tuple[bytes, ...]:
+    """`literals` as bytes of a body, to be looked for in it."""
+    return tuple(one.encode("utf-8", "surrogateescape") for one in literals(extra))
+
+
+def without_keys(body: bytes, keys: Sequence[bytes]) -> bytes:
+    """A body with a placeholder for each of these keys, whatever its shape; itself without any."""
+    for key in keys:
+        if key in body:
+            body = body.replace(key, b"[redacted:credential]")
+    return body
+
+
 def without(
     text: str, spans: Sequence[Span], begin: int, end: int, placeholder: str = "[redacted:{}]"
 ) -> str:

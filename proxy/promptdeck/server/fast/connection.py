@@ -329,6 +329,7 @@ class FastHandler(Receiver):
             length,
             request.headers.get("X-Request-Id", "").encode("utf-8", "surrogateescape"),
             sent_headers(request),
+            incoming.keys,
             lane,
         )
         lanes.heads.accept(text, head)

@@ -45,6 +45,8 @@ class KnownHead(NamedTuple):
     """The X-Request-Id that the client gave, or nothing."""
     headers: Headers
     """All headers but Content-Length."""
+    keys: tuple[bytes, ...]
+    """Credentials that are hidden where they stand in a body: such a one takes the ordinary way."""
     lane: "Lane"
 
 

@@ -103,6 +103,8 @@ class Lane:
         behind = self._behind
         if behind is None or (self._in_use and not self._in_use()):
             return None
+        if any(key in data for key in head.keys):
+            return None
         body = self._reader(behind, head.asked)(data)
         if ready := self._memo.find(_names(head, digest, body)):
             if body.is_news:
