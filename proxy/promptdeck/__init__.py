@@ -11,6 +11,7 @@ imports upward and only `app` knows all the parts.
       policy        mode x found -> action, one total table
       names, units  cassette names; durations, sizes, paces
       hosts         hosts and origins read strictly, told loopback or not
+      targets       where the API begins in a path, and what of it counts
       headers       which travel, which are kept; Cache-Status
       drift         what a live answer has that the recording has not
       text/
@@ -145,7 +146,6 @@ imports upward and only `app` knows all the parts.
       upgrades      clients that want to speak another protocol
       reading       a client's request, as the engine takes it
       codings       packed bodies, unpacked
-      targets       where the API begins in a path
       heading       the heads of answers, written
       errors, json   the one place where an error becomes JSON, and what else is said so
       stored, sessions   the paths that promptdeck answers itself

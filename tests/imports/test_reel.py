@@ -94,7 +94,7 @@ def test_another_providers_path_goes_to_its_host(tmp_path):
     item["response"]["body"] = {"candidates": [{"content": {}, "finishReason": "STOP"}]}
     [made] = carried(imported(tmp_path / "a.jsonl", tape(item)))
     assert made.upstream == "https://generativelanguage.googleapis.com"
-    assert made.request.target == "/v1/v1beta/models/m:generateContent"
+    assert made.request.target == "/v1beta/models/m:generateContent"
 
 
 def test_what_cannot_be_carried_is_listed_with_its_line(tmp_path):

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from promptdeck.server.targets import hint, prefix_of, target_of
+from promptdeck.core.targets import hint, prefix_of, target_of
 from tests.conftest import Start
 from tests.scripted_upstream import Upstream
 

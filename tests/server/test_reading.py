@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.server.targets import prefix_of, target_of
+from promptdeck.core.targets import prefix_of, target_of
 from tests.conftest import Start
 
 SEGMENTS = st.text("abv1%/.é-", min_size=1, max_size=5).map(lambda text: quote(text, safe=""))

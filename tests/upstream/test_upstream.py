@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from promptdeck.core.headers import PLACEHOLDER_KEY
-from promptdeck.upstream import Upstream, below
+from promptdeck.core.targets import below
+from promptdeck.upstream import Upstream
 from tests.conftest import Start
 from tests.scripted_upstream import chunks, raw, stream
 

@@ -18,6 +18,7 @@ from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.targets import below, target_of
 from promptdeck.core.text import sse
 from promptdeck.core.varying import named, selecting, varies, with_varied
 from promptdeck.stores.cassettes.save import New
@@ -203,7 +204,10 @@ def split(url: str, target: str = "") -> Split:
         return Split(origin + (path + query).removesuffix(rest), target)
     base = _base(origin, path)
     # With nothing behind it the slash stands all the same: no request can ask for less.
-    return Split(base, "/v1" + ((origin + path).removeprefix(base) or "/") + query)
+    target = "/v1" + ((origin + path).removeprefix(base) or "/") + query
+    # Another version than /v1 is the client's own, as long as the URL comes of it again.
+    own = target_of(target)
+    return Split(base, own if below(base, own) == origin + path + query else target)
 
 
 def _base(origin: str, path: str) -> str:

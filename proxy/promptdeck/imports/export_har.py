@@ -12,6 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from promptdeck import __version__
 from promptdeck.core.interaction import Headers, Interaction, Request, Response
+from promptdeck.core.targets import below
 from promptdeck.core.text.jsontext import JSON
 
 
@@ -47,7 +48,7 @@ def _time_text(seconds: float) -> str:
 
 
 def _request(upstream: str, request: Request) -> dict[str, JSON]:
-    url = upstream + request.target.removeprefix("/v1")
+    url = below(upstream, request.target)
     type_ = (("content-type", request.content_type),) if request.content_type else ()
     return {
         "method": request.method,

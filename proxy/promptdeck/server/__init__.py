@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 from aiohttp import web
 
 from promptdeck import __version__
+from promptdeck.core.targets import PREFIXES, ROUTES, hint
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.deferred import Deferred, deferral
 from promptdeck.engine.exchange import Exchange
@@ -29,7 +30,6 @@ from .logged import shown
 from .reading import Ground, incoming_of, refuse_loop
 from .sessions import OpenSessions
 from .sessions import add_routes as add_session_routes
-from .targets import PREFIXES, ROUTES, hint
 
 if TYPE_CHECKING:
     from promptdeck.core.faults.plan import Plan

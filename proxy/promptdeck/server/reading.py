@@ -12,13 +12,13 @@ from promptdeck.core.dialects.providers import routed
 from promptdeck.core.headers import ADMISSION, DRAWS, HOP, PLACEHOLDER_KEY, secrets
 from promptdeck.core.interaction import Headers, Request
 from promptdeck.core.secrets.redact import own_keys, without_keys
+from promptdeck.core.targets import target_of
 from promptdeck.core.varying import selecting
 from promptdeck.engine.asking import Incoming, SentBody
 from promptdeck.errors import ClientError
 
 from .codings import Codings, UnknownCoding, too_large
 from .noted import BROUGHT
-from .targets import target_of
 
 DECISIVE = frozenset([DRAWS.lower(), "content-encoding"])
 """Headers read here with which a request is decided on by itself."""

@@ -46,6 +46,7 @@ from yarl import URL
 from promptdeck.core.dialects.providers import BYOK_HEADERS
 from promptdeck.core.headers import CREDENTIALS, HOP, PLACEHOLDER_KEY, to_client, to_upstream
 from promptdeck.core.interaction import Headers, header
+from promptdeck.core.targets import below
 from promptdeck.engine.asking import Incoming
 from promptdeck.engine.flights.sides import Ended, Full, GiveUp, Sink, Unanswered
 from promptdeck.errors import UpstreamError
@@ -60,10 +61,6 @@ from .trouble import unreachable
 log = logging.getLogger("promptdeck")
 
 
-_PREFIX = "/v1"
-"""What nearly every target begins with here, in place of a base URL's own path."""
-_VERSION = re.compile(r"/(?:v\d+\w*|api|openai)(?:/openai)?/?$")
-"""The end of a base URL's path that targets under another version have in place of it."""
 _BEGINNING = re.compile(r"/v1(?:/|$)|/(?:v1(?:alpha|beta)\d*|v2|api)/")
 """A version under which targets ask (server.targets)."""
 _DOT_SEGMENT = re.compile(
@@ -106,7 +103,7 @@ class _Errand:
                 self._base,
             )
         if leads(headers):
-            asked = URL(self._base + self._target.removeprefix(_PREFIX), encoded=True)
+            asked = URL(below(self._base, self._target), encoded=True)
             headers = led_here(headers, asked, URL(self._base, encoded=True))
         return self._sink.headed(status, to_client(headers), data)
 
@@ -338,17 +335,6 @@ class Upstream:
             return self._read_timeout
         ours = self._read_timeout
         return seconds if 0 < seconds < (ours or math.inf) else ours
-
-
-def below(base: str, target: str) -> str:
-    """A base URL, or the path of one, and what a target asks for below it.
-
-    What is under another version than /v1/, such as Google's /v1beta/, has its own in place of
-    the base URL's: `https://host/v1` leads to `https://host/v1beta/...`.
-    """
-    if target.startswith(_PREFIX) and target[len(_PREFIX) : len(_PREFIX) + 1] in ("", "/", "?"):
-        return base + target[len(_PREFIX) :]
-    return _VERSION.sub("", base) + target
 
 
 def _leaves_base(target: str) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import unquote
 _ENDPOINTS = (
     "chat/completions|chat/deferred-completion|completions|responses|messages|embeddings|models"
     "|moderations|images|audio|files|uploads|batches|fine_tuning|vector_stores|assistants|threads"
-    "|conversations|rerank|realtime"
+    "|conversations|rerank|realtime|model(?=/[^/]+/(?:converse|invoke))"  # the last is Bedrock's
 )
 """What begins a path where a base_url lacks its /v1."""
 
@@ -40,7 +40,7 @@ ROUTES = tuple(
 
 _VERSION = re.compile(_ROOT)
 _BARE = re.compile(rf"(?:{_ENDPOINTS})(?=/|$)")
-_AGAIN = re.compile(r"/v1/(?:/|v[0-9]|openai/(?:v1|deployments)/)")
+_AGAIN = re.compile(r"/v1/(?:/|v[0-9]|api/|openai/(?:v1|deployments)/)")
 # Where the segments of a path like /session/NAME/v1/... that are not a name begin again.
 _AFTER_NAME = 3
 
@@ -114,3 +114,18 @@ def _begun(segments: list[str], at: int) -> tuple[str, int]:
             break
         end += 1
     return version, end
+
+
+def below(base: str, target: str) -> str:
+    """A base URL, or the path of one, and what a target asks for below it.
+
+    What is under another version than /v1/, such as Google's /v1beta/, has its own in place of
+    the base URL's: `https://host/v1` leads to `https://host/v1beta/...`.
+    """
+    if target.startswith("/v1") and target[3:4] in ("", "/", "?"):
+        return base + target[3:]
+    return _OWN_VERSION.sub("", base) + target
+
+
+_OWN_VERSION = re.compile(r"/(?:v\d+\w*|api|openai)(?:/openai)?/?$")
+"""The end of a base URL's path that targets under another version have in place of it."""
