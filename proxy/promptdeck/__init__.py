@@ -38,6 +38,7 @@ imports upward and only `app` knows all the parts.
         published     the shapes of secrets that their issuers publish: data
         shapes        what secrets look like, read from that and written out
         named         values that are secrets by the name before them
+        longruns      the long runs of a text: of characters that any secret is made of
         places        short ones, known by where they stand
         search        a text searched for all of them at once
         redact        secrets out of texts, values, bodies and targets

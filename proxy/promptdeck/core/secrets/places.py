@@ -20,7 +20,9 @@ class Span(NamedTuple):
     name: str
 
 
-_LOWER_W = re.compile("w(?<=[sSpP]w)(?=[oOdD])")
+# Two expressions, as each begins with a literal, which `re` looks for at memory speed.
+_W = re.compile("w(?<=[sSpP]w)(?=[oOdD])"), re.compile("W(?<=[sSpP]W)(?=[oOdD])")
+"""The `w` of `password` and `pwd`."""
 
 
 def anchored(text: str, begin: int, end: int) -> Iterator[Span]:
@@ -31,13 +33,12 @@ def anchored(text: str, begin: int, end: int) -> Iterator[Span]:
         for kind in TILDE:
             if span := kind.span(text, at, end):
                 yield Span(*span, kind.name)
-    for at in each("B", text, begin, end):
-        if text.startswith("Basic ", at) and (match := BASIC.match(text, at, end)):
+    for at in each("Basic ", text, begin, end):
+        if match := BASIC.match(text, at, end):
             yield Span(*match.span(1), "basic")
-    for match in _LOWER_W.finditer(text, begin, end):
-        yield from _password(text, match.start(), end)
-    for at in each("W", text, begin, end):
-        yield from _password(text, at, end)
+    for sign in _W:
+        for found in sign.finditer(text, begin, end):
+            yield from _password(text, found.start(), end)
 
 
 def _password(text: str, at: int, end: int) -> Iterator[Span]:

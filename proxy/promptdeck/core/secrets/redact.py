@@ -201,7 +201,8 @@ class Redactor(NamedTuple):
 def _between_placeholders(text: str) -> list[tuple[int, int]]:
     """The parts of a text in which secrets are looked for, by begin and end."""
     begin, parts = 0, []
-    for placeholder in _PLACEHOLDER.finditer(text):
+    # The expression has no beginning to look for: 16 MB took it 0.2 s, in one call.
+    for placeholder in _PLACEHOLDER.finditer(text) if "redacted" in text else ():
         parts.append((begin, placeholder.start()))
         begin = placeholder.end()
     return [*parts, (begin, len(text))]

@@ -26,6 +26,7 @@ from bisect import bisect_left
 from collections.abc import Iterator
 
 from . import named
+from .longruns import JSON_ESCAPE, MOST, Combed, stretches
 from .places import Span, anchored, each
 from .shapes import (
     AT_DOT,
@@ -37,29 +38,17 @@ from .shapes import (
     SecretKind,
 )
 
-_LEAST = 16
-"""Characters that a run has at least: 96 bits of base64url; no issuer gives out keys of less."""
-_RUN = b"r"
-_MASK = bytes(
-    ord(_RUN) if chr(code).isascii() and (chr(code).isalnum() or chr(code) in "_-+/") else 32
-    for code in range(256)
-)
-_LONG = _RUN * _LEAST
 _EDGES = re.compile("[ _/+-](?=([A-Za-z0-9]...))", re.DOTALL)
 """The four characters with which a token may begin within a run."""
 _KEYS = frozenset(BY_KEY)
 _SHORT_KEYS = frozenset(key for key in BY_KEY if len(key) < 4)
 _BEFORE_LINE = frozenset("\n\r\\ \t")
-_JSON_ESCAPE = re.compile("u[0-9a-fA-F]{4}|[nrtbf]")
 _ESCAPE = re.compile(r"(?<=%)[0-9A-Fa-f]{2}|(?<=[;\[])[0-9]*m")
 """An escape that ends within a run: a percent-encoded byte, a terminal's colour."""
 _JOINS = frozenset(".:!=~$")
 """Characters that join parts of a token."""
 _TELLING = frozenset([*_JOINS, *"\\%;["])
 """Characters before a run that may be part of a token, or end an escape."""
-_DIGIT = re.compile("[0-9]")
-_PLAIN = re.compile("(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,12}(?![A-Za-z])|[A-Z]++(?=[A-Z][a-z])|[_/+-]++)++")
-"""A run of words: `snake_case`, `CamelCase`, `HTTPServer`, `UPPER-CASE`, paths."""
 _NEAR = 24
 """Characters before a run that tell whether anything before it has a say."""
 _BEARER = ("Bearer ", "bearer ", "BEARER ", "Bearer  ", ": Token ", ": token ")
@@ -139,25 +128,23 @@ def announced(text: str) -> bool:
 
 def _in_runs(text: str, begin: int, end: int, depth: int = 0) -> Iterator[_Sighting]:
     """The secrets at long runs of a part of a text."""
-    part = text if begin == 0 and end == len(text) else text[begin:end]
-    # One byte for each character: what is not Latin-1 becomes a question mark.
-    mask = part.encode("latin-1", "replace").translate(_MASK)
-    runs = _long_runs(part, mask)
-    if not runs:
-        return
+    for stretch in stretches(text, begin, end):
+        yield from _in_stretch(text, stretch, end, depth)
+
+
+def _in_stretch(text: str, stretch: Combed, end: int, depth: int) -> Iterator[_Sighting]:
+    """The secrets at the runs of one part."""
     # What a head begins is looked up for all of them at once.
-    together = " " + " ".join([word for _, word in runs])
+    together = " " + " ".join([run.word for run in stretch.runs])
     keys = _KEYS.intersection(_EDGES.findall(together))
     heads = {kind.head for key in keys for kind in BY_KEY[key] if kind.head in together}
     done = -1
-    for start, word in runs:
-        start += begin
-        stop = start + len(word)
+    for start, stop, word in stretch.runs:
         if heads and any(head in word for head in heads):
             yield from _tokens(text, _edges(text, start, stop), end)
         before = text[max(0, start - _NEAR) : start]
         if before[-1:] in _TELLING or _says(before):
-            yield from _joined(text, mask, begin, start, stop, end)
+            yield from _joined(text, stretch, start, stop, end)
         if len(word) >= 24:
             # Ids that nobody means to hide have an underline: `call_...`.
             plain = "_" not in word or len(word) in WHOLE_LENGTHS or text[stop : stop + 1] == "."
@@ -178,44 +165,25 @@ def _says(before: str) -> bool:
     return says == " " and bare.endswith(("earer", "EARER", "oken", " is"))
 
 
-def _long_runs(part: str, mask: bytes) -> list[tuple[int, str]]:
-    """The runs of 16 characters or more that are not made of words, and where each begins."""
-    find, has_digit, is_plain = mask.find, _DIGIT.search, _PLAIN.fullmatch
-    runs: list[tuple[int, str]] = []
-    at = find(_LONG)
-    while at >= 0:
-        stop = find(b" ", at)
-        if stop < 0:
-            stop = len(mask)
-        if part[at - 1 : at] == "\\" and (escape := _JSON_ESCAPE.match(part, at)):
-            at = escape.end()  # what ends an escape is no part of what follows
-        word = part[at:stop]
-        # A secret that is random has a digit, or its case changes as that of no name does.
-        if has_digit(word) or not (word.islower() or is_plain(word)):
-            runs.append((at, word))
-        at = find(_LONG, stop)
-    return runs
-
-
 def _edges(text: str, start: int, stop: int) -> list[int]:
-    """The places in a run at which a token may begin."""
+    """The places in a run at which a token may begin: in data at its start alone."""
+    if stop - start > MOST:
+        return [start]
     return [start, *(match.end() for match in _EDGES.finditer(text, start, stop))]
 
 
-def _joined(
-    text: str, mask: bytes, begin: int, start: int, stop: int, end: int
-) -> Iterator[_Sighting]:
+def _joined(text: str, stretch: Combed, start: int, stop: int, end: int) -> Iterator[_Sighting]:
     """The secrets at a run that hang on what stands before it."""
     before = text[start - 1]
     value = start
     if before in _TELLING:
-        parts = _parts(mask, begin, text, start) if before in _JOINS else []
-        yield from _behind(text, start, stop, parts, end)
+        joined = _before(stretch.mask, stretch.begin, text, start) if before in _JOINS else []
+        yield from _behind(text, start, stop, joined, end)
         # A value may begin before the run, but no name ends within one.
-        for part in parts[1:]:
+        for place in joined[1:]:
             if text[value - 1] in "=:":
                 break
-            value = part
+            value = place
     yield from _valued(text, value, end)
 
 
@@ -236,12 +204,15 @@ def _private_key(text: str, line: int, end: int) -> Iterator[Span]:
             yield Span(*match.span(1), "private-key")
 
 
-def _behind(text: str, start: int, stop: int, parts: list[int], end: int) -> Iterator[_Sighting]:
-    """The secrets at a run that begins behind an escape, or a sign that joins it to `parts`."""
-    if parts:
-        edges = _EDGES.finditer(text, parts[-1], start + 3)
-        places = [*parts[1:], *(match.end() for match in edges)]
-        places += [escape.end() for part in parts[1:] if (escape := _ESCAPE.match(text, part))]
+def _behind(text: str, start: int, stop: int, joined: list[int], end: int) -> Iterator[_Sighting]:
+    """The secrets at a run that begins behind an escape, or a sign that joins it to others.
+
+    `joined` are the places of all these, its own first.
+    """
+    if joined:
+        edges = _EDGES.finditer(text, joined[-1], start + 3)
+        places = [*joined[1:], *(match.end() for match in edges)]
+        places += [escape.end() for place in joined[1:] if (escape := _ESCAPE.match(text, place))]
         if at := [place for place in sorted(places) if _may_begin(text, place)]:
             yield from _tokens(text, at, end)
         if text[start - 1] == ":" and (match := _TELEGRAM.match(text, start, end)):
@@ -282,18 +253,18 @@ def _may_begin(text: str, at: int) -> bool:
     )
 
 
-def _parts(mask: bytes, begin: int, text: str, start: int) -> list[int]:
+def _before(mask: bytes, begin: int, text: str, start: int) -> list[int]:
     """Where a run begins, and the parts before it that are joined to it, four at most."""
     at = start
-    parts = [start]
+    found = [start]
     for _ in range(4):
         if at <= begin or text[at - 1] not in _JOINS:
             break
         at = mask.rfind(b" ", 0, max(0, at - 1 - begin)) + 1 + begin
-        if text[at - 1 : at] == "\\" and (escape := _JSON_ESCAPE.match(text, at)):
+        if text[at - 1 : at] == "\\" and (escape := JSON_ESCAPE.match(text, at)):
             at = escape.end()
-        parts.append(at)
-    return parts
+        found.append(at)
+    return found
 
 
 def _headless(text: str, start: int, stop: int, end: int, depth: int) -> Iterator[_Sighting]:
