@@ -12,6 +12,7 @@ imports upward and only `app` knows all the parts.
       names, units  cassette names; durations, sizes, paces
       hosts         hosts and origins read strictly, told loopback or not
       targets       where the API begins in a path, and what of it counts
+      codings       packed bodies, unpacked
       headers       which travel, which are kept; Cache-Status
       drift         what a live answer has that the recording has not
       text/
@@ -146,7 +147,6 @@ imports upward and only `app` knows all the parts.
       crowded       no handles left for new connections
       upgrades      clients that want to speak another protocol
       reading       a client's request, as the engine takes it
-      codings       packed bodies, unpacked
       heading       the heads of answers, written
       errors, json   the one place where an error becomes JSON, and what else is said so
       stored, sessions   the paths that promptdeck answers itself

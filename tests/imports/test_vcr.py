@@ -113,7 +113,7 @@ def test_a_packed_body_is_unpacked(tmp_path):
 def test_a_packed_body_that_was_cut_off_is_listed(tmp_path):
     headers = {"content-encoding": ["gzip"]}
     made = only(tmp_path / "a.yaml", entry(response=packed(answer())[:-9], headers=headers))
-    assert made == NotCarried("2", "its compressed body is cut off or too large")
+    assert made == NotCarried("2", "its compressed body is broken or cut off")
 
 
 def test_repeated_requests_keep_their_order(tmp_path):

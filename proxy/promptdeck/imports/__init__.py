@@ -16,12 +16,12 @@ Nothing is guessed and nothing is dropped in silence: an entry that does not say
 what was asked and answered becomes a `NotCarried` with its place and the reason.
 """
 
-import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import orjson
 
+from promptdeck.core.codings import BrokenCoding, Codings, UnpackedTooLarge
 from promptdeck.core.dialects.base import value_of
 from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.file import contents, decoded
@@ -31,9 +31,9 @@ from .carry import Moment as Moment
 from .carry import carry as carry
 from .carry import in_file_order as in_file_order
 from .carry import moment_of as moment_of
-from .entry import GZIP_BITS, Unreadable
 from .entry import Imported as Imported
 from .entry import NotCarried as NotCarried
+from .entry import Unreadable
 
 Reading = Iterator[Imported | NotCarried]
 
@@ -71,14 +71,12 @@ def _unpacked(data: bytes, path: Path) -> bytes:
     """
     if not data.startswith(_GZIP):
         return data
-    inflate = zlib.decompressobj(GZIP_BITS)
     try:
-        plain = inflate.decompress(data, _MOST)
-    except zlib.error as error:
-        raise CassetteError(f"{path}: its compression is broken: {error}") from None
-    if not inflate.eof:
-        raise CassetteError(f"{path}: it is cut off, or unfolds to more than {_MOST >> 20} MiB")
-    return plain
+        return Codings(("gzip",)).unpacked(data, _MOST)
+    except BrokenCoding:
+        raise CassetteError(f"{path}: its compression is broken or cut off") from None
+    except UnpackedTooLarge:
+        raise CassetteError(f"{path}: it unfolds to more than {_MOST >> 20} MiB") from None
 
 
 def _form_of(text: str) -> str:

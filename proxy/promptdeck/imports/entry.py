@@ -7,7 +7,6 @@ that any entry has to pass.
 
 import base64
 import binascii
-import zlib
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from promptdeck.core.codings import BrokenCoding, Codings, UnknownCoding, UnpackedTooLarge
 from promptdeck.core.interaction import Frame, Headers, Response, header
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON
@@ -29,9 +29,6 @@ _MOST = 32 * 1024 * 1024
 _LONGEST = 30 * 24 * 3600 * 1000
 """Milliseconds that an answer may take, a month: what is longer is no duration but a time of
 day in the place of one, as edited files have it."""
-
-GZIP_BITS = 31
-"""zlib's `wbits` for gzip; 15 is its own wrapper, -15 is none (zlib's manual, inflateInit2)."""
 
 
 class NotCarried(NamedTuple):
@@ -169,34 +166,25 @@ def unpacked(body: bytes, encoding: str) -> bytes:
     Tools that keep it unpacked often leave the header as it was, so a body that
     does not look packed is taken as it is.
     """
-    encoding = encoding.strip().lower()
-    if encoding in ("gzip", "x-gzip") and body.startswith(b"\x1f\x8b"):
-        return _inflated(body, GZIP_BITS)
-    if not encoding and body.startswith(b"\x1f\x8b\x08"):
-        # A filter took the header away: no text begins so.
-        return _inflated(body, GZIP_BITS)
-    if encoding in ("gzip", "x-gzip") and body.startswith(b"\x1f"):
-        raise Elided("its compressed body was kept as text, which lost bytes")
-    if encoding == "deflate" and not _is_text(body):
-        # RFC 9110, 8.4.1.2: some servers leave the zlib wrapper out. RFC 1950, 2.2: with it,
-        # the first byte ends in 8, and both together are a multiple of 31.
-        wrapped = body[0] & 15 == 8 and int.from_bytes(body[:2], "big") % 31 == 0
-        return _inflated(body, 15 if wrapped else -15)
-    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate") and not _is_text(body):
-        raise Elided(f"its body is compressed with {encoding}")
-    return body
-
-
-def _inflated(body: bytes, wbits: int) -> bytes:
-    """A body decompressed. Elided for what is broken, cut off or too large."""
-    inflate = zlib.decompressobj(wbits)
+    codings = Codings.of(encoding)
+    if body.startswith(b"\x1f\x8b\x08") and not codings.names:
+        codings = Codings(("gzip",))  # A filter took the header away: no text begins so.
+    if "gzip" in codings.names[-1:]:
+        if body.startswith(b"\x1f") and not body.startswith(b"\x1f\x8b"):
+            raise Elided("its compressed body was kept as text, which lost bytes")
+        looks_packed = body.startswith(b"\x1f\x8b")
+    else:
+        looks_packed = not _is_text(body)
+    if not looks_packed:
+        return body
     try:
-        data = inflate.decompress(body, _MOST)
-    except zlib.error as error:
-        raise Elided(f"its compression is broken: {error}") from None
-    if inflate.unconsumed_tail or not inflate.eof:
-        raise Elided("its compressed body is cut off or too large")
-    return data
+        return codings.unpacked(body, _MOST)
+    except BrokenCoding:
+        raise Elided("its compressed body is broken or cut off") from None
+    except UnpackedTooLarge:
+        raise Elided(f"its compressed body unfolds to more than {_MOST >> 20} MiB") from None
+    except UnknownCoding as why:
+        raise Elided(f"its body is compressed: {why}") from None
 
 
 def _is_text(body: bytes) -> bool:

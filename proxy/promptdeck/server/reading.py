@@ -7,6 +7,7 @@ from typing import NamedTuple
 from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 
+from promptdeck.core.codings import BrokenCoding, Codings, UnknownCoding, UnpackedTooLarge
 from promptdeck.core.dialects.homes import Homes
 from promptdeck.core.dialects.providers import routed
 from promptdeck.core.headers import ADMISSION, DRAWS, HOP, PLACEHOLDER_KEY, secrets
@@ -17,7 +18,6 @@ from promptdeck.core.varying import selecting
 from promptdeck.engine.asking import Incoming, SentBody
 from promptdeck.errors import ClientError
 
-from .codings import Codings, UnknownCoding, too_large
 from .noted import BROUGHT
 
 DECISIVE = frozenset([DRAWS.lower(), "content-encoding"])
@@ -93,7 +93,7 @@ async def _read(request: web.Request) -> tuple[bytes, SentBody | None]:
     try:
         body = await request.read()
     except web.HTTPRequestEntityTooLarge:
-        raise too_large(limit) from None
+        raise _too_large(limit) from None
     except (web.RequestPayloadError, HttpProcessingError):
         raise ClientError("the body is not framed as its head says", code="bad_body") from None
     coding = ", ".join(request.headers.getall("Content-Encoding", []))
@@ -104,7 +104,23 @@ async def _read(request: web.Request) -> tuple[bytes, SentBody | None]:
         # What is small may unfold to much: others are served meanwhile.
         return await asyncio.to_thread(codings.unpacked, body, limit), SentBody(coding, body)
     except UnknownCoding as why:
-        return body, SentBody(coding, body, str(why))
+        told = f"Content-Encoding: {why}; or send the body as it is"
+        return body, SentBody(coding, body, told)
+    except UnpackedTooLarge:
+        raise _too_large(limit) from None
+    except BrokenCoding as why:
+        raise ClientError(
+            f"the body is {why}", code="bad_encoding", param="Content-Encoding"
+        ) from None
+
+
+def _too_large(most: int) -> ClientError:
+    """The error of a body that has more bytes than a server takes."""
+    return ClientError(
+        f"the request body is larger than server.max_body ({most} bytes)",
+        code="too_large",
+        status=413,
+    )
 
 
 def refuse_loop(request: web.Request, name: str) -> None:

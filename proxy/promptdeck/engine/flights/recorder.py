@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from itertools import accumulate, islice, repeat
 from typing import NamedTuple
 
+from promptdeck.core.codings import inflater
 from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.headers import is_for_one, kept
 from promptdeck.core.interaction import (
@@ -213,14 +214,15 @@ def _decoded(chunks: Sequence[Chunk], encoding: str, most: int) -> Sequence[Chun
     if not encoding or not chunks:
         return chunks
     plain: list[Chunk] = []
-    inflate = _inflater(encoding, chunks[0].data)
+    name = encoding.removeprefix("x-")
+    inflate = inflater(name, chunks[0].data)
     try:
         for ms, data in chunks:
             rest = data
             while rest:
                 if inflate.eof:
                     # RFC 1952, section 2.2: a gzip file is a series of members.
-                    inflate = _inflater(encoding, rest)
+                    inflate = inflater(name, rest)
                 piece = inflate.decompress(rest, most + 1)
                 most -= len(piece)
                 if most < 0:
@@ -232,12 +234,3 @@ def _decoded(chunks: Sequence[Chunk], encoding: str, most: int) -> Sequence[Chun
     if not inflate.eof:
         raise NotKept("its compressed form is cut off")
     return plain
-
-
-def _inflater(encoding: str, data: bytes) -> "zlib._Decompress":
-    """Decompresses what begins with `data`, which is not empty."""
-    if encoding == "deflate" and data[0] & 15 != zlib.DEFLATED:
-        # RFC 9110, section 8.4.1.2: some senders leave out zlib's own frame. That begins with 8
-        # in these four bits (RFC 1950, section 2.2), as no first block that makes sense does.
-        return zlib.decompressobj(-zlib.MAX_WBITS)
-    return zlib.decompressobj(32 + zlib.MAX_WBITS)  # 32: gzip or zlib, as the data says

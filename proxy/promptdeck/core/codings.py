@@ -1,4 +1,4 @@
-"""Bodies of requests, unpacked: what counts of one is what it says, however it was packed.
+"""Bodies packed as a Content-Encoding says, unpacked: what counts of one is what it says.
 
 gzip and deflate always; br and zstd where their packages are installed, as the extra `codings`
 has them. All that comes out of any step stays within a limit, so that no bomb goes off.
@@ -6,9 +6,8 @@ has them. All that comes out of any step stays within a limit, so that no bomb g
 
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
-
-from promptdeck.errors import ClientError
 
 _MOST_CODINGS = 4
 """One upon the other; nobody packs more than once."""
@@ -18,11 +17,15 @@ _STEP = 1024 * 1024
 
 
 class UnknownCoding(Exception):
-    """A body that is packed in a way that cannot be undone here; says so to a client."""
+    """Why a body cannot be unpacked here."""
 
 
-class _Broken(Exception):
-    """A body that is not packed as it says."""
+class BrokenCoding(Exception):
+    """A body that is not packed as it says: broken, cut off, or with more behind it."""
+
+
+class UnpackedTooLarge(Exception):
+    """A body of which more would come out than may."""
 
 
 class Codings(NamedTuple):
@@ -39,22 +42,34 @@ class Codings(NamedTuple):
     def unpacked(self, data: bytes, most: int) -> bytes:
         """A body before it was packed.
 
-        ClientError 400 for one that is not packed so, 413 where more than `most` bytes would
-        come out; UnknownCoding for a way of packing that nobody knows, or whose package is missing.
+        BrokenCoding for one that is not packed so; UnpackedTooLarge where more than `most` bytes
+        would come out; UnknownCoding for a way of packing that nobody knows, or whose package is
+        missing.
         """
         if len(self.names) > _MOST_CODINGS:
-            raise UnknownCoding(f"a body that is packed {len(self.names)} times is not unpacked")
+            raise UnknownCoding(f"one that is packed {len(self.names)} times is not unpacked")
         for name in reversed(self.names):
             unpack = _unpacker(name)
             try:
                 data = unpack(data, most) if data else data
-            except _Broken:
-                raise ClientError(
-                    f"the body is not packed as Content-Encoding says: {name[:20]}",
-                    code="bad_encoding",
-                    param="Content-Encoding",
-                ) from None
+            except BrokenCoding:
+                raise BrokenCoding(f"not packed as Content-Encoding says: {name}") from None
         return data
+
+
+def inflater(name: str, data: bytes) -> "zlib._Decompress":
+    """What decompresses one member of gzip or one body of deflate that begins with `data`.
+
+    Some send deflate without zlib's frame (RFC 9110, 8.4.1.2). The frame begins with an 8 in four
+    bits and is a multiple of 31 in two bytes (RFC 1950, 2.2), as no first block that makes sense
+    is.
+    """
+    if name == "gzip":
+        return zlib.decompressobj(16 + zlib.MAX_WBITS)
+    framed = data[0] & 0x0F == zlib.DEFLATED and int.from_bytes(data[:2]) % 31 == 0
+    # Of a body that comes in pieces the first may be a single byte, which tells enough.
+    framed = framed or (len(data) == 1 and data[0] & 0x0F == zlib.DEFLATED)
+    return zlib.decompressobj(zlib.MAX_WBITS if framed else -zlib.MAX_WBITS)
 
 
 Unpack = Callable[[bytes, int], bytes]
@@ -64,52 +79,37 @@ def _unpacker(name: str) -> Unpack:
     """What undoes a coding. UnknownCoding."""
     try:
         match name:
-            case "gzip":
-                return _gzip
-            case "deflate":
-                return _deflate
+            case "gzip" | "deflate":
+                return partial(_inflated, name)
             case "br":
                 return _brotli()
             case "zstd":
                 return _zstandard()
     except ImportError:
-        raise UnknownCoding(
-            f"Content-Encoding {name} cannot be read without a package: install"
-            " promptdeck[codings], or send the body as it is"
-        ) from None
-    raise UnknownCoding(f"Content-Encoding {name[:40]!r} is not known here; send the body as it is")
+        raise UnknownCoding(f"{name} takes a package: install promptdeck[codings]") from None
+    raise UnknownCoding(f"{name[:40]!r} is not known here")
 
 
-def _gzip(data: bytes, most: int) -> bytes:
-    """Members of gzip, one after the other (RFC 1952, 2.2)."""
-    return _inflated(data, most, 16 + zlib.MAX_WBITS)
-
-
-def _deflate(data: bytes, most: int) -> bytes:
-    """zlib's format, or without its frame, as some send it (RFC 9110, 8.4.1.2)."""
-    framed = data[0] & 0x0F == zlib.DEFLATED and int.from_bytes(data[:2]) % 31 == 0
-    return _inflated(data, most, zlib.MAX_WBITS if framed else -zlib.MAX_WBITS)
-
-
-def _inflated(data: bytes, most: int, bits: int) -> bytes:
+def _inflated(name: str, data: bytes, most: int) -> bytes:
     found: list[bytes] = []
     size = 0
     while data:
-        inflater = zlib.decompressobj(bits)
-        while not inflater.eof:
+        inflate = inflater(name, data)
+        while not inflate.eof:
             try:
-                piece = inflater.decompress(data, _STEP)
+                piece = inflate.decompress(data, _STEP)
             except zlib.error:
-                raise _Broken from None
-            data = inflater.unconsumed_tail
+                raise BrokenCoding from None
+            data = inflate.unconsumed_tail
             size += len(piece)
             _check(size, most)
             found.append(piece)
-            if not (data or piece or inflater.eof):
-                raise _Broken
-        data = inflater.unused_data
-        if bits <= zlib.MAX_WBITS and data:
-            raise _Broken
+            if not (data or piece or inflate.eof):
+                raise BrokenCoding
+        data = inflate.unused_data
+        # Members of gzip stand one after the other (RFC 1952, 2.2).
+        if name != "gzip" and data:
+            raise BrokenCoding
     return b"".join(found)
 
 
@@ -133,9 +133,9 @@ def _brotli() -> Unpack:
                 if decompressor.is_finished():
                     return b"".join(found)
                 if decompressor.can_accept_more_data() and not piece:
-                    raise _Broken
+                    raise BrokenCoding
         except brotli.error:
-            raise _Broken from None
+            raise BrokenCoding from None
 
     return unpack
 
@@ -159,25 +159,15 @@ def _zstandard() -> Unpack:
                     _check(size, most)
                     found.append(piece)
                     if decompressor.needs_input and not (piece or decompressor.eof):
-                        raise _Broken
+                        raise BrokenCoding
                 data = decompressor.unused_data
         except zstd.ZstdError:
-            raise _Broken from None
+            raise BrokenCoding from None
         return b"".join(found)
 
     return unpack
 
 
 def _check(size: int, most: int) -> None:
-    """ClientError 413 for more than may come out."""
     if size > most:
-        raise too_large(most)
-
-
-def too_large(most: int) -> ClientError:
-    """The error of a body that has more bytes than a server takes."""
-    return ClientError(
-        f"the request body is larger than server.max_body ({most} bytes)",
-        code="too_large",
-        status=413,
-    )
+        raise UnpackedTooLarge
