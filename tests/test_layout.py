@@ -83,7 +83,6 @@ TESTED_WITH = {
     "cli/fence/notices": "cli/fence/test_fence",
     "cli/variables": "cli/test_run",
     "cli/wrapped": "cli/test_run",
-    "core/targets": "server/test_paths",
     "engine/outcome": "engine/test_exchange",
     "engine/settings": "engine/test_exchange",
     "engine/stats": "engine/test_exchange",
@@ -101,6 +100,7 @@ TESTED_WITH = {
     "server/fast/outlet": "server/fast/test_direct",
     "server/json": "server/test_server",
     "server/fast/ready": "server/fast/test_connection",
+    "core/targets": "server/test_paths",
     "server/noted": "server/test_server",
     "sessions": "server/test_sessions",
     "stores/cassettes/progress": "stores/cassettes/test_verify",
@@ -198,3 +198,11 @@ def test_the_glossary_is_read() -> None:
 def test_no_module_has_a_name_that_says_nothing() -> None:
     said = {part for name in MODULES for part in name.split("/")}
     assert not said & {"models", "types", "utils", "helpers", "common", "misc"}
+
+
+@pytest.mark.parametrize("name", ["CHANGELOG.md", "README.md"])
+def test_no_document_has_what_a_merge_left_behind(name: str) -> None:
+    lines = (ROOT / name).read_text().splitlines()
+    assert not [line for line in lines if re.match(r"(<{7}|>{7}|\|{7}) |={7}$", line)]
+    told = [line for line in lines if line.startswith("- ")]
+    assert len(told) == len(set(told))

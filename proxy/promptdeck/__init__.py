@@ -10,8 +10,8 @@ imports upward and only `app` knows all the parts.
       varying       which representation of an answer is asked for, and recorded
       policy        mode x found -> action, one total table
       names, units  cassette names; durations, sizes, paces
+      targets       where the API begins in a path, ours or a provider's
       hosts         hosts and origins read strictly, told loopback or not
-      targets       where the API begins in a path, and what of it counts
       codings       packed bodies, unpacked
       headers       which travel, which are kept; Cache-Status
       drift         what a live answer has that the recording has not

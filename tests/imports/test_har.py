@@ -214,6 +214,21 @@ def test_an_exported_recording_comes_back_whole(name):
     assert back(recording) == [bare(recording)]
 
 
+@pytest.mark.parametrize(
+    ("upstream", "target", "url"),
+    [
+        ("https://g.example/v1", "/v1beta/models/m", "https://g.example/v1beta/models/m"),
+        ("http://localhost:11434/v1", "/api/tags", "http://localhost:11434/api/tags"),
+        ("https://gw.example/x/v1", "/v1/models?a=b", "https://gw.example/x/v1/models?a=b"),
+    ],
+)
+def test_an_export_names_the_url_that_was_asked(upstream, target, url):
+    recording = of(Request("GET", target, "", b""), Response(200, (), (Frame(0, b"{}"),)))
+    recording = recording._replace(upstream=upstream)
+    assert archive([recording])["log"]["entries"][0]["request"]["url"] == url
+    assert [made.request.target for made in back(recording)] == [target]
+
+
 def test_an_export_has_the_text_of_a_stream_and_its_times():
     recording = interaction("hi", "one two", stream=True)
     [item] = archive([recording])["log"]["entries"]

@@ -25,6 +25,7 @@ ASKED = URL("http://up.example:8000/api/v1/embeddings?a=1", encoded=True)
         ("?b=2", "/v1/embeddings?b=2"),
         ("http://up.example:8000/api/v1", "/v1"),
         ("http://up.example:8000/api/v12/x", "http://up.example:8000/api/v12/x"),
+        ("/api/v1beta/operations/o", "/v1beta/operations/o"),
         ("/login", "http://up.example:8000/login"),
         ("../../admin", "http://up.example:8000/admin"),
         ("https://up.example:8000/api/v1/x", "https://up.example:8000/api/v1/x"),

@@ -1,8 +1,9 @@
-"""Where the API begins in a path: behind a session or cassette, under each provider's version.
+"""Where the API begins in a path: ours, which clients ask, and a provider's, which we ask.
 
 Clients append what their SDK thinks right to the base_url that they are given: `/v1` a second
 time, Google's `/v1beta`, Azure's `/openai/deployments/NAME`, Ollama's `/api`, Cohere's `/v2`, or
-an endpoint without any version. `ROUTES` lets all of that in, `target_of` says what counts.
+an endpoint without any version. `ROUTES` lets all of that in, `target_of` says what counts;
+`below` puts that behind a provider's base URL, and `asked_below` finds it in a provider's path.
 """
 
 import re
@@ -16,15 +17,14 @@ _ENDPOINTS = (
 """What begins a path where a base_url lacks its /v1."""
 
 # A version is one only before what is asked under it: cassettes may be called so.
-_ROOT = (
-    "v1(?=/)"
-    "|openai(?=/(?!v1/))"
-    "|v1(?:alpha|beta)[0-9]*(?=/(?:models|tunedModels|cachedContents|files|projects|openai|corpora"
+_OTHERS = (
+    "v1(?:alpha|beta)[0-9]*(?=/(?:models|tunedModels|cachedContents|files|projects|openai|corpora"
     "|batches|operations|auth_tokens|interactions|v1(?:alpha|beta)[0-9]*)(?:/|:|$))"
     "|v2(?=/(?:chat|embed|rerank|tokenize|detokenize|classify)$)"
     "|api(?=/(?:chat|generate|embed|embeddings|tags|show|ps|version|create|copy|delete|pull|push"
     "|blobs/[^/]+)$)"
 )
+_ROOT = f"v1(?=/)|openai(?=/(?!v1/))|{_OTHERS}"
 # Behind a cassette's name `openai/v1` may be the name's end (`library` sees which).
 _FIRST = f"openai(?=/)|{_ROOT}"
 
@@ -39,10 +39,19 @@ ROUTES = tuple(
 """The patterns of routes to the API: behind each prefix a version, or an endpoint without one."""
 
 _VERSION = re.compile(_ROOT)
+BEFORE_ANOTHER = re.compile(rf"(.*?)(?=/(?:{_OTHERS}))")
+"""What of a provider's path stands before a version that is not /v1, such as Google's /v1beta/."""
 _BARE = re.compile(rf"(?:{_ENDPOINTS})(?=/|$)")
 _AGAIN = re.compile(r"/v1/(?:/|v[0-9]|api/|openai/(?:v1|deployments)/)")
 # Where the segments of a path like /session/NAME/v1/... that are not a name begin again.
 _AFTER_NAME = 3
+
+_OWN = "/v1"
+"""What a target begins with in place of a base URL's own path."""
+_END = re.compile(r"/(?:v\d+\w*|api|openai)(?:/openai)?/?$")
+"""The end of a base URL's path that targets under another version have in place of it."""
+_BEGINNING = re.compile(r"/v1(?:/|$)|/(?:v1(?:alpha|beta)\d*|v2|api)/")
+"""What a target begins with, its query left out."""
 
 
 def target_of(sent: str) -> str:
@@ -116,16 +125,25 @@ def _begun(segments: list[str], at: int) -> tuple[str, int]:
     return version, end
 
 
+def is_target(path: str) -> bool:
+    """True for a target's path, `/v1/...` or what begins with another version."""
+    return _BEGINNING.match(path) is not None
+
+
 def below(base: str, target: str) -> str:
     """A base URL, or the path of one, and what a target asks for below it.
 
     What is under another version than /v1/, such as Google's /v1beta/, has its own in place of
     the base URL's: `https://host/v1` leads to `https://host/v1beta/...`.
     """
-    if target.startswith("/v1") and target[3:4] in ("", "/", "?"):
-        return base + target[3:]
-    return _OWN_VERSION.sub("", base) + target
+    if target.startswith(_OWN) and target[len(_OWN) : len(_OWN) + 1] in ("", "/", "?"):
+        return base + target[len(_OWN) :]
+    return _END.sub("", base) + target
 
 
-_OWN_VERSION = re.compile(r"/(?:v\d+\w*|api|openai)(?:/openai)?/?$")
-"""The end of a base URL's path that targets under another version have in place of it."""
+def asked_below(base: str, path: str) -> str:
+    """The target by which `below` leads from a base URL's path to another; empty if none does."""
+    if path == base or path.startswith(base + "/"):
+        return _OWN + path[len(base) :]
+    rest = path.removeprefix(_END.sub("", base))
+    return rest if is_target(rest) and below(base, rest) == path else ""

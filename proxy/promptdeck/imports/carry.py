@@ -18,7 +18,7 @@ from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
-from promptdeck.core.targets import below, target_of
+from promptdeck.core.targets import BEFORE_ANOTHER, asked_below, below, target_of
 from promptdeck.core.text import sse
 from promptdeck.core.varying import named, selecting, varies, with_varied
 from promptdeck.stores.cassettes.save import New
@@ -99,7 +99,7 @@ def _url_of(found: Imported, url: str) -> str:
     base, target = split(url)
     path = target.partition("?")[0]
     if endpoint and path != endpoint and (found.method == "GET" or path in ENDPOINTS):
-        return base + endpoint.removeprefix("/v1")
+        return below(base, endpoint)
     return url if found.method == "POST" else ""
 
 
@@ -183,7 +183,7 @@ def _date(headers: Headers) -> str:
 
 
 class Split(NamedTuple):
-    """A URL as a client of promptdeck asks for it: `upstream`, then `target` without its `/v1`."""
+    """A URL as a client of promptdeck asks for it: `upstream`, and `target` below it."""
 
     upstream: str
     target: str
@@ -193,21 +193,19 @@ def split(url: str, target: str = "") -> Split:
     """Cut a URL into base URL and target, at `target` where the file tells it.
 
     Else before /deployments/NAME/..., as Azure's clients append it to their endpoint; before
-    what OpenAI's and Anthropic's clients append to theirs; after the first /v1; after the base
-    URL of a known provider; or after the host, in this order.
+    what OpenAI's and Anthropic's clients append to theirs; before a version that only one
+    provider has, such as Google's /v1beta/; after the first /v1; after the base URL of a known
+    provider; or after the host, in this order.
     """
     parts = urlsplit(url)
     origin = f"{parts.scheme.lower()}://{parts.netloc.rpartition('@')[2]}"
     path, query = parts.path, f"?{parts.query}" if parts.query else ""
-    rest = target.removeprefix("/v1")
-    if target.startswith("/v1") and (path + query).endswith(rest):
+    rest = below("", target)
+    if target and (path + query).endswith(rest):
         return Split(origin + (path + query).removesuffix(rest), target)
     base = _base(origin, path)
     # With nothing behind it the slash stands all the same: no request can ask for less.
-    target = "/v1" + ((origin + path).removeprefix(base) or "/") + query
-    # Another version than /v1 is the client's own, as long as the URL comes of it again.
-    own = target_of(target)
-    return Split(base, own if below(base, own) == origin + path + query else target)
+    return Split(base, target_of(asked_below(base, origin + (path or "/"))) + query)
 
 
 def _base(origin: str, path: str) -> str:
@@ -231,5 +229,6 @@ _ENDS = (
         r"|audio/(?:speech|transcriptions|translations)))$"
     ),
     re.compile(r"(.*/v1)/messages(?:/count_tokens|/batches)?$"),
+    BEFORE_ANOTHER,
     re.compile(r"(.*?/v1)/"),
 )

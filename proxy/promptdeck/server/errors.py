@@ -8,7 +8,8 @@ from functools import partial
 
 from aiohttp import web
 
-from promptdeck.core.dialects.table import dialect_behind
+from promptdeck.core.dialects.table import dialect_of
+from promptdeck.core.targets import target_of
 from promptdeck.errors import ClientError, HTTPError, UsageError
 
 from .json import json_response
@@ -68,5 +69,5 @@ def error_response(
         headers["x-should-retry"] = "true" if error.retry else "false"
     if error.cache_status:
         headers["Cache-Status"] = error.cache_status
-    body = dialect_behind(method, path).error(error, request_id)
+    body = dialect_of(method, target_of(path)).error(error, request_id)
     return json_response(body, status=error.status, headers=headers)

@@ -46,7 +46,7 @@ from yarl import URL
 from promptdeck.core.dialects.providers import BYOK_HEADERS
 from promptdeck.core.headers import CREDENTIALS, HOP, PLACEHOLDER_KEY, to_client, to_upstream
 from promptdeck.core.interaction import Headers, header
-from promptdeck.core.targets import below
+from promptdeck.core.targets import below, is_target
 from promptdeck.engine.asking import Incoming
 from promptdeck.engine.flights.sides import Ended, Full, GiveUp, Sink, Unanswered
 from promptdeck.errors import UpstreamError
@@ -61,8 +61,6 @@ from .trouble import unreachable
 log = logging.getLogger("promptdeck")
 
 
-_BEGINNING = re.compile(r"/v1(?:/|$)|/(?:v1(?:alpha|beta)\d*|v2|api)/")
-"""A version under which targets ask (server.targets)."""
 _DOT_SEGMENT = re.compile(
     r"(?:^|[/\\]|%(?:25)*(?:2f|5c))(?:\.|%(?:25)*2e){1,2}(?=[/\\;]|%(?:25)*(?:2f|5c)|$)",
     re.IGNORECASE,
@@ -341,7 +339,7 @@ def _leaves_base(target: str) -> bool:
     """True if a target, put behind a base URL, may lead elsewhere than below it."""
     path = target.partition("?")[0].partition("#")[0]
     # What begins otherwise would go on with the base URL's last segment, or its host.
-    return _BEGINNING.match(path) is None or _DOT_SEGMENT.search(path) is not None
+    return not is_target(path) or _DOT_SEGMENT.search(path) is not None
 
 
 def _proxy_for(base: str) -> str | None:

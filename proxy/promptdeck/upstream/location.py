@@ -7,6 +7,7 @@ from yarl import URL
 
 from promptdeck.core.headers import LOCATIONS
 from promptdeck.core.interaction import Headers
+from promptdeck.core.targets import asked_below
 
 _LENGTHS = frozenset(map(len, LOCATIONS))
 """Tell nearly all headers apart without lowering their names."""
@@ -18,7 +19,7 @@ def leads(headers: Headers) -> bool:
 
 
 def led_here(headers: Headers, asked: URL, base: URL) -> Headers:
-    """Headers that lead below an upstream's `base` URL lead below `/v1` instead.
+    """Headers that lead below an upstream's `base` URL lead below `/v1`, or its like, instead.
 
     `asked` is the URL that was asked. What leads elsewhere does so by its whole URL, as a
     relative one would be taken for ours.
@@ -35,13 +36,12 @@ def _led(value: str, asked: URL, base: URL) -> str:
         same = _origin(url) == _origin(base)
     except ValueError:
         return value
-    root = base.raw_path.rstrip("/")
-    path = url.raw_path
-    if not same or not (path == root or path.startswith(root + "/")):
+    target = asked_below(base.raw_path.rstrip("/"), url.raw_path) if same else ""
+    if not target:
         return str(url)
     query = "?" + url.raw_query_string if url.raw_query_string else ""
     fragment = "#" + url.raw_fragment if url.raw_fragment else ""
-    return "/v1" + path[len(root) :] + query + fragment
+    return target + query + fragment
 
 
 def _origin(url: URL) -> tuple[str, str, int | None]:

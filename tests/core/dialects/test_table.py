@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.base import LABELS, MARKERS
-from promptdeck.core.dialects.table import HTTP, dialect_behind, dialect_of, is_chat
+from promptdeck.core.dialects.table import HTTP, dialect_of, is_chat
 from promptdeck.core.interaction import Frame, Request, Response
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.targets import target_of
 from promptdeck.core.text import sse
 from promptdeck.errors import ClientError
 
@@ -374,8 +375,8 @@ ERROR = ClientError("no such thing", code="nothing", param="$.a")
     ],
 )
 def test_an_error_is_told_in_the_dialect_that_was_asked_in(path, name):
-    assert dialect_behind("POST", path).name == name
-    assert dialect_behind("GET", path) is HTTP
+    assert dialect_of("POST", target_of(path)).name == name
+    assert dialect_of("GET", target_of(path)) is HTTP
 
 
 def test_errors_have_the_shapes_that_clients_read():

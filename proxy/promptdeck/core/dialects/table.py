@@ -58,8 +58,6 @@ OTHERS: Mapping[str, Dialect] = {
 _PATH = re.compile(r"/v1/(?:deployments/[^/]+/)?(?P<endpoint>[^:]+?)/?")
 _VERB = re.compile(r"/v1\w*/(?:.*/)?(?:models|tunedModels|endpoints)/[^:]+:(?P<verb>\w+)")
 _OTHER = re.compile(r"(?:/v1)?/(?P<path>(?:v2|api)/[^:]+?)/?")
-# Where the API begins in a path, behind a session, a cassette or what clients append.
-_ROOT = re.compile(r".*/(v\d\w*|api|openai)/+")
 
 
 def calls_table() -> str:
@@ -110,14 +108,6 @@ def _dialect_of(path: str) -> Dialect:
     if found := _OTHER.fullmatch(path):
         return OTHERS.get(found["path"], HTTP)
     return HTTP
-
-
-def dialect_behind(method: str, path: str) -> Dialect:
-    """The dialect of a path as it was sent: the API may begin behind a session or a cassette."""
-    if method != "POST" or (root := _ROOT.match(path)) is None:
-        return HTTP
-    version = "v1" if root[1] == "openai" else root[1]
-    return _dialect_of(f"/{version}/{path[root.end() :]}")
 
 
 def dialect_in(request: Request) -> Dialect:
