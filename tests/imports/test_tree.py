@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from promptdeck.cli.transfer import import_command
+from promptdeck.cli import cli
 from tests.conftest import Start
 from tests.foreign_tree import BLOTTED, LAYOUTS, Exchange, exchanges, files
 
@@ -21,7 +21,7 @@ def imported(folder: Path, layout: str) -> dict[str, list[Exchange]]:
         path.write_bytes(data)
         held[path.relative_to(folder / "old").as_posix().partition(".")[0]] += found
     argv = [str(folder / "old"), "--cassettes", str(folder / "cassettes")]
-    ran = CliRunner().invoke(import_command, argv, catch_exceptions=False)
+    ran = CliRunner().invoke(cli, ["cassette", "import", *argv], catch_exceptions=False)
     assert ran.exit_code == 0, ran.output
     assert ran.output.startswith(f"{sum(map(len, held.values()))} recordings from"), ran.output
     return held
