@@ -23,6 +23,7 @@ from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
+from promptdeck.core.varying import UNTOLD
 from promptdeck.stores.base import Stored
 from promptdeck.stores.cassettes.save import New
 from promptdeck.stores.cassettes.store import Canon
@@ -87,6 +88,11 @@ def streamed(text):
     data = [*(sse.encode(orjson.dumps(item)) for item in chunks), b"data: [DONE]\n\n"]
     frames = tuple(Frame(20 * n, item) for n, item in enumerate(data, 1))
     return Response(200, (("content-type", "text/event-stream"),), frames)
+
+
+def untold(one):
+    """A recording as it is read of a file of 0.1.0, which kept no headers of requests."""
+    return one._replace(request=one.request._replace(selecting=one.request.selecting or UNTOLD))
 
 
 def interaction(prompt="hi", answer="hello", *, at=THEN, stream=False, **body):

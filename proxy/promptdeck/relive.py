@@ -19,6 +19,7 @@ from .core.secrets.answers import cleared_response
 from .core.secrets.redact import Redactor
 from .core.text.jsontext import Unfaithful, parse
 from .core.text.wording import visible
+from .core.varying import UNTOLD
 from .engine.asking import Incoming
 from .engine.flights.flight import Flight, Head
 from .engine.flights.recorder import NotKept, Recorder, Take, response_of
@@ -87,7 +88,8 @@ class Asker:
     def _incoming(self, old: Interaction) -> Incoming:
         """The request as a client would send it, without a key, with the way that it takes."""
         type_ = (("Content-Type", old.request.content_type),) if old.request.body else ()
-        headers = (*type_, *(item for item in old.request.selecting if item[0] != "content-type"))
+        known = (item for item in old.request.selecting if item not in UNTOLD)
+        headers = (*type_, *(item for item in known if item[0] != "content-type"))
         if self.redirected or old.upstream in ("", self.upstream.url):
             return Incoming(old.request, headers)
         return Incoming(old.request, headers, Route(old.upstream, "", self._body(old)))

@@ -5,8 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.headers import is_for_one, kept, unconditional
-from promptdeck.core.interaction import Interaction, Request, Response, Variant
+from promptdeck.core.interaction import Frame, Interaction, Request, Response, Variant
 from promptdeck.core.varying import (
+    UNTOLD,
     agree,
     named,
     representation,
@@ -99,3 +100,51 @@ def test_a_request_for_what_is_kept_has_no_condition_under_which_nothing_comes()
     guards = (("If-Match", "e"), ("If-Range", "e"), ("Range", "bytes=0-"))
     asked = (("If-None-Match", "e"), *guards, ("If-Modified-Since", "now"))
     assert unconditional(asked) == guards
+
+
+def part_of_then(status: int, content_range: str) -> Interaction:
+    headers = (("content-range", content_range),) if content_range else ()
+    request = Request("GET", "/v1/files/f1/content", "", b"", UNTOLD)
+    return Interaction(
+        "", "", Variant.JSON, 0.0, "", request, Response(status, headers, (Frame(0, b""),))
+    )
+
+
+@pytest.mark.parametrize(
+    ("status", "part", "wanted", "right"),
+    [
+        (200, "", "bytes=0-3", True),  # the server does not know parts
+        (200, "", "", True),
+        (206, "", "", False),
+        (206, "", "bytes=0-3", True),
+        (206, "bytes 0-3/10", "", False),
+        (200, "bytes 0-3/10", "", False),
+        (206, "bytes 0-3/10", "bytes=0-3", True),
+        (206, "bytes 0-3/*", "bytes=0-3", True),
+        (206, "bytes 0-3/10", "bytes=0-4", False),
+        (206, "bytes 0-3/10", "bytes=0-", False),
+        (206, "bytes 1-3/10", "bytes=0-3", False),
+        (206, "bytes 4-9/10", "bytes=4-", True),
+        (206, "bytes 4-9/10", "bytes=4-99", True),
+        (206, "bytes 4-9/10", "bytes=-6", True),
+        (206, "bytes 4-9/10", "bytes=-5", False),
+        (206, "bytes 0-9/10", "bytes=-99", True),
+        (206, "bytes 0-3/10", "bytes=0-3,5-6", True),
+        (206, "pages 1/2", "pages=1", True),
+        (416, "bytes */10", "bytes=20-30", True),
+        (416, "bytes */10", "", False),
+    ],
+)
+def test_a_part_of_which_no_request_is_known_is_for_who_asks_for_it(
+    status: int, part: str, wanted: str, right: bool
+) -> None:
+    sent = (("Range", wanted),) if wanted else ()
+    assert suits(part_of_then(status, part), sent) is right
+
+
+@given(st.text(max_size=12), st.sampled_from(["bytes", "bytes 0-", "Bytes 1-2/3", ""]), st.text())
+def test_no_range_is_too_odd(wanted: str, unit: str, rest: str) -> None:
+    assert suits(part_of_then(206, unit + rest), (("range", f"{unit.strip()}={wanted}"),)) in (
+        True,
+        False,
+    )

@@ -7,6 +7,7 @@ form; the second is known with the answer: a recording keeps the values that wer
 answers requests that send the same.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from urllib.parse import quote
 
@@ -21,6 +22,11 @@ _LENGTHS = frozenset(map(len, _SELECTING))
 _USUAL = frozenset(
     "*/* application/* application/json application/octet-stream application/binary".split()
 )
+UNTOLD: Headers = (("*", "unknown"),)
+"""Stands for a recording's selecting headers where nothing is known of them: 0.1.0 did not keep
+them, and a file of another tool may have lost them. No header that is sent has this name and
+chooses anything, and in a `Vary` it means something else."""
+
 EVENTS = ("accept", "text/event-stream")
 """What some clients of streams send; where the body says whether there is to be one it says
 nothing more."""
@@ -99,9 +105,49 @@ def representation(recording: Interaction) -> str:
     return repr(named(recording.request.selecting, names)) if names else ""
 
 
+def is_untold(recording: Interaction) -> bool:
+    """True for a recording that says nothing of the headers that select."""
+    return UNTOLD[0] in recording.request.selecting
+
+
 def suits(recording: Interaction, sent: Headers) -> bool:
-    """True if a recording may answer a request with these headers."""
+    """True if a recording may answer a request with these headers.
+
+    One that says nothing of them does unless its answer is a part that was not asked for.
+    """
+    if is_untold(recording):
+        response = recording.response
+        part = header(response.headers, "content-range")
+        if (part or response.status in _PARTIAL) and not _is_of(part, header(sent, "range")):
+            return False
     return agree(varies(recording.response.headers), recording.request.selecting, sent)
+
+
+_PARTIAL = frozenset([206, 416])
+"""Statuses of answers that only who asks for a part is given."""
+
+
+def _is_of(part: str, wanted: str) -> bool:
+    """True if an answer with this `Content-Range`, or none, may be the one to this `Range`.
+
+    Of several ranges, or of another unit than bytes, nothing is known but that they were asked
+    for (RFC 9110, 14.2 to 14.4).
+    """
+    found, asked = _PART(part.strip().lower()), _RANGE(wanted.strip().lower())
+    if found is None or asked is None:
+        return bool(wanted)
+    begin, end = int(found[1]), int(found[2])
+    first, last = asked.groups()
+    if found[3] == "*":
+        return not first or (int(first) == begin and (not last or end <= int(last)))
+    size = int(found[3])
+    if not first:
+        return (begin, end) == (max(0, size - int(last or 0)), size - 1)
+    return (begin, end) == (int(first), min(int(last or size), size - 1))
+
+
+_PART = re.compile(r"bytes +([0-9]{1,18})-([0-9]{1,18})/([0-9]{1,18}|\*)\Z").match
+_RANGE = re.compile(r"bytes *= *([0-9]{0,18})-([0-9]{0,18})\Z").match
 
 
 def agree(names: Sequence[str], one: Headers, other: Headers) -> bool:

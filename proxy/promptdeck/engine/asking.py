@@ -25,6 +25,7 @@ from promptdeck.core.dialects.providers import Route
 from promptdeck.core.dialects.table import is_chat
 from promptdeck.core.interaction import Headers, Request, Response, Variant
 from promptdeck.core.matching.body import EFFECTS, Body, BodyName
+from promptdeck.core.matching.clean import chosen_by
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized, examine, normalize
 from promptdeck.core.matching.recall import Recall
@@ -34,6 +35,7 @@ from promptdeck.core.policy import CacheControl
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import JSON, Unfaithful
 from promptdeck.errors import ClientError
+from promptdeck.stores.base import Sought
 
 log = logging.getLogger("promptdeck")
 
@@ -121,8 +123,8 @@ class Known(NamedTuple):
     """True where the request may ask for more than an answer, such as to have it stored."""
     refused: ClientError | None
     """Why the contract forbids it. A recording answers it all the same: a provider has judged."""
-    once: Normalized | None
-    """The form that 0.1.0 gave the request, where that was another."""
+    also: tuple[Sought, ...]
+    """The forms under which 0.1.0 kept the request, where more counted then or less."""
     names: tuple[BodyName, ...]
     """Names of the body: all of this holds for other bodies of these names (`matching.body`).
 
@@ -281,13 +283,13 @@ class Canonicals:
             known, plain = self._examined(request, body.value, self._judged)
             if known.warning:
                 log.warning("odd request: %s", known.warning)
-            known = known._replace(once=self._once(request, known.form))
+            known = known._replace(also=self._also(request, known.form))
             odd = known.warning or known.refused
             if odd or not plain or not self._goes_by_name(Counts.of(request)):
                 return known
         body.learn()
-        once = known.once or self._once(request, known.form)
-        return known._replace(names=tuple(body.names()), once=once)
+        also = known.also or self._also(request, known.form)
+        return known._replace(names=tuple(body.names()), also=also)
 
     def _from_rest(self, request: Request, cut: Cut) -> Known | None:
         """Find it out from what was not read before; None if all must be read, or it is odd."""
@@ -330,7 +332,18 @@ class Canonicals:
         form, plain = examine(request, self._rules, self._redactor, inspect=inspect, value=value)
         form = form._replace(canonical=whole(form.canonical))
         key = fingerprint(form.canonical, self._rules.digest)
-        return Known(form, key, odd, wants_more, refused, once=None, names=()), plain
+        return Known(form, key, odd, wants_more, refused, also=(), names=()), plain
+
+    def _also(self, request: Request, form: Normalized) -> tuple[Sought, ...]:
+        """The forms under which 0.1.0 kept a request: in a cassette, and in a cache."""
+        untold = bool(request.selecting and chosen_by(request, self._redactor))
+        request = request._replace(selecting=())
+        forms = [self._once(request, form)]
+        if untold:
+            forms.insert(0, normalize(request, self._rules, self._redactor))
+        canonicals = dict.fromkeys(one.canonical for one in forms if one)
+        digest = self._rules.digest
+        return tuple(Sought(fingerprint(one, digest), one, untold) for one in canonicals)
 
     def _once(self, request: Request, form: Normalized) -> Normalized | None:
         """The form that 0.1.0 gave a request, where more counted then that is there."""

@@ -15,8 +15,6 @@ from promptdeck.core import headers as http
 from promptdeck.core.counts import Counts
 from promptdeck.core.interaction import Request, header
 from promptdeck.core.matching.body import Body
-from promptdeck.core.matching.fingerprint import fingerprint
-from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import ANYTHING, Action, Found, Mode, decide
 from promptdeck.engine.decks.deck import Deck, Search
@@ -135,7 +133,7 @@ class Exchange:
         if known is None:
             return None
         asked = Asked(incoming, known, ANYTHING)
-        if deck.glance(asked.key).changed(time.time()):
+        if _has_changed(deck, asked):
             return None
         try:
             action, search = self._plan(asked, deck)
@@ -173,28 +171,25 @@ class Exchange:
 
     def _found(self, asked: Asked, deck: Deck) -> Search:
         """Look a request up in a deck. StoreUnavailable."""
-        route, once = asked.incoming.route, asked.known.once
-        upstream = route.url if route else self._settings.upstream
-        # A provider that could not be written into the model counts by its URL.
-        only = route is not None and not route.in_model
-        draws, sent = self._draws(asked), asked.incoming.headers
-
-        def found(key: str, form: Normalized) -> Search:
-            return deck.find(key, form, asked.wants, draws, upstream=upstream, only=only, sent=sent)
-
-        search = found(asked.key, asked.form)
-        if once and search.found is Found.MISS and self._settings.mode is Mode.CACHE:
-            # A cassette's recordings get their form anew, a cache keeps the one of 0.1.0.
-            key = fingerprint(once.canonical, self._settings.rules.digest)
-            return found(key, once)
-        return search
+        route = asked.incoming.route
+        return deck.find(
+            asked.key,
+            asked.form,
+            asked.wants,
+            self._draws(asked),
+            upstream=route.url if route else self._settings.upstream,
+            # A provider that could not be written into the model counts by its URL.
+            only=route is not None and not route.in_model,
+            sent=asked.incoming.headers,
+            also=asked.known.also,
+        )
 
     async def _plan_afresh(self, asked: Asked, deck: Deck) -> tuple[Action, Search]:
         """`_plan` of the cassette's file as it is now.
 
         It is followed before, if it is seen to have changed, or else where there is a miss.
         """
-        followed = deck.glance(asked.key).changed(time.time())
+        followed = _has_changed(deck, asked)
         if followed:
             await self._follow(asked, deck)
         action, search = self._plan(asked, deck)
@@ -281,7 +276,7 @@ class Exchange:
         if search.stored:
             # An answer that no client can get whole takes no turn: the retry is to get it.
             turns = not (dealt and dealt.fault.harms)
-            deck.played(asked.place, search.stored, turns=turns)
+            deck.played((search.key, asked.form.variant), search.stored, turns=turns)
         self.stats.hits += 1
         to_be_stored = self._landing.stores(asked.incoming)
         if to_be_stored:
@@ -390,6 +385,13 @@ class Exchange:
         self._flights.launch(incoming, flight, ended)
         stored = self._landing.stores(incoming)
         return Flown(flight, place, cache_status, end_counts=stored)
+
+
+def _has_changed(deck: Deck, asked: Asked) -> bool:
+    """True if a file is to be followed before what is found of a request is believed."""
+    keys = asked.key, *(one.key for one in asked.known.also if one.untold)
+    now = time.time()
+    return any(deck.glance(key).changed(now) for key in keys)
 
 
 def _again(first: Served | Flight, incoming: Incoming) -> Served | Flown:

@@ -20,7 +20,7 @@ from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.targets import BEFORE_ANOTHER, asked_below, below, target_of
 from promptdeck.core.text import sse
-from promptdeck.core.varying import named, selecting, varies, with_varied
+from promptdeck.core.varying import UNTOLD, named, selecting, varies, with_varied
 from promptdeck.stores.cassettes.save import New
 
 from .entry import Imported, NotCarried
@@ -50,7 +50,9 @@ def carry(
         return NotCarried(found.place, "its URL is lost, and its answer does not tell it", mend)
     upstream, target = split(whole, found.target)
     sent = found.request_headers
-    chosen = selecting(sent)
+    # Nearly every client sends one of these; a file that has neither may have lost them.
+    heard = any(name.lower() in ("accept", "range") for name, _ in sent)
+    chosen = selecting(sent) if heard else UNTOLD
     asked = Request(found.method, target, header(sent, "content-type"), found.body, chosen)
     form = normalize(asked, _NO_RULES, redactor)
     if form.dialect.converts and not asked.body:

@@ -14,6 +14,7 @@ from promptdeck import __version__
 from promptdeck.core.interaction import Headers, Interaction, Request, Response
 from promptdeck.core.targets import below
 from promptdeck.core.text.jsontext import JSON
+from promptdeck.core.varying import UNTOLD
 
 
 def archive(interactions: Iterable[Interaction]) -> dict[str, JSON]:
@@ -56,7 +57,7 @@ def _request(upstream: str, request: Request) -> dict[str, JSON]:
         "_target": request.target,
         "httpVersion": "HTTP/1.1",
         "cookies": [],
-        "headers": _headers((*type_, *request.selecting)),
+        "headers": _headers((*type_, *_selecting(request.selecting))),
         "queryString": [
             {"name": name, "value": value}
             for name, value in parse_qsl(urlsplit(url).query, keep_blank_values=True)
@@ -66,6 +67,18 @@ def _request(upstream: str, request: Request) -> dict[str, JSON]:
         "headersSize": -1,
         "bodySize": len(request.body),
     }
+
+
+def _selecting(headers: Headers) -> Headers:
+    """The headers that selected an answer, as a client sends them; empty where nobody knows.
+
+    Who sent none took anything (RFC 9110, 12.5.1), which is told from what is not known.
+    """
+    if headers == UNTOLD:
+        return ()
+    return (
+        headers if any(name == "accept" for name, _ in headers) else (*headers, ("accept", "*/*"))
+    )
 
 
 def _post(request: Request) -> dict[str, JSON]:

@@ -19,6 +19,16 @@ class Stored(NamedTuple):
     """Seconds since the epoch; None for a recording that stays good."""
 
 
+class Sought(NamedTuple):
+    """Another form of a request under which recordings of it may be kept."""
+
+    key: str
+    """The fingerprint of this form."""
+    canonical: bytes
+    untold: bool = False
+    """True if only those count that say nothing of the headers that select."""
+
+
 class Store(Protocol):
     """Keeps recordings. Reads answer at once, on the caller's thread; writes when durable.
 

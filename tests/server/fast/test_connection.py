@@ -698,7 +698,7 @@ ALL_THE_SAME = {
     "server/answers/passing": frozenset(["content-length", "transfer-encoding"]),
     "server/errors": frozenset(["cache-status"]),
     "core/headers": CREDENTIALS | {"connection", "cookie"},
-    "core/varying": frozenset(["vary"]),
+    "core/varying": frozenset(["vary", "content-range"]),
     "server/reading": frozenset(["content-length"]),  # left out of what travels
     # It has all headers as ever.
     "upstream/__init__": CREDENTIALS | {"x-stainless-read-timeout", HOP.lower()},

@@ -14,6 +14,7 @@ from tests.recordings import (
     chat_request,
     interaction,
     of,
+    untold,
 )
 
 TWO = f"{HEADER}\n{dump(interaction('one'))}\n{dump(interaction('two', stream=True))}"
@@ -52,7 +53,7 @@ def test_layout_is_free():
         "         recorded: 2023-11-14T23:13:20.123+01:00, upstream: https://api.example.com/v1}\n"
         "promptdeck: 1\n"
     )
-    assert load(text) == [one]
+    assert load(text) == [untold(one)]
 
 
 def test_windows_line_ends_change_nothing():

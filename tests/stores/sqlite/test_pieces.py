@@ -19,7 +19,15 @@ from promptdeck.stores.sqlite.rows import INSERT, PIECE_BYTES, fresh_row
 from promptdeck.stores.sqlite.tape import Tape, cache_tape
 from promptdeck.stores.sqlite.tapes import insert
 from promptdeck.stores.sqlite.writer import CACHE
-from tests.recordings import INTERACTIONS, conversation, interaction, nameless, opened, stored
+from tests.recordings import (
+    INTERACTIONS,
+    conversation,
+    interaction,
+    nameless,
+    opened,
+    stored,
+    untold,
+)
 
 
 @pytest.fixture
@@ -232,12 +240,12 @@ async def test_what_earlier_versions_packed_is_read_and_built_upon(path):
     one, two = (interaction("", "word", messages=messages[:end]) for end in (2, 4))
     async with opened(path) as database:
         tape = await cache_tape(database)
-        assert [found(tape, one), found(tape, two)] == [[one], [two]]
+        assert [found(tape, one), found(tape, two)] == [[untold(one)], [untold(two)]]
         assert list(tape.names()) == [one.id, two.id]
         again = await put(tape, two)
         await database.pack()
         assert rows(database, "piece") == 3
-        assert found(tape, two) == [two, again]
+        assert found(tape, two) == [untold(two), again]
         assert again.id == two.id.replace("-1", "-2")
         assert await put(tape, one, replace=True)
         assert [len(found(tape, one)), len(found(tape, two))] == [1, 2]
@@ -519,10 +527,10 @@ async def test_a_store_of_the_schema_before_is_packed_in_its_own_time(path):
     async with opened(path) as database:
         tape = await cache_tape(database)
         assert tape.tapes == (1,)
-        assert [found(tape, one) for one in kept] == [[one] for one in kept]
+        assert [found(tape, one) for one in kept] == [[untold(one)] for one in kept]
         await database.pack()
         assert rows(database, "recording") == 0
-        assert [found(tape, one) for one in kept] == [[one] for one in kept]
+        assert [found(tape, one) for one in kept] == [[untold(one)] for one in kept]
         check(database)
 
 
@@ -533,7 +541,7 @@ async def test_what_one_opening_has_no_time_for_the_next_one_packs(path):
         async with opened(path) as database:
             left = rows(database, "recording")
             tape = await cache_tape(database)
-            assert [found(tape, one) for one in kept[::40]] == [[one] for one in kept[::40]]
+            assert [found(tape, one) for one in kept[::40]] == [[untold(one)] for one in kept[::40]]
         if not left:
             break
     assert statistics(path)["answers"] == 200

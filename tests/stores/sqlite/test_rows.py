@@ -22,7 +22,7 @@ from promptdeck.stores.sqlite.rows import (
     ordinal_of,
     row_of,
 )
-from tests.recordings import INTERACTIONS, interaction, stored
+from tests.recordings import INTERACTIONS, interaction, stored, untold
 
 
 @pytest.mark.parametrize(("table", "row"), [("recording", FreshRow), ("packed", PackedRow)])
@@ -61,7 +61,8 @@ def test_a_row_with_another_value_in_any_column_that_tells_is_damaged(one, name,
 
 def test_a_row_of_an_earlier_version_is_read_as_it_is():
     row = fresh_row(7, "k", stored(interaction())[1], 1.5)
-    assert row_of(row._replace(digest=None)) == row_of(row)
+    old, new = row_of(row._replace(digest=None)).stored, row_of(row).stored
+    assert old == new._replace(interaction=untold(new.interaction))
 
 
 @pytest.mark.parametrize("stream", [False, True])

@@ -20,8 +20,8 @@ from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.policy import CacheControl, Found
 from promptdeck.core.units import Moments
-from promptdeck.core.varying import representation, suits
-from promptdeck.stores.base import Glance, Store, Stored
+from promptdeck.core.varying import is_untold, representation, suits
+from promptdeck.stores.base import Glance, Sought, Store, Stored
 
 from .conversions import STAND_INS, Conversions
 from .playing import OnExpired, Playing
@@ -53,6 +53,8 @@ class Search(NamedTuple):
     """Whether that is another variant than was recorded."""
     reason: str = ""
     """Of a miss: one of the words of `misses.explain.Reason`."""
+    key: str = ""
+    """The fingerprint under which a recording was found: turns are counted by it."""
     requested: bool = False
     """Whether it is stale because the request's Cache-Control wants it fresher."""
     until: float = 0.0
@@ -168,28 +170,36 @@ class Deck:
         upstream: str = "",
         only: bool = False,
         sent: Headers = (),
+        also: Sequence[Sought] = (),
     ) -> Search:
         """Find the recording whose turn it is, without playing it. StoreUnavailable.
 
         `key` is the fingerprint of what is `asked`; `draws` is the request's own wish, in place
         of the deck's. `upstream` is the base URL that would be asked: in a cache another one's
         answer is none, and with `only` nowhere. Cassettes are portable. `sent` are the headers of
-        the request, as some answers hang on them.
+        the request, as some answers hang on them. `also` are other forms of it, for recordings
+        that are not found by the first one.
         """
         state = self.state()
         older: Search | None = None
         reason = "not_recorded" if self.exists() else "cassette_missing"
         for store in self._stores:
-            # A fingerprint is only an index: the request itself is compared.
-            found = self._of_upstream(store, key, upstream, only=only)
-            rows = [row for row in found if row.canonical == asked.canonical]
-            same = [row for row in rows if suits(row.interaction, sent)]
-            if rows and not same:
-                reason = "other_representation"
-            varied = any(representation(row.interaction) for row in rows)
-            place = _place((key, asked.variant), same[0]) if same else (key, asked.variant)
+            found = key
+            same: list[Stored] = []
+            varied = False
+            for sought in (Sought(key, asked.canonical), *also):
+                rows = self._rows(store, sought, upstream, only=only)
+                varied = varied or any(representation(row.interaction) for row in rows)
+                same = [row for row in rows if suits(row.interaction, sent)]
+                if same:
+                    found = sought.key
+                    break
+                if rows:
+                    reason = "other_representation"
+            place = (found, asked.variant)
+            place = _place(place, same[0]) if same else place
             for group in self._playable(same, asked, self.times_played(*place)):
-                search = self._search(group, place, wants, draws, state)
+                search = self._search(group, found, place, wants, draws, state)
                 if varied:
                     # Who sends other headers may have to be given another one.
                     search = search._replace(until=0.0)
@@ -199,6 +209,13 @@ class Deck:
                     return search
                 older = older or search
         return older or Search(Found.MISS, reason=reason)
+
+    def _rows(self, store: Store, sought: Sought, upstream: str, *, only: bool) -> Sequence[Stored]:
+        """A store's recordings of a form of a request, whatever their headers."""
+        found = self._of_upstream(store, sought.key, upstream, only=only)
+        # A fingerprint is only an index: the request itself is compared.
+        rows = [row for row in found if row.canonical == sought.canonical]
+        return [row for row in rows if is_untold(row.interaction)] if sought.untold else rows
 
     def _of_upstream(
         self, store: Store, key: str, upstream: str, *, only: bool
@@ -251,6 +268,7 @@ class Deck:
     def _search(
         self,
         rows: list[Stored],
+        key: str,
         place: tuple[str, Variant],
         wants: CacheControl,
         draws: int,
@@ -277,6 +295,7 @@ class Deck:
             stored=stored,
             response=response,
             converted=response is not interaction.response,
+            key=key,
             requested=not fresh,
             until=self._playing.until(rows, self.times_played(*place), now),
             state=state,

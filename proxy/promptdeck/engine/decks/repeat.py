@@ -37,8 +37,8 @@ class Repeat:
         """Fingerprint and variant of every request to which this is the answer."""
         # What is asked and counted for each hit is held here, so that one costs no calls.
         self._now = deck.state
-        self._glance = deck.glance(asked.key)
-        self._turn, self._play = deck.counts(asked.place, stored)
+        self._glance = deck.glance(search.key)
+        self._turn, self._play = deck.counts((search.key, asked.form.variant), stored)
         self._stats = stats
         self._known = asked.known
         # Not the recording: what is remembered long must not keep its bodies alive.

@@ -18,6 +18,7 @@ from typing import NamedTuple
 from promptdeck.core.interaction import Frame, Headers, Interaction, Request, Response, Variant
 from promptdeck.core.text.jsontext import JSON, compact, render
 from promptdeck.core.text.octets import from_json
+from promptdeck.core.varying import UNTOLD
 from promptdeck.errors import CassetteError, ForeignFile
 
 from .digests import altered
@@ -180,6 +181,10 @@ def _read(item: JSON) -> Interaction:
     _expect(request, "`request`", _REQUEST)
     streamed = isinstance(response, dict) and "frames" in response
     _expect(response, "`response`", _STREAM if streamed else _WHOLE)
+    # 0.1.0 wrote neither digests nor headers of requests.
+    selecting = () if "digest" in item else UNTOLD
+    if "headers" in request:
+        selecting = _headers_in(request["headers"])
     return Interaction(
         id=_text(item, "id"),
         key=_text(item, "key"),
@@ -191,7 +196,7 @@ def _read(item: JSON) -> Interaction:
             target=_head_text(request, "target"),
             content_type=_head_text(request, "content-type", JSON_TYPE),
             body=_body_in(request),
-            selecting=_headers_in(request.get("headers", {})),
+            selecting=selecting,
         ),
         response=Response(
             status=_number(response, "status", range(100, 1000)),

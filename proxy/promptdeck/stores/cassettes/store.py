@@ -32,7 +32,7 @@ from .file import (
 )
 from .save import New, Saved, save
 
-_INDEX_VERSION = 4
+_INDEX_VERSION = 5
 """To be raised when an index of the same file by the same laws would hold something else."""
 _EMPTY = digest(b"")
 """The state of a file that is not there, which is as good as an empty one."""

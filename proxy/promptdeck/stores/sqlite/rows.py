@@ -13,8 +13,9 @@ from typing import Any, NamedTuple
 import orjson
 import xxhash
 
-from promptdeck.core.interaction import Frame, Interaction, Request, Response, Variant
+from promptdeck.core.interaction import Frame, Headers, Interaction, Request, Response, Variant
 from promptdeck.core.text.octets import as_json, from_json
+from promptdeck.core.varying import UNTOLD
 from promptdeck.stores.base import Stored
 
 from .dictionaries import Dictionaries, Dictionary
@@ -214,7 +215,14 @@ def row_of(columns: Sequence[Any]) -> Row:
         loads(row.headers), loads(row.frames),
     )  # fmt: skip
     interaction = _interaction(
-        row.id, row.base_key, row.variant, row.recorded_at, meta, row.request_body, row.body
+        row.id,
+        row.base_key,
+        row.variant,
+        row.recorded_at,
+        meta,
+        row.request_body,
+        row.body,
+        told=row.digest is not None,
     )
     return _row(row.n, row.tape, Stored(interaction, row.canonical, row.expires_at))
 
@@ -227,11 +235,18 @@ def _interaction(
     meta: Sequence[Any],
     body: bytes,
     answer: bytes,
+    *,
+    told: bool,
 ) -> Interaction:
-    """`meta`: upstream, redacted, request but for its body, status, headers, frames' lengths."""
+    """`meta`: upstream, redacted, request but for its body, status, headers, frames' lengths.
+
+    `told` is False for a row of before the headers that select were kept.
+    """
     upstream, redacted, request, status, headers, frames = meta
     upstream, method, target, content_type = _alike(upstream, *map(_read, request[:3]))
-    chosen = tuple((_read(key), _read(value)) for key, value in request[3]) if request[3:] else ()
+    chosen: Headers = () if told else UNTOLD
+    if request[3:]:
+        chosen = tuple((_read(key), _read(value)) for key, value in request[3])
     named = _alike(*[(_read(key), _read(value)) for key, value in headers])
     return Interaction(
         id=name,
@@ -386,5 +401,8 @@ def row_of_packed(
                 digest=row.digest,
             )
         )
-    interaction = _interaction(name, key, row.variant, row.recorded_at, meta, body, answer)
+    told = row.digest is not None
+    interaction = _interaction(
+        name, key, row.variant, row.recorded_at, meta, body, answer, told=told
+    )
     return _row(row.n, row.tape, Stored(interaction, canonical, row.expires_at))
