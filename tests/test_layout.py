@@ -77,7 +77,7 @@ TESTED_WITH = {
     "core/matching/volatile": "core/matching/test_renaming",
     "engine/decks/repeat": "server/fast/test_connection",
     "engine/flights/log": "engine/flights/test_flight",
-    "engine/flights/sides": "engine/flights/test_flight",
+    "engine/sides": "engine/flights/test_flight",
     "engine/listing": "engine/test_exchange",
     "cli/fence/launch": "cli/fence/test_fence",
     "cli/fence/notices": "cli/fence/test_fence",

@@ -54,6 +54,7 @@ imports upward and only `app` knows all the parts.
         table         from method and path to a dialect
         streamed      base of those whose answers come whole or as a stream
         completions, plain, cohere, ollama   the dialects without a folder
+        sockets       and those of WebSockets, each message a request of its own
         choices, marks, pieces   what several have: choices that end, marks of caches, events
         variants      a recorded answer whole or as a stream: head and time
         recut         a stream made anew from its edited text
@@ -111,6 +112,7 @@ imports upward and only `app` knows all the parts.
       kept/         what clients asked to have stored, or deferred
         completions, slips
     engine/       the way of a request
+      sides         what fills an answer, what reads it
       asking        its canonical form, once for the same bytes
       checking      judged by the contract
       exchange      find, decide, serve or refuse or fly
@@ -130,7 +132,6 @@ imports upward and only `app` knows all the parts.
         flight        one upstream response, many readers
         log           its pieces, and how many are kept
         budget        what all of them may hold together
-        sides         what fills it, what reads it
         launch        those that are under way
         silence       notice of nothing coming
         landing       what becomes of them in the end
@@ -140,12 +141,13 @@ imports upward and only `app` knows all the parts.
       process       the other process, asked and ended
       child         what runs in it
     config/       every setting, declared once
-    upstream/     the way to the provider: a lean client, and aiohttp's for the odd case
+    upstream/     the way to the provider: a lean client, and aiohttp's for the odd case and sockets
     server/       the aiohttp handlers
       receiving     connections to clients, and what is no request
       guard         who may ask: Host, Origin, token
       crowded       no handles left for new connections
       upgrades      clients that want to speak another protocol
+      sockets       those that speak it: WebSockets
       reading       a client's request, as the engine takes it
       heading       the heads of answers, written
       errors, json   the one place where an error becomes JSON, and what else is said so

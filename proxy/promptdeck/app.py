@@ -172,6 +172,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             plan=config.replay.faults,
             faults=Faults(),
             keeps=shared.keeps,
+            line=shared.upstream.line if shared.upstream else None,
             guard=Guard.of(server.host, server.hosts, server.origins, server.token),
             name=name,
             describe=lambda: {"mode": str(config.mode), **counts()._asdict(), **worker},

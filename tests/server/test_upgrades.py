@@ -1,4 +1,4 @@
-"""Clients that want another protocol: WebSocket is refused by name, anything else ignored."""
+"""Clients that want another protocol: where no WebSocket is, it is refused by name."""
 
 import pytest
 
@@ -15,7 +15,7 @@ WEBSOCKET = {
 
 @pytest.mark.parametrize("fast", [True, False])
 @pytest.mark.parametrize("mode", ["cache", "replay", "passthrough"])
-@pytest.mark.parametrize("path", ["/v1/responses", "/v1/realtime?model=m", "/session/s/v1/x", "/"])
+@pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/x?realtime", "/session/s/v1/x", "/"])
 async def test_websocket_is_refused_by_name(
     start: Start, provider: Upstream, fast: bool, mode: str, path: str
 ) -> None:
@@ -30,6 +30,14 @@ async def test_websocket_is_refused_by_name(
     assert deck.server.counts().misses == 0
     after = await deck.chat()
     assert (after.status == 200) == (mode != "replay")
+
+
+async def test_what_is_no_handshake_is_refused(start: Start, provider: Upstream) -> None:
+    deck = await start(mode="cache")
+    for odd in ({"Upgrade": "h2c, WebSocket/13"}, {"Sec-WebSocket-Version": "99"}):
+        got = await deck.request("GET", "/v1/responses", **{**WEBSOCKET, **odd})
+        assert (got.status, got.json["code"]) == (426, "websocket_unsupported")
+    assert provider.seen == []
 
 
 async def test_a_foreign_page_is_refused_before(start: Start) -> None:

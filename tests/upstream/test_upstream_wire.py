@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from promptdeck.core.interaction import Headers, Request
 from promptdeck.engine.asking import Incoming
-from promptdeck.engine.flights.sides import Full
+from promptdeck.engine.sides import Full
 from promptdeck.errors import UpstreamError
 from promptdeck.upstream import Upstream
 from promptdeck.upstream.lean import head_of

@@ -1,6 +1,7 @@
 """Which headers travel, which are kept in a recording, and how `Cache-Status` is written."""
 
 import re
+from collections.abc import Mapping
 from functools import lru_cache
 
 from .interaction import Headers
@@ -22,6 +23,21 @@ CREDENTIALS = frozenset(
 PLACEHOLDER_KEY = "promptdeck-placeholder-key"
 """What `promptdeck run` sets where a program has no key; never sent upstream."""
 
+PROTOCOL = "sec-websocket-protocol"
+"""What a client of a WebSocket would speak over it, and upstream has chosen."""
+
+EXTENSIONS = "sec-websocket-extensions"
+
+HANDSHAKE = frozenset(
+    ["sec-websocket-key", "sec-websocket-accept", "sec-websocket-version", EXTENSIONS, PROTOCOL]
+)
+"""Headers about one WebSocket (RFC 6455, section 11.3): each side makes its own."""
+
+UPGRADE_REQUIRED = 426
+NO_UPGRADE: Mapping[str, str] = {"Upgrade": "HTTP/1.1", "Connection": "Upgrade"}
+"""Status and headers of an answer that has the client of a WebSocket ask by HTTP: that status
+must name the protocol to be spoken (RFC 9110, section 15.5.22)."""
+
 DRAWS = "X-Promptdeck-Draws"
 """How many answers of a request are to be recorded, as the request says."""
 
@@ -41,9 +57,12 @@ LOCATIONS = frozenset(
 
 # The body is read whole before it is sent on: nothing to wait for. How it is packed goes with its
 # bytes. A page asks us, and upstream is asked by us: what it would say of the page is not asked.
-_NOT_SENT_UPSTREAM = frozenset(
-    """host content-length content-encoding accept-encoding expect x-promptdeck-fault
+_NOT_SENT_UPSTREAM = (
+    frozenset(
+        """host content-length content-encoding accept-encoding expect x-promptdeck-fault
     x-promptdeck-draws x-promptdeck-token x-promptdeck-hop origin""".split()
+    )
+    | HANDSHAKE
 )
 
 # A recording is read in reviews and replayed years later: what is about one
@@ -51,6 +70,7 @@ _NOT_SENT_UPSTREAM = frozenset(
 _NOT_KEPT = (
     HOP_BY_HOP
     | CREDENTIALS
+    | (HANDSHAKE - {PROTOCOL})
     | frozenset(
         """content-length content-encoding date age server via alt-svc nel report-to vary
         strict-transport-security x-content-type-options x-accel-buffering cache-status
@@ -155,7 +175,26 @@ def secrets(headers: Headers) -> tuple[str, ...]:
             # A cookie has no scheme: its first word may be a name that belongs to it.
             credential = value if name.lower() == "cookie" else _SCHEME.sub("", value)
             found += [credential.strip(), *_PART.findall(credential)]
+    found += (key for one in protocols(headers) if (key := key_in(one)))
     return tuple(filter(None, found))
+
+
+def protocols(headers: Headers) -> tuple[str, ...]:
+    """The protocols that the client of a WebSocket offers, in its order."""
+    lines = ",".join([value for name, value in headers if name.lower() == PROTOCOL])
+    return tuple(filter(None, map(str.strip, lines.split(","))))
+
+
+def key_in(protocol: str) -> str:
+    """The secret in the name of a protocol, where a browser can put it; empty for none.
+
+    Such as `openai-insecure-api-key.KEY`: a page can set no header of a WebSocket.
+    """
+    found = _KEYED(protocol)
+    return found[1] if found else ""
+
+
+_KEYED = re.compile(r"(?i)[\w-]*(?:key|secret|token|bearer|auth)[\w-]*\.(.+)").fullmatch
 
 
 _SCHEME = re.compile(r"^\s*[\w-]+\s+(?=\S)")

@@ -18,6 +18,10 @@ Headers = tuple[tuple[str, str], ...]
 """Names and values as they came, in their order; a name may come twice."""
 
 
+_SWITCHED = 101
+"""Of a WebSocket that was opened (RFC 9110, section 15.2.2)."""
+
+
 class Variant(StrEnum):
     """The form in which an answer is asked for, or was recorded."""
 
@@ -126,3 +130,8 @@ def header(headers: Headers, name: str) -> str:
         if len(key) == size and key.lower() == name:
             return value
     return ""
+
+
+def is_good(status: int) -> bool:
+    """True for the status of an answer that is no failure, that of an opened WebSocket too."""
+    return 200 <= status < 300 or status == _SWITCHED

@@ -37,6 +37,8 @@ from promptdeck.core.text.jsontext import JSON, Unfaithful
 from promptdeck.errors import ClientError
 from promptdeck.stores.base import Sought
 
+from .sides import Fly
+
 log = logging.getLogger("promptdeck")
 
 if TYPE_CHECKING:
@@ -100,6 +102,8 @@ class Incoming(NamedTuple):
     """The body as it goes upstream, unless a route has another one."""
     keys: tuple[bytes, ...] = ()
     """The credentials that are hidden in `request.body`, were they there: the client's, ours."""
+    fly: Fly | None = None
+    """Asks upstream, where that is asked over a connection of this client's own: a socket's."""
 
     @property
     def sent(self) -> tuple[bytes, str]:

@@ -233,6 +233,11 @@ class Exchange:
                 assert_never(action)
 
     @property
+    def asks_upstream(self) -> bool:
+        """False in replay, where there is no way."""
+        return self._flights is not None
+
+    @property
     def under_way(self) -> int:
         """Answers that are still coming, or being recorded."""
         return self._flights.under_way if self._flights else 0

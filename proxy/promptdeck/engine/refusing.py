@@ -8,6 +8,8 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from promptdeck.core import headers as http
+from promptdeck.core.dialects.sockets import OPENING
+from promptdeck.core.headers import NO_UPGRADE, UPGRADE_REQUIRED
 from promptdeck.core.policy import Mode
 from promptdeck.errors import CassetteMiss, HTTPError
 
@@ -49,6 +51,8 @@ class Refusals:
         if models := await implied(request, deck):
             status = http.cache_status(key=asked.key, detail="listed from recordings")
             return Listed(models, status)
+        if request.method == OPENING and self._settings.mode is Mode.REPLAY:
+            raise await self._unopened(asked, deck, search)
         self._stats.misses += 1
         if self._settings.mode is not Mode.REPLAY:
             stale = HTTPError(
@@ -59,6 +63,26 @@ class Refusals:
             stale.cache_status = http.cache_status(key=asked.key, detail="only-if-cached")
             raise stale
         raise await self._miss(asked, deck, search)
+
+    async def _unopened(self, asked: Asked, deck: Deck, search: Search) -> CassetteMiss:
+        """What refuses to open a WebSocket that no recording opens, by name.
+
+        426 has codex ask by HTTP at once. Clients try again and again to open one: for each
+        target that is one miss, and none at all where the same is recorded by HTTP.
+        """
+        target = asked.incoming.request.target
+        by_http = await _recorded_by_http(target, deck)
+        if not by_http and deck.is_first_refusal(asked.key):
+            self._stats.misses += 1
+            miss = await self._miss(asked, deck, search)
+        else:
+            miss = CassetteMiss("")
+            miss.cache_status = http.cache_status(key=asked.key, detail=search.reason)
+        hint = "what is asked of it by HTTP is" if by_http else "record it, or ask by HTTP"
+        path = target.partition("?")[0]
+        miss.message = f"no WebSocket to {path} is recorded; {hint}"
+        miss.status, miss.headers = UPGRADE_REQUIRED, NO_UPGRADE
+        return miss
 
     async def _miss(self, asked: Asked, deck: Deck, search: Search) -> CassetteMiss:
         """Log a miss, note it in the deck's report, and put it into words for the client."""
@@ -98,6 +122,13 @@ class Refusals:
                 times_recorded=deck.times_recorded(asked.key, asked.form),
                 times_played=deck.times_played(*asked.place),
             )
+
+
+async def _recorded_by_http(target: str, deck: Deck) -> bool:
+    """True if the deck has what a client would ask in place of a WebSocket to this target."""
+    head = f"POST {target}\n".encode("utf-8", "surrogatepass")
+    nearest = await deck.nearest(head + b"{}", _CANDIDATES)
+    return any(form.startswith(head) for _, form in nearest)
 
 
 def _explained(

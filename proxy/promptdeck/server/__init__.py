@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from weakref import WeakSet
 
 from aiohttp import web
 
@@ -23,7 +24,7 @@ from promptdeck.server.fast.lanes import Behind
 from promptdeck.stores.kept.completions import Completions
 from promptdeck.stores.kept.slips import Slips
 
-from . import errors, stored, upgrades
+from . import errors, sockets, stored, upgrades
 from .guard import Guard, name_page
 from .json import json_response
 from .logged import shown
@@ -72,6 +73,8 @@ class Edge(NamedTuple):
     """What `/_deck/health` tells beside the version."""
     guard: Guard
     """Says who may ask."""
+    line: sockets.MakeLine | None
+    """Makes the line upstream of a client's WebSocket; None where there is no way upstream."""
     name: str
     """The server's own, by which it knows what it has sent itself."""
     alone: bool = True
@@ -85,6 +88,8 @@ def application(edge: Edge) -> web.Application:
         middlewares=[errors.middleware, edge.guard.middleware(), upgrades.middleware],
     )
     app.on_response_prepare.append(name_page)
+    app[sockets.OPEN] = WeakSet()
+    app.on_shutdown.append(sockets.close_all)
     handlers = _Handlers(edge)
     router = app.router
     router.add_get("/health", handlers.alive)
@@ -130,6 +135,11 @@ class _Handlers:
             plan = plan_of(request, edge.plan)
             behind = Behind(exchange, deck, edge.pace)
         incoming = await incoming_of(request, edge.ground)
+        if upgrades.wants_socket(request):
+            line = edge.line if exchange.asks_upstream else None
+            limits = edge.max_body, edge.ground.max_values
+            ways = sockets.SocketWays(exchange, deck, edge.pace, line, behind.in_use, *limits)
+            return await sockets.answer(request, incoming, ways)
         if edge.keeps and (body := deferral(incoming.request)):
             return json_response(await edge.keeps.deferred.accept(exchange, incoming, body, deck))
         if plan:

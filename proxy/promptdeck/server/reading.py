@@ -50,7 +50,7 @@ async def incoming_of(request: web.Request, ground: Ground) -> Incoming:
     header that cannot be read.
     """
     body, packed = await _read(request)
-    _refuse_many_values(body, request.content_type, ground.max_values)
+    refuse_many_values(body, request.content_type, ground.max_values)
     headers = sent_headers(request)
     content_type = request.headers.get("Content-Type", "")
     target = target_of(request.raw_path)
@@ -136,7 +136,7 @@ def refuse_loop(request: web.Request, name: str) -> None:
         )
 
 
-def _refuse_many_values(body: bytes, kind: str, most: int) -> None:
+def refuse_many_values(body: bytes, kind: str, most: int) -> None:
     """ClientError for JSON of so many values that others would have to wait while it is read.
 
     orjson lets no other thread run meanwhile, and takes some 0.5 us for each; to count commas

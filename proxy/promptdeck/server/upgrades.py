@@ -1,11 +1,15 @@
 """What becomes of a client that wants to speak another protocol on its connection.
 
-The one place that decides it. WebSocket is refused by name: who asks for it falls back to
-HTTP then, as RFC 9110, 15.5.22 has it. Any other upgrade (h2c) may be ignored, and is.
+The one place that decides it. WebSocket is spoken where models are (`core.dialects.sockets`), and
+refused by name elsewhere: who asks for it falls back to HTTP then, as RFC 9110, 15.5.22 has it.
+Any other upgrade (h2c) may be ignored, and is.
 """
 
 from aiohttp import web
 
+from promptdeck.core.dialects.table import spoken_at
+from promptdeck.core.headers import NO_UPGRADE, UPGRADE_REQUIRED
+from promptdeck.core.targets import target_of
 from promptdeck.errors import ClientError
 
 from .errors import Handler
@@ -17,15 +21,24 @@ DECISIVE = frozenset(["upgrade"])
 @web.middleware
 async def middleware(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Have a request answered by HTTP, whatever else it offers. ClientError 426 for WebSocket."""
-    wanted = ",".join(request.headers.getall("Upgrade", [])).lower().split(",")
-    if any(name.strip().partition("/")[0] == "websocket" for name in wanted):
-        error = ClientError(
-            "promptdeck does not speak WebSocket: send the request by HTTP, which it records and"
-            " streams",
-            code="websocket_unsupported",
-            status=426,
-            retry=False,
-        )
-        error.headers = {"Upgrade": "HTTP/1.1", "Connection": "Upgrade"}
-        raise error
+    if wants_socket(request) and not spoken_at(target_of(request.raw_path)):
+        raise refusal()
     return await handler(request)
+
+
+def wants_socket(request: web.Request) -> bool:
+    """True for a client that asks for a WebSocket."""
+    wanted = ",".join(request.headers.getall("Upgrade", [])).lower().split(",")
+    return any(name.strip().partition("/")[0] == "websocket" for name in wanted)
+
+
+def refusal(why: str = "promptdeck does not speak WebSocket here") -> ClientError:
+    """The error that has a client ask by HTTP."""
+    error = ClientError(
+        f"{why}: send the request by HTTP, which it records and streams",
+        code="websocket_unsupported",
+        status=UPGRADE_REQUIRED,
+        retry=False,
+    )
+    error.headers = NO_UPGRADE
+    return error

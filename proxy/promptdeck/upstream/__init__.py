@@ -1,6 +1,7 @@
 """The way upstream: where a call goes and with whose key, its errors in our words.
 
 lean         the plain case, on a pool of connections of our own
+lines        WebSockets
 connection   one of them
 head         what an answer's head says
 framing      where its body ends
@@ -37,26 +38,39 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import aiohttp
 from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from promptdeck.core.dialects.providers import BYOK_HEADERS
-from promptdeck.core.headers import CREDENTIALS, HOP, PLACEHOLDER_KEY, to_client, to_upstream
+from promptdeck.core.headers import (
+    CREDENTIALS,
+    EXTENSIONS,
+    HOP,
+    PLACEHOLDER_KEY,
+    key_in,
+    protocols,
+    to_client,
+    to_upstream,
+)
 from promptdeck.core.interaction import Headers, header
 from promptdeck.core.targets import below, is_target
 from promptdeck.engine.asking import Incoming
-from promptdeck.engine.flights.sides import Ended, Full, GiveUp, Sink, Unanswered
+from promptdeck.engine.sides import Ended, Full, GiveUp, Line, Sink, Stray, Unanswered
 from promptdeck.errors import UpstreamError
 
 from .connection import Call
 from .framing import FramingError
 from .lean import IDEMPOTENT, Origin, Pool, call_of, head_of
+from .lines import WebSocketLine, WebSocketLines
 from .location import leads, led_here
 from .session import LazyClient
 from .trouble import unreachable
+
+if TYPE_CHECKING:
+    from aiohttp import ClientWebSocketResponse
 
 log = logging.getLogger("promptdeck")
 
@@ -166,6 +180,7 @@ class Upstream:
         self._read_timeout = read_timeout
         self._pool = Pool(connect_timeout)
         self._session = LazyClient(connect_timeout)
+        self._lines = WebSocketLines(connect_timeout)
         self._destinations: dict[str, _Destination] = {}
         self._heads: dict[object, _SharedHead] = {}
 
@@ -173,6 +188,7 @@ class Upstream:
         """Close all connections. What is under way is to have been given up before."""
         self._pool.close()
         await self._session.close()
+        await self._lines.close()
 
     def begin(self, incoming: Incoming, sink: Sink, ended: Ended[UpstreamError]) -> GiveUp | None:
         """Send a request at once, its answer to the sink; then `ended` is told what `fly` raises.
@@ -215,6 +231,44 @@ class Upstream:
         UpstreamError: 502 unreachable or cut, 504 too slow; 400 where the target leaves the base
         URL's path, or nobody knows where it is. ValueError as `head_of`.
         """
+        base = self._base(incoming)
+        self.calls += 1
+        errand = _Errand(sink, base, incoming.request.target)
+        errand.keyless = partial(self._is_keyless, incoming)
+        try:
+            await self._asked(incoming, base, errand)
+        except _TROUBLE as error:
+            raise errand.error(error) from None
+
+    def line(self, incoming: Incoming, stray: Stray) -> Line:
+        """The line to upstream of a client's WebSocket, not yet opened; `incoming` opens it.
+
+        `stray` is given what comes when no answer is under way. What asks over the line raises
+        as `fly`.
+        """
+
+        async def opened(sink: Sink) -> "ClientWebSocketResponse":
+            base = self._base(incoming)
+            self.calls += 1
+            errand = _Errand(sink, base, incoming.request.target)
+            errand.keyless = partial(self._is_keyless, incoming)
+            try:
+                return await self._lines.open(
+                    URL(below(base, incoming.request.target), encoded=True),
+                    self._headers(incoming),
+                    offered(incoming.headers),
+                    errand,
+                    compress="permessage-deflate" in header(incoming.headers, EXTENSIONS),
+                    read_timeout=self._timeout_for(incoming.headers),
+                    proxy=self._destination(base).proxy,
+                )
+            except _TROUBLE as error:
+                raise errand.error(error) from None
+
+        return WebSocketLine(opened, stray, incoming.request.target)
+
+    def _base(self, incoming: Incoming) -> str:
+        """The base URL that a request goes to. UpstreamError where it leads out of that."""
         base = incoming.route.url if incoming.route else self.url
         if not base:
             raise UpstreamError(
@@ -232,13 +286,7 @@ class Upstream:
                 status=400,
                 retry=False,
             )
-        self.calls += 1
-        errand = _Errand(sink, base, incoming.request.target)
-        errand.keyless = partial(self._is_keyless, incoming)
-        try:
-            await self._asked(incoming, base, errand)
-        except _TROUBLE as error:
-            raise errand.error(error) from None
+        return base
 
     def _asked(self, incoming: Incoming, base: str, errand: _Errand) -> Awaitable[None]:
         """Ask with the client that can reach the base URL. Raises what is _TROUBLE."""
@@ -302,6 +350,7 @@ class Upstream:
         if route is None:
             bare = tuple(passed)
             own = any(name.lower() in CREDENTIALS for name, _ in bare)
+            own = own or any(map(key_in, offered(incoming.headers)))
             key = "" if own else self._api_key
         else:
             # The client's other credentials are ours or another provider's: they stay here.
@@ -319,6 +368,8 @@ class Upstream:
 
     def _is_keyless(self, incoming: Incoming) -> bool:
         """True if a request goes upstream without a credential of any kind."""
+        if any(map(key_in, offered(incoming.headers))):
+            return False
         return not any(name.lower() in CREDENTIALS for name, _ in self._headers(incoming))
 
     def _timeout_for(self, headers: Headers) -> float | None:
@@ -333,6 +384,11 @@ class Upstream:
             return self._read_timeout
         ours = self._read_timeout
         return seconds if 0 < seconds < (ours or math.inf) else ours
+
+
+def offered(headers: Headers) -> tuple[str, ...]:
+    """The protocols that a WebSocket's client offers, but for one that holds our placeholder."""
+    return tuple(one for one in protocols(headers) if PLACEHOLDER_KEY not in one)
 
 
 def _leaves_base(target: str) -> bool:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from aiohttp.http import HttpProcessingError
 
-from promptdeck.engine.flights.sides import Ended, Full, Sink
+from promptdeck.engine.sides import Ended, Full, Sink
 
 from .framing import BodyFraming, FramingError, UntilClosed
 from .head import answer_of, end_of

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import aiohappyeyeballs
 
 from promptdeck.core.interaction import Headers
-from promptdeck.engine.flights.sides import Sink
+from promptdeck.engine.sides import Sink
 
 from .connection import Call, Connection, receiving
 

@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from promptdeck.core.interaction import Headers
-from promptdeck.engine.flights.sides import Sink
+from promptdeck.engine.sides import Sink
 
 
 class _Reused:

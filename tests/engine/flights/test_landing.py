@@ -20,8 +20,8 @@ from promptdeck.engine.flights.flight import Flight
 from promptdeck.engine.flights.landing import Landing
 from promptdeck.engine.flights.launch import Flights
 from promptdeck.engine.flights.sharing import Sharing
-from promptdeck.engine.flights.sides import Ended, GiveUp, Sink
 from promptdeck.engine.settings import Settings
+from promptdeck.engine.sides import Ended, GiveUp, Sink
 from promptdeck.engine.stats import Stats
 from promptdeck.errors import StoreUnavailable, UpstreamError
 from promptdeck.stores.memory import MemoryStore

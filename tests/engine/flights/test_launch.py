@@ -9,7 +9,7 @@ from promptdeck.core.interaction import Request
 from promptdeck.engine.asking import Incoming
 from promptdeck.engine.flights.flight import Flight
 from promptdeck.engine.flights.launch import Flights
-from promptdeck.engine.flights.sides import Ended, Sink
+from promptdeck.engine.sides import Ended, Sink
 from promptdeck.errors import UpstreamError
 
 INCOMING = Incoming(Request("POST", "/v1/chat/completions", "application/json", b"{}"), ())

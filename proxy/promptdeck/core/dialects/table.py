@@ -15,6 +15,7 @@ from .messages.dialect import MESSAGES
 from .ollama import OLLAMA
 from .plain import PLAIN_MODEL
 from .responses.dialect import RESPONSES
+from .sockets import METHODS, OPENING, SOCKET, SOCKETS, Socket
 
 HTTP = Dialect()
 """Everything that is no model's endpoint: it creates, changes, deletes, lists or polls."""
@@ -96,7 +97,17 @@ def is_chat(method: str, target: str) -> bool:
 
 def dialect_of(method: str, target: str) -> Dialect:
     """The dialect that a request speaks; `target` is its path and query, `/v1/...`."""
-    return _dialect_of(target.partition("?")[0]) if method == "POST" else HTTP
+    if method == "POST":
+        return _dialect_of(target.partition("?")[0])
+    if method in METHODS:
+        return SOCKET if method == OPENING else spoken_at(target) or SOCKET
+    return HTTP
+
+
+def spoken_at(target: str) -> Socket | None:
+    """What is spoken over a WebSocket to this target; None where there is none."""
+    found = _PATH.fullmatch(target.partition("?")[0])
+    return SOCKETS.get(found["endpoint"]) if found else None
 
 
 @lru_cache(maxsize=1024)  # a path is asked for again and again; those that hold ids are many

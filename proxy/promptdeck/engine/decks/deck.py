@@ -134,6 +134,8 @@ class Deck:
         self._missed_bytes = 0
         self._missed_earlier = 0
         """How many of the first are no longer among them."""
+        self._refused: dict[str, None] = {}
+        """Fingerprints of what is refused again and again, the latest last."""
 
     def state(self) -> Hashable:
         """Equal as long as nothing but time and turns changes what `find` gives."""
@@ -365,6 +367,14 @@ class Deck:
         while self._missed_bytes > _MISSES_BYTES or len(self._missed) > _MISSES_KEPT:
             self._missed_bytes -= len(self._missed.popleft())
             self._missed_earlier += 1
+
+    def is_first_refusal(self, key: str) -> bool:
+        """True the first time that this fingerprint is refused, and is to be noted as missed."""
+        first = key not in self._refused
+        self._refused[key] = None
+        if len(self._refused) > _MISSES_KEPT:
+            del self._refused[next(iter(self._refused))]
+        return first
 
     async def keep(self, key: str, stored: Stored, *, overwrite: bool) -> Interaction:
         """Record an answer under a fingerprint; returns it with its id. StoreUnavailable.

@@ -3,7 +3,6 @@
 flight    one response: a log with many readers
 log       its pieces, how far each reader is, how much is kept
 budget    what the logs of all flights may hold in memory together
-sides     what it meets: upstream, which fills it, and those that read it
 launch    those that are under way: asked for, given up, waited for at the end
 silence   notice of nothing coming
 landing   what becomes of an answer that has ended

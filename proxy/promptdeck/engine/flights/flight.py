@@ -20,11 +20,11 @@ from operator import attrgetter
 from typing import NamedTuple
 
 from promptdeck.core.interaction import Headers
+from promptdeck.engine.sides import Client, Follower, Full, GiveUp
 from promptdeck.errors import UpstreamError
 
 from .budget import Budget
 from .log import WINDOW, Chunk, PieceLog, Reader
-from .sides import Client, Follower, Full, GiveUp
 from .silence import Silence
 
 log = logging.getLogger("promptdeck")

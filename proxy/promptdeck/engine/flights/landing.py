@@ -10,11 +10,12 @@ from typing import Any
 import orjson
 
 from promptdeck.core import headers as http
-from promptdeck.core.interaction import Request, Response
+from promptdeck.core.interaction import Request, Response, is_good
 from promptdeck.core.policy import Mode
 from promptdeck.engine.asking import Asked, Canonicals, Incoming
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.settings import Settings
+from promptdeck.engine.sides import Ended
 from promptdeck.engine.stats import Stats
 from promptdeck.errors import PatternError, StoreUnavailable, UpstreamError
 from promptdeck.stores.base import Stored
@@ -23,7 +24,6 @@ from .budget import Budget
 from .flight import Flight
 from .recorder import NotKept, Recorder, Take, encoding_of
 from .sharing import Sharing
-from .sides import Ended
 
 log = logging.getLogger("promptdeck")
 
@@ -135,7 +135,7 @@ class Landing:
                 await self._keep(flight, *record, started)
         except NotKept as reason:
             # Else it is the answer's own fault: an error, or one that was cut off.
-            lost = _is_good(flight) and bool(flight.unkept)
+            lost = _came_well(flight) and bool(flight.unkept)
             self._stats.unrecorded += lost
             severe = lost and self._settings.mode.fills_cassettes
             log.log(logging.ERROR if severe else logging.INFO, "not recorded: %s", reason)
@@ -213,10 +213,10 @@ class Landing:
         return None if ttl is None else now + ttl
 
 
-def _is_good(flight: Flight) -> bool:
+def _came_well(flight: Flight) -> bool:
     """True if upstream's answer has come and is no error."""
     head = flight.known_head
-    return head is not None and 200 <= head.status < 300
+    return head is not None and is_good(head.status)
 
 
 def _wants_a_day(body: bytes) -> bool:

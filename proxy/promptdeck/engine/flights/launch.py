@@ -14,10 +14,10 @@ from typing import Any, Protocol
 from promptdeck.core.dialects.base import Dialect
 from promptdeck.core.dialects.table import dialect_of
 from promptdeck.engine.asking import Incoming
+from promptdeck.engine.sides import Ended, GiveUp, Sink, Unanswered
 from promptdeck.errors import UpstreamError
 
 from .flight import Flight
-from .sides import Ended, GiveUp, Sink, Unanswered
 
 log = logging.getLogger("promptdeck")
 
@@ -62,7 +62,8 @@ class Flights:
         `ended` is called once, whatever becomes of the answer, and has the flight land.
         """
         begun = partial(self._begun_ended, incoming, flight)
-        give_up = self._way.begin(incoming, flight, begun) or self._flown(incoming, flight)
+        at_once = None if incoming.fly else self._way.begin(incoming, flight, begun)
+        give_up = at_once or self._flown(incoming, flight)
         dialect = dialect_of(incoming.request.method, incoming.request.target)
         self._flying[flight] = give_up, ended, dialect
         flight.give_up = partial(self._give_up, flight)
@@ -124,7 +125,10 @@ class Flights:
     async def _fly(self, incoming: Incoming, flight: Flight, ended: Ended[UpstreamError]) -> None:
         """Ask upstream where that takes waiting, and tell the end as `Way.begin` would."""
         try:
-            await self._way.fly(incoming, flight)
+            if incoming.fly:
+                await incoming.fly(flight)
+            else:
+                await self._way.fly(incoming, flight)
         except UpstreamError as error:
             _let_go(error)
             ended(error)

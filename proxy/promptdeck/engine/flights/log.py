@@ -11,8 +11,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from promptdeck.engine.sides import Follower
+
 from .budget import PIECE_WEIGHT, Budget
-from .sides import Follower
 
 WINDOW = 256 * 1024
 """Bytes that upstream may be ahead of its readers.

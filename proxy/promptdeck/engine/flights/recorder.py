@@ -18,6 +18,7 @@ from promptdeck.core.interaction import (
     Variant,
     frames_of,
     header,
+    is_good,
 )
 from promptdeck.core.matching.clean import keepable
 from promptdeck.core.secrets.answers import cleared_response
@@ -70,7 +71,7 @@ class Recorder(NamedTuple):
 
     def refusal(self, method: str, head: Head) -> str:
         """Why an answer to a method with this head is not kept; empty if its head is no reason."""
-        if not (self.errors or 200 <= head.status < 300):
+        if not (self.errors or is_good(head.status)):
             return f"status {head.status}"
         if self.shared and is_for_one(head.headers):
             return f"it is for no other request: Vary: {', '.join(varies(head.headers))}"
@@ -108,7 +109,7 @@ class Recorder(NamedTuple):
 
     def judged(self, response: Response, take: Take) -> Interaction:
         """The interaction to keep of an `accepted` answer. NotKept if it is not a good one."""
-        failed = not 200 <= response.status < 300
+        failed = not is_good(response.status)
         stream = response.is_stream
         in_runs = runs([frame.data for frame in response.frames]) if stream else None
         dialect = dialect_of(take.request.method, take.request.target)

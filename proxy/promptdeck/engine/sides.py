@@ -1,9 +1,10 @@
 """What a flight meets on its two sides: upstream, which fills it, and its readers."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Protocol, TypeVar
 
+from promptdeck.core.dialects.sockets import Close
 from promptdeck.core.interaction import Headers
 from promptdeck.errors import UpstreamError
 
@@ -36,6 +37,32 @@ class Sink(Protocol):
 
     def came(self, data: bytes) -> Full:
         """Take the next piece of the body, which is not empty."""
+
+
+Fly = Callable[[Sink], Awaitable[None]]
+"""Asks upstream, and returns when the whole answer has gone to the sink. UpstreamError."""
+
+Stray = Callable[[bytes], Awaitable[None]]
+"""Takes an event of a socket that came while no answer was under way."""
+
+
+class Line(Protocol):
+    """The line to upstream of a client's WebSocket; `hang_up` at the end."""
+
+    behind: bool
+    """Set where recordings have answered messages, which upstream has not got."""
+
+    async def open(self, sink: Sink) -> None:
+        """As `Fly`: open the socket, and return when what comes unasked has come."""
+
+    async def say(self, said: str | bytes, sink: Sink) -> None:
+        """Send a message, on a socket that is opened for it if need be; as `Fly`."""
+
+    def rest(self) -> None:
+        """Have the answer under way end here: the client's next message has come."""
+
+    def hang_up(self, close: Close) -> None:
+        """Close the socket, as the client did: no answer is under way any more."""
 
 
 # The readers' side
