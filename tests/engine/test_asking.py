@@ -14,7 +14,7 @@ from promptdeck.core.secrets.redact import Redactor
 from promptdeck.engine import asking
 from promptdeck.engine.asking import Canonicals, Incoming
 from promptdeck.engine.checking import Contract
-from tests.core.matching.test_body import pairs
+from tests.core.matching.test_body import calls
 
 
 def incoming(body: bytes, **headers: str) -> Incoming:
@@ -92,7 +92,7 @@ def warn(body: object) -> str:
 
 
 NO_NAME = Redactor.build([{"name": "who", "pattern": "user"}])
-OTHER_PATH = "/v1/embeddings"
+OTHER_PATH = "/v1/files"
 
 
 @pytest.mark.parametrize(
@@ -169,20 +169,23 @@ async def test_what_was_forgotten_is_learnt_again_under_all_its_names(
     assert (await canonicals.asked(incoming(one))).known is again.known
 
 
-async def outcome(canonicals: Canonicals, body: bytes) -> object:
-    known = (await canonicals.asked(incoming(body))).known
-    return known._replace(names=(), refused=None), str(known.refused)
+async def outcome(canonicals: Canonicals, path: str, body: bytes) -> object:
+    request = Request("POST", path, "application/json", body)
+    asked = await canonicals.asked(Incoming(request, ()))
+    known = asked.known
+    return known._replace(names=(), refused=None), str(known.refused), canonicals.also(asked)
 
 
 @settings(max_examples=150)
-@given(st.lists(pairs(), min_size=1, max_size=4))
-def test_what_came_before_makes_no_difference(asked: list[tuple[bytes, bytes]]) -> None:
+@given(st.lists(calls(), min_size=1, max_size=4))
+def test_what_came_before_makes_no_difference(asked: list[tuple[str, bytes, bytes]]) -> None:
     def fresh() -> Canonicals:
         return Canonicals(Rules(), Redactor.build(), Contract(strict=False).check)
 
     async def go() -> None:
         shared = fresh()
-        for body in [*chain.from_iterable(asked), *asked[0]]:
-            assert await outcome(shared, body) == await outcome(fresh(), body)
+        bodies = [[(path, body) for body in both] for path, *both in asked]
+        for path, body in [*chain.from_iterable(bodies), *bodies[0]]:
+            assert await outcome(shared, path, body) == await outcome(fresh(), path, body)
 
     asyncio.run(go())

@@ -18,13 +18,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import xxhash
 
 from promptdeck.core.counts import Counts
-from promptdeck.core.dialects.base import LABELS, MARKERS
-from promptdeck.core.dialects.chat.counting import SINCE, item_text
+from promptdeck.core.dialects.base import LABELS, MARKERS, Dialect
+from promptdeck.core.dialects.chat.counting import SINCE
 from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.dialects.providers import Route
-from promptdeck.core.dialects.table import is_chat
+from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.interaction import Headers, Request, Response, Variant
-from promptdeck.core.matching.body import EFFECTS, Body, BodyName
+from promptdeck.core.matching.body import Body, BodyName
 from promptdeck.core.matching.clean import chosen_by
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized, examine, normalize
@@ -33,7 +33,7 @@ from promptdeck.core.matching.repeated import Cut, Repeated
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import CacheControl
 from promptdeck.core.secrets.redact import Redactor
-from promptdeck.core.text.jsontext import JSON, Unfaithful
+from promptdeck.core.text.jsontext import JSON, Unfaithful, canonical
 from promptdeck.errors import ClientError
 from promptdeck.stores.base import Sought
 
@@ -128,7 +128,7 @@ class Known(NamedTuple):
     refused: ClientError | None
     """Why the contract forbids it. A recording answers it all the same: a provider has judged."""
     also: tuple[Sought, ...]
-    """The forms under which 0.1.0 kept the request, where more counted then or less."""
+    """The forms under which 0.1.0 kept it, where to find them takes waiting: `Canonicals.also`."""
     names: tuple[BodyName, ...]
     """Names of the body: all of this holds for other bodies of these names (`matching.body`).
 
@@ -180,9 +180,11 @@ class Canonicals:
         self._check = check
         self._waits = rules.waits or redactor.waits
         self._turn = asyncio.Lock()
+        self._also_last: tuple[Request, tuple[Sought, ...]] | None = None
+        """The request that `also` was asked for last, and what was found."""
         self._learnt: dict[bytes, Mapping[str, str]] = {}
         """By the digest of a recorded body: what its names stand for."""
-        self._repeated = Repeated(secrets.randbits(60), item_text)
+        self._repeated: dict[Dialect, Repeated] = {}
         self._recall: Recall[Known] = Recall(
             lambda known: len(known.form.canonical) + _OVERHEAD,
             most_bytes=_MEMO_BYTES,
@@ -211,7 +213,7 @@ class Canonicals:
             async with self._turn:
                 loop = asyncio.get_running_loop()
                 return await loop.run_in_executor(_ONE_BY_ONE, self._normalized, request, body)
-        if len(body.data) > _LARGE:
+        if self._takes_waiting(body.data):
             return await asyncio.to_thread(self._normalized, request, body)
         return self._normalized(request, body)
 
@@ -222,16 +224,34 @@ class Canonicals:
         """
         counts = Counts.of(request)
         known = self._recall.find(self._names(counts, body))
-        if known is None and len(body.data) <= _LARGE and not self._waits:
+        if known is None and not self._takes_waiting(body.data):
             known = self._normalized(request, body)
             self._remember(counts, body, known)
         return known
 
     def reader(self, counts: Counts) -> Callable[[bytes], Body]:
         """Makes `Body` values of the bodies that come with these counts."""
+        dialect = dialect_of(counts.method, counts.target)
         # User rules may be about the place of an object in its list.
-        again = not self._rules.digest and self._goes_by_name(counts)
-        return partial(Body, repeated=self._repeated if again else None)
+        if not dialect.lists or self._rules.digest or not self._goes_by_name(dialect):
+            return partial(Body, dialect=dialect)
+        repeated = self._repeated.get(dialect)
+        if repeated is None:
+            repeated = Repeated(secrets.randbits(60), dialect.lists, partial(_item_text, dialect))
+            self._repeated[dialect] = repeated
+        return partial(Body, dialect=dialect, repeated=repeated)
+
+    def also(self, asked: Asked) -> tuple[Sought, ...]:
+        """The forms under which 0.1.0 kept a request, of which more counted then, or less.
+
+        For who finds nothing under the form that it has now: what is found is read but once.
+        """
+        request, known = asked.incoming.request, asked.known
+        if self._takes_waiting(request.body):
+            return known.also
+        if self._also_last is None or self._also_last[0] != request:
+            self._also_last = request, self._also(request, known.form)
+        return self._also_last[1]
 
     def base_key(self, asked: Asked) -> str:
         """The fingerprint of a request without user rules, as recordings have it."""
@@ -262,6 +282,10 @@ class Canonicals:
                 del self._learnt[next(iter(self._learnt))]
         return retold(response, known, learnt)
 
+    def _takes_waiting(self, data: bytes) -> bool:
+        """True for a body that is read in a thread, as others would have to wait for it."""
+        return self._waits or len(data) > _LARGE
+
     def _remember(self, counts: Counts, body: Body, known: Known) -> None:
         names = self._names(counts, body)
         # Of what is odd or holds a secret, only the very bytes are known again.
@@ -272,44 +296,48 @@ class Canonicals:
         # The seed stands for the counts: it is of one size, however long a target is.
         seed = counts.seed
         yield seed, xxhash.xxh3_128_digest(body.data, seed)
-        if self._goes_by_name(counts):
+        if self._goes_by_name(body.dialect):
             for name in body.names():
                 yield seed, name
 
-    def _goes_by_name(self, counts: Counts) -> bool:
+    def _goes_by_name(self, dialect: Dialect) -> bool:
         # A user's pattern may take the very name out of a field that would not count.
-        return not self._redactor.waits and is_chat(counts.method, counts.target)
+        return not self._redactor.waits and dialect.is_model
 
     def _normalized(self, request: Request, body: Body) -> Known:
         """Find out the canonical form by reading the body, or what is left of it to be read."""
-        known = self._from_rest(request, body.cut) if body.cut else None
+        known = self._from_rest(request, body.dialect, body.cut) if body.cut else None
         if known is None:
-            known, plain = self._examined(request, body.value, self._judged)
+            check = partial(self._judged, body.dialect)
+            known, plain = self._examined(request, body.value, check)
             if known.warning:
                 log.warning("odd request: %s", known.warning)
-            known = known._replace(also=self._also(request, known.form))
-            odd = known.warning or known.refused
-            if odd or not plain or not self._goes_by_name(Counts.of(request)):
+            waits = self._takes_waiting(body.data)
+            if waits:
+                known = known._replace(also=self._also(request, known.form))
+            # An object may be what makes the request stateful, and a label counted once.
+            odd = known.warning or known.refused or known.form.stateful
+            odd = odd or (waits and body.dialect is not CHAT)
+            if odd or not plain or not self._goes_by_name(body.dialect):
                 return known
         body.learn()
-        also = known.also or self._also(request, known.form)
-        return known._replace(names=tuple(body.names()), also=also)
+        return known._replace(names=tuple(body.names()))
 
-    def _from_rest(self, request: Request, cut: Cut) -> Known | None:
+    def _from_rest(self, request: Request, dialect: Dialect, cut: Cut) -> Known | None:
         """Find it out from what was not read before; None if all must be read, or it is odd."""
         if not cut.runs:
             return None
         rest = request._replace(body=cut.rest)
         try:
             known, plain = self._examined(
-                rest, None, lambda value: self._judged(cut.read(value)), cut.whole
+                rest, None, lambda value: self._judged(dialect, cut.read(value)), cut.whole
             )
         except Unfaithful:
             return None
         return known if plain and not (known.warning or known.refused) else None
 
-    def _judged(self, value: JSON) -> str:
-        return self._check(value) if self._check else ""
+    def _judged(self, dialect: Dialect, value: JSON) -> str:
+        return self._check(value) if self._check and dialect is CHAT else ""
 
     def _examined(
         self,
@@ -324,6 +352,7 @@ class Canonicals:
         all of it from that of what was read.
         """
         odd, wants_more, refused = "", False, None
+        effects = dialect_of(request.method, request.target).effects
 
         def inspect(found: JSON) -> None:
             nonlocal odd, wants_more, refused
@@ -331,7 +360,7 @@ class Canonicals:
                 odd = check(found)
             except ClientError as error:
                 refused = error
-            wants_more = isinstance(found, dict) and not EFFECTS.isdisjoint(found)
+            wants_more = isinstance(found, dict) and not effects.isdisjoint(found)
 
         form, plain = examine(request, self._rules, self._redactor, inspect=inspect, value=value)
         form = form._replace(canonical=whole(form.canonical))
@@ -359,3 +388,8 @@ class Canonicals:
             return None
         once = normalize(request, self._rules, self._redactor, once=True)
         return once if once.canonical != form.canonical else None
+
+
+def _item_text(dialect: Dialect, place: str, item: JSON) -> bytes:
+    """An item of one of the dialect's lists, `place`, as it stands in the canonical form."""
+    return canonical(dialect.counted_item(place, item))

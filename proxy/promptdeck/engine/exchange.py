@@ -133,7 +133,7 @@ class Exchange:
         if known is None:
             return None
         asked = Asked(incoming, known, ANYTHING)
-        if _has_changed(deck, asked):
+        if self._has_changed(deck, asked):
             return None
         try:
             action, search = self._plan(asked, deck)
@@ -181,7 +181,7 @@ class Exchange:
             # A provider that could not be written into the model counts by its URL.
             only=route is not None and not route.in_model,
             sent=asked.incoming.headers,
-            also=asked.known.also,
+            also=lambda: self._canonicals.also(asked),
         )
 
     async def _plan_afresh(self, asked: Asked, deck: Deck) -> tuple[Action, Search]:
@@ -189,13 +189,21 @@ class Exchange:
 
         It is followed before, if it is seen to have changed, or else where there is a miss.
         """
-        followed = _has_changed(deck, asked)
+        followed = self._has_changed(deck, asked)
         if followed:
             await self._follow(asked, deck)
         action, search = self._plan(asked, deck)
         if search.found is Found.MISS and not followed and await self._follow(asked, deck):
             return self._plan(asked, deck)
         return action, search
+
+    def _has_changed(self, deck: Deck, asked: Asked) -> bool:
+        """True if a file is to be followed before what is found of a request is believed."""
+        # What says nothing of headers is found by another key, where any header selects.
+        also = self._canonicals.also(asked) if asked.incoming.request.selecting else ()
+        keys = asked.key, *(one.key for one in also if one.untold)
+        now = time.time()
+        return any(deck.glance(key).changed(now) for key in keys)
 
     async def _follow(self, asked: Asked, deck: Deck) -> bool:
         """Follow a cassette's file; True if it has changed. StoreUnavailable in replay only."""
@@ -390,13 +398,6 @@ class Exchange:
         self._flights.launch(incoming, flight, ended)
         stored = self._landing.stores(incoming)
         return Flown(flight, place, cache_status, end_counts=stored)
-
-
-def _has_changed(deck: Deck, asked: Asked) -> bool:
-    """True if a file is to be followed before what is found of a request is believed."""
-    keys = asked.key, *(one.key for one in asked.known.also if one.untold)
-    now = time.time()
-    return any(deck.glance(key).changed(now) for key in keys)
 
 
 def _again(first: Served | Flight, incoming: Incoming) -> Served | Flown:

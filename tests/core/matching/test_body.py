@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 
 from promptdeck.core.contract.request import FIELDS, check
 from promptdeck.core.contract.schema import SOUND
-from promptdeck.core.dialects.chat.counting import EXCLUDED
+from promptdeck.core.dialects.base import LABELS
+from promptdeck.core.dialects.chat.counting import EXCLUDED, NAMING
+from promptdeck.core.dialects.chat.dialect import CHAT
+from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Request
-from promptdeck.core.matching.body import NAMING, Body, bare, deep
+from promptdeck.core.matching.body import Body, bare, deep
 from promptdeck.core.matching.normalize import examine
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
@@ -18,6 +21,19 @@ from promptdeck.engine.deferred import deferral
 from tests.secret_samples import HEX
 
 REDACTOR = Redactor()
+# A path of each dialect, and what a small request of it must have.
+CALLS = {
+    CHAT_COMPLETIONS: ("messages", '[{"role":"user","content":"hi"}]'),
+    "/v1/messages": ("messages", '[{"role":"user","content":"hi"}]'),
+    "/v1/responses": ("input", '[{"role":"user","content":"hi"}]'),
+    "/v1beta/models/m:generateContent": ("contents", '[{"role":"user","parts":[{"text":"hi"}]}]'),
+    "/api/chat": ("messages", '[{"role":"user","content":"hi"}]'),
+    "/v2/chat": ("messages", '[{"role":"user","content":"hi"}]'),
+    "/v1/completions": ("prompt", '"hi"'),
+    "/v1/embeddings": ("input", '["hi"]'),
+}
+PATHS = st.sampled_from([*CALLS, CHAT_COMPLETIONS])
+NONE = Rules()
 RULES = st.sampled_from(
     [Rules(), Rules.build(["$.user", "$.messages[*].name", "$..x"], ["uuid", "iso-time"])]
 )
@@ -51,6 +67,10 @@ TEXTS = [
     '[{"role":"user","content":"hi","x":1.0}]',
     '[{"role":"tool","role":"user","content":"hi"}]',
     f'[{{"content":"{SECRET}","role":"user","content":"hi"}}]',
+    '[{"type":"message","role":"user","content":[{"text":"hi","type":"input_text"}]}]',
+    '[{"type":"item_reference","id":"i"}]',
+    '[{"parts":[{"inline_data":{"data":"a-_=","mime_type":"b"}}]}]',
+    '{"id":"container_1"}',
     '{"include_usage":true}',
     '{"include_usage":1,"include_usage":true}',
     '{"user":"u"}',
@@ -73,14 +93,32 @@ NAMING_VALUES = st.sampled_from(['"u-1"', '"u-2"', '"a:b c"', '""']) | st.sample
     + [f'"{"x" * length}"' for length in (64, 65)]
     + ['"\\\\"', '"\\""', '"\\n"', '"store"', f'"\\"{SECRET}"', '"[redacted:openai]"']
 )
+LABEL_VALUES = NAMING_VALUES | st.sampled_from(
+    [
+        '{"user_id":"u-1"}',
+        '{"user_id": "u-2", "n":[1,true,null]}',
+        '{"n":1e999}',
+        '{"n":1.0}',
+        "{}",
+        "1.5",
+        "1" * 30,
+        "[[[[[[1]]]]]]",
+        f'{{"a":"{SECRET}"}}',
+        '{"name":"API_KEY","value":"hunter2hunter2"}',
+        '{"api_key":"x"}',
+        '"' + "x" * 300 + '"',
+    ]
+)
 KEYS = st.sampled_from(
-    """model messages temperature seed stream stream_options store deferred metadata stop tools
+    """input contents container background previous_response_id conversation system_instruction
+    system model messages temperature seed stream stream_options store deferred metadata stop tools
     prompt_cache_retention user x modle Users us\\u0065r é \\u00e9 a\\"b ://:p@h
     st\\u006fre""".split()
 ) | st.sampled_from([SECRET, ""])
 MEMBERS = st.tuples(KEYS, VALUES)
-NAMING_MEMBERS = st.tuples(st.sampled_from(NAMING), NAMING_VALUES)
-MODEL, CHAT = ("model", '"m"'), ("messages", '[{"role":"user","content":"hi"}]')
+NAMING_MEMBERS = st.tuples(st.sampled_from(sorted(NAMING)), NAMING_VALUES)
+LABEL_MEMBERS = st.tuples(st.sampled_from([*LABELS]), LABEL_VALUES)
+MODEL = ("model", '"m"')
 COMPACT = ",", ":"
 STYLES = st.sampled_from([*[COMPACT] * 8, *[(", ", ": ")] * 4, (" ,", ":"), (",\n", " : ")])
 AROUND = st.sampled_from(["%s"] * 20 + [" %s", "%s\n", "\ufeff%s", "%s x", "[%s]", "%s,", "%s}"])
@@ -104,13 +142,16 @@ OTHER_WORDS = {text: [other for other in TEXTS if says(other) == says(text)] for
 
 
 @st.composite
-def pairs(draw):
+def pairs(draw, path=CHAT_COMPLETIONS):
     """Two bodies that are alike, but for what may change nothing, and at times for more."""
-    some = [MODEL, CHAT] * draw(st.sampled_from([1, 1, 1, 0])) + draw(st.lists(MEMBERS, max_size=2))
-    tail = draw(st.lists(NAMING_MEMBERS, max_size=3))
-    other = [(key, draw(NAMING_VALUES)) for key, _ in tail]
+    call = [MODEL, CALLS[path]] * draw(st.sampled_from([1, 1, 1, 0]))
+    some = call + draw(st.lists(MEMBERS, max_size=2))
+    chat = path == CHAT_COMPLETIONS
+    members, values = (NAMING_MEMBERS if chat else LABEL_MEMBERS), LABEL_VALUES
+    tail = draw(st.lists(members, max_size=3))
+    other = [(key, draw(NAMING_VALUES if chat else values)) for key, _ in tail]
     if draw(st.booleans()):
-        other = draw(st.lists(NAMING_MEMBERS, max_size=3))
+        other = draw(st.lists(members, max_size=3))
     one, two = [*some, *tail], [*some, *other]
     if draw(st.booleans()):
         two = [(key, draw(st.sampled_from(OTHER_WORDS.get(text, [text])))) for key, text in two]
@@ -123,18 +164,31 @@ def pairs(draw):
     return written(one, style, around), written(two, draw(st.just(style) | STYLES), around)
 
 
-def request(body):
-    return Request("POST", CHAT_COMPLETIONS, "application/json", body)
+@st.composite
+def calls(draw):
+    """A path, and two bodies that are alike in its dialect, or nearly."""
+    path = draw(PATHS)
+    return path, *draw(pairs(path))
 
 
-def seen(body, rules):
+def request(body, path=CHAT_COMPLETIONS):
+    return Request("POST", path, "application/json", body)
+
+
+def of_chat(data):
+    return Body(data, CHAT)
+
+
+def seen(path, body, rules):
     """All that is found out about a body: its form, and what the contract says."""
     told = []
+    asked = request(body, path)
+    chat = path == CHAT_COMPLETIONS
     examined = examine(
-        request(body), rules, REDACTOR, inspect=lambda value: told.append(check(value))
+        asked, rules, REDACTOR, inspect=lambda value: told.append(check(value)) if chat else None
     )
-    flags = {name: value for name, value in top(body).items() if name not in NAMING}
-    return examined, told, flags, deferral(request(body)) is None
+    flags = {name: value for name, value in top(body).items() if chat and name not in NAMING}
+    return examined, told, flags, deferral(asked) is None
 
 
 def top(body):
@@ -146,29 +200,54 @@ def top(body):
 
 
 @pytest.mark.parametrize("name_of", [bare, deep])
-@given(pair=pairs(), rules=RULES)
-@example(pair=(b'{"model":"m","user":5,"user":"a"}', b'{"model":"m","user":5}'), rules=Rules())
-@example(pair=(b'{"model":"m","seed":1e999,"seed":1}', b'{"model":"m","seed":1}'), rules=Rules())
-@example(pair=(b'{"model":"m","seed":null}', b'{"model":"m","seed":1e999}'), rules=Rules())
-def test_bodies_of_one_name_are_treated_alike(name_of, pair, rules):
-    one, two = pair
-    name = name_of(Body(one))
-    if name is None or name != name_of(Body(two)):
+@given(call=calls(), rules=RULES)
+@example((CHAT_COMPLETIONS, b'{"model":"m","user":5,"user":"a"}', b'{"model":"m","user":5}'), NONE)
+@example(
+    (CHAT_COMPLETIONS, b'{"model":"m","seed":1e999,"seed":1}', b'{"model":"m","seed":1}'), NONE
+)
+@example((CHAT_COMPLETIONS, b'{"model":"m","seed":null}', b'{"model":"m","seed":1e999}'), NONE)
+@example(("/v1/messages", b'{"metadata":{"n":1e30},"a":1}', b'{"metadata":{"n":1},"a":1}'), NONE)
+@example(("/v1/responses", b'{"metadata":{"n":1.0},"a":1}', b'{"metadata":{"n":1},"a":1}'), NONE)
+def test_bodies_of_one_name_are_treated_alike(name_of, call, rules):
+    path, one, two = call
+    dialect = dialect_of("POST", path)
+    name = name_of(Body(one, dialect))
+    if name is None or name != name_of(Body(two, dialect)):
         return
-    examined, told, flags, deferred = seen(one, rules)
+    examined, told, flags, deferred = seen(path, one, rules)
     # `Canonicals` goes by a name only where this is so.
-    if not examined.plain or any(told[0]):
+    if not examined.plain or any(map(any, told)):
         return
-    again, told_again, *rest = seen(two, rules)
+    again, told_again, *rest = seen(path, two, rules)
     assert again.form == examined.form
     assert told_again == told
     assert rest == [flags, deferred]
 
 
-@given(st.binary(max_size=40) | st.lists(MEMBERS).map(written))
-def test_any_bytes_have_a_name_or_none(data):
+@given(PATHS, st.binary(max_size=40) | st.lists(MEMBERS | LABEL_MEMBERS).map(written))
+def test_any_bytes_have_a_name_or_none(path, data):
+    body = Body(data, dialect_of("POST", path))
     for name_of in (bare, deep):
-        assert name_of(Body(data)) is None or len(name_of(Body(data))) == 16
+        assert name_of(body) is None or len(name_of(body)) == 16
+
+
+@pytest.mark.parametrize("path", [path for path in CALLS if path != CHAT_COMPLETIONS])
+@pytest.mark.parametrize("label", LABELS)
+def test_a_label_of_any_plain_value_makes_no_other_name_in_the_other_dialects(path, label):
+    def names(**more):
+        value = {"model": "m", CALLS[path][0]: ["hi"], **more}
+        return deep(Body(orjson.dumps(value), dialect_of("POST", path)))
+
+    for value in ("é" * 99, 7, None, {"user_id": "u", "more": [True, {"n": 1}]}):
+        assert names(**{label: value}) == names()
+    for value in (0.5, {"n": 1e300}, 2.0, [[[[[[1]]]]]]):
+        assert names(**{label: value}) != names()
+
+
+def test_what_is_stored_makes_a_name_but_where_it_is_stored_here():
+    data = orjson.dumps({"model": "m", "input": [], "store": False, "user": "u"})
+    assert len([*Body(data, dialect_of("POST", "/v1/responses")).names()]) == 2
+    assert deep(of_chat(data)) is None
 
 
 NUMBERS = st.integers(-(2**63), 2**64 - 1) | st.floats(-1e18, 1e18)
@@ -180,7 +259,7 @@ JSON_VALUES = st.recursive(
 
 
 def name_of_value(value):
-    return deep(Body(orjson.dumps({"a": value})))
+    return deep(of_chat(orjson.dumps({"a": value})))
 
 
 @given(JSON_VALUES, JSON_VALUES)
@@ -197,7 +276,7 @@ def test_values_have_one_deep_name_only_if_they_are_the_same(one, two):
 
 @given(st.lists(st.tuples(KEYS, VALUES) | NAMING_MEMBERS, max_size=4).map(written))
 def test_what_is_read_for_a_name_is_what_the_body_says(data):
-    body = Body(data)
+    body = of_chat(data)
     names = list(body.names())
     assert list(body.names()) == names
     try:
@@ -210,10 +289,10 @@ def test_what_is_read_for_a_name_is_what_the_body_says(data):
 
 
 def test_names_are_found_one_after_the_other():
-    body = Body(BODY)
+    body = of_chat(BODY)
     first = next(body.names())
-    assert list(body.names()) == [first, deep(Body(BODY))]
-    assert first == bare(Body(BODY))
+    assert list(body.names()) == [first, deep(of_chat(BODY))]
+    assert first == bare(of_chat(BODY))
 
 
 BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"seed":7,"user":"u-1"}'
@@ -231,7 +310,7 @@ BODY = b'{"model":"m","messages":[{"role":"user","content":"hi"}],"seed":7,"user
     ],
 )
 def test_order_spacing_and_who_asks_make_no_other_deep_name(other):
-    assert deep(Body(other)) == deep(Body(BODY)) is not None
+    assert deep(of_chat(other)) == deep(of_chat(BODY)) is not None
 
 
 @pytest.mark.parametrize(
@@ -249,8 +328,8 @@ def test_order_spacing_and_who_asks_make_no_other_deep_name(other):
     ],
 )
 def test_all_else_makes_another_name(other):
-    assert bare(Body(other)) != bare(Body(BODY)) is not None
-    assert deep(Body(other)) != deep(Body(BODY)) is not None
+    assert bare(of_chat(other)) != bare(of_chat(BODY)) is not None
+    assert deep(of_chat(other)) != deep(of_chat(BODY)) is not None
 
 
 @pytest.mark.parametrize(
@@ -266,19 +345,19 @@ def test_all_else_makes_another_name(other):
     ],
 )
 def test_what_has_more_done_or_takes_long_to_read_has_no_name(data):
-    assert list(Body(data).names()) == []
+    assert list(of_chat(data).names()) == []
 
 
 def test_only_the_value_at_the_very_end_is_passed_over_without_reading():
     def name(data):
-        return bare(Body(data))
+        return bare(of_chat(data))
 
     assert name(BODY) == name(BODY.replace(b"u-1", b"u-2")) is not None
     assert name(BODY) != name(BODY[: BODY.index(b',"user"')] + b"}")
     assert name(BODY[:-1] + b"]}") is None
 
 
-@pytest.mark.parametrize("name", NAMING)
+@pytest.mark.parametrize("name", sorted(NAMING))
 def test_a_naming_field_counts_nowhere_and_takes_any_short_text(name):
     assert name in EXCLUDED
     assert FIELDS[name].schema.check("x" * 64) == SOUND

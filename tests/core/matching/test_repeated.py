@@ -8,6 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from promptdeck.core.counts import Counts
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Request
 from promptdeck.core.matching.body import Body, deep
 from promptdeck.core.matching.repeated import Repeated, name_of
@@ -98,9 +99,54 @@ MEMBERS = st.lists(
 )
 
 
+# By path: the list that grows, and items of it, some of which are wrong or more than one object.
+CALL_OF = '{"type":"tool_use","id":"t","name":"f","input":{"a":1.0}}'
+GROWING = {
+    CHAT_COMPLETIONS: ("messages", OBJECTS),
+    "/v1/messages": (
+        "messages",
+        OBJECTS
+        | st.sampled_from(
+            [
+                f'{{"role":"assistant","content":[{{"type":"text","text":"}},{{"}},{CALL_OF}]}}',
+                f'{{"role":"assistant","content":[{{"type":"text","text":"a"}}, {CALL_OF}]}}',
+                '{"role":"user","content":[{"type":"tool_result","content":"},  {"}]}',
+                '{"role":"user","content":[{"type":"text","text":"a","cache_control":{}}]}',
+            ]
+        ),
+    ),
+    "/v1/responses": (
+        "input",
+        OBJECTS
+        | st.sampled_from(
+            [
+                '{"type":"item_reference","id":"i"}',
+                '{"type":"message","role":"user","content":"hi"}',
+                '{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}',
+                '{"role":"user","content":[{"type":"input_text","text":"hi"}]}',
+            ]
+        ),
+    ),
+    "/v1beta/models/m:generateContent": (
+        "contents",
+        OBJECTS
+        | st.sampled_from(
+            [
+                '{"parts":[{"text":"hi"}]}',
+                '{"role":"model","parts":[{"function_call":{"name":"f","args":{"a_b":1}}}]}',
+                '{"role":"model","parts":[{"text":"a"},{"thoughtSignature":"a-_=","text":""}]}',
+                '{"role":"user","parts":{"text":"hi","x":null}}',
+            ]
+        ),
+    ),
+    "/api/chat": ("messages", OBJECTS),
+    "/v2/chat": ("messages", OBJECTS),
+}
+
+
 @st.composite
-def chats(draw, messages=MESSAGES):
-    members = [("model", '"m"'), ("messages", draw(messages)), *draw(MEMBERS)]
+def chats(draw, messages=MESSAGES, place="messages"):
+    members = [("model", '"m"'), (place, draw(messages)), *draw(MEMBERS)]
     members = draw(st.permutations([*members, ("padding", f'"{PADDING}"')]))
     return ("{" + ",".join(f'"{key}":{value}' for key, value in members) + "}").encode()
 
@@ -108,12 +154,17 @@ def chats(draw, messages=MESSAGES):
 @st.composite
 def conversations(draw):
     """Chats that have much in common."""
-    common = st.sampled_from([*draw(st.lists(OBJECTS, min_size=1, max_size=2)), draw(GOOD)])
-    return draw(st.lists(chats(listed(common)), min_size=2, max_size=5))
+    return draw(talks(OBJECTS, "messages"))
 
 
-async def outcome(canonicals, body):
-    request = Request("POST", CHAT_COMPLETIONS, "application/json", body)
+@st.composite
+def talks(draw, objects, place):
+    common = st.sampled_from([*draw(st.lists(objects, min_size=1, max_size=2)), draw(GOOD)])
+    return draw(st.lists(chats(listed(common), place), min_size=2, max_size=5))
+
+
+async def outcome(canonicals, body, path=CHAT_COMPLETIONS):
+    request = Request("POST", path, "application/json", body)
     known = (await canonicals.asked(Incoming(request, ()))).known
     refused = known.refused
     said = (str(refused), refused.details) if refused else None
@@ -133,16 +184,60 @@ def test_what_was_read_before_makes_no_difference(bodies, strict):
     asyncio.run(go())
 
 
+@pytest.mark.parametrize("path", [path for path in GROWING if path != CHAT_COMPLETIONS])
+@given(data=st.data())
+def test_nor_does_it_in_the_other_dialects(path, data):
+    place, objects = GROWING[path]
+    bodies = data.draw(talks(objects, place))
+
+    async def go():
+        shared = Canonicals(Rules(), Redactor(), None)
+        for body in bodies:
+            fresh = Canonicals(Rules(), Redactor(), None)
+            assert await outcome(shared, body, path) == await outcome(fresh, body, path)
+
+    asyncio.run(go())
+
+
+@pytest.mark.parametrize("path", GROWING)
+def test_in_each_dialect_what_was_read_before_is_not_read_again(path):
+    place, _ = GROWING[path]
+    canonicals = Canonicals(Rules(), Redactor(), None)
+    read = canonicals.reader(counts := Counts("POST", path, "application/json"))
+    first = read(text(*[PLAIN] * 5, place=place))
+    canonicals.at_once(counts.request(first.data), first)
+    assert len(read(text(*[PLAIN] * 50, place=place)).cut.rest) < len(PADDING) + 150
+
+
+async def test_in_each_dialect_what_was_read_in_one_list_is_read_again_in_another():
+    for path, (place, _) in GROWING.items():
+        shared = Canonicals(Rules(), Redactor(), None)
+        for there in (place, "tools", "x"):
+            body = text(*[{"parts": [], "content": "hi"}] * 5, place=there)
+            fresh = Canonicals(Rules(), Redactor(), None)
+            assert await outcome(shared, body, path) == await outcome(fresh, body, path)
+
+
+def test_what_makes_a_call_stateful_is_seen_each_time():
+    reference = {"type": "item_reference", "id": "msg_1"}
+    canonicals = Canonicals(Rules(), Redactor(), None)
+    read = canonicals.reader(counts := Counts("POST", "/v1/responses", "application/json"))
+    for items in ([PLAIN, *[reference] * 3, PLAIN], [PLAIN] * 4, [PLAIN, reference, PLAIN, PLAIN]):
+        body = read(text(*items, place="input"))
+        known = canonicals.at_once(counts.request(body.data), body)
+        assert known.form.stateful is (reference in items)
+
+
 @given(conversations())
 def test_a_name_is_the_same_or_none_whatever_was_read_before(bodies):
-    known = Repeated(7, lambda place, item: b"")
+    known = Repeated(7, CHAT.lists, lambda place, item: b"")
     for data in bodies:
-        name = deep(Body(data))
+        name = deep(Body(data, CHAT))
         # What was cut in some other list is not read for a name.
-        assert deep(Body(data, known)) in (name, None)
+        assert deep(Body(data, CHAT, known)) in (name, None)
         if name:
             known.learn(known.cut(data))
-        assert deep(Body(data, known)) in (name, None)
+        assert deep(Body(data, CHAT, known)) in (name, None)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +252,7 @@ def test_a_name_is_the_same_or_none_whatever_was_read_before(bodies):
 )
 def test_what_says_something_else_has_another_name(one, two):
     def name(messages):
-        return deep(Body(orjson.dumps({"padding": PADDING, "messages": messages})))
+        return deep(Body(orjson.dumps({"padding": PADDING, "messages": messages}), CHAT))
 
     assert name(one) != name(two)
     assert name(one) is not None is not name(two)
@@ -198,7 +293,7 @@ def write(place, item):
 
 @pytest.fixture
 def repeated():
-    known = Repeated(7, write)
+    known = Repeated(7, CHAT.lists, write)
     learn(known, text(*items(*range(10))))
     return known
 
@@ -228,8 +323,8 @@ async def test_what_is_odd_is_told_once_and_with_its_place(caplog):
 
 def test_what_is_known_makes_no_other_name(repeated):
     data = text(*items(0, 1, 2, 30, 4, 5, 6))
-    body = Body(data, repeated)
-    assert deep(body) == deep(Body(data)) is not None
+    body = Body(data, CHAT, repeated)
+    assert deep(body) == deep(Body(data, CHAT)) is not None
     assert body.cut.runs
     assert not body.is_news
 
@@ -279,7 +374,7 @@ def test_where_nothing_is_known_or_to_be_gained_nothing_is_cut(repeated, other):
 @given(st.binary() | st.lists(OBJECTS).map(lambda some: "},{".join(some).encode()))
 @example(b"},{" * 5)
 def test_any_bytes_are_cut_or_not(data):
-    known = Repeated(7, write)
+    known = Repeated(7, CHAT.lists, write)
     data += PADDING.encode()
     learn(known, data)
     learn(known, data)

@@ -98,6 +98,12 @@ class Dialect:
     """When a call is stateful, for people."""
     takes_comments = True
     """True if all clients pass over comments in a stream."""
+    naming: frozenset[str] = frozenset()
+    """Top-level fields of a request that are passed over where `is_naming` says so of the value."""
+    effects: frozenset[str] = frozenset()
+    """Top-level fields that may have more done than a request answered."""
+    lists: Sequence[str] = ()
+    """Top-level lists of objects that an agent sends with each request, longer each time."""
 
     def is_stateful(self, body: JSON) -> bool:
         """True where an answer hangs on more than its request, or a request has effects.
@@ -180,6 +186,18 @@ class Dialect:
         del dropped
         return body
 
+    def is_naming(self, value: JSON) -> bool:
+        """True for the value of one of `naming` that changes nothing at all of what is found out.
+
+        Such as no number that a parser alters: by that a body stands for itself.
+        """
+        del value
+        return False
+
+    def counted_item(self, place: str, item: JSON) -> JSON:
+        """An item of one of `lists`, `place`, as it counts wherever it stands."""
+        return self.counting({place: [item]}, [])[place][0]
+
     def counting_once(self, body: dict[str, JSON]) -> dict[str, JSON]:
         """A copy of a body with what counted in 0.1.0, whose recordings are found by that.
 
@@ -254,6 +272,7 @@ class Model(Dialect):
 
     is_model = True
     state = "never"
+    naming = frozenset(LABELS)
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -272,6 +291,9 @@ class Model(Dialect):
             else:
                 counted[key] = item
         return counted
+
+    def is_naming(self, value: JSON) -> bool:
+        return _is_plain(value)
 
     def _problem_with_body(self, kind: str, body: bytes) -> str | None:
         # A sloppy server says text/html of JSON; a login page says it of itself.
@@ -295,6 +317,20 @@ class Model(Dialect):
         """The problem with an answer that is neither JSON nor a stream."""
         del kind, body
         return "the body is neither JSON nor a stream of events"
+
+
+_SCALARS = frozenset([str, bool, int, type(None)])
+
+
+def _is_plain(value: JSON, depth: int = 4) -> bool:
+    """True for what every parser reads the same: no fractions, little nesting."""
+    # A whole number that 64 bits do not hold is a fraction as orjson reads it.
+    if type(value) in _SCALARS:
+        return True
+    if not depth or not isinstance(value, dict | list):
+        return False
+    items = value.values() if isinstance(value, dict) else value
+    return all(_is_plain(item, depth - 1) for item in items)
 
 
 _BODILESS = (202, 204)

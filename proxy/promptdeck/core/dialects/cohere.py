@@ -14,6 +14,7 @@ class CohereDialect(Model):
     """A stream ends with `message-end`, which has the finish reason; so has a whole answer."""
 
     whole = "`message-end`; in JSON there is a finish reason that names no failure"
+    lists = ("messages", "tools")
 
     def error(self, error: HTTPError, request_id: str = "") -> JSONObject:
         told = super().error(error, request_id)

@@ -16,6 +16,7 @@ class OllamaDialect(Model):
     """
 
     whole = "its last line says `done`"
+    lists = ("messages", "tools")
 
     def error(self, error: HTTPError, request_id: str = "") -> JSONObject:
         told = super().error(error, request_id)

@@ -1,35 +1,26 @@
 """A request's body, and its names: short cuts to a canonical form that is known already.
 
-Two chat completion requests of one name differ only in what can change nothing:
-in how they are written, in the order of their members, or in fields that only name
-who asks. So whatever was found out about the one holds for the other, as long as that
-one was read faithfully, held no secret and nothing odd (`normalize.Examined.plain`).
+Two requests of one name differ only in what can change nothing: in how they are written,
+in the order of their members, or in fields that only name who asks, which are their
+dialect's to say. So whatever was found out about the one holds for the other, as long as
+that one was read faithfully, held no secret and nothing odd (`normalize.Examined.plain`).
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
+from functools import lru_cache
 
 import orjson
 import xxhash
 
 from promptdeck.core.counts import SEED
+from promptdeck.core.dialects.base import Dialect
 from promptdeck.core.text.jsontext import JSON, Unfaithful, load
 
 from .repeated import LONGEST, SHORTEST, Cut, Repeated
 
-# Of `normalize.EXCLUDED` those that change from call to call and have no effect anywhere.
-NAMING = ("user", "safety_identifier", "prompt_cache_key", "correlation_id")
-"""Fields that are passed over, where they hold short plain text."""
-
-# Nothing but ASCII, no escapes, and no longer than the contract has any of them. Whoever
-# looks for the comma before such a member finds no other one.
-_is_naming = re.compile(
-    rb', ?"(%b)": ?"[ !#-+\--\[\]-~]{0,64}"' % "|".join(NAMING).encode()
-).fullmatch
 _LONGEST = 100
-# Those who look for them look at the text, in which they may be written otherwise.
-EFFECTS = frozenset(["store", "deferred"])
-"""Fields that have more done than a request answered."""
+"""Bytes of a label with its key, as `_is_naming` has it, at most."""
 
 BodyName = bytes
 """A digest, of another seed for each kind of name; no two processes have the same."""
@@ -43,10 +34,11 @@ class Body:
     With `repeated`, what was read before of a long chat is not read again.
     """
 
-    __slots__ = ("_cut", "_names", "_repeated", "_tried", "_value", "data")
+    __slots__ = ("_cut", "_names", "_repeated", "_tried", "_value", "data", "dialect")
 
-    def __init__(self, data: bytes, repeated: Repeated | None = None) -> None:
+    def __init__(self, data: bytes, dialect: Dialect, repeated: Repeated | None = None) -> None:
         self.data = data
+        self.dialect = dialect
         self._repeated = repeated
         self._cut: Cut | None = None
         self._value: list[JSON] = []
@@ -90,7 +82,7 @@ class Body:
 
 
 def bare(body: Body) -> BodyName | None:
-    """The name of a body that ends in naming fields: all but their values. Others have none.
+    """The name of a body that ends in labels: all but their values. Others have none.
 
     In JSON, what ends in `"user":"plain"}` ends in a member of the outermost object.
     """
@@ -99,7 +91,8 @@ def bare(body: Body) -> BodyName | None:
         return None
     end = len(data) - 1
     names = []
-    while found := _is_naming(data, data.rfind(b",", max(0, end - _LONGEST), end), end):
+    is_naming = _is_naming(body.dialect.naming)
+    while found := is_naming(data, data.rfind(b",", max(0, end - _LONGEST), end), end):
         names.append(found[1])
         end = found.start()
     if not names:
@@ -120,21 +113,32 @@ def deep(body: Body) -> BodyName | None:
     if size > LONGEST:
         return None
     long = size >= SHORTEST
-    cut = (body.cut or Cut(body.data, {}, (), ())) if long else None
+    dialect = body.dialect
+    cut = (body.cut or Cut(body.data, dialect.lists, {}, (), ())) if long else None
     try:
         value = load(cut.rest) if cut and cut.runs else body.value()
-        if type(value) is not dict or not EFFECTS.isdisjoint(value):
+        if type(value) is not dict or not dialect.effects.isdisjoint(value):
             return None
         # Of a long one the name is made of names, so that what was read before need not be read.
         counted = cut.names(value) if cut else value.copy()
-        for key in NAMING:
-            item = value.get(key)
-            if type(item) is str and len(item) <= 64 and item.isascii():
+        for key in dialect.naming.intersection(value):
+            if dialect.is_naming(value[key]):
                 del counted[key]
         text = orjson.dumps(counted, option=orjson.OPT_SORT_KEYS)
     except (Unfaithful, orjson.JSONEncodeError):  # or it is nested too deeply
         return None
     return xxhash.xxh3_128_digest(text, _DEEP_OF_LONG if long else _DEEP)
+
+
+@lru_cache
+def _is_naming(names: Collection[str]) -> Callable[[bytes, int, int], re.Match[bytes] | None]:
+    """What matches a comma and one of these labels behind it, between two places of a body.
+
+    Its value has nothing but ASCII, no escapes, and is no longer than the contract of chats has
+    any of them. Whoever looks for the comma before such a member finds no other one.
+    """
+    keys = "|".join(map(re.escape, sorted(names))).encode()
+    return re.compile(rb', ?"(%b)": ?"[ !#-+\--\[\]-~]{0,64}"' % keys).fullmatch
 
 
 _KINDS = (bare, deep)

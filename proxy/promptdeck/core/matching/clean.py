@@ -72,7 +72,7 @@ def clean(
     as_json = chat or is_json(kind) or (not kind and request.body.lstrip()[:1] in (b"{", b"["))
     body, integral = _parsed(request.body, value) if as_json else (request.body, True)
     faithful = not isinstance(body, bytes)
-    if inspect and chat and faithful:
+    if inspect and faithful:
         inspect(body)
     count = 0
     if isinstance(body, bytes):

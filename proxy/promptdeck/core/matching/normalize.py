@@ -81,8 +81,8 @@ def examine(
 ) -> Examined:
     """Do as `normalize` does, and tell how the body was found.
 
-    `inspect` is shown the body of a chat completion as it was parsed, which is done once;
-    what it raises is raised. `value` gives that body as `jsontext.load` reads it, for who
+    `inspect` is shown a body that is JSON as it was parsed, which is done once; what it raises
+    is raised. `value` gives that body as `jsontext.load` reads it, for who
     has it already, and raises Unfaithful where `load` would.
     """
     dialect = dialect_of(request.method, request.target)

@@ -1,6 +1,7 @@
-"""What a long chat says again: the objects in it that were read before are not read again.
+"""What a long request says again: the objects in it that were read before are not read again.
 
-An agent sends the messages and tools of all its turns with each request. A text is
+An agent sends the messages and tools of all its turns with each request, in lists that have
+other names in each dialect. A text is
 cut where one object of a list ends and the next begins; those that are known in these
 very bytes are left out, and a number that no client can know stands in for each run of
 them. Where that number is found as an item of a list, the text was cut there and not
@@ -19,9 +20,6 @@ import xxhash
 
 from promptdeck.core.counts import SEED
 from promptdeck.core.text.jsontext import JSON, Unfaithful, load
-
-LISTS = ("messages", "tools")
-"""The lists whose objects are known again."""
 
 SHORTEST, LONGEST = 8 * 1024, 256 * 1024
 """Bytes of a text. A shorter one is read as fast, with a longer one others do not wait."""
@@ -50,6 +48,8 @@ class Cut(NamedTuple):
     """A text without what is known of it."""
 
     rest: bytes
+    lists: Sequence[str]
+    """The lists whose objects are known again, by their keys."""
     runs: "_Runs[_Heard]"
     parts: Sequence[bytes]
     """What stands before, in and after the objects of the text, and every other time between."""
@@ -58,14 +58,14 @@ class Cut(NamedTuple):
 
     def read(self, value: JSON) -> JSON:
         """What the rest says, without the numbers. Unfaithful if it was cut elsewhere."""
-        found = list(_found(value, self.runs))
+        found = list(_found(value, self.lists, self.runs))
         right = all(known.place == place for place, run in found for known in run)
         if len(found) < len(self.runs) or not right:
             raise Unfaithful("not cut between objects of one list")
         numbers = self.runs.keys()
         lists = {
             name: [item for item in value[name] if type(item) is not int or item not in numbers]
-            for name in LISTS
+            for name in self.lists
             if isinstance(value.get(name), list)
         }
         return {**value, **lists}
@@ -74,7 +74,7 @@ class Cut(NamedTuple):
         """What the rest says, with the names of all that is in the lists; Unfaithful as `read`."""
         left = len(self.runs)
         lists: dict[str, JSON] = {}
-        for place in LISTS:
+        for place in self.lists:
             if isinstance(items := value.get(place), list):
                 names = lists[place] = list[str]()
                 for item in items:
@@ -99,16 +99,17 @@ class Cut(NamedTuple):
 
 
 class Repeated:
-    """The objects of the lists of chats that were read before, found in texts that say them again.
+    """The objects of some lists of requests that were read before, found where they are said again.
 
     `secret`, of 60 bits, must be known to nobody else: from it come the numbers that stand
     in for objects, and a client that knew them could have its own text read as others'.
-    `write` gives the bytes that an object of one of the lists comes to in the whole.
+    `write` gives the bytes that an object of one of the `lists` comes to in the whole.
     """
 
-    def __init__(self, secret: int, write: WriteItem) -> None:
+    def __init__(self, secret: int, lists: Sequence[str], write: WriteItem) -> None:
         # As many digits for each number, so that none is the beginning of another one.
         self._first = 10**18 + secret % 10**18
+        self._lists = lists
         self._write = write
         self._known: OrderedDict[bytes, _Heard] = OrderedDict()
         self._bytes = 0
@@ -119,7 +120,8 @@ class Repeated:
             return None
         parts = _split(text)
         digests = [*map(xxhash.xxh3_128_digest, parts[2:-1:2], repeat(SEED))]
-        return Cut(*self._without(parts, map(self._known.get, digests)), parts, digests)
+        rest, runs = self._without(parts, map(self._known.get, digests))
+        return Cut(rest, self._lists, runs, parts, digests)
 
     def learn(self, cut: Cut) -> None:
         """Know its objects again. All that is found out about each must hold wherever it stands."""
@@ -132,7 +134,7 @@ class Repeated:
             value = load(rest)
         except Unfaithful:
             return
-        for place, run in _found(value, runs):
+        for place, run in _found(value, self._lists, runs):
             for digest, item in run:
                 if item:
                     self._keep(digest, _Heard(place, self._write(place, item), name_of(item)))
@@ -185,10 +187,12 @@ def name_of(item: JSON) -> str:
     return xxhash.xxh3_128_hexdigest(orjson.dumps(item, option=orjson.OPT_SORT_KEYS), SEED)
 
 
-def _found(value: JSON, runs: "_Runs[_Part]") -> Iterator[tuple[str, list[_Part]]]:
+def _found(
+    value: JSON, lists: Sequence[str], runs: "_Runs[_Part]"
+) -> Iterator[tuple[str, list[_Part]]]:
     """The runs whose numbers are items of one of the lists, each with the list's name."""
     if isinstance(value, dict):
-        for name in LISTS:
+        for name in lists:
             items = value.get(name)
             for item in items if isinstance(items, list) else ():
                 if type(item) is int and item in runs:

@@ -8,7 +8,7 @@ what was played, missed and recorded; over the cache it serves the newest.
 import logging
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import islice
 from operator import call
 from typing import Any, NamedTuple
@@ -172,15 +172,15 @@ class Deck:
         upstream: str = "",
         only: bool = False,
         sent: Headers = (),
-        also: Sequence[Sought] = (),
+        also: Callable[[], Iterable[Sought]] = tuple,
     ) -> Search:
         """Find the recording whose turn it is, without playing it. StoreUnavailable.
 
         `key` is the fingerprint of what is `asked`; `draws` is the request's own wish, in place
         of the deck's. `upstream` is the base URL that would be asked: in a cache another one's
         answer is none, and with `only` nowhere. Cassettes are portable. `sent` are the headers of
-        the request, as some answers hang on them. `also` are other forms of it, for recordings
-        that are not found by the first one.
+        the request, as some answers hang on them. `also` gives other forms of it, for recordings
+        that are not found by the first one: it is called only then.
         """
         state = self.state()
         older: Search | None = None
@@ -189,7 +189,7 @@ class Deck:
             found = key
             same: list[Stored] = []
             varied = False
-            for sought in (Sought(key, asked.canonical), *also):
+            for sought in _each(Sought(key, asked.canonical), also):
                 rows = self._rows(store, sought, upstream, only=only)
                 varied = varied or any(representation(row.interaction) for row in rows)
                 same = [row for row in rows if suits(row.interaction, sent)]
@@ -436,6 +436,12 @@ class Deck:
             "missed": [orjson.loads(miss) for miss in self._missed],
             "recorded": list(self._recorded),
         }
+
+
+def _each(first: Sought, also: Callable[[], Iterable[Sought]]) -> Iterator[Sought]:
+    """What is sought first, and what else where that is not enough."""
+    yield first
+    yield from also()
 
 
 def _place(place: tuple[str, Variant], stored: Stored) -> tuple[str, Variant]:

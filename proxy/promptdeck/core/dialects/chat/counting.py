@@ -26,6 +26,9 @@ EXCLUDED: Mapping[str, str] = {
 }
 """Top-level fields of a chat completion request that cannot change the answer, and why."""
 
+NAMING = frozenset("user safety_identifier prompt_cache_key correlation_id".split())
+"""Those of them that only name who asks."""
+
 # Every other optional field of the contract but `automatic_tool_execution` takes null for absent.
 _NULLABLE = frozenset(
     """messages temperature max_tokens max_completion_tokens top_p top_k n seed system_instruction
@@ -133,11 +136,6 @@ def counting(body: dict[str, JSON], dropped: list[Dropped], laws: Laws = NOW) ->
     if laws.marks and isinstance(value.get("tools"), list):
         value["tools"] = [_tool(item) for item in value["tools"]]
     return value
-
-
-def item_text(place: str, item: JSON) -> bytes:
-    """An item of a chat's `messages` or `tools` (`place`), as it stands in the canonical form."""
-    return canonical(_message(item) if place == "messages" else _tool(item))
 
 
 def without_credentials(body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:

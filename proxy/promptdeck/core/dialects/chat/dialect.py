@@ -14,7 +14,7 @@ from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject
 
 from . import saying, variants
-from .counting import ONCE, counting, variant_asked
+from .counting import NAMING, ONCE, counting, variant_asked
 from .cut import cut
 from .fold import fold
 from .rendering import PlainStream
@@ -24,6 +24,11 @@ class ChatDialect(Streamed):
     """Choices that each have a finish reason; a stream ends with `[DONE]`."""
 
     whole = "each choice has a finish reason that names no failure; a stream may end with `[DONE]`"
+    # Of `EXCLUDED` those that change from call to call and have no effect anywhere.
+    naming = NAMING
+    # Those who look for them look at the text, in which they may be written otherwise.
+    effects = frozenset(["store", "deferred"])
+    lists = ("messages", "tools")
 
     def variant(self, body: JSON, target: str = "") -> Variant:
         del target
@@ -60,6 +65,10 @@ class ChatDialect(Streamed):
 
     def counting(self, body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
         return counting(body, dropped)
+
+    def is_naming(self, value: JSON) -> bool:
+        # What else stands there the contract has something to say of.
+        return type(value) is str and len(value) <= 64 and value.isascii()
 
     def counting_once(self, body: dict[str, JSON]) -> dict[str, JSON]:
         return counting(body, [], ONCE)

@@ -43,6 +43,7 @@ class GeminiDialect(Streamed):
     whole = "each candidate has a finish reason that names no failure, or the prompt is blocked"
     # google-genai 3.6 takes a comment for the beginning of an error that fills many lines.
     takes_comments = False
+    lists = ("contents", "tools")
 
     def counted_target(self, target: str) -> str:
         return counted_target(target)

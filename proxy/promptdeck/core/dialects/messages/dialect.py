@@ -36,6 +36,7 @@ class MessagesDialect(Streamed):
 
     whole = "`message_stop`; in JSON there is a stop reason"
     state = "with a container that has an id"
+    lists = ("messages", "tools")
 
     def is_stateful(self, body: JSON) -> bool:
         """True for calls that go on in a container of the provider's."""

@@ -24,6 +24,7 @@ class ResponsesDialect(Streamed):
 
     whole = "`response.completed` or `response.incomplete`; in JSON its status says so"
     state = "with `background`, `previous_response_id`, a conversation or an item reference"
+    lists = ("input", "tools")
 
     def is_stateful(self, body: JSON) -> bool:
         """True for calls that name what the provider keeps, or whose answer is fetched later."""
