@@ -90,6 +90,7 @@ TESTED_WITH = {
     "engine/storing": "server/test_stored",
     "errors": "server/test_server",
     "imports/export_har": "imports/test_har",
+    "parts": "engine/test_exchange",
     "pytest_plugin/background": "pytest_plugin/test_pytest_plugin",
     "pytest_plugin/play": "pytest_plugin/test_verdicts",
     "server/answers/pace": "server/fast/test_paced",

@@ -174,6 +174,7 @@ imports upward and only `app` knows all the parts.
     outlook       what a start can tell of what will go wrong
     reach         whom a server may be reached by
     sessions      decks of one's own, side by side
+    parts         what the bare base_url and all sessions have in common, opened and closed
     listeners     who has a port that is wanted
     app           the composition root
     cli/          the commands

@@ -21,14 +21,12 @@ import asyncio
 import logging
 import os
 import secrets
-import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from itertools import count
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -38,17 +36,13 @@ from .core.dialects.homes import Homes
 from .core.dialects.providers import PROVIDERS
 from .core.policy import Mode
 from .engine.decks.deck import Deck
-from .engine.deferred import Deferred
-from .engine.exchange import Exchange
-from .engine.flights.budget import Budget
 from .engine.stats import Stats
-from .engine.storing import Storing
-from .errors import ClientError, StoreError
-from .library import Library, check_of, redactor_of, settings_of
+from .library import Library
 from .listeners import cannot_listen
 from .outlook import outlook
+from .parts import opened
 from .reach import check_reach
-from .server import Edge, Keeps, application
+from .server import Edge, application
 from .server.answers.faulty import Faults
 from .server.answers.pace import Pace
 from .server.crowded import crowd_told
@@ -60,14 +54,6 @@ from .server.reading import Ground
 from .server.receiving import receivers
 from .sessions import Sessions
 from .stores.cassettes.file import SIZE, path_of, signature, signatures
-from .stores.kept.completions import Completions
-from .stores.kept.slips import Slips
-from .stores.sqlite.database import Database
-from .stores.sqlite.tape import cache_tape
-
-if TYPE_CHECKING:
-    from .stores.base import Claims
-    from .upstream import Upstream
 
 log = logging.getLogger("promptdeck")
 
@@ -147,12 +133,12 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
         ends.callback(PROCESS.close)
         for line in outlook(config):
             log.warning(line)
-        shared = await _shared(config, name, tasks, ends)
-        exchange, library = shared.exchange(config), await shared.library(config)
+        parts = await opened(config, name, tasks, ends)
+        exchange, library = parts.exchange(config), await parts.library(config)
         opening = await _opening(library, config, tasks)
         ends.callback(opening.cancel)
         lanes = Lanes(HitLog(asyncio.get_running_loop()))
-        sessions = Sessions(config, shared.exchange, shared.library, lanes.close_session)
+        sessions = Sessions(config, parts.exchange, parts.library, lanes.close_session)
         left = _counting_down(config.server.shutdown_timeout)
         ends.push_async_callback(lambda: exchange.finish(left()))
         ends.push_async_callback(lambda: sessions.finish(left()))
@@ -171,8 +157,8 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             ground=_ground(config),
             plan=config.replay.faults,
             faults=Faults(),
-            keeps=shared.keeps,
-            line=shared.upstream.line if shared.upstream else None,
+            keeps=parts.keeps,
+            line=parts.upstream.line if parts.upstream else None,
             guard=Guard.of(server.host, server.hosts, server.origins, server.token),
             name=name,
             describe=lambda: {"mode": str(config.mode), **counts()._asdict(), **worker},
@@ -258,132 +244,6 @@ def _size(config: Config) -> int:
     if config.mode is not Mode.REPLAY:
         return 0
     return sum(mark[SIZE] for mark in signatures(config.cassette.dir).values())
-
-
-class _Shared(NamedTuple):
-    """The parts that the bare base_url and every session of a server have in common.
-
-    A session's configuration is the server's with some changes; `exchange` and `library` make
-    what each has of its own. Only what its mode makes use of is there.
-    """
-
-    tasks: asyncio.TaskGroup
-    database: Database | None
-    upstream: "Upstream | None"
-    keeps: Keeps | None
-    claims: "Claims | None"
-    budget: Budget
-
-    def exchange(self, config: Config) -> Exchange:
-        """The way of requests under `config`, with counts of its own."""
-        # A session may replay on a server that has a way upstream: it must not take it.
-        upstream = self.upstream if config.mode is not Mode.REPLAY else None
-        storing = self.keeps and Storing(
-            self.keeps.completions, redactor_of(config), settings_of(config).secrets
-        )
-        return Exchange(
-            settings_of(config),
-            upstream,
-            self.tasks,
-            check=check_of(config),
-            answered=storing.keep if storing else None,
-            # Only there does another process find what was asked meanwhile.
-            claims=self.claims if config.mode is Mode.CACHE else None,
-            budget=self.budget,
-        )
-
-    async def library(self, config: Config, hold: bool = False) -> Library:
-        """The recordings that `config` plays; with `hold`, new ones are kept back until asked for.
-
-        ClientError if they are to be kept and this server keeps nothing.
-        """
-        if self.database is None and config.mode is not Mode.PASSTHROUGH:
-            raise ClientError("this server passes through and keeps nothing", param="mode")
-        cached = self.database and config.mode is Mode.CACHE
-        cache = await cache_tape(self.database) if self.database and cached else None
-        return Library(config, self.database, cache, hold=hold)
-
-
-async def _shared(
-    config: Config, name: str, tasks: asyncio.TaskGroup, ends: AsyncExitStack
-) -> _Shared:
-    """Open what `config` makes use of, and leave with `ends` how it is closed.
-
-    `name` is the server's own, which goes with what it asks upstream.
-    """
-    database = await _open_database(config, ends)
-    upstream = _upstream(config, name)
-    if upstream:
-        ends.push_async_callback(upstream.close)
-    keeps = _keeps(config, database, tasks, ends) if database else None
-    budget = Budget(config.record.max_pending)
-    return _Shared(tasks, database, upstream, keeps, _claims(config, ends), budget)
-
-
-async def _open_database(config: Config, ends: AsyncExitStack) -> Database | None:
-    """The store's file; none in passthrough mode, which keeps nothing. StoreError.
-
-    Outside cache mode it only indexes cassettes: if it cannot be used, a temporary one will do.
-    """
-    if config.mode is Mode.PASSTHROUGH:
-        return None
-    try:
-        store = config.store
-        index_only = config.mode is Mode.REPLAY
-        return await ends.enter_async_context(
-            Database(store.path, store.max_bytes, index_only=index_only)
-        )
-    except StoreError as error:
-        if config.mode is Mode.CACHE:
-            raise
-        log.warning("%s; the index of cassettes is made anew for this run", error)
-    folder = ends.enter_context(tempfile.TemporaryDirectory(prefix="promptdeck-"))
-    path = Path(folder) / "index.db"
-    return await ends.enter_async_context(Database(path, config.store.max_bytes))
-
-
-def _upstream(config: Config, name: str) -> "Upstream | None":
-    """The way upstream. In replay there is none: nothing could call it by mistake."""
-    if config.mode is Mode.REPLAY:
-        return None
-    from .upstream import Upstream  # 3 ms, which a start in replay does not wait for
-
-    settings = config.upstream
-    timeouts = settings.connect_timeout, settings.read_timeout
-    return Upstream(settings.url, settings.api_key, *timeouts, name)
-
-
-def _keeps(
-    config: Config, database: Database, tasks: asyncio.TaskGroup, ends: AsyncExitStack
-) -> Keeps:
-    """The keepers of completions that a client had stored or deferred."""
-    slips, redactor = Slips(database), redactor_of(config)
-    settings = settings_of(config)
-    deferred = Deferred(slips, tasks, redactor, settings.secrets, most=settings.keep_bytes)
-    completions = Completions(database, lasting=config.mode is not Mode.REPLAY, redactor=redactor)
-    ends.push_async_callback(completions.close)
-    ends.push_async_callback(deferred.finish)
-    return Keeps(completions, slips, deferred)
-
-
-def _claims(config: Config, ends: AsyncExitStack) -> "Claims | None":
-    """The locks by which processes that share a cache do not ask the same at once.
-
-    None in other modes, and with a warning where the file for it cannot be had.
-    """
-    if config.mode is not Mode.CACHE:
-        return None
-    from .stores.claims import FileClaims
-
-    path = config.store.path.with_name(f"{config.store.path.name}-claims")
-    try:
-        claims = FileClaims(path)
-    except OSError as error:
-        why = error.strerror or error
-        log.warning("cannot use %s: %s; other processes may ask the same at once", path, why)
-        return None
-    ends.callback(claims.close)
-    return claims
 
 
 async def _listen(
