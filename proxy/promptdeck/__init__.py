@@ -126,6 +126,7 @@ imports upward and only `app` knows all the parts.
       decks/
         deck          the recordings behind one base_url, how far they are played
         playing       whose turn it is, what is too old
+        ledger        what was played, missed and recorded: its report
         conversions   recordings in another variant
         repeat        a hit that comes out the same again
       flights/

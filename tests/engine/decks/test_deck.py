@@ -15,7 +15,7 @@ from promptdeck.core.dialects.table import HTTP
 from promptdeck.core.interaction import Frame, Interaction, Request, Response, Variant
 from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.policy import ANYTHING, CacheControl, Found
-from promptdeck.engine.decks import deck as decks
+from promptdeck.engine.decks import ledger
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.decks.playing import AfterLast, OnExpired, Playing
 from promptdeck.stores.base import Stored
@@ -364,7 +364,7 @@ async def test_a_found_recording_that_is_not_played_is_unplayed() -> None:
 async def test_a_cache_remembers_the_latest_that_it_played_and_recorded(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(decks, "_CACHE_KEPT", 10)
+    monkeypatch.setattr(ledger, "_CACHE_KEPT", 10)
     one = await deck(newest=True)
     names = []
     for number in range(40):
@@ -376,19 +376,4 @@ async def test_a_cache_remembers_the_latest_that_it_played_and_recorded(
         names.append(kept.id)
     assert list(one.report()["played"]) == names[-10:]
     assert one.report()["recorded"] == names[-10:]
-    assert (one._turns, one._overwritten) == ({}, set())
-
-
-async def test_misses_are_bounded_by_number_and_by_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
-    one = await deck()
-    for number in range(1500):
-        one.missed({"number": number})
-    assert [miss["number"] for miss in one.report()["missed"]] == list(range(500, 1500))
-    monkeypatch.setattr(decks, "_MISSES_BYTES", 10_000)
-    for number in range(50):
-        one.missed({"number": number, "text": "x" * 1900})
-    assert [miss["number"] for miss in one.report()["missed"]] == list(range(45, 50))
-    one.missed({"text": "x" * 9000})
-    assert len(one.report()["missed"]) == 1
-    one.missed({"text": "x" * 10_000})
-    assert one.report()["missed"] == []
+    assert (one._ledger._turns, one._overwritten) == ({}, set())

@@ -1,19 +1,16 @@
 """The recordings behind one base_url, and how far they have been played.
 
 A deck reads its stores in order and writes to one. Over a cassette it plays
-identical requests in the order they were recorded and keeps the report of
-what was played, missed and recorded; over the cache it serves the newest.
+identical requests in the order they were recorded and keeps a ledger of what
+was played, missed and recorded; over the cache it serves the newest.
 """
 
 import logging
 import time
-from collections import deque
 from collections.abc import Awaitable, Callable, Hashable, Iterable, Iterator, Sequence
 from itertools import islice
 from operator import call
 from typing import Any, NamedTuple
-
-import orjson
 
 from promptdeck.core.interaction import Headers, Interaction, Response, Variant
 from promptdeck.core.matching.fingerprint import fingerprint
@@ -24,18 +21,10 @@ from promptdeck.core.varying import is_untold, representation, suits
 from promptdeck.stores.base import Glance, Sought, Store, Stored
 
 from .conversions import STAND_INS, Conversions
+from .ledger import Ledger, Tally
 from .playing import OnExpired, Playing
 
 log = logging.getLogger("promptdeck")
-
-_MISSES_KEPT = 1000
-"""The latest misses that a report holds, with a few KB of text each: more than anybody reads."""
-_MISSES_BYTES = 4 * 1024 * 1024
-"""What they may weigh as JSON: that many of the usual size. Of a conversation of 60 KB that differs
-all over, the text of a miss may be as large."""
-_CACHE_KEPT = 10_000
-"""Recordings of a cache of which a report tells that they were played, or made: some 3 MB. A
-cassette's are all told, as a test wants to know of each; they are as many as its file holds."""
 
 
 class Search(NamedTuple):
@@ -65,15 +54,6 @@ class Search(NamedTuple):
 
 _NOTHING = Glance()
 """Where there is no file, none changes."""
-
-
-class Tally:
-    """How often something was played, for who counts it and for who asks."""
-
-    __slots__ = ("times",)
-
-    def __init__(self) -> None:
-        self.times = 0
 
 
 class Deck:
@@ -120,22 +100,11 @@ class Deck:
     def rewind(self) -> None:
         """Start over: sequences from their first recording, an empty report."""
         self._rewound += 1
-        self._turns: dict[tuple[str, Variant], Tally] = {}
-        """How often each request was answered, by fingerprint and variant; none of a cache."""
-        self._played: dict[str, Tally] = {}
-        """How often each recording was played, by its id; the latest of a cache."""
-        self._recorded: deque[str] = deque(maxlen=_CACHE_KEPT if self._playing.newest else None)
+        self._ledger = Ledger(self._playing.newest)
         self._overwritten: set[tuple[str, Variant]] = set()
         """Requests whose older recordings have been replaced: further ones are added."""
         self._renewed: dict[tuple[str, Variant], int] = {}
         """How many recordings there are to be again of a request whose recordings expired."""
-        self._missed: deque[bytes] = deque()
-        """What was asked in vain, as JSON: so it weighs what it is long."""
-        self._missed_bytes = 0
-        self._missed_earlier = 0
-        """How many of the first are no longer among them."""
-        self._refused: dict[str, None] = {}
-        """Fingerprints of what is refused again and again, the latest last."""
 
     def state(self) -> Hashable:
         """Equal as long as nothing but time and turns changes what `find` gives."""
@@ -333,18 +302,7 @@ class Deck:
 
         Who holds them may count on them without asking.
         """
-        place = _place(place, stored)
-        name = stored.interaction.id
-        play = self._played.get(name)
-        if play is None:
-            play = self._played[name] = Tally()
-            if self._playing.newest and len(self._played) > _CACHE_KEPT:
-                del self._played[next(iter(self._played))]
-        return self._turn(place), play
-
-    def _turn(self, place: tuple[str, Variant]) -> Tally:
-        """The tally of a request's turns; a cache, where nothing has turns, keeps none."""
-        return Tally() if self._playing.newest else self._turns.setdefault(place, Tally())
+        return self._ledger.turn(_place(place, stored)), self._ledger.play(stored.interaction.id)
 
     def samples(self, draws: int = 0) -> bool:
         """True if identical requests under way are to have answers of their own.
@@ -357,24 +315,15 @@ class Deck:
         """Note that an answer is being recorded; it takes a turn if it is one of several."""
         self._drawn = True
         if self.samples(draws) or (key, variant) in self._renewed:
-            self._turn((key, variant)).times += 1
+            self._ledger.turn((key, variant)).times += 1
 
     def missed(self, miss: dict[str, Any]) -> None:
         """Note, for the report, what was asked in vain and why."""
-        told = orjson.dumps(miss)
-        self._missed.append(told)
-        self._missed_bytes += len(told)
-        while self._missed_bytes > _MISSES_BYTES or len(self._missed) > _MISSES_KEPT:
-            self._missed_bytes -= len(self._missed.popleft())
-            self._missed_earlier += 1
+        self._ledger.missed(miss)
 
     def is_first_refusal(self, key: str) -> bool:
         """True the first time that this fingerprint is refused, and is to be noted as missed."""
-        first = key not in self._refused
-        self._refused[key] = None
-        if len(self._refused) > _MISSES_KEPT:
-            del self._refused[next(iter(self._refused))]
-        return first
+        return self._ledger.is_first_refusal(key)
 
     async def keep(self, key: str, stored: Stored, *, overwrite: bool) -> Interaction:
         """Record an answer under a fingerprint; returns it with its id. StoreUnavailable.
@@ -396,7 +345,7 @@ class Deck:
         if self._playing.newest:
             key = _scoped(key, stored.interaction.upstream)
         kept = await self._writer.put(key, stored, replace=self._playing.newest or first)
-        self._recorded.append(kept.id)
+        self._ledger.recorded(kept.id)
         return kept
 
     async def nearest(self, canonical: bytes, most: int) -> list[tuple[str, bytes]]:
@@ -417,8 +366,7 @@ class Deck:
 
     def times_played(self, key: str, variant: Variant) -> int:
         """How often a request was answered in a variant, since the last rewinding."""
-        turn = self._turns.get((key, variant))
-        return turn.times if turn else 0
+        return self._ledger.turns((key, variant))
 
     def report(self) -> dict[str, Any]:
         """What was played (id: times), what was not, what was asked in vain, what was recorded.
@@ -426,16 +374,7 @@ class Deck:
         As JSON, as `GET /_deck/cassettes/NAME/report` gives it.
         """
         everything = [name for store in self._stores for name in store.names()]
-        played = {name: count.times for name, count in self._played.items() if count.times}
-        return {
-            "cassette": self.name,
-            "played": played,
-            "unplayed": [name for name in everything if name not in played],
-            # Where there were more than are kept, who counts them has to know of the others.
-            **({"missed_earlier": self._missed_earlier} if self._missed_earlier else {}),
-            "missed": [orjson.loads(miss) for miss in self._missed],
-            "recorded": list(self._recorded),
-        }
+        return {"cassette": self.name, **self._ledger.report(everything)}
 
 
 def _each(first: Sought, also: Callable[[], Iterable[Sought]]) -> Iterator[Sought]:
