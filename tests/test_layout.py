@@ -76,6 +76,7 @@ TESTED_WITH = {
     "core/matching/presets": "core/matching/test_renaming",
     "core/matching/volatile": "core/matching/test_renaming",
     "engine/decks/repeat": "server/fast/test_connection",
+    "engine/firsts": "engine/test_idempotency",
     "engine/flights/log": "engine/flights/test_flight",
     "engine/sides": "engine/flights/test_flight",
     "engine/listing": "engine/test_exchange",

@@ -119,7 +119,7 @@ imports upward and only `app` knows all the parts.
       outcome       what it answers
       settings      what it is set to
       stats         what it counts
-      idempotency   the first answer again
+      idempotency, firsts   first answers by their key; the first one given again
       listing       what recordings imply
       refusing      why there is no answer, where upstream must not be asked
       storing, deferred   answers kept for the client, answers fetched later

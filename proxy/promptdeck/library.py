@@ -25,14 +25,13 @@ from .apart.process import Apart
 from .config import Config, in_ci
 from .core.interaction import Request
 from .core.matching.normalize import normalize
-from .core.matching.rules import Rules
+from .core.matching.rules import NO_RULES, Rules
 from .core.policy import Mode
 from .core.secrets.redact import Redactor
 from .engine.asking import Check
 from .engine.checking import Contract
 from .engine.decks.deck import Deck
 from .engine.decks.playing import AfterLast, OnExpired, Playing
-from .engine.exchange import NO_RULES
 from .engine.settings import Settings
 from .errors import ClientError
 from .stores.base import Glance, Store

@@ -17,7 +17,7 @@ from promptdeck.config import Config
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.matching.fingerprint import recording_id
 from promptdeck.core.matching.normalize import normalize
-from promptdeck.core.matching.rules import Rules
+from promptdeck.core.matching.rules import NO_RULES
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
@@ -35,8 +35,6 @@ from promptdeck.stores.cassettes.revise import Revised
 from . import difference, options, reports
 from .chosen import Worked, check_only, each, existing, exit_after, path_in, several, watching
 from .output import counted, print_json
-
-_NO_RULES = Rules()
 
 
 def _redactor(config: Config) -> Redactor:
@@ -113,7 +111,7 @@ def _conversation(redactor: Redactor) -> Callable[[Interaction], str]:
     """A function from a recording to the start of its id, which a conversation shares."""
 
     def part(item: Interaction) -> str:
-        canonical = normalize(item.request, _NO_RULES, redactor).canonical
+        canonical = normalize(item.request, NO_RULES, redactor).canonical
         return recording_id(canonical, item.key, 0).partition("-")[0]
 
     return part

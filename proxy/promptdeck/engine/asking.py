@@ -30,7 +30,7 @@ from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized, examine, normalize
 from promptdeck.core.matching.recall import Recall
 from promptdeck.core.matching.repeated import Cut, Repeated
-from promptdeck.core.matching.rules import Rules
+from promptdeck.core.matching.rules import NO_RULES, Rules
 from promptdeck.core.policy import CacheControl
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import JSON, Unfaithful, canonical
@@ -62,7 +62,6 @@ DECISIVE = frozenset(["cache-control"])
 _COUNTED_ONCE = re.compile("|".join([*LABELS, *MARKERS, "null"]).encode()).search
 _COUNTED_ONCE_IN_CHATS = re.compile("|".join([*SINCE, *MARKERS]).encode()).search
 
-_NO_RULES = Rules()
 
 # Recordings of which is remembered what their requests' names stand for: some 2 MB.
 _MOST_LEARNT = 1000
@@ -257,7 +256,7 @@ class Canonicals:
         """The fingerprint of a request without user rules, as recordings have it."""
         if not self._rules.digest:
             return asked.key
-        form = normalize(asked.incoming.request, _NO_RULES, self._redactor)
+        form = normalize(asked.incoming.request, NO_RULES, self._redactor)
         return fingerprint(form.canonical)
 
     def retold(

@@ -9,13 +9,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 from promptdeck.core import headers as http
 from promptdeck.core.counts import Counts
 from promptdeck.core.interaction import Request, header
 from promptdeck.core.matching.body import Body
-from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import ANYTHING, Action, Found, Mode, decide
 from promptdeck.engine.decks.deck import Deck, Search
 from promptdeck.engine.decks.repeat import Repeat
@@ -28,7 +28,7 @@ from promptdeck.errors import ClientError, StoreUnavailable
 from promptdeck.stores.base import Claims
 
 from .asking import Asked, Canonicals, Check, Incoming, Known
-from .idempotency import Idempotency
+from .firsts import FirstAnswers
 from .outcome import Flown, Listed, Served
 from .refusing import Refusals
 from .settings import Settings
@@ -39,7 +39,6 @@ log = logging.getLogger("promptdeck")
 DECISIVE = frozenset(["idempotency-key"])
 """Headers read here with which a request is decided on by itself."""
 
-NO_RULES = Rules()
 _BYPASS = http.cache_status("fwd=bypass")
 # More answers than anybody asks for.
 _EACH = 2**63
@@ -60,7 +59,7 @@ class Exchange:
         self.stats = Stats()
         self._canonicals = Canonicals(settings.rules, settings.redactor, check)
         self._sharing = Sharing(claims)
-        self._first_answers: Idempotency[Served | Flight] = Idempotency(_weight, _grows)
+        self._firsts = FirstAnswers()
         self._settings = settings
         self._flights = Flights(way, tasks) if way else None
         self._budget = budget or Budget(settings.keep_bytes)
@@ -80,18 +79,8 @@ class Exchange:
         if not key:
             return await self._new_answer(incoming, deck)
         # What one cassette answered is none of another's answers. No header holds a line end.
-        key = f"{deck.name}\n{key}"
-        first = await self._first_answers.claim(key, incoming.request, _is_good)
-        if first is not None:
-            return _again(first, incoming)
-        try:
-            answer = await self._new_answer(incoming, deck)
-            if not isinstance(answer, Listed):
-                first = answer.flight if isinstance(answer, Flown) else answer
-                self._first_answers.remember(key, incoming.request, first)
-        finally:
-            self._first_answers.free(key)
-        return answer
+        name = f"{deck.name}\n{key}"
+        return await self._firsts.answer(name, incoming, partial(self._new_answer, incoming, deck))
 
     def _unread(self, incoming: Incoming, why: str) -> Flown:
         """Pass on a request that cannot be read here, and record nothing. ClientError 415.
@@ -398,31 +387,3 @@ class Exchange:
         self._flights.launch(incoming, flight, ended)
         stored = self._landing.stores(incoming)
         return Flown(flight, place, cache_status, end_counts=stored)
-
-
-def _again(first: Served | Flight, incoming: Incoming) -> Served | Flown:
-    """The answer that the first request with an Idempotency-Key got, or is getting, once more."""
-    status = http.cache_status("hit", detail="idempotency-key")
-    if isinstance(first, Flight):
-        return Flown(first, first.join(), status)
-    dealt = incoming.deal(first.key) if incoming.deal else None
-    return first._replace(cache_status=status, dealt=dealt, repeat=None)
-
-
-def _is_good(first: Served | Flight) -> bool:
-    """True for an answer that can be given again: whole from its start, and no failure."""
-    if isinstance(first, Flight):
-        return bool(first.whole and not first.failed and not first.refused)
-    return True
-
-
-def _weight(answer: Served | Flight) -> int:
-    """Bytes that remembering an answer may keep alive: a recording can be replaced meanwhile."""
-    if isinstance(answer, Flight):
-        return answer.size if answer.whole else 0
-    return sum(len(frame.data) for frame in answer.response.frames)
-
-
-def _grows(answer: Served | Flight) -> bool:
-    """True for an answer that is still coming."""
-    return isinstance(answer, Flight) and not answer.landed

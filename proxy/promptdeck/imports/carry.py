@@ -15,7 +15,7 @@ from promptdeck.core.interaction import Headers, Interaction, Request, Response,
 from promptdeck.core.matching.clean import keepable
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import normalize
-from promptdeck.core.matching.rules import Rules
+from promptdeck.core.matching.rules import NO_RULES
 from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.targets import BEFORE_ANOTHER, asked_below, below, target_of
@@ -25,8 +25,6 @@ from promptdeck.stores.cassettes.save import New
 
 from .entry import Imported, NotCarried
 from .lost import ENDPOINTS, UNKNOWN, endpoint_of
-
-_NO_RULES = Rules()
 
 
 def carry(
@@ -54,7 +52,7 @@ def carry(
     heard = any(name.lower() in ("accept", "range") for name, _ in sent)
     chosen = selecting(sent) if heard else UNTOLD
     asked = Request(found.method, target, header(sent, "content-type"), found.body, chosen)
-    form = normalize(asked, _NO_RULES, redactor)
+    form = normalize(asked, NO_RULES, redactor)
     if form.dialect.converts and not asked.body:
         return NotCarried(found.place, "its request has no body")
     response = Response(found.status, _kept(found), found.frames)

@@ -20,7 +20,7 @@ from promptdeck.core.interaction import CHAT_COMPLETIONS, Interaction, Request
 from promptdeck.core.matching.clean import keepable
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import normalize
-from promptdeck.core.matching.rules import Rules
+from promptdeck.core.matching.rules import NO_RULES
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import parse
@@ -32,7 +32,6 @@ from tests.contract_strategies import requests, spoilt, values
 from tests.schema_oracle import accepts
 from tests.secret_samples import A_SAMPLE
 
-NO_RULES = Rules()
 REDACTOR = Redactor()
 
 

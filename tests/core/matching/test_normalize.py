@@ -18,11 +18,10 @@ from promptdeck.core.dialects.chat.counting import EQUAL, EXCLUDED, matching_tab
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Request, Variant
 from promptdeck.core.matching.clean import keepable
 from promptdeck.core.matching.normalize import normalize
-from promptdeck.core.matching.rules import Rules
+from promptdeck.core.matching.rules import NO_RULES, Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import parse
 
-NO_RULES = Rules()
 REDACTOR = Redactor()
 JSON_TYPE = "application/json"
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from promptdeck.core.secrets.redact import Redactor
+from promptdeck.core.secrets.redact import Redactor, own_keys, without_keys
 from tests.secret_samples import (
     A_SAMPLE,
     CONTROLS,
@@ -158,6 +158,15 @@ def test_a_known_secret_is_found_as_json_writes_it():
 def test_a_known_secret_with_a_shape_counts_once_as_a_credential():
     token = TOKENS[3][1]
     assert REDACTOR.text(token, [token]) == ("[redacted:credential]", {"credential": 1})
+
+
+@pytest.mark.parametrize(("name", "token"), TOKENS)
+def test_who_asks_with_the_key_that_the_prompt_says_asks_what_others_do(name, token):
+    body = orjson.dumps({"says": f"my key: {token}"})
+    own = without_keys(body, own_keys([token]))
+    assert REDACTOR.body(own)[0] == REDACTOR.body(body)[0]
+    glued = orjson.dumps({"says": f"my key: {token}", "glued": f"x{token}x"})
+    assert token.encode() not in REDACTOR.body(without_keys(glued, own_keys([token])))[0]
 
 
 def test_a_short_known_secret_is_no_reason_to_tear_text_apart():

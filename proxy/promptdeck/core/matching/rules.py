@@ -211,6 +211,10 @@ class Rules:
         return (self.expressions if self.waits else PLAINLY).replaced(rules, texts)
 
 
+NO_RULES = Rules()
+"""Those of a request that is compared as it is: its own fingerprint goes by them."""
+
+
 def without_path(value: JSON, path: RulePath, place: str, dropped: list[str]) -> JSON:
     """A copy of a value less what `path` names below it; appends what is left out to `dropped`.
 

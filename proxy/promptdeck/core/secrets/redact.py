@@ -247,11 +247,27 @@ def own_keys(extra: Sequence[str]) -> tuple[bytes, ...]:
 
 
 def without_keys(body: bytes, keys: Sequence[bytes]) -> bytes:
-    """A body with a placeholder for each of these keys, whatever its shape; itself without any."""
+    """A body with a placeholder for each of these keys, whatever its shape; itself without any.
+
+    One of a known shape stays where every redactor finds it by that, and has that shape's
+    placeholder elsewhere: who asks the same with another key then sends an equal body.
+    """
     for key in keys:
-        if key in body:
-            body = body.replace(key, b"[redacted:credential]")
+        if key not in body:
+            continue
+        shape = _shape_of(key)
+        if shape is None or key in BUILT_IN.body(body)[0]:
+            body = body.replace(key, f"[redacted:{shape or 'credential'}]".encode())
     return body
+
+
+def _shape_of(key: bytes) -> str | None:
+    """The name of the shape that a key has as a whole; None if that is not known."""
+    text = key.decode("utf-8", "surrogateescape")
+    match BUILT_IN.spans(text):
+        case [Span(start=0, end=end, name=name)] if end == len(text):
+            return name
+    return None
 
 
 def without(

@@ -13,14 +13,12 @@ from typing import NamedTuple
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.matching.fingerprint import fingerprint, recording_id
 from promptdeck.core.matching.normalize import normalize
-from promptdeck.core.matching.rules import Rules
+from promptdeck.core.matching.rules import NO_RULES
 from promptdeck.core.secrets.redact import Redactor
 
 from .edit import Edit, Piece, by_id, edit
 from .progress import Progress
 from .save import Numbers
-
-_NO_RULES = Rules()
 
 
 class Revised(NamedTuple):
@@ -85,7 +83,7 @@ def named(
     for piece, item in zip(before, new, strict=True):
         stem = ""
         if every or item != piece.interaction:
-            base = normalize(item.request, _NO_RULES, redactor).canonical
+            base = normalize(item.request, NO_RULES, redactor).canonical
             item = item._replace(key=fingerprint(base))
             if not item.id or _MADE.fullmatch(item.id):
                 stem = recording_id(base, item.key, 0).removesuffix("0")

@@ -11,7 +11,7 @@ from promptdeck.core.dialects.table import says
 from promptdeck.core.interaction import Request
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import normalize
-from promptdeck.core.matching.rules import Rules
+from promptdeck.core.matching.rules import NO_RULES
 from promptdeck.core.secrets.answers import cleared_body, cleared_frames
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import CassetteError
@@ -20,8 +20,6 @@ from .dump import dump
 from .file import contents, decoded
 from .load import Entry, each_entry, told_altered
 from .progress import Progress, silently
-
-_NO_RULES = Rules()
 
 
 class Flaw(NamedTuple):
@@ -89,13 +87,13 @@ _REDACT = "run promptdeck cassette redact {} and, if others may have seen the se
 
 def _key_once(request: Request, redactor: Redactor) -> str:
     """The key that 0.1.0 gave a request, for which more counted."""
-    return fingerprint(normalize(request, _NO_RULES, redactor, once=True).canonical)
+    return fingerprint(normalize(request, NO_RULES, redactor, once=True).canonical)
 
 
 def _problems(entry: Entry, redactor: Redactor) -> Iterator[tuple[str, str]]:
     """Each thing that is wrong with one entry, and how it is mended."""
     item = entry.interaction
-    key = fingerprint(normalize(item.request, _NO_RULES, redactor).canonical)
+    key = fingerprint(normalize(item.request, NO_RULES, redactor).canonical)
     edited = key != item.key and item.key != _key_once(item.request, redactor)
     if edited:
         yield f"the request was edited: its key is {key} now, the file says {item.key}", _FIX
