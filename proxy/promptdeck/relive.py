@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .core.dialects.providers import Route, routed
+from .core.dialects.sockets import METHODS
 from .core.dialects.table import dialect_in
 from .core.drift import Drift, Tier, compare
 from .core.interaction import Interaction
@@ -61,8 +62,12 @@ class Asker:
     async def ask(self, old: Interaction) -> Anew:
         """Send the request of `old` once more, and compare the answers.
 
-        An upstream that fails or cannot be reached is a result too, of its own tier.
+        An upstream that fails or cannot be reached is a result too, of its own tier; so is what
+        was said over a WebSocket, which hangs on what was said before.
         """
+        if old.request.method in METHODS:
+            why = "it was said over a WebSocket, which is asked again as a whole: record it anew"
+            return Anew(Drift(Tier.UNREACHABLE, (why,)), problem=why)
         flight = Flight(keep_bytes=self.keep_bytes, outlives_readers=True)
         started = time.time()
         incoming = self._incoming(old)

@@ -427,6 +427,77 @@ async def test_what_is_missing_is_recorded_where_upstream_can_know_what_came_bef
     assert kept.count("method: WEBSOCKET") == 1
 
 
+async def test_an_answer_that_is_interrupted_replays(start: Start, provider: Upstream) -> None:
+    async def talk(socket: web.WebSocketResponse) -> None:
+        await socket.receive()
+        await socket.send_str(response("r1", "half")[0])
+        await socket.receive()
+        for event in response("r1", "whole"):
+            await socket.send_str(event)
+        await socket.receive()
+
+    provider.answers = [talking(talk)]
+
+    async def record(deck: Deck) -> Any:
+        async with opened(deck) as client:
+            first = await client.ask(created("long"), 1)
+            return first + await client.ask(text({"type": "response.cancel"}))
+
+    live, again, _ = await recorded_and_replayed(start, record)
+    assert live == again == [response("r1", "half")[0], *response("r1", "whole")]
+
+
+async def test_a_session_that_ends_waits_for_no_socket(start: Start, provider: Upstream) -> None:
+    async def echo(socket: web.WebSocketResponse) -> None:
+        async for said in socket:
+            await socket.send_str(said.data)
+
+    provider.answers = [talking(echo)]
+    deck = await start(mode="record")
+    opening = orjson.dumps({"cassette": "c", "mode": "record"})
+    session = (await deck.request("POST", "/_deck/sessions", opening)).json["id"]
+    async with opened(deck, f"/session/{session}{REALTIME}") as client:
+        await client.ask("hi", 1)
+        began = time.monotonic()
+        async with deck.session.delete(f"{deck.server.root}/_deck/sessions/{session}") as got:
+            report = await got.json()
+        assert time.monotonic() - began < 1
+    assert len(report["recorded_ids"]) == 2
+    assert (report["under_way"], report["unrecorded"]) == (0, 0)
+
+
+async def test_the_name_of_an_event_does_not_count(start: Start, provider: Upstream) -> None:
+    async def echo(socket: web.WebSocketResponse) -> None:
+        async for said in socket:
+            await socket.send_str(said.data)
+
+    provider.answers = [talking(echo)]
+    number = 0
+
+    async def record(deck: Deck) -> Any:
+        nonlocal number
+        number += 1
+        async with opened(deck, REALTIME) as client:
+            return await client.ask(text({"event_id": f"evt_{number}", "type": "x"}), 1)
+
+    live, again, _ = await recorded_and_replayed(start, record)
+    assert live == again == [text({"event_id": "evt_1", "type": "x"})]
+
+
+async def test_upstream_that_falls_silent_is_told(start: Start, provider: Upstream) -> None:
+    async def silent(socket: web.WebSocketResponse) -> None:
+        await socket.receive()
+        await socket.send_str(response("r", "half")[0])
+        await socket.receive()
+
+    provider.answers = [talking(silent)]
+    deck = await start({"PROMPTDECK_UPSTREAM_READ_TIMEOUT": "200ms"}, mode="record", cassette="c")
+    async with opened(deck) as client:
+        _, error, close = await client.ask(created("hi"))
+    assert orjson.loads(error)["error"]["code"] == "upstream_timeout"
+    assert close == Close(1011, "upstream_timeout")
+
+
 async def test_a_cache_keeps_nothing_of_a_socket(start: Start, provider: Upstream) -> None:
     provider.answers = [talking(responses)]
     deck = await start(mode="cache")

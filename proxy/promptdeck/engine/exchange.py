@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from typing import assert_never
+from weakref import WeakSet
 
 from promptdeck.core import headers as http
 from promptdeck.core.counts import Counts
@@ -32,6 +33,7 @@ from .firsts import FirstAnswers
 from .outcome import Flown, Listed, Served
 from .refusing import Refusals
 from .settings import Settings
+from .sides import Line
 from .stats import Stats
 
 log = logging.getLogger("promptdeck")
@@ -57,6 +59,8 @@ class Exchange:
         budget: Budget | None = None,
     ) -> None:
         self.stats = Stats()
+        self.lines: WeakSet[Line] = WeakSet()
+        """Those of the WebSockets that are open."""
         self._canonicals = Canonicals(settings.rules, settings.redactor, check)
         self._sharing = Sharing(claims)
         self._firsts = FirstAnswers()
@@ -240,7 +244,12 @@ class Exchange:
         return self._flights.under_way if self._flights else 0
 
     async def finish(self, timeout: float) -> None:
-        """Wait for recordings that are under way, `timeout` seconds at most, then end them."""
+        """Wait for recordings that are under way, `timeout` seconds at most, then end them.
+
+        What comes over open sockets without an end of its own ends now.
+        """
+        for line in self.lines:
+            line.pause()
         if self._flights:
             late = await self._flights.finish(timeout)
             # Not in one with the waiting, during which others are counted.

@@ -61,6 +61,9 @@ class Line(Protocol):
     def rest(self) -> None:
         """Have the answer under way end here: the client's next message has come."""
 
+    def pause(self) -> None:
+        """Have the answer under way end here, unless it will come to an end of its own."""
+
     def hang_up(self, close: Close) -> None:
         """Close the socket, as the client did: no answer is under way any more."""
 

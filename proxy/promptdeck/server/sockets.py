@@ -87,11 +87,13 @@ async def answer(request: web.Request, opening: Incoming, ways: SocketWays) -> w
     opened it, the answer is that one, in HTTP. ClientError 426 for a client whose handshake is
     not one; HTTPError as the exchange says it.
     """
-    if not web.WebSocketResponse().can_prepare(request):
+    if request.method != "GET" or not web.WebSocketResponse().can_prepare(request):
         raise refusal()
     asked = opening.request._replace(method=OPENING, body=b"")
     waiting: asyncio.Queue[_Due] = asyncio.Queue(_WAITING)
     line = ways.line(opening, waiting.put) if ways.line else None
+    if line:
+        ways.exchange.lines.add(line)
     opening = opening._replace(request=asked, fly=line.open if line else None)
     found = await ways.exchange.answer(opening, ways.deck)
     try:
@@ -174,18 +176,18 @@ class _Conversation:
 
     async def hold(self) -> None:
         """Read and write until either side has closed the socket."""
-        writing = asyncio.get_running_loop().create_task(self._write())
         try:
-            close = await self._read()
-            if self._line:
-                # At once: when the client's connection is lost this task is cancelled.
-                self._line.hang_up(close)
+            async with asyncio.TaskGroup() as tasks:
+                writing = tasks.create_task(self._write())
+                close = await self._read()
+                if self._line:
+                    # At once: when the client's connection is lost this task is cancelled.
+                    self._line.hang_up(close)
+                writing.cancel()
         finally:
-            writing.cancel()
-            await asyncio.wait([writing])
             while not self._waiting.empty():
-                if isinstance(item := self._waiting.get_nowait(), Flown):
-                    item.flight.leave(item.place)
+                if isinstance(due := self._waiting.get_nowait(), Flown):
+                    due.flight.leave(due.place)
 
     # What comes
 
@@ -237,18 +239,18 @@ class _Conversation:
             log.exception("a socket was closed: unexpected error")
             await self._socket.close(code=_FAILED)
 
-    async def _written(self, item: _Due) -> bool:
+    async def _written(self, due: _Due) -> bool:
         """Write one answer; False if it has ended the socket."""
-        if isinstance(item, HTTPError):
-            return await self._fail(item)
+        if isinstance(due, HTTPError):
+            return await self._fail(due)
         try:
-            match item:
+            match due:
                 case bytes():
-                    return await self._said([item])
+                    return await self._said([due])
                 case Served():
-                    return await self._played(item)
+                    return await self._played(due)
                 case Flown():
-                    async for frames in _followed(item):
+                    async for frames in _followed(due):
                         if not await self._said(frames):
                             return False
                     return True

@@ -45,6 +45,8 @@ from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from promptdeck.core.dialects.providers import BYOK_HEADERS
+from promptdeck.core.dialects.sockets import SOCKET
+from promptdeck.core.dialects.table import spoken_at
 from promptdeck.core.headers import (
     CREDENTIALS,
     EXTENSIONS,
@@ -265,7 +267,9 @@ class Upstream:
             except _TROUBLE as error:
                 raise errand.error(error) from None
 
-        return WebSocketLine(opened, stray, incoming.request.target)
+        spoken = spoken_at(incoming.request.target) or SOCKET
+        silence = self._timeout_for(incoming.headers) or math.inf
+        return WebSocketLine(self._lines, opened, stray, spoken, silence)
 
     def _base(self, incoming: Incoming) -> str:
         """The base URL that a request goes to. UpstreamError where it leads out of that."""

@@ -6,8 +6,9 @@ socket. An answer in HTTP's words, where upstream will not open the socket, is p
 """
 
 import asyncio
+import logging
 import ssl
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,11 +16,12 @@ import aiohttp
 from multidict import CIMultiDict
 from yarl import URL
 
-from promptdeck.core.dialects.sockets import SWITCHED, Close, Said, frame_of
-from promptdeck.core.dialects.table import spoken_at
+from promptdeck.core.dialects.sockets import SWITCHED, Close, Said, Socket, frame_of
 from promptdeck.core.interaction import Headers
 from promptdeck.engine.sides import Full, Sink, Stray
 from promptdeck.errors import UpstreamError
+
+log = logging.getLogger("promptdeck")
 
 EVENTS: Headers = (("Content-Type", "text/event-stream"),)
 """The head of an answer to a message, as recordings have it."""
@@ -60,9 +62,21 @@ class WebSocketLines:
     def __init__(self, connect_timeout: float | None) -> None:
         self._connect_timeout = connect_timeout
         self._connector: aiohttp.TCPConnector | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def do(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Do in a task what is ended at the latest when the sockets are closed."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
 
     async def close(self) -> None:
         """Close what is still open, without more words."""
+        for task in self._tasks:
+            task.cancel()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
         if self._connector:
             await self._connector.close()
 
@@ -162,8 +176,11 @@ class _Turn:
     """An answer under way: where it goes, and how it ended."""
 
     def __init__(self, sink: Sink) -> None:
+        loop = asyncio.get_running_loop()
         self.sink = sink
-        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.ended: asyncio.Future[None] = loop.create_future()
+        self.last = loop.time()
+        """When something came last, by the loop's clock."""
 
     def end(self, error: UpstreamError | None = None) -> None:
         """Tell who waits for the end. Only the first call counts."""
@@ -178,13 +195,18 @@ class _Turn:
 class WebSocketLine:
     """A client's `Line`: opened by `open`, or by the first message."""
 
-    def __init__(self, opened: _Open, stray: Stray, target: str) -> None:
+    def __init__(
+        self, lines: WebSocketLines, opened: _Open, stray: Stray, spoken: Socket, silence: float
+    ) -> None:
+        self._lines = lines
         self._opened = opened
         self._stray = stray
-        self._dialect = spoken_at(target)
+        self._spoken = spoken
+        self._silence = silence
+        """Seconds without a message after which an answer that has an end will not come to it."""
         self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._listening: asyncio.Task[None] | None = None
         self._turn: _Turn | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
         self._hung_up = False
         self.behind = False
 
@@ -201,7 +223,7 @@ class WebSocketLine:
 
         409 for one that hangs on messages which a recording answered.
         """
-        if self.behind and self._dialect and self._dialect.hangs_on(said):
+        if self.behind and self._spoken.hangs_on(said):
             raise UpstreamError(
                 "earlier messages of this socket were answered from the recording, so that"
                 " upstream does not know them: record it anew, with --mode record",
@@ -225,19 +247,26 @@ class WebSocketLine:
             self._turn.end()
             self._turn = None
 
+    def pause(self) -> None:
+        """Have the answer under way end here, unless it will come to an end of its own."""
+        if not self._spoken.ends_itself:
+            self.rest()
+
     def hang_up(self, close: Close) -> None:
         """Close the socket, as the client did: no answer is under way any more."""
         hung_up, self._hung_up = self._hung_up, True
         turn, self._turn = self._turn, None
-        if turn and self._dialect and self._dialect.ends_itself:
+        if turn and self._spoken.ends_itself:
             turn.end(UpstreamError("the client has left", code="dropped"))
         elif turn:
             turn.end()
         if self._socket and not hung_up:
-            self._do(self._closed(self._socket, close))
+            self._lines.do(self._closed(self._socket, close))
 
     async def _closed(self, socket: aiohttp.ClientWebSocketResponse, close: Close) -> None:
         await socket.close(code=close.code_to_send, message=close.reason_to_send)
+        if self._listening:
+            self._listening.cancel()  # nobody takes any more what it has got
 
     def _begin(self, sink: Sink) -> _Turn:
         self._turn = _Turn(sink)
@@ -245,8 +274,16 @@ class WebSocketLine:
 
     async def _ended(self, turn: _Turn) -> None:
         """Wait for the end of an answer. UpstreamError where it is one too early."""
+        loop = asyncio.get_running_loop()
         try:
-            await turn.ended
+            # To look now and then costs less than a timer for each message.
+            while not turn.ended.done():
+                await asyncio.wait([turn.ended], timeout=self._silence)
+                silent = self._spoken.ends_itself and loop.time() - turn.last >= self._silence
+                if silent and not turn.ended.done():
+                    why = "upstream fell silent in mid-answer"
+                    raise UpstreamError(why, code="upstream_timeout", status=504)
+            turn.ended.result()
         finally:
             if self._turn is turn:
                 self._turn = None
@@ -263,16 +300,19 @@ class WebSocketLine:
 
     async def _connect(self, sink: Sink) -> aiohttp.ClientWebSocketResponse:
         socket = self._socket = await self._opened(sink)
-        self._do(self._listen(socket))
+        self._listening = self._lines.do(self._listen(socket))
         return socket
 
-    def _do(self, work: Any) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     async def _listen(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        """Give what comes to the answer under way, until the socket is closed."""
+        """Give what comes to the answer under way, until the socket is closed. Raises nothing."""
+        try:
+            await self._heard(socket)
+        except Exception as error:
+            # One socket's trouble, even of our own making, must not hold up its client.
+            log.exception("a socket was closed: unexpected error")
+            await self._lost(_cut(type(error).__name__))
+
+    async def _heard(self, socket: aiohttp.ClientWebSocketResponse) -> None:
         while True:
             came = await socket.receive()
             match came.type:
@@ -294,8 +334,9 @@ class WebSocketLine:
         if turn is None:
             await self._stray(frame)
             return
+        turn.last = asyncio.get_running_loop().time()
         full = turn.sink.came(frame)
-        if self._dialect and self._dialect.ends_itself and self._dialect.has_ended(frame):
+        if self._spoken.ends_itself and self._spoken.has_ended(frame):
             self.rest()
         if full:
             await full

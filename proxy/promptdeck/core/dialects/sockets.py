@@ -19,7 +19,7 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, compact
 from promptdeck.core.text.runs import Run
 from promptdeck.errors import HTTPError
 
-from .base import Dialect, is_cut_off, is_error, value_of
+from .base import Dialect, Dropped, is_cut_off, is_error, value_of
 from .responses.dialect import ResponsesDialect
 from .responses.fold import ENDS
 
@@ -142,6 +142,13 @@ class RealtimeSocket(Socket):
 
     name = "realtime"
     is_model = True
+
+    def counting(self, body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
+        """Without the name that a client may give an event: some draw one at random for each."""
+        if "event_id" not in body:
+            return body
+        dropped.append(Dropped("$.event_id", "names the event, for errors"))
+        return {name: value for name, value in body.items() if name != "event_id"}
 
     def says(self, response: Response) -> str:
         told = [value_of((sse.parse(frame.data).data or "").encode()) for frame in response.frames]
