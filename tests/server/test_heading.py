@@ -1,12 +1,14 @@
 """Heads as they are written: every byte that may be in one, and nothing that ends a line early."""
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptdeck.core.headers import is_sendable
 from promptdeck.core.interaction import Headers
 from promptdeck.errors import HTTPError
-from promptdeck.server.heading import is_sendable, sendable, written
+from promptdeck.server.heading import sendable, written
 from tests.conftest import Start
 from tests.raw_client import talking
 from tests.raw_upstream import wired
@@ -15,6 +17,7 @@ from tests.stores.cassettes import without_digests
 VALUES = st.text(max_size=9) | st.binary(max_size=9).map(
     lambda data: data.decode("utf-8", "surrogateescape")
 )
+WHOLE = b'{"choices":[{"index":0,"message":{"content":"a"},"delta":{},"finish_reason":"stop"}]}'
 CONTROLS = {chr(code) for code in (*range(9), *range(10, 32), 127)}
 
 
@@ -22,11 +25,14 @@ CONTROLS = {chr(code) for code in (*range(9), *range(10, 32), 127)}
 def test_a_head_holds_all_that_it_was_given(
     headers: list[tuple[str, str]],
 ) -> None:
+    if any({"\r", "\n"} & set(value) for _, value in headers):
+        with pytest.raises(HTTPError):
+            sendable(tuple(headers))
+    else:
+        assert sendable(tuple(headers)) == tuple(one for one in headers if is_sendable(one[1]))
     if not all(is_sendable(value) for _, value in headers):
         with pytest.raises(ValueError):
             written("200 OK", headers)
-        with pytest.raises(HTTPError):
-            sendable(tuple(headers))
         return
     assert sendable(tuple(headers)) == tuple(headers)
     lines = written("200 OK", headers).split(b"\r\n")
@@ -82,6 +88,21 @@ async def test_the_bytes_of_a_request_id_come_back_with_an_error(start: Start) -
             assert b"X-Request-Id: caf\xe9" in lines
 
 
+@pytest.mark.parametrize("mode", ["cache", "record-missing"])
+async def test_a_header_that_no_client_gets_spoils_no_recording(start: Start, mode: str) -> None:
+    reply = b"HTTP/1.1 200 OK\r\nX-A: a%bb\r\nContent-Type: %b\r\nContent-Length: %d\r\n\r\n%b"
+    whole, stream = (b"application/json", WHOLE), (b"text/event-stream", b"data: %b\n\n" % WHOLE)
+    for control in (b"\x1b[31m", b"\x7f", b"\x07"):
+        for kind, body in (whole, stream):
+            async with wired(reply % (control, kind, len(body), body)) as server:
+                deck = await start(mode=mode, upstream=server.url)
+                prompt = f"{control!r} {kind!r}"
+                got = [await deck.chat(prompt, stream=kind != whole[0]) for _ in range(3)]
+                assert [(one.status, one.body) for one in got] == [(200, body)] * 3
+                assert not any("X-A" in one.headers for one in got)
+                assert len(server.requests) == 1
+
+
 @pytest.mark.parametrize("stream", [True, False])
 async def test_a_recorded_header_that_would_be_two_is_an_error(start: Start, stream: bool) -> None:
     recording = await start(mode="record", cassette="c")
@@ -103,3 +124,21 @@ async def test_a_recorded_header_that_would_be_two_is_an_error(start: Start, str
             got = await deck.chat("once", stream=stream)
             assert (got.status, got.json["code"]) == (500, "unusable")
             assert "X-In" not in got.headers
+
+
+@pytest.mark.parametrize(
+    "path", ["v1/chat/completions", "v1/messages", "v2/chat", "api/chat", "v1beta/models/g:predict"]
+)
+async def test_an_error_is_told_whatever_bytes_its_request_has_in_its_head(
+    start: Start, path: str
+) -> None:
+    deck = await start(mode="replay")
+    async with talking(deck.server) as talk:
+        for name in ("X-Request-Id", "X-Provider", "X-Promptdeck-Fault", "Idempotency-Key"):
+            talk.writer.write(
+                f"POST /{path} HTTP/1.1\r\nHost: localhost\r\n{name}: ".encode()
+                + b"caf\xe9\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+            )
+            got = await talk.answer()
+            assert got.status.split()[1] in ("400", "404")
+            assert orjson.loads(got.body)

@@ -149,3 +149,17 @@ async def test_a_cassette_is_found_by_a_client_that_appends_openai(
     for at, told in (("/cassette/x/openai", "1"), ("/cassette/by/openai", "2")):
         got = await deck.request("POST", at + CHAT, BODY)
         assert got.json["choices"][0]["message"]["content"] == f"answer {told}"
+
+
+@pytest.mark.parametrize("mode", ["cache", "record-missing"])
+@pytest.mark.parametrize("path", ["/openai/" + AZURE, "/cassette/x/v1/" + AZURE])
+async def test_a_deployment_need_not_be_named_twice(start: Start, mode: str, path: str) -> None:
+    deck = await start(mode=mode)
+    body = b'{"messages":[{"role":"user","content":"hi"}]}'
+    for status in ("uri-miss", "hit"):
+        got = await deck.request("POST", path, body)
+        assert got.status == 200
+        assert status in got.cache_status
+    assert deck.upstream.seen[0].body == body
+    refused = await deck.request("POST", CHAT, body)
+    assert (refused.status, refused.json["param"]) == (400, "$.model")

@@ -164,3 +164,25 @@ async def test_twins_are_served_however_their_head_is_cut(
                 await asyncio.sleep(0.001)
             got = await asyncio.wait_for(talk.answer(), 20)
             assert orjson.loads(got.body)["code"] == "cassette_miss"
+
+
+@given(
+    cut=st.integers(0, 20),
+    trailer=st.sampled_from(["", "X-T: a\r\n"]),
+    fast=st.booleans(),
+)
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_twins_are_served_after_a_body_in_chunks(
+    start: Start, cut: int, trailer: str, fast: bool
+) -> None:
+    deck = await start(mode="replay", fast=fast)
+    size = f"{len(BODY):x}\r\n".encode()
+    body = size + BODY + f"\r\n0\r\n{trailer}\r\n".encode()
+    chunked = f"{HEAD}Transfer-Encoding: chunked\r\n\r\n".encode() + body
+    async with talking(deck.server) as talk:
+        for data in (chunked, head(*TWINS), chunked, chunked, head(*TWINS), head(*TWINS)):
+            talk.writer.write(data[: len(data) - cut])
+            await asyncio.sleep(0.001)
+            talk.writer.write(data[len(data) - cut :])
+            got = await asyncio.wait_for(talk.answer(), 20)
+            assert orjson.loads(got.body)["code"] == "cassette_miss"

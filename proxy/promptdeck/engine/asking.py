@@ -22,7 +22,7 @@ from promptdeck.core.dialects.base import LABELS, MARKERS, Dialect
 from promptdeck.core.dialects.chat.counting import SINCE
 from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.dialects.providers import Route
-from promptdeck.core.dialects.table import dialect_of
+from promptdeck.core.dialects.table import dialect_of, with_model
 from promptdeck.core.interaction import Headers, Request, Response, Variant
 from promptdeck.core.matching.body import Body, BodyName
 from promptdeck.core.matching.clean import chosen_by
@@ -356,7 +356,7 @@ class Canonicals:
         def inspect(found: JSON) -> None:
             nonlocal odd, wants_more, refused
             try:
-                odd = check(found)
+                odd = check(with_model(found, request.target))
             except ClientError as error:
                 refused = error
             wants_more = isinstance(found, dict) and not effects.isdisjoint(found)

@@ -13,34 +13,28 @@ from aiohttp.hdrs import CONTENT_TYPE
 from aiohttp.http_writer import StreamWriter
 from multidict import CIMultiDict
 
+from promptdeck.core.headers import is_sendable
 from promptdeck.core.interaction import Headers
 from promptdeck.errors import HTTPError
 
 # RFC 9110, 5.6.2: a name is a token.
 _is_token = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+").fullmatch
-# RFC 9110, 5.5: no controls but tabs. Of surrogates only those that stand for a byte.
-_unsendable = re.compile("[\x00-\x08\x0a-\x1f\x7f\ud800-\udc7f\udd00-\udfff]").search
+_ends_line = re.compile("[\r\n]").search
 
 REASONS = {int(status): status.phrase for status in HTTPStatus}
 """The phrase after each status, as aiohttp writes it; nothing after others."""
 
 
-def is_sendable(value: str) -> bool:
-    """True for a value that cannot end its line, nor be read as anything else."""
-    # Nearly all are printable, which is found out in a tenth of the time.
-    return value.isprintable() or not _unsendable(value)
-
-
 def sendable(headers: Headers) -> Headers:
-    """Give back recorded headers, which somebody may have edited.
+    """Recorded headers without those that no head can hold: 0.1.0 kept controls of upstream's.
 
-    HTTPError 500 for one that no head can hold: it might be read as two.
+    HTTPError 500 for one that might be read as two, which is somebody's edit.
     """
     for name, value in headers:
-        if not (_is_token(name) and is_sendable(value)):
+        if not _is_token(name) or _ends_line(value):
             told = f"the recording has a header that cannot be sent: {name[:40]!r}"
             raise HTTPError(told, code="unusable")
-    return headers
+    return tuple([item for item in headers if is_sendable(item[1])])
 
 
 def written(status: str, headers: Sequence[tuple[str, str]]) -> bytes:

@@ -47,7 +47,7 @@ class ParserFeed:
     Say `giving` before it is given bytes, and `took` when it has made something of them.
     """
 
-    __slots__ = ("_message", "_opening", "_parsed", "fed")
+    __slots__ = ("_ending", "_message", "_opening", "_parsed", "_payload", "fed")
 
     def __init__(self) -> None:
         self.fed = 0
@@ -58,6 +58,10 @@ class ParserFeed:
         """Messages that were made of them."""
         self._message: Any = None
         """The last of these, as aiohttp's parser has it, until it is being answered."""
+        self._payload: Any = None
+        """Its body."""
+        self._ending = b""
+        """The last bytes of all."""
 
     @property
     def begun(self) -> bytes | None:
@@ -66,9 +70,19 @@ class ParserFeed:
 
     def at_start(self) -> bool:
         """True if the next byte begins a message: one was made, of just what was given."""
-        if self._parsed == 1 and self.fed == _length(self._opening, self._message):
+        if self._parsed == 1 and (
+            self.fed == _length(self._opening, self._message) or self._chunked_ended()
+        ):
             self.fed = self._parsed = 0
         return self.fed == 0
+
+    def _chunked_ended(self) -> bool:
+        """True if a body in chunks has come to its end, and nothing behind it."""
+        # What lies behind that end is no whole head, or it would be a message; and what is none
+        # does not end in an empty line, but for such lines alone, which begin nothing.
+        # What was no request at all has no such mark.
+        chunked = getattr(self._message, "chunked", False)
+        return chunked and self._ending == END and self._payload.is_eof()
 
     def giving(self, data: bytes) -> None:
         """Count bytes that the parser is given next."""
@@ -77,11 +91,15 @@ class ParserFeed:
         elif END not in self._opening and len(self._opening) <= MOST_HEAD:
             self._opening += data
         self.fed += len(data)
+        self._ending = (self._ending + data[-len(END) :])[-len(END) :]
 
-    def took(self, messages: int, last: Any) -> None:
-        """Note how many messages came out of that, and the last that has yet to be answered."""
+    def took(self, messages: int, last: Any, payload: Any) -> None:
+        """Note how many messages came out of that, and the last that has yet to be answered.
+
+        `payload` is its body, as aiohttp's parser has it.
+        """
         self._parsed += messages
-        self._message = last
+        self._message, self._payload = last, payload
 
     def head_of(self, headers: Any, length: int) -> bytes | None:
         """The text of the head of a message with these headers and a body of so many bytes.
@@ -203,8 +221,8 @@ class Receiver(RequestHandler):
         count = self._request_count
         super().data_received(data)
         if self._request_count > count:
-            last = self._messages[-1][0] if self._messages else None
-            self._feed.took(self._request_count - count, last)
+            last, payload = self._messages[-1] if self._messages else (None, None)
+            self._feed.took(self._request_count - count, last, payload)
 
     def eof_received(self) -> None:
         """A client that was refused need not be waited for any more."""

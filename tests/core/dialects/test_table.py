@@ -1,12 +1,14 @@
 """Which protocol a path speaks, and what each says: pure or stateful, whole or not, what counts."""
 
+from urllib.parse import quote
+
 import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.base import LABELS, MARKERS
-from promptdeck.core.dialects.table import HTTP, dialect_of, is_chat
+from promptdeck.core.dialects.table import HTTP, dialect_of, is_chat, with_model
 from promptdeck.core.interaction import Frame, Request, Response
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
@@ -146,6 +148,7 @@ def test_an_answer_that_is_whole_is_kept_and_an_error_with_status_200_is_not(pat
         {**whole, **told},
         {"type": "error", **told},
         {**whole, "status": "failed"},
+        {"object": "error", "message": "overloaded", "code": 502},
     ):
         assert problem(path, answer(failed)) == "the body reports an error"
         assert problem(path, stream([*frames[:1], event(failed), *frames[1:]])) is not None
@@ -404,3 +407,13 @@ def test_error_events_are_what_readers_raise_on():
     # google-genai 3.6 looks for this very text, and takes a line of another kind for data.
     assert event(GEMINI).event == ""
     assert event(GEMINI).data.startswith('{"error":')
+
+
+@given(st.text(alphabet="gpt-4.o%/é ", min_size=1))
+def test_a_deployment_is_the_model_of_a_body_without_one(name):
+    path = f"/v1/deployments/{quote(name, safe='')}/chat/completions?api-version=1"
+    for body in ({"messages": []}, {"model": None, "messages": []}):
+        assert with_model(body, path) == {"model": name, "messages": []}
+        assert with_model(body, CHAT) is body
+    for body in ({"model": "m"}, [], None, "x"):
+        assert with_model(body, path) is body

@@ -89,3 +89,13 @@ def test_a_new_file_is_private_but_in_a_working_tree_of_git(tmp_path):
             assert stat.S_IMODE(path.stat().st_mode) == 0o640
     finally:
         os.umask(before)
+
+
+def test_an_edit_is_seen_though_its_time_is_given_back(path):
+    before = save(path, [new(conversation(1))]).signature
+    assert signature(path) == before
+    stat = path.stat()
+    data = path.read_bytes()
+    path.write_bytes(data[:-2] + b"x" + data[-1:])
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert signature(path) != before

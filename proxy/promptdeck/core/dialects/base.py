@@ -388,7 +388,8 @@ def is_error(value: JSON) -> bool:
         return False
     if value.get("error") is not None or value.get("type") in ("error", "response.failed"):
         return True
-    if value.get("status") == "failed":
+    # vLLM before 0.10 and FastChat say so of an error, and list its fields beside.
+    if value.get("status") == "failed" or value.get("object") == "error":
         return True
     inner = value.get("response")
     return isinstance(inner, dict) and is_error(inner)

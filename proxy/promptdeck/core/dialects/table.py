@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from urllib.parse import unquote
 
 from promptdeck.core.interaction import Interaction, Request, Variant
+from promptdeck.core.text.jsontext import JSON
 
 from .base import Dialect
 from .chat.dialect import CHAT
@@ -56,7 +58,7 @@ OTHERS: Mapping[str, Dialect] = {
 """By the path of a POST, of providers that have no version 1 or none of this kind."""
 
 # Azure's deployments come before the endpoint; the model then stands in the path.
-_PATH = re.compile(r"/v1/(?:deployments/[^/]+/)?(?P<endpoint>[^:]+?)/?")
+_PATH = re.compile(r"/v1/(?:deployments/(?P<model>[^/]+)/)?(?P<endpoint>[^:]+?)/?")
 _VERB = re.compile(r"/v1\w*/(?:.*/)?(?:models|tunedModels|endpoints)/[^:]+:(?P<verb>\w+)")
 _OTHER = re.compile(r"(?:/v1)?/(?P<path>(?:v2|api)/[^:]+?)/?")
 
@@ -93,6 +95,17 @@ def _by_dialect(table: Mapping[str, Dialect]) -> dict[Dialect, list[str]]:
 def is_chat(method: str, target: str) -> bool:
     """True for a chat completion's request, at whatever path; `target` as `dialect_of` has it."""
     return dialect_of(method, target) is CHAT
+
+
+def with_model(body: JSON, target: str) -> JSON:
+    """A request's body with the deployment that its target names as its model, if it has none.
+
+    Azure's clients may leave it out; theirs is the one protocol in which both may name it.
+    """
+    if type(body) is not dict or body.get("model") is not None or "/deployments/" not in target:
+        return body
+    found = _PATH.fullmatch(target.partition("?")[0])
+    return {**body, "model": unquote(found["model"])} if found and found["model"] else body
 
 
 def dialect_of(method: str, target: str) -> Dialect:

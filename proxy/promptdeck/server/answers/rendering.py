@@ -7,13 +7,13 @@ from `rendering_of`. Bytes in, bytes out; who writes them, and when, is another'
 from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.base import Dialect
 from promptdeck.core.dialects.table import dialect_of
-from promptdeck.core.headers import LOCATIONS, PERMISSIONS
+from promptdeck.core.headers import LOCATIONS, PERMISSIONS, is_sendable
 from promptdeck.core.interaction import Headers, Request
 from promptdeck.core.targets import prefix_of
 from promptdeck.engine.flights.flight import Head
 from promptdeck.engine.outcome import Flown, Served
 from promptdeck.errors import UpstreamError
-from promptdeck.server.heading import is_sendable, sendable
+from promptdeck.server.heading import sendable
 
 # A comment (WHATWG HTML, 9.2.6): what it begins with a colon, clients pass over.
 _KEEP_ALIVE = b": keep-alive\n\n"

@@ -170,7 +170,8 @@ def is_settled(changed: int) -> bool:
 
 
 def _signature_of(stat: os.stat_result) -> Signature:
-    return stat.st_mtime_ns, stat.st_size, stat.st_ino
+    # `touch -r`, `rsync -t` and some editors give the old time back: that of the change stays.
+    return stat.st_mtime_ns, stat.st_size, stat.st_ino, stat.st_ctime_ns
 
 
 def in_recorded_order(found: Iterable[One], of: Callable[[One], Interaction]) -> list[One]:
@@ -262,4 +263,7 @@ def overwrite(path: Path, data: bytes) -> Signature:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    return _signature_of(written)
+    # To rename it was a change, too. If somebody has replaced it since, what is there is not ours.
+    now = path.stat()
+    ours = (now.st_ino, now.st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
+    return _signature_of(now if ours else written)

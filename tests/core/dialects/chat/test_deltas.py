@@ -229,3 +229,16 @@ def test_calls_that_all_have_the_same_index_are_told_apart_by_where_they_begin()
     assert [arguments for _, arguments in told(call("a", "1"), call("b", "2", called=None))] == [
         "12"
     ]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 2), st.integers(1, 3)), min_size=1, max_size=5),
+)
+def test_calls_are_told_apart_however_badly_they_are_numbered(calls):
+    pieces, expected = [], []
+    for at, (index, size) in enumerate(calls):
+        pieces.append(call(f"c{at}", "", index))
+        more = {"index": index, "function": {"arguments": f"{at}"}}
+        pieces += [more] * size
+        expected.append((f"c{at}", f"{at}" * size))
+    assert sorted(told(*pieces)) == expected

@@ -114,7 +114,7 @@ def joined_calls(pieces: Iterable[JSONObject]) -> list[JSONObject]:
         elif index is None:
             if named:
                 place = max(calls, default=-1) + 1
-        elif named and index in latest and _begins_call(piece):
+        elif named and _begins_call(piece) and (index in latest or index in calls):
             place = max(calls) + 1
         else:
             place = latest.get(index, index)
