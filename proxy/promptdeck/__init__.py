@@ -177,6 +177,7 @@ imports upward and only `app` knows all the parts.
     sessions      decks of one's own, side by side
     parts         what the bare base_url and all sessions have in common, opened and closed
     listeners     who has a port that is wanted
+    heap          freed memory given back to the system
     app           the composition root
     cli/          the commands
     pytest_plugin/   a cassette for each test

@@ -2,12 +2,13 @@
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.table import says
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.text import sse
+from promptdeck.core.text.jsontext import compact
 from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.digests import digests_of
 from promptdeck.stores.cassettes.dump import HEADER, dump
@@ -196,3 +197,20 @@ def test_what_yaml_cannot_hold_is_refused_and_not_mangled():
 def test_equality_looks_at_everything(one):
     other = one._replace(response=streamed("something that is not drawn by chance"))
     assert load(HEADER + dump(other)) == [other] != [one]
+
+
+DATA = st.tuples(st.integers(4000, 4200), st.sampled_from(["A1b2", "x", "0", "-_+/", "9"])).map(
+    lambda drawn: (drawn[1] * drawn[0])[: drawn[0]]
+)
+AROUND = st.text("aZ09 :#'\"\\\n\t,=-é\u2028\ud800", max_size=6)
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(AROUND, DATA), min_size=1, max_size=3), AROUND, st.booleans())
+def test_what_holds_much_data_is_read_as_it_was(parts, end, verbatim):
+    said = "".join(around + data for around, data in parts) + end + " filler" * 40_000
+    body = compact({"choices": [{"message": {"content": said.replace("\ud800", "")}}]})
+    body = said.encode("utf-8", "surrogatepass") if verbatim else body
+    one = interaction("hi")
+    one = one._replace(response=one.response._replace(frames=(Frame(3, body),)))
+    assert load(HEADER + dump(one)) == [one]

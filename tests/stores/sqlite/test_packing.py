@@ -34,7 +34,7 @@ from tests.recordings import (
 WORDS = st.sampled_from("to be or not that is the question".split())
 LONG = st.lists(WORDS | STRINGS, min_size=0, max_size=400).map(" ".join)
 LEARNT = Dictionary(7, b"the question of a store " * 1300)
-_LEARNT = [(deflate(LEARNT.text, shipped()),)]
+_LEARNT = [(deflate([LEARNT.text], shipped()),)]
 KNOWN = Dictionaries(lambda query, number: _LEARNT if number == LEARNT.number else [])
 DICTIONARY = st.sampled_from([shipped(), LEARNT])
 MESSAGE = st.fixed_dictionaries(

@@ -18,6 +18,7 @@ from promptdeck.engine.settings import Settings
 from promptdeck.engine.sides import Ended
 from promptdeck.engine.stats import Stats
 from promptdeck.errors import PatternError, StoreUnavailable, UpstreamError
+from promptdeck.heap import LARGE, give_back, keep_large_apart
 from promptdeck.stores.base import Stored
 
 from .budget import Budget
@@ -184,10 +185,14 @@ class Landing:
         recorder = self._recorder
         if large:
             async with self._turn:
+                if flight.size > LARGE:
+                    await asyncio.to_thread(keep_large_apart)
                 response = await asyncio.to_thread(recorder.accepted, head, flight, request.method)
                 if not encoding_of(head.headers):
                     # The same bytes: who still joins can read those of the recording.
                     flight.rewrite(response.frames)
+                if flight.size > LARGE:
+                    await asyncio.to_thread(give_back)  # the pieces, which nobody holds any more
                 interaction = await asyncio.to_thread(recorder.judged, response, take)
                 del response
         else:
@@ -198,6 +203,9 @@ class Landing:
         self._stats.redacted += interaction.redacted
         hidden = f", {interaction.redacted} secrets redacted" if interaction.redacted else ""
         log.info("recorded %s%s", kept.id, hidden)
+        if flight.size > LARGE:
+            del interaction, stored, kept
+            await asyncio.to_thread(give_back)
 
     async def _base_key(self, asked: Asked) -> str:
         """The fingerprint of a request as recordings have it. PatternError."""

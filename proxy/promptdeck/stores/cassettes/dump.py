@@ -11,9 +11,12 @@ The last line holds the digests: so that no text's last line end hangs on the fi
 """
 
 import base64
+import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
+
+from xxhash import xxh3_128_hexdigest
 
 from promptdeck.core.dialects.table import says
 from promptdeck.core.interaction import Frame, Headers, Interaction, Response
@@ -23,7 +26,7 @@ from promptdeck.core.text.yamltext import block
 from promptdeck.errors import CassetteError
 
 from .digests import digests_of
-from .load import DELTA, JSON_TYPE, VERSION, Template, load
+from .load import DELTA, JSON_TYPE, VERSION, Template, entries, load
 
 HEADER = (
     "# promptdeck cassette: model calls recorded once, replayed for ever.\n"
@@ -51,14 +54,50 @@ def dump(interaction: Interaction) -> str:
     """
     for form in _FORMS:
         try:
-            text = "".join(f"{line}\n" for line in block([_plain(interaction, form)]))
-            if load(HEADER + text) == [interaction]:
+            text = "\n".join([*block([_plain(interaction, form)]), ""])
+            if _reads_back(text, interaction):
                 return text
         # A head can hold text that stands for no bytes, bodies a depth that is no YAML of ours;
         # times before the year 1 are none.
         except (CassetteError, ValueError, TypeError, OverflowError, RecursionError):
             continue
     raise CassetteError(f"recording {interaction.id} cannot be written as YAML without loss")
+
+
+_LARGE = 256 * 1024
+"""Characters of a text whose data is left out where it is read back."""
+# Base64, mostly: what any reader of YAML gives back as it is, and 64 characters of as well as all.
+_DATA = re.compile(r"(?<![\w/+-])([\w/+-]{64})[\w/+-]{4000,}+", re.ASCII)
+
+
+def _reads_back(text: str, interaction: Interaction) -> bool:
+    """True if an item's text is read as the interaction that it was made of.
+
+    To read an image of 16 MB takes six times that, and a second in which no other thread runs.
+    So digests stand for data, here and there alike; where that proves nothing, all is read.
+    """
+    if len(text) > _LARGE and _DATA.search(text):
+        request, response = interaction.request, interaction.response
+        frames = tuple(Frame(ms, _without_data(data)) for ms, data in response.frames)
+        wanted = interaction._replace(
+            request=request._replace(body=_without_data(request.body)),
+            response=Response(response.status, response.headers, frames),
+        )
+        told = _told(says(interaction)) if _as_stream(response) else ""
+        [found] = entries(HEADER + _told(text))
+        if found.interaction == wanted and (found.says or "") == told:
+            return True
+    return load(HEADER + text) == [interaction]
+
+
+def _without_data(body: bytes) -> bytes:
+    """A body with a digest in the place of each long run of data in it."""
+    return _told(body.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+
+def _told(text: str) -> str:
+    """A text with a digest in the place of each long run of data in it."""
+    return _DATA.sub(lambda found: found[1] + xxh3_128_hexdigest(found[0].encode()), text)
 
 
 def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:

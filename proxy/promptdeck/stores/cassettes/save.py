@@ -89,7 +89,7 @@ def save(path: Path, news: Sequence[New], step: Progress = silently) -> Saved:
         header, items = split(decoded(data, path), path) if data else (HEADER, [])
         items, gone = _without_replaced(items, news)
         named = _put(items, news, step)
-        text = (header + "".join(item.text for item in items)).encode()
+        text = "".join([header, *(item.text for item in items)]).encode()
         written = overwrite(path, text)
     return Saved(digest(data), digest(text), gone, named, written)
 

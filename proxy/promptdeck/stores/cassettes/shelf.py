@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from promptdeck.core.interaction import Interaction
 from promptdeck.errors import CassetteError, ForeignFile, StoreUnavailable
+from promptdeck.heap import give_back
 from promptdeck.stores.base import Glance, Stored
 from promptdeck.stores.sqlite.database import Database, Indexable
 from promptdeck.stores.sqlite.tape import Tape
@@ -32,7 +33,7 @@ from .file import (
     signature,
     signatures,
 )
-from .store import Canon, Indexed, give_back, index_name, rows_in, source_of
+from .store import Canon, Indexed, index_name, rows_in, source_of
 
 log = logging.getLogger("promptdeck")
 

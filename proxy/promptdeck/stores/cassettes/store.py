@@ -5,7 +5,6 @@ under way go into the file together.
 """
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Collection, Hashable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -15,6 +14,7 @@ from promptdeck.core.dialects.table import with_variant
 from promptdeck.core.interaction import Interaction, Request
 from promptdeck.core.matching.fingerprint import TAG, fingerprint
 from promptdeck.errors import PromptdeckError, StoreUnavailable
+from promptdeck.heap import give_back
 from promptdeck.stores.base import Glance, Stored
 from promptdeck.stores.sqlite.database import Database
 from promptdeck.stores.sqlite.tape import Tape
@@ -340,11 +340,3 @@ async def _end_of(work: asyncio.Future[Saved]) -> asyncio.CancelledError | None:
         except asyncio.CancelledError as error:
             cancelled = error
     return cancelled
-
-
-def give_back() -> None:
-    """Let the system have freed memory again: of a large file glibc keeps six times its size."""
-    import ctypes
-
-    with contextlib.suppress(OSError, AttributeError, TypeError):  # of other C libraries
-        ctypes.CDLL(None).malloc_trim(0)

@@ -7,7 +7,7 @@ times. That is a handful in the life of a store, so none is ever let go.
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -20,6 +20,8 @@ _RAW = -15
 """zlib's name for deflate with the largest window and no frame of zlib's around it."""
 _MEMORY = 9
 """zlib's memLevel, its highest: 256 KB, for "optimal speed" in the words of its manual."""
+_STEP = 1024 * 1024
+"""Bytes that are compressed in one call."""
 _CHECK = 5
 """Bytes before the deflated ones: the dictionary's number, a check sum."""
 
@@ -77,18 +79,32 @@ def _text(data: bytes) -> bytes:
     return inflate(data, {shipped().number: shipped().text})
 
 
-def deflate(data: bytes, dictionary: Dictionary, context: bytes = b"") -> bytes:
-    """Compress `data` as if it stood behind a dictionary and `context`.
+def deflate(data: Sequence[bytes], dictionary: Dictionary, context: bytes = b"") -> bytes:
+    """Compress what the parts of `data` are together as if it stood behind a dictionary and
+    `context`.
 
     Without zlib's own frame, which would sum up the dictionary, too: a check sum of the
     data alone goes before it.
     """
     text = dictionary.text
     deflating = _primed(text + context) if context else _plain(text).copy()
-    check = zlib.crc32(data).to_bytes(_CHECK - 1, "little")
-    return b"".join(
-        (bytes([dictionary.number]), check, deflating.compress(data), deflating.flush())
-    )
+    check = 0
+    packed = []
+    for some in _steps(data):
+        check = zlib.crc32(some, check)
+        packed.append(deflating.compress(some))
+    checked = check.to_bytes(_CHECK - 1, "little")
+    return b"".join((bytes([dictionary.number]), checked, *packed, deflating.flush()))
+
+
+def _steps(data: Sequence[bytes]) -> Iterator[bytes | memoryview]:
+    """What is compressed in one call: what comes of that is in memory twice for a moment."""
+    for part in data:
+        if len(part) <= _STEP:
+            yield part
+        else:
+            view = memoryview(part)
+            yield from (view[at : at + _STEP] for at in range(0, len(part), _STEP))
 
 
 def _primed(words: bytes) -> "zlib._Compress":

@@ -166,7 +166,7 @@ def pack_piece(elements: Sequence[Pair], context: bytes, dictionary: Dictionary)
             recipe, rest = _recipe(ours, theirs, ours)
             entries.append([len(ours), *recipe])
             texts += (ours, rest)
-    return deflate(orjson.dumps(entries) + b"\n" + b"".join(texts), dictionary, context)
+    return deflate([orjson.dumps(entries), b"\n", *texts], dictionary, context)
 
 
 def unpack_piece(data: bytes, context: bytes, dictionaries: Dictionaries) -> list[Pair]:
@@ -256,7 +256,7 @@ def pack(
     around, copied = b"".join(mine), b"".join(rest)
     recipe, left = _recipe(around, copied, body)
     head = orjson.dumps([ours, order, [theirs, recipe], *meta])
-    return deflate(b"".join((head, b"\n", around, left, answer)), dictionary)
+    return deflate([head, b"\n", around, left, answer], dictionary)
 
 
 def unpack(data: bytes, slots: Sequence[Sequence[Pair]], dictionaries: Dictionaries) -> Packed:

@@ -113,7 +113,7 @@ def _learn(db: sqlite3.Connection, n: int) -> None:
         log.debug("the store learns nothing from a damaged recording: %s", error)
         return
     insert = "INSERT INTO dictionary (id, learnt, data) VALUES (?, ?, ?)"
-    db.execute(insert, (number + 1, n, deflate(text, shipped())))
+    db.execute(insert, (number + 1, n, deflate([text], shipped())))
 
 
 def _pack(db: sqlite3.Connection, n: int, dictionary: Dictionary) -> None:
@@ -127,6 +127,7 @@ def _pack(db: sqlite3.Connection, n: int, dictionary: Dictionary) -> None:
     slots = slots_of(fresh.request_body, fresh.canonical)
     # What can fail comes before what is written.
     packed = packed_row(fresh, slots, dictionary)
+    del fresh, texts  # SQLite has two copies of what it writes
     ends, size = [], packed.bytes
     for slot in slots:
         end, added = _keep(db, packed.tape, slot, dictionary)
