@@ -16,6 +16,7 @@ from promptdeck.config.render import settings_table
 from promptdeck.core.contract.request import fields_table
 from promptdeck.core.dialects.chat.counting import matching_table
 from promptdeck.core.dialects.table import calls_table
+from promptdeck.core.misses.explain import Reason
 from promptdeck.core.policy import modes_table
 from tests import ROOT
 from tests.command import environment
@@ -115,6 +116,10 @@ def test_every_console_command_does_what_is_shown(tmp_path: Path) -> None:
                 server.enter_context(serving(command, tmp_path, env, shown))
             else:
                 check(command, output(command, tmp_path, env), shown)
+
+
+def test_every_reason_of_a_miss_is_named() -> None:
+    assert all(f"`{reason}`" in README.read_text() for reason in Reason)
 
 
 def test_every_make_target_that_is_named_exists() -> None:

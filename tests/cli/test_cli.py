@@ -1,5 +1,6 @@
 """The command line as a whole: help, versions, completion, errors."""
 
+import re
 from pathlib import Path
 
 import click
@@ -26,6 +27,14 @@ def test_every_command_has_help_with_examples(path: tuple[str, ...]) -> None:
     ran = CliRunner().invoke(cli, [*path, "--help"], prog_name="promptdeck")
     assert ran.exit_code == 0
     assert "Examples:\n" in ran.output
+    # No sentence is cut off in a list of commands, and each option has one.
+    assert not re.search(r"\.\.\.$", ran.output.partition("\nCommands:\n")[2], re.MULTILINE)
+    command: click.Command = cli
+    for name in path:
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), name) or command
+    told = [one.help or "" for one in command.params if isinstance(one, click.Option)]
+    assert not [text for text in told if not text.endswith((".", "]"))]
     assert f"promptdeck {' '.join(path)}" in ran.output
 
 

@@ -25,7 +25,12 @@ from .output import print_json
 @click.command("explain")
 @click.argument("request_file", metavar="REQUEST.json", type=click.Path(allow_dash=True))
 @click.option(
-    "--path", "target", default=CHAT_COMPLETIONS, show_default=True, help="Of the request."
+    "--path",
+    "target",
+    default=CHAT_COMPLETIONS,
+    metavar="PATH",
+    show_default=True,
+    help="Path that is asked.",
 )
 @options.settings("cassette.name", "cassette.dir", "store.path")
 @options.as_json

@@ -52,7 +52,7 @@ def _redactor(config: Config) -> Redactor:
 def merge_(*, chosen: Sequence[str], target: str, as_json: bool, **flags: Any) -> None:
     """Put the recordings of several cassettes into one.
 
-    What NAME has already stays in it. A recording that several of them have, the same
+    What is in NAME already stays there. A recording that several of them have, the same
     request with the same bytes in response, is kept once; ids that clash get another
     number. The cassettes merged stay where they are.
 

@@ -26,7 +26,9 @@ def command() -> None:
 @click.argument("preset", required=False, type=click.Choice(list(PRESETS)))
 @options.as_json
 def show(preset: str | None, *, as_json: bool) -> None:
-    """Show the presets of match.preset, or all that one of them renames and leaves out.
+    """Show the presets there are, or all of one.
+
+    What `match.preset` can be, and what each renames or leaves out before requests are compared.
 
     \b
     Examples:

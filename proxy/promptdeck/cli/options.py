@@ -41,9 +41,8 @@ def settings(*paths: str) -> Callable[[Command], Command]:
 def _option(setting: Setting) -> Callable[[Command], Command]:
     """The flag of a setting, made from its declaration."""
     name = setting.path.rpartition(".")[2].upper()
-    return click.option(
-        setting.flag, setting.parameter, metavar=name, help=setting.why[0].upper() + setting.why[1:]
-    )
+    told = f"{setting.why[0].upper()}{setting.why[1:]}."
+    return click.option(setting.flag, setting.parameter, metavar=name, help=told)
 
 
 def loaded(flags: dict[str, Any]) -> Loaded:

@@ -27,7 +27,9 @@ _SHOWN = 6
 
 @click.command("stabilise", context_settings={"ignore_unknown_options": False})
 @click.argument("chosen", nargs=-1, metavar="NAME [OTHER ...] [-- COMMAND]")
-@click.option("--runs", type=click.IntRange(2, 20), help="Record COMMAND so often, and compare.")
+@click.option(
+    "--runs", type=click.IntRange(2, 20), metavar="N", help="Record COMMAND so often, and compare."
+)
 @click.option("--save", is_flag=True, help="Write the rules into promptdeck.yaml.")
 @options.settings("cassette.dir", "upstream.url")
 @options.as_json

@@ -48,9 +48,9 @@ def stats(*, as_json: bool, **flags: Any) -> None:
 @command.command("clear")
 @options.settings("store.path")
 def clear_(**flags: Any) -> None:
-    """Forget every cached, stored and deferred answer, and the index of cassettes.
+    """Forget all that the cache holds.
 
-    Cassettes themselves stay.
+    That is every cached, stored and deferred answer, and the index of cassettes. Cassettes stay.
 
     \b
     Examples:
