@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 MODEL_VENV := .model
 SEEDS ?= 10
 
-.PHONY: help demo test seeds check conformance format bench bench-peers cassettes clean
+.PHONY: help demo test seeds check conformance agents format bench bench-peers cassettes clean
 
 help:  ## list these targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -38,11 +38,15 @@ check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-conformance: $(READY)  ## the SDKs' own test suites against promptdeck, proxy-py beside it, formatters, memory (10 minutes)
+conformance: $(READY)  ## real clients and the SDKs' own tests against promptdeck, proxy-py beside it, formatters, memory (12 minutes)
 	$(BIN)/python -m pytest -q tests/conformance/proxy_py.py
 	$(BIN)/python -m pytest -q tests/conformance/formatters.py
 	$(BIN)/python -m pytest -q -s --timeout 3600 tests/conformance/memory.py
 	$(BIN)/python tests/conformance/run.py
+	$(BIN)/python tests/conformance/clients.py
+
+agents: $(READY)  ## Claude Code, codex, gemini CLI, opencode: recorded here, replayed elsewhere, tomorrow (10 minutes)
+	$(BIN)/python tests/conformance/agents.py
 
 format: $(READY)  ## format and mend what can be mended
 	$(BIN)/ruff format .
@@ -66,4 +70,4 @@ $(MODEL_VENV)/.ready:
 	@touch $@
 
 clean:  ## remove what the targets above made
-	rm -rf $(VENV) $(MODEL_VENV) .conformance .bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(MODEL_VENV) .conformance .agents .bench .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -11,13 +11,11 @@ on is to be read in .conformance/log/. Exit code 1 if a test failed or is missin
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -26,14 +24,8 @@ from xml.etree import ElementTree as ET
 
 import click
 import orjson
+from workshop import HERE, NODE, PYTHON, SDISTS, WORKSHOP, environment, prepare, started
 
-HERE = Path(__file__).parent
-WORKSHOP = HERE.parents[1] / ".conformance"
-PYTHON = WORKSHOP / "venv" / "bin" / "python"
-REQUIREMENTS = HERE / "requirements.txt"
-SDISTS = dict(re.findall(r"(?m)^(dedalus_labs|openai)\[.*\]==(.+)$", REQUIREMENTS.read_text()))
-NODE = WORKSHOP / "node"
-NODE_PACKAGES = ("openai@7.57.0",)
 PLUGIN = "sdk_plugin"
 LONGEST = 600
 """Seconds that one round may take."""
@@ -143,56 +135,12 @@ SUITES = (
 )
 
 
-def prepare() -> None:
-    """Install what requirements.txt names, once, and unpack the source distributions."""
-    ready = WORKSHOP / "ready"
-    wanted = sys.version + REQUIREMENTS.read_text() + str(NODE_PACKAGES)
-    if ready.exists() and ready.read_text() == wanted:
-        return
-    click.echo("setting up .conformance (a minute, once)")
-    shutil.rmtree(WORKSHOP, ignore_errors=True)
-    WORKSHOP.mkdir()
-    (WORKSHOP / ".gitignore").write_text("*\n")
-    with ThreadPoolExecutor() as pool:
-        for done in [
-            pool.submit(_install),
-            pool.submit(_install_node),
-            *(pool.submit(_unpack, *item) for item in SDISTS.items()),
-        ]:
-            done.result()
-    ready.write_text(wanted)
-
-
-def _install() -> None:
-    subprocess.run([sys.executable, "-m", "venv", WORKSHOP / "venv"], check=True)
-    _pip(PYTHON, "install", "--requirement", str(REQUIREMENTS))
-
-
-def _install_node() -> None:
-    NODE.mkdir()
-    (NODE / "package.json").write_text('{"private": true}')
-    npm = ["npm", "install", "--silent", "--no-audit", "--no-fund", *NODE_PACKAGES]
-    subprocess.run(npm, cwd=NODE, check=True)
-
-
-def _unpack(name: str, version: str) -> None:
-    folder = WORKSHOP / "sdist"
-    only_source = ["--no-deps", "--no-binary", name, "--dest", str(folder)]
-    _pip(Path(sys.executable), "download", *only_source, f"{name}=={version}")
-    shutil.unpack_archive(folder / f"{name}-{version}.tar.gz", folder)
-
-
-def _pip(python: Path, *arguments: str) -> None:
-    quiet = ["--quiet", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([python, "-m", "pip", *arguments, *quiet], check=True)
-
-
 def play(suite: Suite) -> list[Result]:
     """Both rounds of a suite."""
     folder = WORKSHOP / "log" / suite.name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    with _started(folder / "upstream.txt", sys.executable, str(HERE / "upstream.py")) as upstream:
+    with started(folder / "upstream.txt", sys.executable, str(HERE / "upstream.py")) as upstream:
         recorded = _round(suite, "record-missing", folder, upstream)
     # Nothing listens there any more.
     return [recorded, _round(suite, "replay", folder, upstream)]
@@ -204,7 +152,7 @@ def _round(suite: Suite, mode: str, folder: Path, upstream: str) -> Result:
     serve = [str(Path(sys.executable).with_name("promptdeck")), "serve", "--port", "0"]
     # From one round to the next nothing is handed on but the cassette.
     places = ["--cassettes", str(folder / "cassettes"), "--store", str(folder / f"{mode}.db")]
-    with _started(log, *serve, "--mode", mode, "--upstream", upstream, *places) as base_url:
+    with started(log, *serve, "--mode", mode, "--upstream", upstream, *places) as base_url:
         at = Round(mode, base_url.removesuffix("/v1"), folder)
         code = _finished(suite.run(at), out)
         with urlopen(f"{at.root}/_deck/health") as answer:
@@ -221,50 +169,20 @@ def _round(suite: Suite, mode: str, folder: Path, upstream: str) -> Result:
     return Result(suite, mode, passed, failed, time.monotonic() - start, complaints)
 
 
-@contextmanager
-def _started(log: Path, *command: str) -> Iterator[str]:
-    """A server until the block ends, and the URL that it tells in its first line."""
-    with log.open("wb") as errors:
-        process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, cwd=log.parent, env=_environment()
-        )
-        assert process.stdout
-        with process.stdout:
-            words = process.stdout.readline().split()
-            try:
-                if not words:
-                    raise SystemExit(f"{' '.join(command)}\ndid not start; see {log}")
-                yield words[-1].decode()
-            finally:
-                process.send_signal(signal.SIGINT)
-                _wait(process)
-
-
-def _wait(process: subprocess.Popen[bytes]) -> None:
-    try:
-        process.wait(30)
-    finally:
-        process.kill()
-
-
 def _finished(run: Run, log: Path) -> int:
-    environment = {**_environment(), **run.environment}
     with log.open("wb") as out:
         process = subprocess.Popen(
-            run.command, stdout=out, stderr=subprocess.STDOUT, cwd=run.cwd, env=environment
+            run.command,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            cwd=run.cwd,
+            env=environment(**run.environment),
         )
         try:
             return process.wait(LONGEST)
         except subprocess.TimeoutExpired:
             process.kill()
             return process.wait()
-
-
-def _environment() -> dict[str, str]:
-    """The outer environment, less what would change a result."""
-    unwanted = ("PROMPTDECK_", "OPENAI_", "DEDALUS_", "PYTEST_")
-    outer = {name: value for name, value in os.environ.items() if not name.startswith(unwanted)}
-    return {**outer, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1", "PYTHONUTF8": "1"}
 
 
 def _counted(report: Path) -> tuple[int, list[str]]:

@@ -163,3 +163,43 @@ async def test_a_deployment_need_not_be_named_twice(start: Start, mode: str, pat
     assert deck.upstream.seen[0].body == body
     refused = await deck.request("POST", CHAT, body)
     assert (refused.status, refused.json["param"]) == (400, "$.model")
+
+
+async def test_whoever_looks_whether_a_base_url_is_there_is_told(
+    start: Start, provider: Upstream
+) -> None:
+    await (await start(mode="record", cassette="a/b")).chat("hi")
+    deck = await start(mode="replay")
+    for path in ("/", "/v1", "/cassette/a/b", "/cassette/a/b/", "/cassette/a/b/v1"):
+        assert (await deck.request("HEAD", path)).status == 200, path
+    assert (await deck.request("HEAD", "/session/none/v1")).status == 404
+    # What is asked below it is no probe.
+    assert (await deck.request("HEAD", "/cassette/a/b/v1/models/m")).status == 404
+    assert (await deck.request("GET", "/_deck/health")).json["misses"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "kind"),
+    [
+        # As AI SDK asks, to whom ANTHROPIC_BASE_URL has its /v1 already.
+        ("POST", "/messages", "anthropic"),
+        ("POST", "/v1/v1/messages", "anthropic"),
+        ("POST", "/cassette/a/messages/count_tokens", "anthropic"),
+        ("GET", "/v1/messages/batches/b", "anthropic"),
+        ("POST", "/v1/v1beta/models/g:generateContent", "google"),
+        ("GET", "/cassette/a/v1beta/models", "google"),
+        ("POST", "/chat/completions", "openai"),
+        ("GET", "/cassette/a/responses/r", "openai"),
+    ],
+)
+async def test_a_miss_has_the_shape_that_its_client_reads_whatever_its_path(
+    start: Start, provider: Upstream, method: str, path: str, kind: str
+) -> None:
+    await (await start(mode="record", cassette="a")).chat("another")
+    deck = await start(mode="replay", cassette="a")
+    got = await deck.request(method, path, BODY if method == "POST" else b"")
+    assert got.status in (400, 404)
+    told = got.json["error"]
+    assert "No recording matches" in told["message"]
+    shape = {"anthropic": got.json.get("type") == "error", "google": "status" in told}
+    assert [name for name, found in shape.items() if found] == [kind] * (kind != "openai")

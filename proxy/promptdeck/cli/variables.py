@@ -35,6 +35,7 @@ KEYS_IN_REPLAY: Mapping[str, tuple[str, ...]] = {
     # Where a call may go on to the provider, a placeholder would stand before a login.
     "ANTHROPIC_API_KEY": ("ANTHROPIC_AUTH_TOKEN", "CLAUDE_CODE_OAUTH_TOKEN"),
     "GEMINI_API_KEY": ("GOOGLE_API_KEY",),
+    "GOOGLE_GENERATIVE_AI_API_KEY": (),  # AI SDK
     "AZURE_OPENAI_API_KEY": ("AZURE_OPENAI_AD_TOKEN",),
     "CO_API_KEY": (),
     "MISTRAL_API_KEY": (),

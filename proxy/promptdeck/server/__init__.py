@@ -108,6 +108,9 @@ def application(edge: Edge) -> web.Application:
             stored.add_routes(router, prefix, keeps.completions, keeps.slips, handlers.api)
     for route in ROUTES:
         router.add_route("*", route, handlers.api)
+    # Behind the API's, so that a cassette's name ends where they begin.
+    for base in [*(prefix + "/{end:(?:v1/?)?}" for prefix in PREFIXES), *filter(None, PREFIXES)]:
+        router.add_route("HEAD", base, handlers.probed)
     router.add_route("*", "/{rest:(?s:.*)}", handlers.unknown)
     return app
 
@@ -162,6 +165,14 @@ class _Handlers:
         if (odd := hint(path)) and odd not in self._told:
             self._told.add(odd)
             log.info("%s is served, but for its base_url: %s", shown(path), odd)
+
+    async def probed(self, request: web.Request) -> web.Response:
+        """Say whether a base_url leads to something: Claude Code asks so before all else."""
+        if session := request.match_info.get("session", ""):
+            self._edge.sessions.get(session)
+        else:
+            await self._edge.decks.deck(request.match_info.get("name", ""))
+        return web.Response()
 
     async def alive(self, request: web.Request) -> web.Response:
         del request

@@ -8,7 +8,8 @@ from functools import partial
 
 from aiohttp import web
 
-from promptdeck.core.dialects.table import dialect_of
+from promptdeck.core.dialects.table import told_in
+from promptdeck.core.interaction import Headers
 from promptdeck.core.targets import target_of
 from promptdeck.errors import ClientError, HTTPError, UsageError
 
@@ -32,7 +33,8 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
     told = partial(
         error_response,
         method=request.method,
-        path=request.path,
+        target=target_of(request.raw_path),
+        headers=tuple(request.headers.items()),
         request_id=request[REQUEST_ID],
     )
     try:
@@ -58,16 +60,22 @@ async def middleware(request: web.Request, handler: Handler) -> web.StreamRespon
 
 
 def error_response(
-    error: HTTPError, method: str = "", path: str = "", request_id: str = ""
+    error: HTTPError,
+    method: str = "",
+    target: str = "",
+    headers: Headers = (),
+    request_id: str = "",
 ) -> web.Response:
     """The answer that tells of an error as clients of what was asked read it, headers too.
 
+    What was asked is told by its method, its target as it counts, and its headers.
+
     `x-should-retry` is what the OpenAI, Anthropic and Dedalus SDKs obey before their own rules.
     """
-    headers = dict(error.headers)
+    told = dict(error.headers)
     if error.retry is not None:
-        headers["x-should-retry"] = "true" if error.retry else "false"
+        told["x-should-retry"] = "true" if error.retry else "false"
     if error.cache_status:
-        headers["Cache-Status"] = error.cache_status
-    body = dialect_of(method, target_of(path)).error(error, request_id)
-    return json_response(body, status=error.status, headers=headers)
+        told["Cache-Status"] = error.cache_status
+    body = told_in(method, target, headers).error(error, request_id)
+    return json_response(body, status=error.status, headers=told)

@@ -8,12 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.base import LABELS, MARKERS
-from promptdeck.core.dialects.table import HTTP, dialect_of, is_chat, with_model
+from promptdeck.core.dialects.table import HTTP, dialect_of, is_chat, told_in, with_model
 from promptdeck.core.interaction import Frame, Request, Response
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
-from promptdeck.core.targets import target_of
 from promptdeck.core.text import sse
 from promptdeck.errors import ClientError
 
@@ -358,28 +357,41 @@ def test_cohere_says_how_a_message_ended(path):
 ERROR = ClientError("no such thing", code="nothing", param="$.a")
 
 
+ANTHROPIC, GOOGLE = ("Anthropic-Version", "2023-06-01"), ("x-goog-api-key", "k")
+
+
 @pytest.mark.parametrize(
-    ("path", "name"),
+    ("method", "target", "headers", "name"),
     [
-        ("/v1/chat/completions", "chat"),
-        ("/cassette/a/b/v1/messages", "messages"),
-        ("/session/s/v1/v1/messages", "messages"),
-        ("/v1//messages", "messages"),
-        ("/v1beta/models/gemini-4:streamGenerateContent", "gemini"),
-        ("/cassette/v1/v1/models/gemini-4:generateContent", "gemini"),
-        ("/cassette/a/openai/deployments/gpt/chat/completions", "chat"),
-        ("/v1/openai/deployments/gpt/chat/completions", "chat"),
-        ("/v1/responses", "responses"),
-        ("/v2/chat", "cohere"),
-        ("/session/s/api/chat", "ollama"),
-        ("/v1/threads", "http"),
-        ("/", "http"),
-        ("/v1", "http"),
+        ("POST", "/v1/chat/completions", (), "chat"),
+        # A gateway's client may say whose it is: what it asks in counts.
+        ("POST", "/v1/chat/completions", (ANTHROPIC,), "chat"),
+        ("POST", "/v1/messages?beta=true", (), "messages"),
+        ("POST", "/v1/messages/count_tokens", (), "messages"),
+        ("GET", "/v1/messages/batches/b", (), "messages"),
+        ("GET", "/v1/models", (ANTHROPIC,), "messages"),
+        ("POST", "/v1/files", (ANTHROPIC,), "messages"),
+        ("POST", "/v1beta/models/gemini-4:streamGenerateContent", (), "gemini"),
+        ("POST", "/v1/models/gemini-4:countTokens", (), "gemini"),
+        ("GET", "/v1beta/models", (), "gemini"),
+        ("GET", "/v1/models", (GOOGLE,), "gemini"),
+        ("DELETE", "/v1beta/cachedContents/c?key=k", (), "gemini"),
+        ("POST", "/v1beta/openai/chat/completions", (), "chat"),
+        ("POST", "/v1beta/openai/embeddings", (GOOGLE,), "plain"),
+        ("GET", "/v1beta/openai/models", (GOOGLE,), "http"),
+        ("POST", "/v1/deployments/gpt/chat/completions", (), "chat"),
+        ("POST", "/v1/responses", (), "responses"),
+        ("POST", "/v2/chat", (), "cohere"),
+        ("POST", "/v2/embed", (), "cohere"),
+        ("POST", "/api/chat", (), "ollama"),
+        ("GET", "/api/tags", (), "ollama"),
+        ("POST", "/v1/threads", (), "http"),
+        ("GET", "/v1/models", (), "http"),
+        ("GET", "/v1/", (), "http"),
     ],
 )
-def test_an_error_is_told_in_the_dialect_that_was_asked_in(path, name):
-    assert dialect_of("POST", target_of(path)).name == name
-    assert dialect_of("GET", target_of(path)) is HTTP
+def test_an_error_is_told_in_the_dialect_that_its_client_reads(method, target, headers, name):
+    assert told_in(method, target, headers).name == name
 
 
 def test_errors_have_the_shapes_that_clients_read():

@@ -225,7 +225,8 @@ def test_the_digest_tells_patterns_apart():
     "name",
     "key api_key api-key apikey API_KEY x-api-key x-goog-api-key access_token token sig signature "
     "client_secret password X-Amz-Signature X-Amz-Credential X-Amz-Security-Token "
-    "X-Goog-Signature AWSAccessKeyId subscription-key".split(),
+    "X-Goog-Signature AWSAccessKeyId subscription-key Ocp-Apim-Subscription-Key GOOGLE_API_KEY "
+    "gemini.api-key $key k%65y %24key oauth_token".split(),
 )
 def test_the_value_of_a_secret_parameter_is_replaced(name):
     target = f"/v1/models?a=%20b&{name}=s%2Fecret=&{name}=&c#{name}"
@@ -234,10 +235,19 @@ def test_the_value_of_a_secret_parameter_is_replaced(name):
 
 @pytest.mark.parametrize(
     "target",
-    ["/v1/keys/key=1", "/?monkey=1&keys=2&tokens=3&max_tokens=4&page_token_size=5", "/a%3Fkey=1"],
+    [
+        "/v1/keys/key=1",
+        "/?monkey=1&keys=2&tokens=3&max_tokens=4&page_token_size=5",
+        "/?pageToken=1&page_token=2&sort_key=3&public-key=4",
+        "/a%3Fkey=1",
+    ],
 )
 def test_other_parameters_stay(target):
     assert REDACTOR.query(target) == target
+
+
+def test_a_parameter_behind_a_semicolon_is_one_too():
+    assert REDACTOR.query("/v1/x?a=1;key=s;cret&b=2;c=3") == "/v1/x?a=1;key=redacted&b=2;c=3"
 
 
 def test_a_token_anywhere_in_a_target_is_replaced():

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import unquote
 
-from promptdeck.core.interaction import Interaction, Request, Variant
+from promptdeck.core.interaction import Headers, Interaction, Request, Variant
 from promptdeck.core.text.jsontext import JSON
 
 from .base import Dialect
@@ -13,6 +13,7 @@ from .chat.dialect import CHAT
 from .cohere import COHERE
 from .completions import COMPLETIONS
 from .gemini.dialect import GEMINI
+from .homes import home_of
 from .messages.dialect import MESSAGES
 from .ollama import OLLAMA
 from .plain import PLAIN_MODEL
@@ -58,9 +59,15 @@ OTHERS: Mapping[str, Dialect] = {
 """By the path of a POST, of providers that have no version 1 or none of this kind."""
 
 # Azure's deployments come before the endpoint; the model then stands in the path.
-_PATH = re.compile(r"/v1/(?:deployments/(?P<model>[^/]+)/)?(?P<endpoint>[^:]+?)/?")
+# Google has a layer for OpenAI's clients below its own version.
+_PATH = re.compile(
+    r"/v1(?:(?:alpha|beta)\d*/openai)?/(?:deployments/(?P<model>[^/]+)/)?(?P<endpoint>[^:]+?)/?"
+)
+_OPENAI_LAYER = re.compile(r"/v1(?:alpha|beta)\d*/openai/")
 _VERB = re.compile(r"/v1\w*/(?:.*/)?(?:models|tunedModels|endpoints)/[^:]+:(?P<verb>\w+)")
 _OTHER = re.compile(r"(?:/v1)?/(?P<path>(?:v2|api)/[^:]+?)/?")
+# Whose answers to everything else are errors in the form that these have.
+_SPOKEN = {"anthropic": MESSAGES, "google": GEMINI, "cohere": COHERE, "ollama": OLLAMA}
 
 
 def calls_table() -> str:
@@ -132,6 +139,18 @@ def _dialect_of(path: str) -> Dialect:
     if found := _OTHER.fullmatch(path):
         return OTHERS.get(found["path"], HTTP)
     return HTTP
+
+
+def told_in(method: str, target: str, headers: Headers) -> Dialect:
+    """The dialect in which a client reads errors: the request's, or its provider's.
+
+    What lists, counts or deletes at a provider is asked by the same client as what generates.
+    `target` as `dialect_of` has it.
+    """
+    spoken = dialect_of(method, target)
+    if spoken not in (HTTP, PLAIN_MODEL) or _OPENAI_LAYER.match(target):
+        return spoken
+    return _SPOKEN.get(home_of(target, headers), spoken)
 
 
 def dialect_in(request: Request) -> Dialect:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import repeat
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import xxhash
 
@@ -30,13 +31,29 @@ _SHORTEST_CREDENTIAL = 12
 _ESCAPED = re.compile(rb"\\u00[2-7]|\\/")
 """A character of the kind that tokens are made of, written as an escape."""
 
-# Text: `re` compiles it for the first target with a query, as a start need not wait for it.
-_CREDENTIAL_PARAMETER = r"""(?ix) ([?&] (?:
-        (?:x-)?(?:goog-|subscription-)?(?:(?:access|api|private|secret)[-_]?)?key | awsaccesskeyid
-      | (?:(?:access|auth|api|bearer|id|refresh|security|session)[-_]?)?token | jwt
+# Texts: `re` compiles them for the first target with a query, as a start need not wait for that.
+# Some servers take `;` for `&`.
+_PARAMETER = r"[?&;]([^=&;\#]*)="
+_CREDENTIAL_NAME = r"""(?ix) \$? (?:
+        (?:x-)?(?:goog-|subscription-)?key
+      | (?:[a-z0-9]+[-_.])*(?:access|api|private|secret|subscription)[-_]?key | awsaccesskeyid
+      | (?:(?:access|auth|api|bearer|id|oauth|refresh|security|session)[-_]?)?token | jwt
       | (?:client[-_]?)?secret | passw(?:or)?d | pwd | auth(?:orization)? | credentials?
       | sig(?:nature)? | x-(?:amz|goog)-(?:signature|credential|security-token)
-    ) =) [^&\#]+"""
+    )"""
+
+
+def _without_credentials(target: str) -> str:
+    """A target with `redacted` for each value whose name, however it is encoded, is a secret's."""
+    kept, at = [], 0
+    for found in re.finditer(_PARAMETER, target):
+        # A credential may hold what looks like the next parameter's name.
+        if found.start() < at or not re.fullmatch(_CREDENTIAL_NAME, unquote(found[1])):
+            continue
+        if value := re.compile(r"[^&\#]+").match(target, found.end()):
+            kept += [target[at : value.start()], "redacted"]
+            at = value.end()
+    return "".join(kept) + target[at:]
 
 
 class UserPattern(NamedTuple):
@@ -171,7 +188,7 @@ class Redactor(NamedTuple):
         """
         if not (self.users or "=" in target or "redacted" in target or search.hit(target)):
             return target
-        target = re.sub(_CREDENTIAL_PARAMETER, r"\1redacted", target)
+        target = _without_credentials(target)
         while spans := self.spans(target):
             target = without(target, spans, 0, len(target), "(redacted)")
         return target

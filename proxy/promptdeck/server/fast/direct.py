@@ -122,7 +122,8 @@ class Direct:
 
     def _refuse(self, error: UpstreamError) -> None:
         error.cache_status = self._flown.error_status
-        response = error_response(error, self._asked.method, self._asked.target, self._request_id)
+        method, target = self._asked.method, self._asked.target
+        response = error_response(error, method, target, request_id=self._request_id)
         self._status = response.status
         body = response.body if isinstance(response.body, bytes) else b""
         headers = [*response.headers.items(), ("X-Request-Id", self._request_id)]
