@@ -57,7 +57,7 @@ class Agent(NamedTuple):
 
 
 _CODEX = """
-model = "gpt-6.2-sol"
+model = "gpt-5.4"
 model_provider = "deck"
 [model_providers.deck]
 name = "deck"
