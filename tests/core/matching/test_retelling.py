@@ -93,6 +93,24 @@ def test_a_stream_is_put_right_however_it_is_cut(cuts: list[int], delta) -> None
     assert recorded.frames[-1] in untouched
 
 
+@given(at=st.integers(0, len(SAID)))
+def test_a_text_that_goes_on_at_another_place_of_a_list_is_put_right_once(at: int) -> None:
+    def frame(n: int, *texts: str) -> Frame:
+        parts = [{"text": text} for text in texts]
+        value = {"candidates": [{"content": {"parts": parts}}]}
+        return Frame(n, b"data: %b\n\n" % orjson.dumps(value))
+
+    frames = (frame(0, f"{SAID} ", SAID[:at]), frame(1, SAID[at:]), frame(2, " " + SAID))
+    recorded = Response(200, (("Content-Type", "text/event-stream"),), frames)
+    found = retold(recorded, RECORDED, ASKED).response
+    values = [orjson.loads(one.data.removeprefix(b"data: ")) for one in found.frames]
+    parts = [
+        part["text"] for value in values for part in value["candidates"][0]["content"]["parts"]
+    ]
+    assert parts[0] == f"{MEANT} "
+    assert "".join(parts[1:]) == f"{MEANT} {MEANT}"
+
+
 @given(text=st.text(max_size=40))
 def test_an_answer_without_such_values_is_the_same_object(text: str) -> None:
     for response in (whole({"a": text}), stream([text, text], chat_text)):

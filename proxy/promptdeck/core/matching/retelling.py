@@ -7,11 +7,12 @@ otherwise of this one, is put right in the answer, across the frames of a stream
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from promptdeck.core.interaction import Frame, Response
-from promptdeck.core.secrets.answers import channels_of, with_value
+from promptdeck.core.secrets.answers import FrameLeaf, channels_of, with_value
 from promptdeck.core.secrets.redact import rendered_like
 from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, strings, with_strings
 from promptdeck.core.text.runs import event_value
@@ -116,6 +117,23 @@ def _cut(text: str, spans: list[_Righted], begin: int, end: int) -> str:
     return "".join([*parts, text[at:end]])
 
 
+def _within(spans: list[_Righted], begin: int, end: int) -> Iterator[_Righted]:
+    """The spans as they stand in a part of their text: the replacement where each begins."""
+    for span in spans:
+        if span.begin < end and span.end > begin:
+            text = span.text if span.begin >= begin else ""
+            yield _Righted(max(span.begin, begin) - begin, min(span.end, end) - begin, text)
+
+
+def _apart(spans: Iterable[_Righted]) -> list[_Righted]:
+    """Spans in their order, without those that begin within another."""
+    apart: list[_Righted] = []
+    for span in sorted(spans, key=lambda span: (span.begin, -span.end)):
+        if not apart or span.begin >= apart[-1].end:
+            apart.append(span)
+    return apart
+
+
 def _body(data: bytes, values: _Values) -> bytes:
     """A whole body: of JSON its strings, of other text all of it, anything else as it is."""
     try:
@@ -146,15 +164,20 @@ def _frames(frames: tuple[Frame, ...], values: _Values) -> tuple[Frame, ...]:
     channels = channels_of(parsed)
     texts = ["".join([leaf.text for leaf in channel]) for channel in channels]
     values.look_for_those_in(texts)
+    # All that is found before any is changed, as a text may be in two channels.
+    found: dict[FrameLeaf, set[_Righted]] = defaultdict(set)
     for channel, text in zip(channels, texts, strict=True):
         spans = values.spans(text)
         begin = 0
         for leaf in channel if spans else ():
-            old = leaf.text
-            leaf.text = _cut(text, spans, begin, begin + len(old))
-            begin += len(old)
-            if leaf.text != old:
-                changed.add(leaf.frame)
+            end = begin + len(leaf.text)
+            found[leaf].update(_within(spans, begin, end))
+            begin = end
+    for leaf, within in found.items():
+        old = leaf.text
+        leaf.text = _cut(old, _apart(within), 0, len(old))
+        if leaf.text != old:
+            changed.add(leaf.frame)
     return tuple(
         frame._replace(data=with_value(frame.data, parsed[number])) if number in changed else frame
         for number, frame in enumerate(frames)

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from promptdeck.core.interaction import Frame, Headers, Response
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON
-from promptdeck.core.text.runs import LeafPath, Run, alike, event_value, leaves, runs, said
+from promptdeck.core.text.runs import LeafPath, Run, alike, event_value, leaves, runs, said, shifted
 
 from . import search
 from .redact import BUILT_IN, Redactor, literals, parsed_or_none, rendered_like, without
@@ -214,13 +214,17 @@ class FrameLeaf:
 def channels_of(values: Sequence[JSON]) -> list[list[FrameLeaf]]:
     """The texts in the JSON of all frames of a stream: in each list those that go on in turn.
 
-    A text may be in two lists: where nobody knows whether its index counts events.
+    A text may be in two lists: where nobody knows whether its index counts events, and where
+    it may go on at another place of a list.
     """
     channels: dict[LeafPath, list[FrameLeaf]] = defaultdict(list)
+    events: list[list[tuple[LeafPath, FrameLeaf]]] = []
     for number, value in enumerate(values):
-        for path, holder, key in leaves(value):
-            channels[path].append(FrameLeaf(number, holder, key))
-    return [*channels.values(), *_counted(channels)]
+        found = [(path, FrameLeaf(number, holder, key)) for path, holder, key in leaves(value)]
+        events.append(found)
+        for path, leaf in found:
+            channels[path].append(leaf)
+    return [*channels.values(), *_counted(channels), *shifted(channels, events)]
 
 
 def _counted(channels: Mapping[LeafPath, list[FrameLeaf]]) -> Iterator[list[FrameLeaf]]:

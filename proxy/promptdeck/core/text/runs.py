@@ -9,7 +9,7 @@ makes a run of its own. `said` puts together what goes on from event to event.
 """
 
 import json  # noqa: TID251  what orjson refuses
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any, NamedTuple, TypeVar
@@ -75,6 +75,10 @@ same, and what is put together to read one is no larger than some of these."""
 # Texts that say what kind of event it is, and whether it is the last. Events that differ in
 # one are judged one by one: `completeness` looks at the first of each run only.
 _TELLING = frozenset(["type", "finish_reason"])
+
+# What goes on in a member of another name: a block of Messages begins in the one, and may have
+# text there already, and goes on in the other.
+_GOES_ON_IN = {"content_block": "delta"}
 
 
 def runs(frames: Sequence[bytes]) -> list[Run]:
@@ -249,7 +253,8 @@ def _gather(holder: dict[str, JSON] | list[JSON], path: LeafPath, found: list[Le
             found.append(((*path, place), holder, place))
         elif isinstance(item, dict | list):
             numbered = isinstance(item, dict) and isinstance(item.get("index"), int)
-            inner = path if numbered and isinstance(place, int) else (*path, place)
+            step = _GOES_ON_IN.get(place, place) if isinstance(place, str) else place
+            inner = path if numbered and isinstance(place, int) else (*path, step)
             _gather(item, inner, found)
 
 
@@ -257,18 +262,62 @@ def said(in_runs: Iterable[Run]) -> list[list[str]]:
     """Lists of texts that go on from event to event, whole or in pieces: join each to read it.
 
     One for each path, and one more for those paths together that differ in their indices only,
-    as some servers count events in what looks like an index.
+    as some servers count events in what looks like an index; and `shifted` ones.
     """
     by_path: dict[LeafPath, list[str]] = defaultdict(list)
+    events: list[Iterable[tuple[LeafPath, list[str]]]] = []
     for run in in_runs:
         if run.texts is None:
-            for path, holder, key in leaves(event_value(run.first)):
+            found = leaves(event_value(run.first))
+            events.append([(path, [holder[key]]) for path, holder, key in found])
+            for path, holder, key in found:
                 by_path[path].append(holder[key])
         else:
+            events += _rows(run.texts)
             for path, texts in run.texts.items():
                 by_path[path] += texts
     any_index = [[*chain.from_iterable(each)] for each in alike(by_path).values() if len(each) > 1]
-    return [*by_path.values(), *any_index]
+    moved = [[*chain.from_iterable(each)] for each in shifted(by_path, events)]
+    return [*by_path.values(), *any_index, *moved]
+
+
+def _rows(texts: Mapping[LeafPath, list[str]]) -> list[Iterable[tuple[LeafPath, list[str]]]]:
+    """A run's texts as events: all in one where no two texts of an event may go on in turn."""
+    if len({_unplaced(path) for path in texts}) == len(texts):
+        return [texts.items()]
+    rows = zip(*texts.values(), strict=True)
+    return [[(path, [text]) for path, text in zip(texts, row, strict=True)] for row in rows]
+
+
+def shifted(
+    paths: Iterable[LeafPath], events: Iterable[Iterable[tuple[LeafPath, _Element]]]
+) -> list[list[_Element]]:
+    """What goes on in the next event at another place of a list, together.
+
+    Google's parts do, and its pieces of arguments: the first of an event goes on with the last
+    of the one before. `paths` are all that there are; `events` have what stands at them.
+    """
+    counted = Counter(map(_unplaced, paths))
+    under_way: dict[LeafPath, list[tuple[LeafPath, _Element]]] = {}
+    found: list[list[tuple[LeafPath, _Element]]] = []
+    for event in events if max(counted.values(), default=0) > 1 else ():
+        begun: set[LeafPath] = set()
+        for path, item in event:
+            bare = _unplaced(path)
+            if counted[bare] < 2:
+                continue
+            if bare in begun or bare not in under_way:
+                under_way[bare] = []
+                found.append(under_way[bare])
+            begun.add(bare)
+            under_way[bare].append((path, item))
+    moved = [each for each in found if len({path for path, _ in each}) > 1]
+    return [[item for _, item in each] for each in moved]
+
+
+def _unplaced(path: LeafPath) -> LeafPath:
+    """A path without its places in lists."""
+    return tuple([part for part in path if isinstance(part, str)])
 
 
 def alike(by_path: Mapping[LeafPath, list[_Element]]) -> dict[LeafPath, list[list[_Element]]]:
