@@ -7,7 +7,6 @@ the contract finds wrong is found here, where the body has just been parsed.
 
 import asyncio
 import logging
-import re
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -59,8 +58,9 @@ DECISIVE = frozenset(["cache-control"])
 
 # What says that a request may have had another form in 0.1.0: labels, marks and null, which
 # counted then; in chats only those that are new.
-_COUNTED_ONCE = re.compile("|".join([*LABELS, *MARKERS, "null"]).encode()).search
-_COUNTED_ONCE_IN_CHATS = re.compile("|".join([*SINCE, *MARKERS]).encode()).search
+# Looked for one by one: an expression takes 0.2 s for 32 MB, in which no other thread runs.
+_COUNTED_ONCE = [word.encode() for word in (*LABELS, *MARKERS, "null")]
+_COUNTED_ONCE_IN_CHATS = [word.encode() for word in (*SINCE, *MARKERS)]
 
 
 # Recordings of which is remembered what their requests' names stand for: some 2 MB.
@@ -383,7 +383,7 @@ class Canonicals:
         counted = _COUNTED_ONCE_IN_CHATS if dialect is CHAT else _COUNTED_ONCE
         # In chats it is known what counted; in others everything did, `stream` too.
         odd = dialect.converts and dialect is not CHAT
-        if not dialect.is_model or not (odd or counted(request.body)):
+        if not dialect.is_model or not (odd or any(word in request.body for word in counted)):
             return None
         once = normalize(request, self._rules, self._redactor, once=True)
         return once if once.canonical != form.canonical else None

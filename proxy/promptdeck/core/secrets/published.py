@@ -292,5 +292,5 @@ cockroach        CCDB1_                     A22 '_' A40              gh
 fullstory        na1. eu1.                  b60+                     gh
 kubernetes       k8s-aws-v1.                w80+                     docs.aws.amazon.com
 twitch           oauth:                     a30.                     dev.twitch.tv
-twitter          AAAAAAAAAAAAAAAAAAAAA      x60+                     gl
+twitter          AAAAAAAAAAAAAAAAAAAAA      x60-200 .                 gl
 """
