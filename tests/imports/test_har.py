@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptdeck.core.dialects.sockets import METHODS, OPENING, Close, frame_of
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Frame, Request, Response, Variant
 from promptdeck.core.matching.clean import keepable
 from promptdeck.core.secrets.answers import cleared_frames
@@ -212,6 +213,16 @@ def test_an_exported_recording_comes_back_whole(name):
     if name == "get":  # a header that is not ASCII, and an answer of another endpoint
         recording = recording._replace(variant=Variant.JSON)
     assert back(recording) == [bare(recording)]
+
+
+def test_what_was_said_over_a_socket_comes_back_whole():
+    frames = tuple(Frame(n, frame_of(said)) for n, said in enumerate(("a", b"\xff", Close(4000))))
+    events = (("content-type", "text/event-stream"),)
+    for method in sorted(METHODS):
+        status = 101 if method == OPENING else 200
+        request = Request(method, "/v1/realtime?model=m", "application/json", b'{"type":"x"}')
+        kept = of(request, Response(status, events, frames))._replace(variant=Variant.SSE)
+        assert back(kept) == [bare(kept)]
 
 
 @pytest.mark.parametrize(

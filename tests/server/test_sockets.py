@@ -1,6 +1,7 @@
 """WebSockets: relayed, recorded and replayed message by message."""
 
 import asyncio
+import random
 import time
 from contextlib import suppress
 from typing import Any
@@ -77,7 +78,7 @@ async def test_responses_replay_in_their_order(start: Start, provider: Upstream)
     provider.answers = [talking(responses)]
 
     async def record(deck: Deck) -> Any:
-        async with opened(deck) as client:
+        async with opened(deck, headers={"Idempotency-Key": "once"}) as client:
             asked = ["a", "b", "a", "a"]
             return [
                 await client.ask(created(one, metadata={"n": n})) for n, one in enumerate(asked)
@@ -120,6 +121,48 @@ async def test_realtime_replays_byte_for_byte_to_its_close(
 
     live, again, _ = await recorded_and_replayed(start, record)
     assert live == again == [text({"type": "session.created"}), *said, Close(4001, "adieu é")]
+
+
+@pytest.mark.parametrize("waits", [True, False])
+async def test_any_conversation_replays(start: Start, provider: Upstream, waits: bool) -> None:
+    """Whether the client waits for each answer or says all at once: what it gets is the same."""
+    chance = random.Random(7)
+    said = ["a", text({"type": "x"}), "\r", "", b"", b"\x00\xff", "lines\nof\n\ntext", "é"]
+    talks = [
+        [(n, chance.choice(said)) for n in chance.choices([0, 1, 3], k=chance.randrange(1, 6))]
+        for _ in range(12)
+    ]
+
+    async def answers(socket: web.WebSocketResponse) -> None:
+        async for one in socket:
+            for n in range(one.data[0] if isinstance(one.data, bytes) else int(one.data[0])):
+                back = one.data[1:]
+                await (
+                    socket.send_str(f"{n}{back}")
+                    if isinstance(back, str)
+                    else socket.send_bytes(back)
+                )
+
+    def message(number: int, one: str | bytes) -> str | bytes:
+        return f"{number}{one}" if isinstance(one, str) else bytes([number]) + one
+
+    provider.answers = [talking(answers)]
+
+    async def record(deck: Deck) -> Any:
+        got = []
+        for talk in talks:
+            async with opened(deck, REALTIME) as client:
+                for number, one in talk:
+                    await client.say(message(number, one))
+                    got += await client.take(number) if waits else []
+                if not waits:
+                    got += await client.take(sum(number for number, _ in talk))
+        return got
+
+    live, again, deck = await recorded_and_replayed(start, record)
+    assert again == live
+    assert len(live) == sum(number for talk in talks for number, _ in talk)
+    assert deck.server.counts().misses == 0
 
 
 async def test_a_text_is_none_of_the_same_bytes(start: Start, provider: Upstream) -> None:

@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from promptdeck.core.codings import BrokenCoding, Codings, UnknownCoding, UnpackedTooLarge
+from promptdeck.core.dialects.sockets import OPENING, SWITCHED
 from promptdeck.core.interaction import Frame, Headers, Response, header
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON
@@ -113,7 +114,8 @@ def _checked(found: Imported) -> Imported:
     found = found._replace(url=known_url(found.url))
     url = urlsplit(found.url)
     scheme = url.scheme.lower()
-    if scheme in ("ws", "wss") or found.status == 101:
+    opened = found.status == SWITCHED and found.method != OPENING  # but of our own HAR
+    if scheme in ("ws", "wss") or opened:
         raise Elided("it is a WebSocket, not one request and one answer")
     if found.method == "CONNECT" or (found.url and scheme not in ("http", "https")):
         raise Elided(f"it is not HTTP but {scheme or found.method}")

@@ -56,8 +56,8 @@ _WAITING = 100
 """Answers that may wait to be written; then no more messages are read."""
 _POLICY, _FAILED = 1008, 1011
 """Codes with which a socket is closed for an error of the client's, and of ours or upstream's."""
-_NOT_OF_MESSAGES = frozenset(["idempotency-key"])
-"""Headers of an opening that say nothing of each message."""
+_OF_ONE_CALL = frozenset(["idempotency-key"])
+"""Headers that would have all of a socket answered as its first request was."""
 
 OPEN = web.AppKey("sockets", WeakSet[web.WebSocketResponse])
 """An application's sockets, which are closed when it shuts down."""
@@ -94,24 +94,25 @@ async def answer(request: web.Request, opening: Incoming, ways: SocketWays) -> w
     line = ways.line(opening, waiting.put) if ways.line else None
     if line:
         ways.exchange.lines.add(line)
-    opening = opening._replace(request=asked, fly=line.open if line else None)
+    headers = tuple(item for item in opening.headers if item[0].lower() not in _OF_ONE_CALL)
+    opening = opening._replace(request=asked, headers=headers, fly=line.open if line else None)
     found = await ways.exchange.answer(opening, ways.deck)
     try:
         match found:
             case Served():
                 if found.response.status != SWITCHED:
                     return await serve(request, found, ways.pace, asked)
-                headers = served_headers(found, request.raw_path)
-                headers = (*headers, ("Cache-Status", found.cache_status))
+                shown = served_headers(found, request.raw_path)
+                shown = (*shown, ("Cache-Status", found.cache_status))
             case Flown():
                 head = await _head(found)
                 if head.status != SWITCHED:
                     return await pass_on(request, found, ways.pace.keep_alive, asked)
-                headers = tuple(flown_headers(head, found, request[REQUEST_ID], request.raw_path))
+                shown = tuple(flown_headers(head, found, request[REQUEST_ID], request.raw_path))
             case Listed():
                 raise AssertionError("no list is asked for by opening a socket")
         waiting.put_nowait(found)
-        socket = _socket(headers, ways.max_body)
+        socket = _socket(shown, ways.max_body)
         await socket.prepare(request)
         request.app[OPEN].add(socket)
         await _Conversation(socket, opening, ways, line, waiting).hold()
@@ -211,10 +212,9 @@ class _Conversation:
         opening, line, ways = self._opening, self._line, self._ways
         request = _request(said, opening)
         fly = partial(line.say, said) if line else None
-        headers = tuple(item for item in opening.headers if item[0].lower() not in _NOT_OF_MESSAGES)
         try:
             refuse_many_values(request.body, request.content_type, ways.max_values)
-            incoming = opening._replace(request=request, headers=headers, fly=fly)
+            incoming = opening._replace(request=request, fly=fly)
             answer = await ways.exchange.answer(incoming, ways.deck)
         except HTTPError as error:
             return error

@@ -136,6 +136,18 @@ def test_a_response_reads_as_by_http():
     assert dialect_of(MESSAGE, "/v1/realtime").says(answer(*deltas, b"\x00")) == "ab"
 
 
+def test_what_is_asked_is_shown():
+    spoken = dialect_of(MESSAGE, "/v1/realtime")
+    part = {"type": "input_text", "text": "Say hello"}
+    item = {"type": "message", "role": "user", "content": [part]}
+    assert spoken.turns({"type": "conversation.item.create", "item": item}) == [
+        ("user", "Say hello")
+    ]
+    assert spoken.turns({"type": "response.create"}) == [("response.create", "")]
+    for odd in (b"x", [], {"item": 7}, {"item": {"content": [7, {"text": 7}], "role": 7}}):
+        assert isinstance(spoken.turns(odd), list)
+
+
 def test_errors_are_in_the_shape_of_each():
     error = ClientError("no", code="cassette_miss")
     for path in ("/v1/responses", "/v1/realtime"):

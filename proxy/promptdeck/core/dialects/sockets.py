@@ -13,6 +13,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from promptdeck.core.dialects.pieces import as_list, as_object
 from promptdeck.core.interaction import Response, Variant
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject, compact
@@ -149,6 +150,15 @@ class RealtimeSocket(Socket):
             return body
         dropped.append(Dropped("$.event_id", "names the event, for errors"))
         return {name: value for name, value in body.items() if name != "event_id"}
+
+    def turns(self, body: JSON) -> list[tuple[str, str]]:
+        if not isinstance(body, dict):
+            return []
+        item = as_object(body.get("item"))
+        said = [as_object(part) for part in as_list(item.get("content"))]
+        text = "\n".join(str(part.get("text") or part.get("transcript") or "") for part in said)
+        role = str(item.get("role") or body.get("type") or "?")
+        return [(role, text or str(item.get("output") or ""))]
 
     def says(self, response: Response) -> str:
         told = [value_of((sse.parse(frame.data).data or "").encode()) for frame in response.frames]
