@@ -449,10 +449,19 @@ async def test_a_client_that_leaves_ends_upstream(start: Start, provider: Upstre
     assert "half" not in kept
 
 
-async def test_what_is_missing_is_recorded_where_upstream_can_know_what_came_before(
+async def test_what_is_missing_is_recorded_as_upstream_can_understand_it(
     start: Start, provider: Upstream
 ) -> None:
-    provider.answers = [talking(responses)]
+    heard: list[dict[str, Any]] = []
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        async for said in socket:
+            heard.append(orjson.loads(said.data))
+            name = f"resp_{len(heard)}"
+            for event in response(name, name):
+                await socket.send_str(event)
+
+    provider.answers = [talking(talk)]
     deck = await start(mode="record", cassette="c")
     async with opened(deck) as client:
         await client.ask(created("a"))
@@ -460,14 +469,61 @@ async def test_what_is_missing_is_recorded_where_upstream_can_know_what_came_bef
     async with opened(deck) as client:
         await client.ask(created("a"))
         assert len(provider.seen) == 1
-        await client.ask(created("b"))
-        assert len(provider.seen) == 2
-        error, close = await client.ask(created("c", previous_response_id="resp_1"), 2)
+        await client.ask(created("b", previous_response_id="resp_1"))
+        await client.ask(created("c", previous_response_id="resp_2"))
+        error, close = await client.ask(created("d", previous_response_id="unheard"), 2)
+    assert len(provider.seen) == 2
+    contents = [
+        [item["content"] for item in one["input"] if item["role"] == "user"] for one in heard
+    ]
+    assert contents == [["a"], ["a", "b"], ["a", "b", "c"]]
+    assert all("previous_response_id" not in one for one in heard)
     assert orjson.loads(error)["error"]["code"] == "socket_behind"
     assert isinstance(close, Close)
     kept = cassette(start)
-    assert kept.count("method: MESSAGE") == 2
+    assert kept.count("method: MESSAGE") == 3
     assert kept.count("method: WEBSOCKET") == 1
+
+
+@pytest.mark.parametrize("warm", [True, False])
+async def test_a_turn_is_the_same_whether_its_client_warmed_up(
+    start: Start, provider: Upstream, warm: bool
+) -> None:
+    """codex sends its prompt ahead if there is time, and then goes on from that."""
+    heard: list[dict[str, Any]] = []
+
+    async def talk(socket: web.WebSocketResponse) -> None:
+        async for said in socket:
+            heard.append(orjson.loads(said.data))
+            name = f"resp_{len(heard)}"
+            events = response(name, name)
+            for event in events[:1] if heard[-1].get("generate") is False else events:
+                await socket.send_str(event)
+            if heard[-1].get("generate") is False:
+                done = {"id": name, "status": "completed", "output": []}
+                await socket.send_str(text({"type": "response.completed", "response": done}))
+
+    async def asks(deck: Deck, *, warm: bool) -> Any:
+        first, then = ({"role": "user", "content": said} for said in "ab")
+        async with opened(deck) as client:
+            more: dict[str, Any] = {"input": [first, then]}
+            if warm:
+                await client.say(created("", input=[first], generate=False))
+                done = None
+                while done is None or done["type"] != "response.completed":
+                    done = orjson.loads(await client.next())  # type: ignore[arg-type]
+                more = {"input": [then], "previous_response_id": done["response"]["id"]}
+            events = [orjson.loads(event) for event in await client.ask(created("", **more))]  # type: ignore[arg-type]
+            more = {"previous_response_id": events[-1]["response"]["id"]}
+            return events, await client.ask(created("c", **more))
+
+    provider.answers = [talking(talk)]
+    live = await asks(await start(mode="record", cassette="c"), warm=warm)
+    assert heard[-1]["previous_response_id"]
+    deck = await start(mode="replay", cassette="c")
+    assert await asks(deck, warm=not warm) == live
+    assert deck.server.counts().misses == 0
+    assert len(provider.seen) == 1
 
 
 async def test_an_answer_that_is_interrupted_replays(start: Start, provider: Upstream) -> None:

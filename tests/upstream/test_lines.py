@@ -70,9 +70,9 @@ async def test_each_answer_has_its_own(lines: Make, provider: Upstream) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(line.open(opening))
         await until(lambda: opening.said)
-        tasks.create_task(line.say("a", first))
+        tasks.create_task(line.say("a", "a", first))
         await until(lambda: len(first.said) == 2)
-        tasks.create_task(line.say(b"b", second))
+        tasks.create_task(line.say(b"b", b"b", second))
         await until(lambda: len(second.said) == 2)
         line.hang_up(Close(1000))
     assert (opening.status, opening.said) == (101, ["hello"])
@@ -96,12 +96,12 @@ async def test_what_comes_after_an_end_is_astray(lines: Make, provider: Upstream
     provider.answers = [talking(talk)]
     line, strays = lines("/v1/responses")
     answer = Noted()
-    await line.say(created("hi"), answer)
+    await line.say(created("hi"), created("hi"), answer)
     assert answer.said == response("r", "hi")
     await until(lambda: len(strays) == 2)
     assert [*map(said_in, strays)] == ["late", Close(4000, "enough")]
     with pytest.raises(UpstreamError):
-        await line.say(created("again"), Noted())
+        await line.say(created("again"), "", Noted())
 
 
 async def test_who_hangs_up_in_mid_answer_has_none(lines: Make, provider: Upstream) -> None:
@@ -121,7 +121,7 @@ async def test_who_hangs_up_in_mid_answer_has_none(lines: Make, provider: Upstre
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(hang_up())
         with pytest.raises(UpstreamError):
-            await line.say(created("hi"), answer)
+            await line.say(created("hi"), created("hi"), answer)
 
 
 @pytest.mark.parametrize("status", [200, 301, 404, 426])
@@ -133,7 +133,7 @@ async def test_a_refusal_is_an_answer(lines: Make, provider: Upstream, status: i
     assert (opening.status, opening.body) == (status, b"no")
     line, _ = lines("/v1/realtime")
     with pytest.raises(UpstreamError, match=str(status)):
-        await line.say("hi", Noted())
+        await line.say("hi", "hi", Noted())
     assert len(provider.seen) == 2
 
 
@@ -149,6 +149,7 @@ async def test_what_upstream_cannot_know_is_not_asked(lines: Make, provider: Ups
     line, _ = lines("/v1/responses")
     line.behind = True
     with pytest.raises(UpstreamError) as error:
-        await line.say(created("more", previous_response_id="resp_1"), Noted())
+        more = created("more", previous_response_id="resp_1")
+        await line.say(more, more, Noted())
     assert (error.value.code, error.value.status) == ("socket_behind", 409)
     assert provider.seen == []

@@ -234,6 +234,11 @@ class Exchange:
                 assert_never(action)
 
     @property
+    def matches(self) -> bool:
+        """False where it is no matter what a request says: nothing is recorded or played."""
+        return self._settings.mode is not Mode.PASSTHROUGH
+
+    @property
     def asks_upstream(self) -> bool:
         """False in replay, where there is no way."""
         return self._flights is not None

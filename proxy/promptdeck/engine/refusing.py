@@ -8,15 +8,17 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from promptdeck.core import headers as http
-from promptdeck.core.dialects.sockets import OPENING
+from promptdeck.core.dialects.sockets import MESSAGE, OPENING
+from promptdeck.core.dialects.table import spoken_at
 from promptdeck.core.headers import NO_UPGRADE, UPGRADE_REQUIRED
+from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.policy import Mode
 from promptdeck.errors import CassetteMiss, HTTPError
 
 from .asking import Asked
 from .decks.deck import Deck, Search
 from .listing import implied
-from .outcome import Listed
+from .outcome import Listed, Served
 from .settings import Settings
 from .stats import Stats
 
@@ -41,16 +43,18 @@ class Refusals:
         # (sys.getswitchinterval), and a run of misses would have several of them.
         self._explaining = asyncio.Lock()
 
-    async def refuse(self, asked: Asked, deck: Deck, search: Search) -> Listed:
+    async def refuse(self, asked: Asked, deck: Deck, search: Search) -> Listed | Served:
         """Refuse a request. CassetteMiss says what is nearest to it and how it differs.
 
-        HTTPError 504 where it is the request that forbids to ask upstream. What recordings
-        imply, the list of their models, is returned.
+        HTTPError 504 where it is the request that forbids to ask upstream. What is implied is
+        returned: the list of recordings' models, the answer to what has nothing generated.
         """
         request = asked.incoming.request
         if models := await implied(request, deck):
             status = http.cache_status(key=asked.key, detail="listed from recordings")
             return Listed(models, status)
+        if told := _implied_over_socket(asked):
+            return told
         if request.method == OPENING and self._settings.mode is Mode.REPLAY:
             raise await self._unopened(asked, deck, search)
         self._stats.misses += 1
@@ -122,6 +126,19 @@ class Refusals:
                 times_recorded=deck.times_recorded(asked.key, asked.form),
                 times_played=deck.times_played(*asked.place),
             )
+
+
+def _implied_over_socket(asked: Asked) -> Served | None:
+    """The answer to a message that can have but one; None for any other."""
+    request = asked.incoming.request
+    spoken = spoken_at(request.target) if request.method == MESSAGE else None
+    events = spoken.implied(request.body, asked.key.rpartition(":")[2]) if spoken else []
+    if not events:
+        return None
+    frames = tuple(Frame(0, event) for event in events)
+    response = Response(200, (("content-type", "text/event-stream"),), frames)
+    status = http.cache_status(key=asked.key, detail="implied by the message")
+    return Served(response, status, age=0, key=asked.key)
 
 
 async def _recorded_by_http(target: str, deck: Deck) -> bool:

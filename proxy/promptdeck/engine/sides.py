@@ -55,8 +55,11 @@ class Line(Protocol):
     async def open(self, sink: Sink) -> None:
         """As `Fly`: open the socket, and return when what comes unasked has come."""
 
-    async def say(self, said: str | bytes, sink: Sink) -> None:
-        """Send a message, on a socket that is opened for it if need be; as `Fly`."""
+    async def say(self, said: str | bytes, whole: str | bytes, sink: Sink) -> None:
+        """Send a message, on a socket that is opened for it if need be; as `Fly`.
+
+        `whole` is sent in its place where upstream has not got what it goes on from.
+        """
 
     def rest(self) -> None:
         """Have the answer under way end here: the client's next message has come."""

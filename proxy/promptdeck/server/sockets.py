@@ -24,7 +24,7 @@ from promptdeck.core.dialects.sockets import (
     Close,
     said_in,
 )
-from promptdeck.core.dialects.table import dialect_of
+from promptdeck.core.dialects.table import dialect_of, spoken_at
 from promptdeck.core.headers import HANDSHAKE, PROTOCOL
 from promptdeck.core.interaction import Headers, Request, header
 from promptdeck.core.secrets.redact import without_keys
@@ -111,7 +111,7 @@ async def answer(request: web.Request, opening: Incoming, ways: SocketWays) -> w
                 shown = tuple(flown_headers(head, found, request[REQUEST_ID], request.raw_path))
             case Listed():
                 raise AssertionError("no list is asked for by opening a socket")
-        waiting.put_nowait(found)
+        waiting.put_nowait(_Owed(found, b""))
         socket = _socket(shown, ways.max_body)
         await socket.prepare(request)
         request.app[OPEN].add(socket)
@@ -150,7 +150,14 @@ def _socket(headers: Headers, max_body: int) -> web.WebSocketResponse:
     return socket
 
 
-_Due = Served | Flown | bytes | HTTPError
+class _Owed(NamedTuple):
+    """An answer, and the body of the request that it answers."""
+
+    found: Served | Flown
+    body: bytes
+
+
+_Due = _Owed | bytes | HTTPError
 """What is to be written next: an answer, an event that came unasked, or an error and the end."""
 
 
@@ -174,6 +181,8 @@ class _Conversation:
         self._ways = ways
         self._line = line
         self._waiting = waiting
+        spoken = spoken_at(opening.request.target) if ways.exchange.matches else None
+        self._thread = spoken.thread() if spoken else None
 
     async def hold(self) -> None:
         """Read and write until either side has closed the socket."""
@@ -187,8 +196,9 @@ class _Conversation:
                 writing.cancel()
         finally:
             while not self._waiting.empty():
-                if isinstance(due := self._waiting.get_nowait(), Flown):
-                    due.flight.leave(due.place)
+                match self._waiting.get_nowait():
+                    case _Owed(Flown() as flown):
+                        flown.flight.leave(flown.place)
 
     # What comes
 
@@ -210,10 +220,10 @@ class _Conversation:
     async def _asked(self, said: str | bytes) -> _Due:
         """What a message is answered with. After an error nothing more is read."""
         opening, line, ways = self._opening, self._line, self._ways
-        request = _request(said, opening)
-        fly = partial(line.say, said) if line else None
         try:
-            refuse_many_values(request.body, request.content_type, ways.max_values)
+            whole = self._whole(said)
+            request = _request(whole, opening)
+            fly = partial(line.say, said, whole) if line else None
             incoming = opening._replace(request=request, fly=fly)
             answer = await ways.exchange.answer(incoming, ways.deck)
         except HTTPError as error:
@@ -224,7 +234,16 @@ class _Conversation:
             case Served() if line:
                 line.rest()
                 line.behind = True
-        return answer
+        return _Owed(answer, request.body)
+
+    def _whole(self, said: str | bytes) -> str | bytes:
+        """A message as it counts: with all that it goes on from. ClientError for too much."""
+        data = said.encode() if isinstance(said, str) else said
+        refuse_many_values(data, "", self._ways.max_values)
+        if self._thread is None or isinstance(said, bytes):
+            return said
+        whole = self._thread.whole(data)
+        return said if whole is data else whole.decode()
 
     # What goes
 
@@ -247,16 +266,22 @@ class _Conversation:
             match due:
                 case bytes():
                     return await self._said([due])
-                case Served():
-                    return await self._played(due)
-                case Flown():
-                    async for frames in _followed(due):
-                        if not await self._said(frames):
-                            return False
-                    return True
+                case _Owed(found, body):
+                    if self._thread:
+                        self._thread.answering(body)
+                    return await self._answered(found)
         except HTTPError as error:
             log.warning("%s", error)
             return await self._fail(error)
+
+    async def _answered(self, found: Served | Flown) -> bool:
+        """Write an answer; False if it has ended the socket."""
+        if isinstance(found, Served):
+            return await self._played(found)
+        async for frames in _followed(found):
+            if not await self._said(frames):
+                return False
+        return True
 
     async def _played(self, served: Served) -> bool:
         """Write what was recorded, at its pace."""
@@ -272,6 +297,8 @@ class _Conversation:
     async def _said(self, frames: Iterable[bytes]) -> bool:
         """Write what events say; False if one of them is the socket's end."""
         for frame in frames:
+            if self._thread:
+                self._thread.heard(frame)
             try:
                 said = said_in(frame)
             except UNREADABLE as error:

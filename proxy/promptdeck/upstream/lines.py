@@ -218,11 +218,12 @@ class WebSocketLine:
             return
         await self._ended(self._begin(sink))
 
-    async def say(self, said: str | bytes, sink: Sink) -> None:
+    async def say(self, said: str | bytes, whole: str | bytes, sink: Sink) -> None:
         """Send a message; return when its answer has come. UpstreamError.
 
         409 for one that hangs on messages which a recording answered.
         """
+        said = whole if self.behind else said
         if self.behind and self._spoken.hangs_on(said):
             raise UpstreamError(
                 "earlier messages of this socket were answered from the recording, so that"

@@ -11,7 +11,7 @@ import binascii
 import json  # noqa: TID251  writes any text as ASCII, also one that holds CR
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from promptdeck.core.dialects.pieces import as_list, as_object
 from promptdeck.core.interaction import Response, Variant
@@ -23,6 +23,7 @@ from promptdeck.errors import HTTPError
 from .base import Dialect, Dropped, is_cut_off, is_error, value_of
 from .responses.dialect import ResponsesDialect
 from .responses.fold import ENDS
+from .responses.thread import ResponsesThread, warmed_up
 
 OPENING = "WEBSOCKET"
 MESSAGE = "MESSAGE"
@@ -110,6 +111,19 @@ UNREADABLE = (ValueError, TypeError, binascii.Error)
 """What `said_in` may raise."""
 
 
+class Thread(Protocol):
+    """What was said over one socket: `answering` a message, and `heard` for each event of that."""
+
+    def whole(self, body: bytes) -> bytes:
+        """A message with all that it goes on from; as it is where that is not known."""
+
+    def answering(self, body: bytes) -> None:
+        """What is heard next answers this message, which is in its whole form."""
+
+    def heard(self, frame: bytes) -> None:
+        """Take an event of the answer."""
+
+
 class Socket(Dialect):
     """Base of what is said over sockets: its answers hang on what was said before."""
 
@@ -133,6 +147,15 @@ class Socket(Dialect):
         """True for a message that means something only after those before it on its socket."""
         del said
         return True
+
+    def implied(self, body: bytes, name: str) -> list[bytes]:
+        """The answer to a message that can have but one, with a name in it; none to any other."""
+        del body, name
+        return []
+
+    def thread(self) -> Thread | None:
+        """What puts the messages of a new socket into their whole form; None for no such thing."""
+        return None
 
 
 class RealtimeSocket(Socket):
@@ -181,7 +204,8 @@ _SPOKEN = re.compile(r"response\.(?:output_)?(?:text|audio_transcript)\.delta").
 class ResponsesSocket(ResponsesDialect, Socket):
     """Responses over a WebSocket: `response.create` is answered by the stream that HTTP has.
 
-    Stateful, as what a message calls its `previous_response_id` may be known to its socket alone.
+    Stateful, as what a message calls its `previous_response_id` may be known to its socket alone:
+    a recording has the message in its whole form.
     https://platform.openai.com/docs/guides/websocket-mode
     """
 
@@ -214,6 +238,12 @@ class ResponsesSocket(ResponsesDialect, Socket):
         """True for what ends an answer, an error too: nothing comes after one."""
         value = value_of((event.data or "").encode())
         return isinstance(value, dict) and value.get("type") in (*ENDS, "error")
+
+    def implied(self, body: bytes, name: str) -> list[bytes]:
+        return warmed_up(body, f"resp_{name}")
+
+    def thread(self) -> Thread:
+        return ResponsesThread()
 
     def hangs_on(self, said: str | bytes) -> bool:
         body = value_of(said.encode() if isinstance(said, str) else said)
