@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import xxhash
 
 from promptdeck.core.counts import Counts
-from promptdeck.core.dialects.base import LABELS, MARKERS, Dialect
+from promptdeck.core.dialects.base import LABELS, MARKERS, Dialect, essence, is_json
 from promptdeck.core.dialects.chat.counting import SINCE
 from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.dialects.providers import Route
@@ -382,7 +382,9 @@ class Canonicals:
         dialect = form.dialect
         counted = _COUNTED_ONCE_IN_CHATS if dialect is CHAT else _COUNTED_ONCE
         # In chats it is known what counted; in others everything did, `stream` too.
-        odd = dialect.converts and dialect is not CHAT
+        odd = dialect is not CHAT and (
+            dialect.converts or not is_json(essence(request.content_type))
+        )
         if not dialect.is_model or not (odd or any(word in request.body for word in counted)):
             return None
         once = normalize(request, self._rules, self._redactor, once=True)

@@ -207,6 +207,20 @@ def test_the_variant_does_not_count(name):
     assert normalize(request, Rules(), Redactor()).variant is Variant.JSON
 
 
+@ALL
+@pytest.mark.parametrize(
+    "kind", ["", "text/plain", "application/octet-stream", "application/x-www-form-urlencoded"]
+)
+def test_a_body_with_a_wrong_type_is_read_as_what_it_is(name, kind):
+    body, path = PROTOCOLS[name].body, PROTOCOLS[name].path
+    for written in (orjson.dumps(body), orjson.dumps({**body, "user": "u"}, option=2)):
+        request = Request("POST", path, kind, b"\n" + written)
+        assert normalize(request, Rules(), Redactor()).canonical == canonical(name, body)
+    for form in (b"--b\r\n\r\n{}\r\n--b--", b"a=1&b=%7B%7D", b"{no json", b"\xff\xfe"):
+        request = Request("POST", path, kind, form)
+        assert normalize(request, Rules(), Redactor()).canonical.endswith(form)
+
+
 # For people
 
 

@@ -800,6 +800,14 @@ def test_a_chat_body_is_read_whatever_its_declared_type(content_type: str) -> No
     assert canonical(request) == of({"model": "m"})
 
 
+def test_in_0_1_0_the_declared_type_counted_for_all_but_chats() -> None:
+    for path in ("/v1/messages", "/v1/embeddings"):
+        request = Request("POST", path, "text/plain", b'{ "model": "m" }')
+        once = normalize(request, NO_RULES, REDACTOR, once=True).canonical
+        assert once == f"POST {path}\n".encode() + request.body
+        assert canonical(request) == f'POST {path}\n{{"model":"m"}}'.encode()
+
+
 # The user's rules
 
 

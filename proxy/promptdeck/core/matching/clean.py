@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from promptdeck.core.dialects.base import Dropped, essence, is_json
 from promptdeck.core.dialects.chat.counting import without_credentials
-from promptdeck.core.dialects.table import dialect_of, is_chat
+from promptdeck.core.dialects.chat.dialect import CHAT
+from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.interaction import Headers, Request
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import rawjson
@@ -60,16 +61,22 @@ def clean(
     dropped: list[Dropped],
     inspect: Callable[[JSON], None] | None = None,
     value: Callable[[], JSON] | None = None,
+    *,
+    once: bool = False,
 ) -> Clean:
     """Parse a body and take secrets out of it, and credentials out of a chat completion's.
 
     Appends to `dropped` the credentials. `inspect` and `value` are those of `examine`.
-    A chat completion's is read as JSON whatever its type is declared to be, any other where
-    it is declared JSON, or looks like it and nothing is declared.
+    A chat completion's is read as JSON whatever its type is declared to be, that of another
+    model's endpoint where it looks like it, as no form and no upload does; any other where it is
+    declared JSON, or looks like it and nothing is declared. With `once`, a declared type
+    counted, as it did in 0.1.0.
     """
-    chat = is_chat(request.method, request.target)
-    kind = essence(request.content_type)
-    as_json = chat or is_json(kind) or (not kind and request.body.lstrip()[:1] in (b"{", b"["))
+    dialect = dialect_of(request.method, request.target)
+    chat = dialect is CHAT
+    as_json = chat or is_json(kind := essence(request.content_type))
+    if not as_json and (not kind or (dialect.is_model and not once)):
+        as_json = request.body.lstrip()[:1] in (b"{", b"[")
     body, integral = _parsed(request.body, value) if as_json else (request.body, True)
     faithful = not isinstance(body, bytes)
     if inspect and faithful:

@@ -87,7 +87,7 @@ def examine(
     """
     dialect = dialect_of(request.method, request.target)
     dropped: list[Dropped] = []
-    cleared = clean(request, redactor, dropped, inspect, value)
+    cleared = clean(request, redactor, dropped, inspect, value, once=once)
     body = cleared.body
     # Of the body without secrets, but with all that does not count: `stream` does not.
     variant, stateful = dialect.variant(body, request.target), dialect.is_stateful(body)
