@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from promptdeck.config import Config
-from promptdeck.core.dialects.table import dialect_in, says
+from promptdeck.core.dialects.table import dialect_in, says, with_model
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
@@ -159,7 +159,7 @@ def _value(item: Interaction) -> Any:
 
 def _model(item: Interaction) -> str:
     """The model that a request names, alone or in a list of one; else empty."""
-    body = _value(item)
+    body = with_model(_value(item), item.request.target)
     model = body.get("model") if isinstance(body, dict) else None
     if isinstance(model, list) and len(model) == 1:
         [model] = model

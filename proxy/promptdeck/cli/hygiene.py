@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from promptdeck.config import Config
+from promptdeck.core.dialects.table import with_model
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.matching.fingerprint import recording_id
 from promptdeck.core.matching.normalize import normalize
@@ -120,7 +121,7 @@ def _conversation(redactor: Redactor) -> Callable[[Interaction], str]:
 def _model(item: Interaction) -> str:
     """The model that a request names, several joined by hyphens; empty if it names none."""
     try:
-        model = parse(item.request.body)["model"]
+        model = with_model(parse(item.request.body), item.request.target)["model"]
     except (Unfaithful, LookupError, TypeError):
         return ""
     return "-".join(map(str, model)) if isinstance(model, list) else str(model)

@@ -429,3 +429,15 @@ def test_a_deployment_is_the_model_of_a_body_without_one(name):
         assert with_model(body, CHAT) is body
     for body in ({"model": "m"}, [], None, "x"):
         assert with_model(body, path) is body
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1beta/models/gemini-4:generateContent",
+        "/v1/models/gemini-4:streamGenerateContent?alt=sse",
+        "/v1/projects/p/locations/l/publishers/google/models/gemini-4:countTokens",
+    ],
+)
+def test_googles_model_is_the_one_that_the_path_names(path):
+    assert with_model({"contents": []}, path) == {"contents": [], "model": "gemini-4"}

@@ -275,3 +275,21 @@ def test_a_status_is_told_as_the_protocol_tells_it(path, where, kind):
     for key in where:
         value = value[key]
     assert value == kind
+
+
+@pytest.mark.parametrize(
+    ("fault", "delay"),
+    [
+        ("status=429; retry-after=3", ["3s"]),
+        ("status=503; retry-after-ms=250", ["0.25s"]),
+        ("status=429; retry-after=3; retry-after-ms=1500", ["1.5s"]),
+        ("status=429", []),
+    ],
+)
+def test_googles_clients_are_told_in_the_body_how_long_to_wait(fault, delay):
+    gemini = dialect_of("POST", "/v1beta/models/gemini-4:generateContent")
+    told = dealt(fault).steps(Response(200, (), ()), dialect=gemini)
+    [body] = [step.data for step in told if isinstance(step, Write)]
+    details = orjson.loads(body)["error"]["details"]
+    waits = [one["retryDelay"] for one in details if one["@type"].endswith("rpc.RetryInfo")]
+    assert waits == delay

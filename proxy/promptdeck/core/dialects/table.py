@@ -64,7 +64,9 @@ _PATH = re.compile(
     r"/v1(?:(?:alpha|beta)\d*/openai)?/(?:deployments/(?P<model>[^/]+)/)?(?P<endpoint>[^:]+?)/?"
 )
 _OPENAI_LAYER = re.compile(r"/v1(?:alpha|beta)\d*/openai/")
-_VERB = re.compile(r"/v1\w*/(?:.*/)?(?:models|tunedModels|endpoints)/[^:]+:(?P<verb>\w+)")
+_VERB = re.compile(
+    r"/v1\w*/(?:.*/)?(?:models|tunedModels|endpoints)/(?P<model>[^:]+):(?P<verb>\w+)"
+)
 _OTHER = re.compile(r"(?:/v1)?/(?P<path>(?:v2|api)/[^:]+?)/?")
 # Whose answers to everything else are errors in the form that these have.
 _SPOKEN = {"anthropic": MESSAGES, "google": GEMINI, "cohere": COHERE, "ollama": OLLAMA}
@@ -105,13 +107,14 @@ def is_chat(method: str, target: str) -> bool:
 
 
 def with_model(body: JSON, target: str) -> JSON:
-    """A request's body with the deployment that its target names as its model, if it has none.
+    """A request's body with the model, or deployment, that its target names, if it has none.
 
-    Azure's clients may leave it out; theirs is the one protocol in which both may name it.
+    Google's clients name it nowhere else; Azure's may leave it out of the body.
     """
-    if type(body) is not dict or body.get("model") is not None or "/deployments/" not in target:
+    if type(body) is not dict or body.get("model") is not None:
         return body
-    found = _PATH.fullmatch(target.partition("?")[0])
+    path = target.partition("?")[0]
+    found = _PATH.fullmatch(path) if "/deployments/" in path else _VERB.fullmatch(path)
     return {**body, "model": unquote(found["model"])} if found and found["model"] else body
 
 

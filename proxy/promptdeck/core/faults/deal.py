@@ -257,9 +257,7 @@ def refusal(fault: Fault, dialect: Dialect) -> Response:
     )
     error = HTTPError(message, code=code, status=status)
     error.type = kind
-    headers: Headers = (("content-type", "application/json"),)
-    if fault.retry_after is not None:
-        headers += (("retry-after", str(fault.retry_after)),)
-    if fault.retry_after_ms is not None:
-        headers += (("retry-after-ms", str(fault.retry_after_ms)),)
+    waits = {"retry-after": fault.retry_after, "retry-after-ms": fault.retry_after_ms}
+    error.headers = {name: str(wait) for name, wait in waits.items() if wait is not None}
+    headers: Headers = (("content-type", "application/json"), *error.headers.items())
     return Response(status, headers, (Frame(0, compact(dialect.error(error))),))

@@ -32,6 +32,7 @@ _STATUSES: Mapping[int, str] = {
     504: "DEADLINE_EXCEEDED",
 }
 _DETAIL = "type.googleapis.com/google.rpc.ErrorInfo"
+_WAIT = "type.googleapis.com/google.rpc.RetryInfo"
 
 
 class GeminiDialect(Streamed):
@@ -105,7 +106,7 @@ class GeminiDialect(Streamed):
             "domain": "promptdeck",
             "metadata": {key: value for key, value in metadata.items() if value},
         }
-        details = [info, error.details] if error.details else [info]
+        details = [info, *_wait(error.headers), *([error.details] if error.details else ())]
         other = "INVALID_ARGUMENT" if error.status < 500 else "UNAVAILABLE"
         status = _STATUSES.get(error.status, other)
         told = {"code": error.status, "message": error.message, "status": status}
@@ -121,6 +122,14 @@ class GeminiDialect(Streamed):
     def _problem_with_events(self, values: list[JSON], *, ended: bool) -> str | None:
         del ended
         return _problem_with_candidates(values)
+
+
+def _wait(headers: Mapping[str, str]) -> Iterator[JSONObject]:
+    """How long to wait before another attempt, as Google's clients read it from the body."""
+    if wait := headers.get("retry-after-ms"):
+        yield {"@type": _WAIT, "retryDelay": f"{int(wait) / 1000:g}s"}
+    elif wait := headers.get("retry-after"):
+        yield {"@type": _WAIT, "retryDelay": f"{wait}s"}
 
 
 def _frame(value: JSONObject) -> bytes:
