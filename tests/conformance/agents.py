@@ -233,7 +233,7 @@ def played(agent: Agent) -> Row:
     with tempfile.TemporaryDirectory() as temporary:
         ann = Path(temporary) / "home" / "ann"
         bob = Path(temporary) / "srv" / "people" / "bob"
-        here, there = place(agent, ann, "project"), place(agent, bob, "My Work/other-repo")
+        here, there = place(agent, ann, "project"), place(agent, bob, "work/other-repo")
         log = agent.folder / "providers.txt"
         with started(log, sys.executable, str(HERE / "protocols.py")) as root:
             upstreams = {

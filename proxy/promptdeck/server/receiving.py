@@ -261,9 +261,12 @@ class Receiver(RequestHandler):
     ) -> web.StreamResponse:
         """The answer to what is no request, or to an error of our own after all handlers.
 
-        The connection is closed then. ConnectionError where an answer has begun.
+        The connection is closed then. ConnectionError where an answer has begun, or the client
+        has left: agents do so as soon as a stream has said its last, before its last bytes.
         """
         del message  # it has what the client sent
+        if isinstance(exc, ConnectionError):
+            raise exc  # the log has a line on who left
         if isinstance(exc, HttpProcessingError) and status < 500:
             error: HTTPError = self._refusal(exc)
             log.warning("%d to what is no request: %s", error.status, error.message)

@@ -6,6 +6,7 @@ import pytest
 
 from promptdeck.upstream import Upstream
 from tests.conftest import Start
+from tests.raw_client import talking
 from tests.raw_upstream import Reply, ending, in_pieces, wired
 from tests.scripted_upstream import DONE, chunk, chunks, stream
 
@@ -159,3 +160,24 @@ async def test_only_streams_ask_proxies_not_to_hold_them_back(start: Start, fast
             whole, events = await one.chat("a"), await one.chat("b", stream=True)
             assert "X-Accel-Buffering" not in whole.headers
             assert events.headers.getall("X-Accel-Buffering") == ["no"]
+
+
+@pytest.mark.parametrize("awaited", [b"all", b"[DONE]"], ids=["before the end", "at the end"])
+@pytest.mark.parametrize("fast", [True, False])
+async def test_a_client_that_leaves_is_no_error_of_ours(
+    start: Start, caplog: pytest.LogCaptureFixture, fast: bool, awaited: bytes
+) -> None:
+    deck = await start(mode="record", cassette="c", fast=fast)
+    frames = [*chunks("all of it"), b": bye\n\n"]
+    before = next(at for at, frame in enumerate(frames, 1) if awaited in frame)
+    for _ in range(2):  # the second head is a known one
+        gate = asyncio.Event()
+        deck.upstream.answers = [stream(frames, gate=gate, before_gate=before)]
+        async with talking(deck.server) as talk:
+            talk.ask(b'{"model":"m","messages":[{"role":"user","content":"hi"}],"stream":true}')
+            await talk.reader.readuntil(awaited)
+            talk.writer.transport.abort()
+        gate.set()
+        await deck.idle()
+        await deck.chat("after it")
+    assert not [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]

@@ -156,8 +156,9 @@ class Flight(PieceLog):
                     if not follower.write(data):
                         _stop_following(reader)
                 except Exception as error:
-                    # It is the reader's trouble, not upstream's.
-                    if not _stop_following(reader, error):
+                    # It is the reader's trouble, not upstream's; that its client left is none.
+                    told = _stop_following(reader, error) or isinstance(error, ConnectionError)
+                    if not told:
                         log.exception("a client's answer has broken off: unexpected error")
         if self._chunks and not self._keeping:
             self._trim()
