@@ -104,6 +104,7 @@ imports upward and only `app` knows all the parts.
         called        as people call it: by its name, by its file, nearly right
         dump, load, reader   its text written, read, and the YAML that it is in
         digests       what each recording was when that was written
+        section       a cassette's own rules
         progress      how work on a long one tells how far it has come
         verify, diff  whether one is what it claims to be; how two differ
         edit          one changed in a single step, all else left as it is
@@ -114,6 +115,7 @@ imports upward and only `app` knows all the parts.
     engine/       the way of a request
       sides         what fills an answer, what reads it
       asking        its canonical form, once for the same bytes
+      rulings       by the rules that cassettes bring along, too
       checking      judged by the contract
       exchange      find, decide, serve or refuse or fly
       outcome       what it answers

@@ -66,7 +66,12 @@ def rules_of(config: Config) -> Rules:
 
 def canon_of(config: Config) -> Canon:
     """How recorded requests get their canonical form, with the user's rules and without."""
-    rules, redactor = rules_of(config), redactor_of(config)
+    return _canon(rules_of(config), redactor_of(config))
+
+
+def _canon(rules: Rules, redactor: Redactor) -> Canon:
+    laws: dict[str, Canon] = {}
+    """By the digest of a cassette's own rules: most of a folder's have the same, if any."""
 
     def canonical(request: Request) -> bytes:
         return normalize(request, rules, redactor).canonical
@@ -77,8 +82,22 @@ def canon_of(config: Config) -> Canon:
     def once(request: Request) -> bytes:
         return normalize(request, NO_RULES, redactor, once=True).canonical
 
-    laws = f"{rules.digest}|{redactor.digest}"
-    return Canon(canonical, base, rules.digest, laws, once, waits=rules.waits or redactor.waits)
+    def joined(own: Rules) -> Canon:
+        law = laws.get(own.digest)
+        if law is None:
+            law = laws[own.digest] = _canon(rules.joined(own), redactor)
+        return law
+
+    return Canon(
+        canonical,
+        base,
+        rules.digest,
+        laws=f"{rules.digest}|{redactor.digest}",
+        once=once,
+        waits=rules.waits or redactor.waits,
+        rules=rules,
+        joined=joined,
+    )
 
 
 def check_of(config: Config) -> Check | None:
@@ -223,6 +242,7 @@ class Library:
             exists=(lambda: tape.exists) if tape else (lambda: True),
             refresh=tape.refresh if tape else None,
             glance=tape.glance if tape else lambda _: Glance(),
+            rules=(lambda: tape.rules) if tape else tuple,
         )
 
     def _holding(self, tape: Cassette) -> Store:

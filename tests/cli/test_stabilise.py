@@ -53,12 +53,39 @@ async def test_json_says_the_same(start: Start) -> None:
     assert found["rules"][0]["texts"] == ["⟨cwd⟩ /home/ann/proj | /srv/bob"]
 
 
+async def test_rules_written_into_the_cassettes_travel_with_them(start: Start) -> None:
+    await record(start, "one", "Working directory: /home/ann/proj\nrun 1 of 2026-11-28: go")
+    await record(start, "two", "Working directory: /srv/bob\nrun 1 of 2026-11-29: go")
+    ran = await stabilise(start.folder, "one", "two", "--write")
+    assert ran.code == 0, ran.err
+    assert [line for line in ran.out.splitlines() if line.startswith("written into")] == [
+        f"written into cassettes/{name}.yaml" for name in ("one", "two")
+    ]
+    assert not (start.folder / "promptdeck.yaml").exists()
+    deck = await start(mode="replay", cassette="one")
+    asked = "Working directory: /tmp/eve\nrun 1 of 2031-01-01: go"
+    assert (await deck.chat(asked)).status == 200
+    assert (await deck.chat(asked.replace("go", "stop"))).status == 400
+    request = {"model": "m", "messages": [{"role": "user", "content": asked}]}
+    (start.folder / "asked.json").write_bytes(orjson.dumps(request))
+    ran = await promptdeck(start.folder, "explain", "asked.json")
+    assert ran.code == 0, ran.out
+    assert "one: " in ran.out
+    assert "two: " in ran.out
+    shown = await promptdeck(start.folder, "cassette", "show", "one")
+    assert shown.out.startswith('match      {"preset":["agent"]')
+    assert (await promptdeck(start.folder, "cassette", "verify")).code == 0
+    again = await stabilise(start.folder, "one", "two")
+    assert again.out.endswith("nothing varies: no rule is needed\n")
+
+
 async def test_a_rule_that_would_confuse_a_run_is_refused(start: Start) -> None:
     await record(start, "one", "page 1", "page 2")
     await record(start, "two", "page 8", "page 9")
-    ran = await stabilise(start.folder, "one", "two", "--save")
+    ran = await stabilise(start.folder, "one", "two", "--save", "--write")
     assert ran.code == 1
     assert "of one run would be equal" in ran.out
+    assert "match:" not in (start.folder / "cassettes" / "one.yaml").read_text()
     assert not (start.folder / "promptdeck.yaml").exists()
 
 
@@ -87,9 +114,21 @@ async def test_a_command_is_recorded_so_often(start: Start) -> None:
     assert ran.code == 0, ran.err
     assert r"(at )\d{6,}" in ran.out
     assert not (start.folder / "cassettes").exists()
+    deck.upstream.answers += [plain("yes"), plain("yes")]
+    kept = ("--runs", "2", "--to", "kept", "--write")
+    ran = await stabilise(start.folder, *kept, *upstream, "--", sys.executable, "-c", program)
+    assert ran.code == 0, ran.err
+    assert ran.out.endswith("written into cassettes/kept.yaml\n")
+    replay = await start(mode="replay", cassette="kept")
+    assert (await replay.chat("at 1234567890123456789")).status == 200
+    ran = await stabilise(start.folder, *kept, *upstream, "--", sys.executable, "-c", program)
+    assert ran.code == 1
+    assert "there is a cassette kept already" in ran.err
 
 
-@pytest.mark.parametrize("argv", [[], ["one"], ["--runs", "2"], ["one", "two"]])
+@pytest.mark.parametrize(
+    "argv", [[], ["one"], ["--runs", "2"], ["--runs", "2", "--write"], ["one", "two"]]
+)
 async def test_too_little_is_told_with_what_to_do(start: Start, argv: list[str]) -> None:
     ran = await stabilise(start.folder, *argv)
     assert ran.code in (1, 2)

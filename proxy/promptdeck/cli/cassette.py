@@ -11,10 +11,11 @@ import click
 from promptdeck.config import Config
 from promptdeck.core.dialects.table import dialect_in, says, with_model
 from promptdeck.core.interaction import Interaction
-from promptdeck.core.text.jsontext import Unfaithful, parse
+from promptdeck.core.text.jsontext import Unfaithful, compact, parse
 from promptdeck.core.text.wording import visible
 from promptdeck.errors import CassetteError, UsageError
 from promptdeck.stores.cassettes.file import read_as_is
+from promptdeck.stores.cassettes.section import section_in
 from promptdeck.stores.cassettes.verify import Flaw, verify
 
 from . import options, reports
@@ -120,6 +121,8 @@ def show(*, name: str, recording: str | None, as_json: bool, **flags: Any) -> No
     if as_json:
         print_json(told)
         return
+    if section := section_in(existing(config.cassette.dir, name)):
+        click.echo(f"match      {compact(section).decode()}\n")
     for item in told:
         _print_conversation(item)
 

@@ -12,10 +12,13 @@ from promptdeck.config import Config
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Request
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized, normalize
+from promptdeck.core.matching.rules import Rules
 from promptdeck.core.misses.explain import Explanation, Reason, explain
 from promptdeck.errors import ForeignFile, UsageError
 from promptdeck.library import canon_of, redactor_of, rules_of
 from promptdeck.stores.cassettes.file import names, path_of, read
+from promptdeck.stores.cassettes.section import own_rules_of
+from promptdeck.stores.cassettes.store import Canon
 from promptdeck.stores.sqlite.admin import cached
 
 from . import options
@@ -97,10 +100,19 @@ class _Lookup:
 
 def _find(config: Config, request: Request) -> _Lookup:
     """Look a request up in the cassette named, or else in all and in the cache."""
-    rules = rules_of(config)
+    rules, canon = rules_of(config), canon_of(config)
+    if config.cassette.name and (own := _own_rules(config, config.cassette.name)):
+        rules = rules.joined(own)
     form = normalize(request, rules, redactor_of(config), explain=True)
-    recorded = list(_recorded(config))
-    hits = [name for name, canonical in recorded if canonical == form.canonical]
+    asked: dict[str, bytes] = {}
+    hits, recorded = [], []
+    for name, law, canonical in _recorded(config):
+        digest = law.rules.digest if law else canon.rules.digest
+        if digest not in asked:
+            asked[digest] = (law or canon).canonical(request)
+        recorded.append((name, canonical))
+        if canonical == asked[digest]:
+            hits.append(name)
     reason = Reason.NOT_RECORDED
     cassette = config.cassette.name or ""
     if cassette and not path_of(config.cassette.dir, cassette).exists():
@@ -109,8 +121,17 @@ def _find(config: Config, request: Request) -> _Lookup:
     return _Lookup(form, fingerprint(form.canonical, rules.digest), hits, miss)
 
 
-def _recorded(config: Config) -> Iterator[tuple[str, bytes]]:
-    """The name and the canonical form of every recording that is searched. CassetteError."""
+def _own_rules(config: Config, name: str) -> Rules | None:
+    """The rules of a cassette itself, if it is there and has any."""
+    path = path_of(config.cassette.dir, name)
+    return own_rules_of(path) if path.exists() else None
+
+
+def _recorded(config: Config) -> Iterator[tuple[str, Canon | None, bytes]]:
+    """The name, the law and the form by it of every recording that is searched. CassetteError.
+
+    The law is that of its cassette; None is for the cache.
+    """
     canon = canon_of(config)
     named = config.cassette.name
     for name in [named] if named else names(config.cassette.dir):
@@ -121,9 +142,10 @@ def _recorded(config: Config) -> Iterator[tuple[str, bytes]]:
             if named:
                 raise
             continue  # the others are searched, as they are played
+        law = canon.under(own_rules_of(path) if path.exists() else None)
         for item in found:
-            yield f"{name}: {item.id}", canon.canonical(item.request)
+            yield f"{name}: {item.id}", law, law.canonical(item.request)
     if not named:
         yield from (
-            (f"cache: {name}", canonical) for name, canonical in cached(Path(config.store.path))
+            (f"cache: {name}", None, form) for name, form in cached(Path(config.store.path))
         )

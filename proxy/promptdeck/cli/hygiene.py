@@ -32,6 +32,7 @@ from promptdeck.stores.cassettes.prune import dedupe, dedupe_anywhere, prune
 from promptdeck.stores.cassettes.redact import redact
 from promptdeck.stores.cassettes.rename import rename_model
 from promptdeck.stores.cassettes.revise import Revised
+from promptdeck.stores.cassettes.section import own_rules_of
 
 from . import difference, options, reports
 from .chosen import Worked, check_only, each, existing, exit_after, path_in, several, watching
@@ -205,8 +206,10 @@ def dedupe_(
       promptdeck cassette dedupe checkout --check
       promptdeck cassette dedupe checkout --anywhere
     """
+    from promptdeck.library import canon_of
+
     config = options.loaded(flags).config
-    canonical = _canonical(config)
+    canon = canon_of(config)
 
     def work(path: Path, step: Progress) -> list[str]:
         if anywhere:
@@ -214,6 +217,11 @@ def dedupe_(
         if config.replay.after_last == "refuse":
             return []
         least = config.record.draws
+        law = canon.under(own_rules_of(path))
+
+        def canonical(item: Interaction) -> bytes:
+            return law.canonical(item.request)
+
         return dedupe(path, canonical, least=least, dry=check, step=step)
 
     worked = each(config.cassette.dir, chosen, "comparing", work)
@@ -222,14 +230,6 @@ def dedupe_(
     else:
         _print_gone(worked.done, "duplicate", dry=check)
     exit_after(worked, found=check and any(worked.done.values()))
-
-
-def _canonical(config: Config) -> Callable[[Interaction], bytes]:
-    """A function from a recording to the form by which it is found, under `config`'s rules."""
-    from promptdeck.library import canon_of
-
-    canon = canon_of(config)
-    return lambda item: canon.canonical(item.request)
 
 
 @click.command("rename-model")

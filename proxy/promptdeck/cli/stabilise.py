@@ -16,9 +16,11 @@ from promptdeck.core.misses.stabilising import Stabilised, Taken, stabilise, uni
 from promptdeck.errors import CassetteError, UsageError
 from promptdeck.library import canon_of
 from promptdeck.stores.cassettes.file import names, path_of, read_as_is
+from promptdeck.stores.cassettes.merge import merge
+from promptdeck.stores.cassettes.section import own_rules_of, write_section
 
 from . import options
-from .chosen import existing
+from .chosen import existing, path_in
 from .output import counted, print_json
 
 _SHOWN = 6
@@ -31,29 +33,45 @@ _SHOWN = 6
     "--runs", type=click.IntRange(2, 20), metavar="N", help="Record COMMAND so often, and compare."
 )
 @click.option("--save", is_flag=True, help="Write the rules into promptdeck.yaml.")
+@click.option("--write", is_flag=True, help="Write the rules into the cassettes themselves.")
+@click.option("--to", "kept", metavar="NAME", help="With --runs: keep the first as this cassette.")
 @options.settings("cassette.dir", "upstream.url")
 @options.as_json
 def command(
-    *, chosen: tuple[str, ...], runs: int | None, save: bool, as_json: bool, **flags: Any
+    *,
+    chosen: tuple[str, ...],
+    runs: int | None,
+    save: bool,
+    write: bool,
+    kept: str | None,
+    as_json: bool,
+    **flags: Any,
 ) -> None:
     """Learn what varies between recordings of one run, and propose the rules for it.
 
     NAME and OTHER are cassettes of the same run, recorded in other folders, on other days;
     with --runs COMMAND is recorded so often instead. Each rule is shown with the texts that
-    it unites, and what else it would unite in the folder. Exits with 1 if the runs cannot be
-    made equal, or only by a rule that would make two different recordings of one run equal.
+    it unites, and what else it would unite in the folder. --write puts the rules into each
+    of the cassettes, with which they travel; --save into promptdeck.yaml, for all of them.
+    Exits with 1, and writes nothing, if the runs cannot be made equal, or only by a rule that
+    would make two different recordings of one run equal.
 
     \b
     Examples:
       promptdeck cassette stabilise fix-bug fix-bug-elsewhere
-      promptdeck cassette stabilise fix-bug fix-bug-elsewhere --save
+      promptdeck cassette stabilise fix-bug fix-bug-elsewhere --write
       promptdeck cassette stabilise --runs 2 -- claude -p "read notes.txt"
+      promptdeck cassette stabilise --runs 2 --to notes --write -- claude -p "read notes.txt"
     """
     loaded = options.loaded({**flags})
     config = loaded.config
     if runs:
+        target = _free(config, kept, needed=write)
         with _recorded(chosen, runs, flags) as paths:
             found = stabilise([_run(path, config) for path in paths])
+            if target:
+                merge(target, paths[:1])
+        paths = [target] if target else []
     elif len(chosen) < 2:
         raise UsageError("name two cassettes of the same run, or record it: --runs 2 -- COMMAND")
     else:
@@ -67,7 +85,23 @@ def command(
     bad = found.apart or found.clashes
     if save and found.proposal.settings and not bad:
         click.echo(f"written into {_save(found)}")
+    if write and found.proposal.settings and not bad:
+        for path in paths:
+            write_section(path, found.proposal.settings)
+            click.echo(f"written into {path}", err=as_json)
     sys.exit(int(bool(bad)))
+
+
+def _free(config: Config, name: str | None, *, needed: bool) -> Path | None:
+    """The file that the first run is to be kept in, which must not be there. UsageError."""
+    if name is None:
+        if needed:
+            raise UsageError("say which cassette the first run is to be: --to NAME")
+        return None
+    path = path_in(config.cassette.dir, name)
+    if path.exists():
+        raise UsageError(f"there is a cassette {name} already; name another one, or remove it")
+    return path
 
 
 @contextmanager
@@ -99,7 +133,7 @@ def _recorded(command: Sequence[str], runs: int, flags: dict[str, Any]) -> Itera
 
 def _run(path: Path, config: Config) -> list[Taken]:
     """A cassette's recordings in the order in which they were made. CassetteError."""
-    canon = canon_of(config)
+    canon = canon_of(config).under(own_rules_of(path))
     found = sorted(read_as_is(path), key=lambda item: item.recorded_at)
     return [Taken(item.id, canon.canonical(item.request)) for item in found]
 

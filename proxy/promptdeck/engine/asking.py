@@ -146,6 +146,15 @@ class Asked(NamedTuple):
     incoming: Incoming
     known: Known
     wants: CacheControl
+    own: "tuple[Own, ...]" = ()
+    """The request by the rules of the deck's cassettes that have some of their own."""
+    counted: Known | None = None
+    """How the deck that records it counts it, if by one of these."""
+
+    @property
+    def mine(self) -> Known:
+        """How the deck counts it."""
+        return self.counted or self.known
 
     @property
     def form(self) -> Normalized:
@@ -190,18 +199,23 @@ class Canonicals:
             most_names=_MOST_NAMES,
         )
 
+    async def known(self, request: Request) -> Known:
+        """Bring a request into canonical form, as `asked` does. PatternError."""
+        counts = Counts.of(request)
+        body = self.reader(counts)(request.body)
+        known = self._recall.find(self._names(counts, body))
+        if known is None:
+            known = await self._found_out(request, body)
+            self._remember(counts, body, known)
+        return known
+
     async def asked(self, incoming: Incoming) -> Asked:
         """Bring a request into canonical form.
 
         A large body is parsed in a thread, and users' expressions are waited for in one, so
         that others are served meanwhile. PatternError.
         """
-        request, counts = incoming.request, Counts.of(incoming.request)
-        body = self.reader(counts)(request.body)
-        known = self._recall.find(self._names(counts, body))
-        if known is None:
-            known = await self._found_out(request, body)
-            self._remember(counts, body, known)
+        known = await self.known(incoming.request)
         lines = [value for name, value in incoming.headers if name.lower() == "cache-control"]
         return Asked(incoming, known, CacheControl.parse(",".join(lines)))
 
@@ -260,7 +274,7 @@ class Canonicals:
         return fingerprint(form.canonical)
 
     def retold(
-        self, response: Response, recorded: Request, asked: Asked
+        self, response: Response, recorded: Request, asked: Known
     ) -> tuple[Response, tuple[str, ...]]:
         """A recorded response by the names of who asks, and those that had to be put right.
 
@@ -394,3 +408,10 @@ class Canonicals:
 def _item_text(dialect: Dialect, place: str, item: JSON) -> bytes:
     """An item of one of the dialect's lists, `place`, as it stands in the canonical form."""
     return canonical(dialect.counted_item(place, item))
+
+
+class Own(NamedTuple):
+    """A request by the rules of a cassette."""
+
+    canonicals: Canonicals
+    known: Known

@@ -32,6 +32,7 @@ from .asking import Asked, Canonicals, Check, Incoming, Known
 from .firsts import FirstAnswers
 from .outcome import Flown, Listed, Served
 from .refusing import Refusals
+from .rulings import Rulings, sought
 from .settings import Settings
 from .sides import Line
 from .stats import Stats
@@ -62,6 +63,7 @@ class Exchange:
         self.lines: WeakSet[Line] = WeakSet()
         """Those of the WebSockets that are open."""
         self._canonicals = Canonicals(settings.rules, settings.redactor, check)
+        self._rulings = Rulings(settings)
         self._sharing = Sharing(claims)
         self._firsts = FirstAnswers()
         self._settings = settings
@@ -125,8 +127,8 @@ class Exchange:
             return self._fly(incoming, _BYPASS, keep_bytes=0)
         if known is None:
             return None
-        asked = Asked(incoming, known, ANYTHING)
-        if self._has_changed(deck, asked):
+        asked = self._rulings.at_once(Asked(incoming, known, ANYTHING), deck)
+        if asked is None or self._has_changed(deck, asked):
             return None
         try:
             action, search = self._plan(asked, deck)
@@ -174,27 +176,30 @@ class Exchange:
             # A provider that could not be written into the model counts by its URL.
             only=route is not None and not route.in_model,
             sent=asked.incoming.headers,
-            also=lambda: self._canonicals.also(asked),
+            also=lambda: (*self._canonicals.also(asked), *sought(asked)),
         )
 
-    async def _plan_afresh(self, asked: Asked, deck: Deck) -> tuple[Action, Search]:
-        """`_plan` of the cassette's file as it is now.
+    async def _plan_afresh(self, asked: Asked, deck: Deck) -> tuple[Asked, Action, Search]:
+        """`_plan` of the cassette's file as it is now, by the rules that it has.
 
         It is followed before, if it is seen to have changed, or else where there is a miss.
         """
         followed = self._has_changed(deck, asked)
         if followed:
             await self._follow(asked, deck)
+        asked = await self._rulings.asked(asked, deck)
         action, search = self._plan(asked, deck)
         if search.found is Found.MISS and not followed and await self._follow(asked, deck):
-            return self._plan(asked, deck)
-        return action, search
+            asked = await self._rulings.asked(asked, deck)
+            action, search = self._plan(asked, deck)
+        return asked, action, search
 
     def _has_changed(self, deck: Deck, asked: Asked) -> bool:
         """True if a file is to be followed before what is found of a request is believed."""
         # What says nothing of headers is found by another key, where any header selects.
         also = self._canonicals.also(asked) if asked.incoming.request.selecting else ()
-        keys = asked.key, *(one.key for one in also if one.untold)
+        keys = [asked.key, *(one.key for one in also if one.untold)]
+        keys += [own.known.key for own in asked.own]
         now = time.time()
         return any(deck.glance(key).changed(now) for key in keys)
 
@@ -214,7 +219,7 @@ class Exchange:
 
     async def _new_answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
         asked = await self._canonicals.asked(incoming)
-        action, search = await self._plan_afresh(asked, deck)
+        asked, action, search = await self._plan_afresh(asked, deck)
         if asked.known.refused and action is not Action.SERVE:
             # The contract speaks where nothing is recorded.
             raise asked.known.refused.with_traceback(None)
@@ -306,12 +311,17 @@ class Exchange:
         stored, response = search.stored, search.response
         if stored is None or response is None:
             raise AssertionError("a hit without a recording")
-        repeats = search.until and not self._draws(asked)
+        canonicals, told = self._canonicals, asked.known
+        if own := next((one for one in asked.own if one.known.key == search.key), None):
+            canonicals, told = own
+        # Under rules of both, what is the same by the one may be told otherwise by the other.
+        both = own is not None and self._settings.rules.digest
+        repeats = search.until and not self._draws(asked) and not both
         interaction = stored.interaction
         detail = interaction.id
         if search.converted:
             detail += f" converted-from={interaction.variant}"
-        response, names = self._canonicals.retold(response, interaction.request, asked)
+        response, names = canonicals.retold(response, interaction.request, told)
         if names:
             detail += f" renamed={','.join(names)}"
         return Served(
@@ -339,7 +349,7 @@ class Exchange:
             )
         place = (deck, *asked.place)
         draws = self._draws(asked)
-        deck.drawn(*asked.place, draws)
+        deck.drawn(*asked.mine.place, draws)
         shared = self._shares(asked, deck, search)
         sent = asked.incoming.headers
         if shared and (flight := self._sharing.flight(place, asked.form.exact, sent)):
@@ -369,7 +379,7 @@ class Exchange:
         place = (deck, *asked.place)
         if await self._sharing.claim(place):
             try:
-                action, search = await self._plan_afresh(asked, deck)
+                asked, action, search = await self._plan_afresh(asked, deck)
                 if action is Action.SERVE:
                     served = await self._serve(asked, deck, search)
                     self._sharing.unclaim(place)

@@ -116,15 +116,16 @@ class Refusals:
 
     async def _explain(self, asked: Asked, deck: Deck, search: Search) -> "Explanation":
         async with self._explaining:
-            form = asked.form.canonical
+            mine = asked.mine
+            form = mine.form.canonical
             return await asyncio.to_thread(
                 _explained,
                 form,
                 await deck.nearest(form, _CANDIDATES),
                 search.reason,
                 cassette=deck.name,
-                times_recorded=deck.times_recorded(asked.key, asked.form),
-                times_played=deck.times_played(*asked.place),
+                times_recorded=deck.times_recorded(mine.key, mine.form),
+                times_played=deck.times_played(*mine.place),
             )
 
 

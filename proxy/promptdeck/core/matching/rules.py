@@ -170,6 +170,22 @@ class Rules:
         paths = tuple(map(parse_path, ignore))
         return cls(paths, tuple(map(parse_replacement, replace)), preset=merged)
 
+    def joined(self, own: "Rules") -> "Rules":
+        """These rules and further ones behind them, those of a cassette."""
+        presets = [one.name for one in (self.preset, own.preset) if one]
+        names = [name for joint in presets for name in joint.split("+")]
+        merged = None
+        if names:
+            from .presets import merged_presets
+
+            merged = merged_presets(dict.fromkeys(names))
+        return Rules(
+            tuple(dict.fromkeys((*self.ignore, *own.ignore))),
+            tuple(dict.fromkeys((*self.replace, *own.replace))),
+            self.expressions,
+            merged,
+        )
+
     @cached_property
     def digest(self) -> str:
         """Names this set of rules; the empty string for none."""

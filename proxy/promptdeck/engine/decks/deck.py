@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from promptdeck.core.interaction import Headers, Interaction, Response, Variant
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized
+from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import CacheControl, Found
 from promptdeck.core.units import Moments
 from promptdeck.core.varying import is_untold, representation, suits
@@ -63,7 +64,8 @@ class Deck:
     `stores` that has recordings of a request answers it; `writer` keeps new ones, None where
     nothing is recorded. `exists` tells whether there is a cassette at all; `refresh` follows its
     file and tells whether that has changed, None where there is none. `glance` gives what tells
-    whether it is to be followed before what is found of a fingerprint is believed.
+    whether it is to be followed before what is found of a fingerprint is believed; `rules` gives
+    the sets of rules by which some of its recordings are found, beside the exchange's.
     """
 
     def __init__(
@@ -76,10 +78,12 @@ class Deck:
         exists: Callable[[], bool] = lambda: True,
         refresh: Callable[[str], Awaitable[bool]] | None = None,
         glance: Callable[[str], Glance] = lambda _: _NOTHING,
+        rules: Callable[[], Sequence[Rules]] = tuple,
     ) -> None:
         self.name = name
         self.exists = exists
         self.glance = glance
+        self.rules = rules
         self._stores = stores
         states = [store.state for store in stores]
         # A hit asks for it each time, and nearly always of one store.

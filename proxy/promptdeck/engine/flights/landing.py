@@ -197,8 +197,9 @@ class Landing:
                 del response
         else:
             interaction = recorder.interaction(head, flight, take)
-        stored = Stored(interaction, asked.form.canonical, self._expiry(request, started))
-        kept = await deck.keep(asked.key, stored, overwrite=settings.mode is Mode.RECORD)
+        mine = asked.mine
+        stored = Stored(interaction, mine.form.canonical, self._expiry(request, started))
+        kept = await deck.keep(mine.key, stored, overwrite=settings.mode is Mode.RECORD)
         self._stats.recorded += 1
         self._stats.redacted += interaction.redacted
         hidden = f", {interaction.redacted} secrets redacted" if interaction.redacted else ""

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from promptdeck.core.interaction import Interaction
+from promptdeck.core.text.jsontext import JSON
 from promptdeck.errors import CassetteError, UsageError
 
 from .edit import Piece, edit, read_pieces
 from .file import path_of
+from .section import section_in
 
 
 def divide(
@@ -17,7 +19,8 @@ def divide(
 ) -> Mapping[str, list[str]]:
     """Write each part of cassette `name` to a cassette `name/PART`.
 
-    `part_of` names the part of a recording, in whatever letters. The cassette itself stays.
+    `part_of` names the part of a recording, in whatever letters. Each part has the rules of the
+    cassette, which itself stays.
     Returns the ids in each new cassette. UsageError, before anything is written, if there is
     such a cassette that holds something else; CassetteError.
     """
@@ -31,8 +34,9 @@ def divide(
         path = path_of(folder, part)
         if path.exists() and _texts(read_pieces(path)) != _texts(found):
             raise UsageError(f"there is a cassette {part} already, and it holds something else")
+    section = section_in(path_of(folder, name))
     for part, found in parts.items():
-        _create(path_of(folder, part), found)
+        _create(path_of(folder, part), found, section)
     return {part: [piece.interaction.id for piece in found] for part, found in parts.items()}
 
 
@@ -40,7 +44,7 @@ def _texts(found: Iterable[Piece]) -> list[str]:
     return [piece.text for piece in found]
 
 
-def _create(path: Path, found: list[Piece]) -> None:
+def _create(path: Path, found: list[Piece], section: JSON) -> None:
     """Write a file of these pieces. CassetteError if there is another by now."""
 
     def change(before: list[Piece]) -> list[Piece]:
@@ -48,7 +52,7 @@ def _create(path: Path, found: list[Piece]) -> None:
             raise CassetteError("somebody else has just written it; nothing was changed there")
         return found
 
-    edit(path, change, create=True)
+    edit(path, change, create=True, section=section)
 
 
 def _fit(part: str) -> str:

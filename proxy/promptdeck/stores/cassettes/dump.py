@@ -35,6 +35,18 @@ HEADER = (
 )
 
 
+def header_with(section: JSON) -> str:
+    """What stands above a file's recordings: with the section `match`, or None for none."""
+    if section is None:
+        return HEADER
+    return HEADER.replace("interactions:", f"{section_text(section)}interactions:")
+
+
+def section_text(section: JSON) -> str:
+    """The section `match` as it is written above the recordings."""
+    return "".join(f"{line}\n" for line in block({"match": section}))
+
+
 class _Richness(NamedTuple):
     """How readable an interaction is written; `dump` tries the most readable first."""
 

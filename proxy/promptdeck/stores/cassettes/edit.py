@@ -18,15 +18,17 @@ from typing import NamedTuple
 from promptdeck.core.dialects.table import says
 from promptdeck.core.interaction import Interaction, Request, Variant
 from promptdeck.core.matching.fingerprint import order
+from promptdeck.core.text.jsontext import JSON
 from promptdeck.core.text.yamltext import flow
 from promptdeck.errors import CassetteError
 
 from .digests import digests_of
-from .dump import HEADER, dump
+from .dump import HEADER, dump, header_with
 from .file import contents, decoded, locked, overwrite
 from .load import each_entry, entries, unaltered
 from .progress import Progress, silently
 from .save import laid_anew, split, with_comments
+from .section import section_of
 
 
 class Piece(NamedTuple):
@@ -136,7 +138,8 @@ def pieces(
     if [item.id for item in items] == [entry.interaction.id for entry in found]:
         texts = [item.text for item in items]
     else:
-        header, texts = HEADER, [laid_anew(entry) for entry in found]
+        header = header_with(section_of(text))
+        texts = [laid_anew(entry) for entry in found]
     laid = zip(found, texts, strict=True)
     return header, [
         Piece(line, text, one, told, digests, what)
@@ -172,12 +175,13 @@ def edit(
     dry: bool = False,
     create: bool = False,
     as_is: bool = False,
+    section: JSON = None,
     step: Progress = silently,
 ) -> Edited:
     """Change a file in one step, or only say how (`dry`).
 
-    `create` makes the file and its folder where there is none; `as_is` takes recordings that
-    somebody altered, too. CassetteError leaves the file as it was.
+    `create` makes the file and its folder where there is none, with a `section` of rules;
+    `as_is` takes recordings that somebody altered, too. CassetteError leaves the file as it was.
     """
     real = Path(os.path.realpath(path))  # a link stays one
     with _writing(path):
@@ -185,7 +189,7 @@ def edit(
             real.parent.mkdir(parents=True, exist_ok=True)
         with locked(real.parent):
             new = create and not path.exists()
-            header, before = HEADER, list[Piece]()
+            header, before = header_with(section), list[Piece]()
             if not new:
                 header, before = pieces(contents(path), path, _half(step, 0), as_is=as_is)
             try:

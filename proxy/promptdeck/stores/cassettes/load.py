@@ -24,6 +24,7 @@ from promptdeck.errors import CassetteError, ForeignFile
 from .digests import altered
 from .progress import Progress, silently
 from .reader import BadYAML, YAMLReader, unmerged
+from .section import parsed_section
 
 VERSION = 1
 """Of the format: the number behind `promptdeck:` at the top of each file."""
@@ -120,10 +121,21 @@ def _what_else(text: str, name: str) -> str:
 def _entries(reader: YAMLReader) -> Iterator[Entry]:
     """The entries of a whole file. BadYAML where it is no cassette of this version."""
     version = None
+    listed = False
     for key, line in reader.pairs():
         if key == "promptdeck":
             version = _version(reader.value(), line)
+        elif key == "match" and not listed:
+            try:
+                parsed_section(reader.value())
+            except BadYAML:
+                raise
+            except (ValueError, TypeError) as error:
+                raise BadYAML(line, f"in `match`: {error}") from None
+        elif key == "match":
+            raise BadYAML(line, "`match` has to stand above `interactions`")
         elif key == "interactions":
+            listed = True
             for entry in reader.entries():
                 yield _entry(reader.value(), entry)
         else:

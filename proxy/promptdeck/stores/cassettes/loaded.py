@@ -10,10 +10,12 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 
 from promptdeck.core.interaction import Interaction
+from promptdeck.core.matching.rules import Rules
 from promptdeck.stores.base import Glance, Stored
 
-from .file import CHANGED, Signature, contents, in_recorded_order, is_settled, parsed, signature
-from .store import Canon, rows_of
+from .file import CHANGED, Signature, contents, is_settled, signature
+from .section import own_rules_of
+from .store import Canon, rows_in, rules_beside
 
 _SMALL = 64 * 1024
 """Bytes of a file that are read in about as long as they are looked up in an index."""
@@ -30,6 +32,8 @@ class LoadedCassette:
         self._canon = canon
         self._seen: Signature | None = None
         self._rows: dict[str, list[Stored]] = {}
+        self.rules: tuple[Rules, ...] = ()
+        """The rules of a file that has some of its own, the user's included."""
         self._changes = 0
         """Counts the times that what is found has changed."""
         self._glance = Glance(lambda: signature(path) == self._seen)
@@ -61,7 +65,9 @@ class LoadedCassette:
         seen = signature(self._path)
         if seen == self._seen:
             return False
-        waits = self._canon.waits and seen
+        law = self._canon.under(own_rules_of(self._path) if seen else None)
+        self.rules = rules_beside(self._canon, [law])
+        waits = law.waits and seen
         before = self._rows
         self._rows = await asyncio.to_thread(self._read) if waits else self._read() if seen else {}
         # One that may change under the same signature is read again.
@@ -72,9 +78,8 @@ class LoadedCassette:
 
     def _read(self) -> dict[str, list[Stored]]:
         """The file's recordings by fingerprint. CassetteError, PatternError."""
-        found = parsed(contents(self._path), self._path)
         rows: defaultdict[str, list[Stored]] = defaultdict(list)
-        for key, stored in rows_of(in_recorded_order(found, lambda item: item), self._canon):
+        for key, stored in rows_in(contents(self._path), self._path, self._canon):
             rows[key].append(stored)
         return dict(rows)
 

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from promptdeck.core.text.jsontext import JSON
 from promptdeck.errors import CassetteError
 
 from .dump import HEADER
 from .edit import Content, Piece, by_id, content, edit, pieces, read_pieces
 from .load import entries
 from .save import Numbers, cut_number
+from .section import section_in
 
 
 class Merged(NamedTuple):
@@ -36,9 +38,11 @@ def merge(target: Path, sources: Sequence[Path]) -> Merged:
     """Put all of `sources` into `target`, beside what it has; duplicates once, sorted by id.
 
     What one file has several times it has on purpose: so many times it stays. CassetteError,
-    also for a source that cannot be read, leaves `target` as it was.
+    also for a source that cannot be read, leaves `target` as it was. All must have the
+    same rules of their own.
     """
     found = [read_pieces(path) for path in sources if not _same(path, target)]
+    section = _one_section([*([target] if target.exists() else []), *sources])
     duplicates: list[str] = []
     renumbered: list[tuple[str, str]] = []
 
@@ -56,7 +60,20 @@ def merge(target: Path, sources: Sequence[Path]) -> Merged:
             after.append(piece)
         return sorted(after, key=by_id)
 
-    return Merged(len(edit(target, change, create=True).after), duplicates, renumbered)
+    return Merged(
+        len(edit(target, change, create=True, section=section).after), duplicates, renumbered
+    )
+
+
+def _one_section(paths: Sequence[Path]) -> JSON:
+    """The rules that all of these files have. CassetteError where they are not the same."""
+    found = [section_in(path) for path in paths]
+    for path, section in zip(paths, found, strict=True):
+        if section != found[0]:
+            raise CassetteError(
+                f"{path}: its section `match` is not that of {paths[0]}; make them alike first"
+            )
+    return found[0] if found else None
 
 
 def _same(path: Path, other: Path) -> bool:

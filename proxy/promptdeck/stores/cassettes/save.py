@@ -28,7 +28,8 @@ _COMMENTS = r"(?:(?:#[^\n]*)?\n)*"
 """Any number of lines that are comments or empty."""
 # The layout that `dump` gives. Text: only who writes needs it compiled.
 _HEADER = (
-    rf"\ufeff?{_COMMENTS}promptdeck: 1 *\n{_COMMENTS}interactions: *\n(?={_COMMENTS}(?:- |\Z))"
+    rf"\ufeff?{_COMMENTS}promptdeck: 1 *\n{_COMMENTS}(?:match:[^\n]*\n(?:(?:[ #][^\n]*)?\n)*)?"
+    rf"interactions: *\n(?={_COMMENTS}(?:- |\Z))"
 )
 # What stands at a line's start: an interaction or, without the dash, something foreign.
 _START = re.compile(r"\n(?:(- )|[^\s#])")
@@ -143,12 +144,14 @@ def split(text: str, path: Path, *, as_is: bool = False) -> tuple[str, list[Item
         items = [_item(text[a:b]) for a, b in pairwise(cuts)]
         if all(match[1] for match in starts) and all(map(all, items)):
             return text[: cuts[0]], items
-    from .dump import HEADER
+    from .dump import header_with
     from .load import each_entry, unaltered
+    from .section import section_of
 
     each = each_entry(text, str(path))
     found = each if as_is else unaltered(each, str(path))
-    return HEADER, [_item(laid_anew(entry)) for entry in found]
+    items = [_item(laid_anew(entry)) for entry in found]
+    return header_with(section_of(text)), items
 
 
 def laid_anew(entry: "Entry") -> str:

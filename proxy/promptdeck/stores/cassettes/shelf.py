@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from promptdeck.core.interaction import Interaction
+from promptdeck.core.matching.rules import Rules
 from promptdeck.errors import CassetteError, ForeignFile, StoreUnavailable
 from promptdeck.heap import give_back
 from promptdeck.stores.base import Glance, Stored
@@ -33,7 +34,8 @@ from .file import (
     signature,
     signatures,
 )
-from .store import Canon, Indexed, index_name, rows_in, source_of
+from .section import own_rules, own_rules_of
+from .store import Canon, Indexed, index_name, rows_in, rules_beside, source_of
 
 log = logging.getLogger("promptdeck")
 
@@ -54,6 +56,8 @@ class _Volume(NamedTuple):
     digest: str
     tape: int | None
     """Of its index; None where it is empty, no cassette, or cannot be read."""
+    own: Rules | None = None
+    """Its own rules."""
     error: CassetteError | None = None
     """Why it cannot be read."""
 
@@ -182,6 +186,7 @@ class Shelf(Indexed):
         kept = {name: one for name, one in good.items() if seen.get(name) == one.signature}
         changed = [name for name in seen if name not in kept]
         digests = await asyncio.to_thread(self._digests, changed)
+        own = await asyncio.to_thread(self._own_rules, changed)
         missing: list[str] = []
         for name, state in digests.items():
             if name in good and good[name].digest == state:
@@ -191,7 +196,7 @@ class Shelf(Indexed):
             if tape is None and state != _EMPTY:
                 missing.append(name)
             else:
-                kept[name] = _Volume(_settled(seen[name]), state, tape)
+                kept[name] = _Volume(_settled(seen[name]), state, tape, own.get(name))
         self._known, self._missing = kept, missing
         self._listed.set()
         await self._index(kept, missing, seen)
@@ -242,6 +247,7 @@ class Shelf(Indexed):
         if not tape.find(key):
             return False
         self._tape = tape
+        self._learn_rules(known.values())
         self._settled.add(key)
         return True
 
@@ -256,6 +262,11 @@ class Shelf(Indexed):
     def _digests(self, changed: Sequence[str]) -> dict[str, str]:
         """The digest of each file. CassetteError if one cannot be read."""
         return {name: digest_of(self._path(name)) for name in changed}
+
+    def _own_rules(self, changed: Sequence[str]) -> dict[str, Rules]:
+        """The rules of the files that have some of their own."""
+        found = ((name, own_rules_of(self._path(name))) for name in changed)
+        return {name: own for name, own in found if own}
 
     async def _index(
         self, known: dict[str, _Volume], missing: Sequence[str], seen: dict[str, Signature]
@@ -293,8 +304,9 @@ class Shelf(Indexed):
         mark = _settled(signature(path) or ())
         data = contents(path)
         state = digest(data)
-        error = None
+        error = own = None
         try:
+            own = own_rules(data.decode(errors="replace"), str(path))
             rows = rows_in(data, path, self._canon) if data else []
             content = Indexable(index_name(path, state, self._canon), source_of(path), rows)
         except ForeignFile as foreign:
@@ -302,7 +314,7 @@ class Shelf(Indexed):
             content = None
         except CassetteError as unreadable:
             content, error = None, unreadable
-        return _Volume(mark, state, None, error), content
+        return _Volume(mark, state, None, own, error), content
 
     def _follow(self, volumes: dict[str, _Volume]) -> None:
         """Find from now on what these have, in their order."""
@@ -313,6 +325,11 @@ class Shelf(Indexed):
             self._changes += 1
             tapes = (volume.tape for volume in volumes.values() if volume.tape is not None)
             self._tape = Tape(self._database, tuple(tapes))
+        self._learn_rules(volumes.values())
+
+    def _learn_rules(self, volumes: Iterable[_Volume]) -> None:
+        laws = [self._canon.under(one.own) for one in volumes if one.own]
+        self.rules = rules_beside(self._canon, laws)
 
     def find(self, key: str) -> Sequence[Stored]:
         """All recordings under a fingerprint, cassette by cassette. StoreUnavailable.

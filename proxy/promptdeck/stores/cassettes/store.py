@@ -13,6 +13,7 @@ from typing import NamedTuple
 from promptdeck.core.dialects.table import with_variant
 from promptdeck.core.interaction import Interaction, Request
 from promptdeck.core.matching.fingerprint import TAG, fingerprint
+from promptdeck.core.matching.rules import Rules
 from promptdeck.errors import PromptdeckError, StoreUnavailable
 from promptdeck.heap import give_back
 from promptdeck.stores.base import Glance, Stored
@@ -31,6 +32,7 @@ from .file import (
     signature,
 )
 from .save import New, Saved, save
+from .section import own_rules, own_rules_of
 
 _INDEX_VERSION = 5
 """To be raised when an index of the same file by the same laws would hold something else."""
@@ -55,6 +57,14 @@ class Canon(NamedTuple):
     """The form without the user's rules that 0.1.0 gave a request."""
     waits: bool = False
     """True where users' expressions are to be waited for: no loop may ask for any of these."""
+    rules: Rules = Rules()
+    """The user's rules."""
+    joined: Callable[[Rules], "Canon"] | None = None
+    """The same with further rules, those of a cassette; None where these have no say."""
+
+    def under(self, own: Rules | None) -> "Canon":
+        """By the user's rules and a cassette's own, if it has any."""
+        return self if own is None or self.joined is None else self.joined(own)
 
 
 class Indexed:
@@ -64,6 +74,8 @@ class Indexed:
         self._database = database
         self._tape = Tape(database, ())
         """The recordings of the files as they were when last looked at; none before that."""
+        self.rules: tuple[Rules, ...] = ()
+        """The rules of files that have some of their own, the user's included."""
         self._unreadable = ""
         """A fingerprint whose recordings could not be read from the index."""
         self._mended: set[str] = set()
@@ -137,6 +149,8 @@ class Cassette(Indexed):
         self.name = name
         self.path = path
         self._canon = canon
+        self._law = canon
+        """With the rules of the file itself."""
         self._state = ""
         """Digest of the content that `_tape` is an index of."""
         self._seen: Signature | None = None
@@ -214,6 +228,9 @@ class Cassette(Indexed):
             state, tape = digest(data), await self._indexed(data) if data else None
         # One that may change under the same signature is looked at again.
         mark = seen if seen is None or is_settled(seen[CHANGED]) else ()
+        own = await asyncio.to_thread(own_rules_of, self.path) if seen else None
+        self._law = self._canon.under(own)
+        self.rules = rules_beside(self._canon, [self._law])
         self._follow(state, mark, () if tape is None else (tape,))
         return before != (self._state, self.tapes)
 
@@ -293,7 +310,7 @@ class Cassette(Indexed):
         """Bring the index from the content before a save to the content after it."""
         before, after = self._index_name(saved.before), self._index_name(saved.after)
         try:
-            rows = await asyncio.to_thread(rows_of, saved.interactions, self._canon)
+            rows = await asyncio.to_thread(rows_of, saved.interactions, self._law)
             tape = await self._database.extend(before, after, saved.gone, rows)
             if tape is None:
                 await self._follow_file()
@@ -316,7 +333,15 @@ def index_name(path: Path, state: str, canon: Canon) -> str:
 
 def rows_in(data: bytes, path: Path, canon: Canon) -> list[tuple[str, Stored]]:
     """A file's contents as rows of its index, in recorded order. CassetteError names the file."""
-    return rows_of(in_recorded_order(parsed(data, path), lambda item: item), canon)
+    found = in_recorded_order(parsed(data, path), lambda item: item)
+    return rows_of(found, canon.under(own_rules(data.decode(), str(path))))
+
+
+def rules_beside(canon: Canon, laws: Iterable[Canon]) -> tuple[Rules, ...]:
+    """The different rules of some laws beside those of `canon`."""
+    found = {law.rules.digest: law.rules for law in laws}
+    found.pop(canon.rules.digest, None)
+    return tuple(found.values())
 
 
 def rows_of(interactions: Iterable[Interaction], canon: Canon) -> list[tuple[str, Stored]]:
