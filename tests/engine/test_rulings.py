@@ -1,7 +1,9 @@
 """Rules that travel with a cassette: a recording is found by those of its own file."""
 
 import re
+import sqlite3
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -180,3 +182,20 @@ async def test_a_cassettes_own_pattern_that_takes_for_ever_is_ended(
     assert await said(deck, "hi") == "a: hi"
     assert (await deck.chat("a" * 40 + "!")).status >= 400
     assert await said(deck, "hi") == "a: hi"
+
+
+@pytest.mark.parametrize("name", ["a", None])
+async def test_a_miss_makes_no_index_anew(
+    start: Start, provider: Upstream, name: str | None
+) -> None:
+    ruled(await recorded(start, provider, "a", "take 1", "take 2"), DIGITS)
+    environ = {"PROMPTDECK_REPLAY_AFTER_LAST": "refuse"}
+    deck = await start(environ, mode="replay", cassette=name)
+    store = sqlite3.connect(start.folder / "store.db")
+    with closing(store):
+        told = [await said(deck, "take 1") for _ in range(2)]
+        [before] = store.execute("SELECT seq FROM sqlite_sequence WHERE name = 'tape'")
+        told += [await said(deck, "take 1"), await said(deck, "nothing")]
+        [after] = store.execute("SELECT seq FROM sqlite_sequence WHERE name = 'tape'")
+    assert told == ["a: take 1", "a: take 2", "miss", "miss"]
+    assert before == after

@@ -179,10 +179,16 @@ class Canonicals:
     """Gives requests their canonical forms: found out once, and recalled for what says the same.
 
     `check` judges what is a chat completion. What is odd about a request is logged when it
-    is found out.
+    is found out. `most_bytes` bounds what is remembered.
     """
 
-    def __init__(self, rules: Rules, redactor: Redactor, check: Check | None) -> None:
+    def __init__(
+        self,
+        rules: Rules,
+        redactor: Redactor,
+        check: Check | None,
+        most_bytes: int = _MEMO_BYTES,
+    ) -> None:
         self._rules = rules
         self._redactor = redactor
         self._check = check
@@ -195,7 +201,7 @@ class Canonicals:
         self._repeated: dict[Dialect, Repeated] = {}
         self._recall: Recall[Known] = Recall(
             lambda known: len(known.form.canonical) + _OVERHEAD,
-            most_bytes=_MEMO_BYTES,
+            most_bytes=most_bytes,
             most_names=_MOST_NAMES,
         )
 

@@ -18,6 +18,8 @@ from .settings import Settings
 
 _MOST = 32
 """Sets of rules of which is remembered what requests are by them; a folder has one, if any."""
+_MOST_BYTES = 4 * 1024 * 1024
+"""Of what is remembered by one set: some 70 chats of 60 KB, and 128 MB for all sets at most."""
 
 
 class Rulings:
@@ -61,7 +63,7 @@ class Rulings:
         """What gives requests their form by these rules."""
         found = self._known.pop(rules.digest, None)
         if found is None:
-            found = Canonicals(rules, self._redactor, None)
+            found = Canonicals(rules, self._redactor, None, _MOST_BYTES)
             if len(self._known) >= _MOST:
                 del self._known[next(iter(self._known))]
         self._known[rules.digest] = found

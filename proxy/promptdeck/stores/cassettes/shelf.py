@@ -222,7 +222,8 @@ class Shelf(Indexed):
             return True
         if key in self._mended or self._bytes > _SEARCHED:
             return False
-        volumes = [name for name, one in self._volumes.items() if one.tape is not None]
+        # By rules of its own, what a file names is found under other fingerprints.
+        volumes = [name for name, one in self._volumes.items() if one.tape and not one.own]
         return bool(await asyncio.to_thread(self._holders, key, volumes))
 
     async def _ahead(self, key: str) -> bool:

@@ -208,7 +208,8 @@ class Cassette(Indexed):
         """True if the file names a fingerprint of which the index has nothing: that is damaged."""
         if self._unreadable:
             return True
-        if key in self._mended:
+        # By rules of its own, what a file names is found under other fingerprints.
+        if key in self._mended or self.rules:
             return False
         return key.encode() in await asyncio.to_thread(contents, self.path)
 
