@@ -179,7 +179,7 @@ class Canonicals:
     """Gives requests their canonical forms: found out once, and recalled for what says the same.
 
     `check` judges what is a chat completion. What is odd about a request is logged when it
-    is found out. `most_bytes` bounds what is remembered.
+    is found out. `most_bytes` bounds what is remembered; None for as much as usual.
     """
 
     def __init__(
@@ -187,7 +187,7 @@ class Canonicals:
         rules: Rules,
         redactor: Redactor,
         check: Check | None,
-        most_bytes: int = _MEMO_BYTES,
+        most_bytes: int | None = None,
     ) -> None:
         self._rules = rules
         self._redactor = redactor
@@ -201,7 +201,7 @@ class Canonicals:
         self._repeated: dict[Dialect, Repeated] = {}
         self._recall: Recall[Known] = Recall(
             lambda known: len(known.form.canonical) + _OVERHEAD,
-            most_bytes=most_bytes,
+            most_bytes=most_bytes or _MEMO_BYTES,
             most_names=_MOST_NAMES,
         )
 
