@@ -93,6 +93,7 @@ TESTED_WITH = {
     "imports/export_har": "imports/test_har",
     "parts": "engine/test_exchange",
     "pytest_plugin/background": "pytest_plugin/test_pytest_plugin",
+    "pytest_plugin/options": "pytest_plugin/test_pytest_plugin",
     "pytest_plugin/play": "pytest_plugin/test_verdicts",
     "server/answers/pace": "server/fast/test_paced",
     "server/answers/rendering": "server/answers/test_passing",

@@ -194,13 +194,22 @@ One word, one thing; no two classes or aliases of the package have the same name
     variant       JSON, SSE or SSE with usage: core.interaction.Variant
     counts        what counts of a request beside its body: core.counts.Counts
     canonical     the bytes that are compared: core.matching.normalize.Normalized.canonical
+    preset        what of a request varies by machine and day: core.matching.volatile.Preset
+    renamed       a request with names for what does so: core.matching.renaming.Renamed
+    retold        a recorded answer with the values of who asks: core.matching.retelling.Retold
     fingerprint   their short name, the key of recordings: core.matching.fingerprint.fingerprint
     mode          how far upstream may be asked, and what is kept: core.policy.Mode
+    home          a provider whose calls are known by themselves: core.dialects.homes.Home
+    proposal      the rule that would make two requests equal: core.misses.proposals.Proposal
+    departure     where a run leaves a recorded one: core.misses.departure.Departure
     store         keeps interactions: stores.base.Store
     stored        an interaction as a store gives it: stores.base.Stored
     tape          an ordered collection of them in SQLite: stores.sqlite.tape.Tape
     cassette      a file of them: stores.cassettes.store.Cassette
+    digests       what a recording in it was when it was written: stores.cassettes.digests.Digests
+    glance        whether its file is still what was read: stores.base.Glance
     deck          what is behind one base_url, how far it is played: engine.decks.deck.Deck
+    ledger        what that was, for its report: engine.decks.ledger.Ledger
     asked         a request in canonical form: engine.asking.Asked
     exchange      find, decide, serve or refuse or fly: engine.exchange.Exchange
     way           what answers a request upstream: engine.flights.launch.Way
@@ -209,6 +218,10 @@ One word, one thing; no two classes or aliases of the package have the same name
     rendering     an answer as its client reads it: server.answers.rendering.Rendering
     lane          the exchange, deck and pace that a head leads to: server.fast.lanes.Lane
     session       a deck of one's own for a while: sessions.Session
+    ground        what a server knows of where requests go: server.reading.Ground
+    apart         where users' expressions run and can be ended: apart.process.Apart
+    fence         what keeps a wrapped program to loopback: cli.fence.Fence
+    notices       what the kernel tells of its connections: cli.fence.notices.Notices
 
 In header, log and report the words are those of RFC 9211: hit, fwd=uri-miss, stored,
 collapsed. A model is an LLM: no module is called so, nor types nor utils.

@@ -7,6 +7,7 @@ server in a thread of this process. Tests share one by `promptdeck_class`, `prom
 Who does not use it pays for this file and nothing more: the server, aiohttp and all that
 is slow to import wait for the first test that joins.
 
+    options     what a run may say, on the command line and in its settings
     naming      which cassette a test plays, and what its marks say
     orphans     cassettes of tests that are no more
     background  the server's thread, and the way to its sessions
@@ -27,6 +28,9 @@ import pytest
 
 from .naming import Folders
 from .network import blocked, hosts_allowed, is_blocked
+from .options import ALIASES, THEIR_NAMES, has_pytest_recording, verdict
+from .options import pytest_addoption as pytest_addoption
+from .options import pytest_load_initial_conftests as pytest_load_initial_conftests
 from .orphans import Collected, orphans, told
 from .play import KEYWORDS, Play, Suite, UnusedRecordingWarning, shown
 from .results import Results
@@ -47,97 +51,6 @@ _BLOCKS = pytest.StashKey[bool]()
 _BLOCKING = "_promptdeck_blocks_network"
 """The fixture that does."""
 
-_MODES = ("replay", "record-missing", "record", "passthrough")
-_ALIASES = {"none": "replay", "new_episodes": "record-missing", "all": "record"}
-_ALIASES |= {"rewrite": "rewrite", "once": "once"}
-"""pytest-recording's names for modes of ours, and two ways that `Suite.mode` knows besides."""
-_THEIR_NAMES = {"record-missing": "new_episodes", "record": "all"}
-"""What the option is told where pytest-recording has declared it and knows its names only."""
-_VERDICTS = ("fail", "warn", "ignore")
-_GROUP = ("promptdeck", "record and replay of model calls")
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Declare the options and settings of the plugin."""
-    from importlib.util import find_spec
-
-    # pytest-recording has options of the same names. Where it is installed it may still be
-    # switched off, which only `pytest_load_initial_conftests` can tell.
-    if find_spec("pytest_recording") is None:
-        _add_shared_options(parser)
-    group = parser.getgroup(*_GROUP)
-    group.addoption(
-        "--cassette-dir",
-        metavar="DIR",
-        help="One folder for all cassettes (default: cassettes beside each test file).",
-    )
-    group.addoption(
-        "--cassette-unused",
-        choices=_VERDICTS,
-        help="What a recording that a passed test did not use does in replay (default: fail).",
-    )
-    group.addoption(
-        "--cassette-orphans",
-        choices=_VERDICTS,
-        help="What cassettes of tests that are no more do to the run (default: warn).",
-    )
-    group.addoption(
-        "--cassette-report", metavar="FILE", help="Write what each test did, as JSON lines."
-    )
-    parser.addini("block_network", "default of --block-network", type="bool", default=False)
-    parser.addini("allowed_hosts", "default of --allowed-hosts", type="args", default=[])
-    parser.addini("cassette_dir", "default of --cassette-dir")
-    parser.addini("cassette_unused", "default of --cassette-unused", default="fail")
-    parser.addini("cassette_orphans", "default of --cassette-orphans", default="warn")
-    parser.addini("cassette_report", "default of --cassette-report")
-    parser.addini(
-        "cassette_keep_failed",
-        "whether recordings made by a test that failed are saved",
-        type="bool",
-        default=False,
-    )
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser) -> None:
-    """Declare these options after all if pytest-recording, which is installed, is not loaded.
-
-    By now all plugins but conftests are; two options of one name would stop every run.
-    """
-    from importlib.util import find_spec
-
-    if find_spec("pytest_recording") and not _has_pytest_recording(early_config.pluginmanager):
-        _add_shared_options(parser)
-
-
-def _add_shared_options(parser: pytest.Parser) -> None:
-    """Declare the options that pytest-recording has, too, and that mean the same there."""
-    group = parser.getgroup(*_GROUP)
-    group.addoption(
-        "--block-network",
-        action="store_true",
-        default=False,
-        help="Fail whatever a test asks of the network, but for promptdeck and --allowed-hosts.",
-    )
-    group.addoption(
-        "--allowed-hosts",
-        metavar="HOSTS",
-        help="Hosts that a blocked test may reach: names (* is any text, or a regular expression),"
-        " addresses, networks, with commas between them.",
-    )
-    group.addoption(
-        "--record-mode",
-        choices=(*_MODES, *_ALIASES),
-        metavar="MODE",
-        help=f"{', '.join(_MODES)} (default: replay), or pytest-recording's names for them: "
-        f"{', '.join(_ALIASES)}.",
-    )
-
-
-def _has_pytest_recording(pluginmanager: pytest.PytestPluginManager) -> bool:
-    """True if pytest-recording is loaded: --record-mode is its own then, with its names only."""
-    return any(map(pluginmanager.has_plugin, ("recording", "pytest_recording.plugin")))
-
 
 def pytest_configure(config: pytest.Config) -> None:
     """Read the options into the run's `Suite`. UsageError for a verdict that is none."""
@@ -145,30 +58,22 @@ def pytest_configure(config: pytest.Config) -> None:
     blocking = "block_network(allowed_hosts=[...]): no network but promptdeck and these hosts"
     config.addinivalue_line("markers", blocking)
     mode = config.getoption("record_mode", None) or "replay"
-    theirs = _has_pytest_recording(config.pluginmanager)
+    theirs = has_pytest_recording(config.pluginmanager)
     if theirs and config.getoption("block_network", default=False):
         # Theirs would keep tests from our server, and that from upstream; ours does all else alike.
         config.option.block_network = False
         config.stash[_BLOCKS] = True
     config.stash[_RUN] = Suite(
-        mode=_ALIASES.get(mode, mode),
-        names=_THEIR_NAMES if theirs else {},
-        unused=_verdict(config, "cassette_unused"),
+        mode=ALIASES.get(mode, mode),
+        names=THEIR_NAMES if theirs else {},
+        unused=verdict(config, "cassette_unused"),
         keep_failed=config.getini("cassette_keep_failed"),
         folders=Folders(config),
         results=Results(),
         root=config.rootpath,
     )
     config.stash[_COLLECTED] = Collected()
-    _verdict(config, "cassette_orphans")
-
-
-def _verdict(config: pytest.Config, name: str) -> str:
-    """fail, warn or ignore, by the option or else the setting `name`. UsageError."""
-    verdict: str = config.getoption(name) or config.getini(name)
-    if verdict not in _VERDICTS:
-        raise pytest.UsageError(f"{name} is {verdict!r}; it can be {', '.join(_VERDICTS)}")
-    return verdict
+    verdict(config, "cassette_orphans")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
@@ -224,7 +129,7 @@ def _plays(item: pytest.Item) -> "list[Play]":
 def _is_blocked(item: pytest.Item) -> bool:
     """True if a test's network is blocked, and by us."""
     if not item.config.stash.get(_BLOCKS, False):
-        return not _has_pytest_recording(item.config.pluginmanager) and is_blocked(item)
+        return not has_pytest_recording(item.config.pluginmanager) and is_blocked(item)
     # As pytest-recording does it: who records with it reaches what is recorded.
     recording = item.config.getoption("record_mode", None) not in (None, "none")
     return not (recording and item.get_closest_marker("vcr"))
@@ -279,7 +184,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         config.workeroutput["promptdeck_orphans"] = found
         return
     run.orphans += found
-    if run.orphans and session.exitstatus == 0 and _verdict(config, "cassette_orphans") == "fail":
+    if run.orphans and session.exitstatus == 0 and verdict(config, "cassette_orphans") == "fail":
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if option := config.getoption("cassette_report"):
         _write(run.results, config.invocation_params.dir / option)
@@ -304,7 +209,7 @@ def _orphans(session: pytest.Session) -> list[str]:
     config = session.config
     ended = session.exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
     other = getattr(config, "workerinput", {}).get("workerid", "gw0") != "gw0"
-    idle = _verdict(config, "cassette_orphans") == "ignore" or config.getoption("collectonly")
+    idle = verdict(config, "cassette_orphans") == "ignore" or config.getoption("collectonly")
     if not ended or other or idle:
         return []
     return list(map(str, orphans(config, config.stash[_COLLECTED], config.stash[_RUN].folders)))
