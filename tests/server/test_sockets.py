@@ -368,8 +368,9 @@ async def test_secrets_go_upstream_and_nowhere_else(
     deck = await start(
         {"PROMPTDECK_UPSTREAM_API_KEY": "server-key-0123456789"}, mode="record", cassette="c"
     )
+    path = f"{REALTIME}&api-key={hidden}"
     async with deck.session.ws_connect(
-        deck.server.root + REALTIME, protocols=["realtime", protocol, "openai-beta.realtime-v1"]
+        deck.server.root + path, protocols=["realtime", protocol, "openai-beta.realtime-v1"]
     ) as socket:
         await socket.send_str(text({"token": hidden, "type": "x"}))
         assert hidden in (await socket.receive_str())
@@ -384,7 +385,7 @@ async def test_secrets_go_upstream_and_nowhere_else(
     assert hidden not in caplog.text
     deck = await start(mode="replay", cassette="c")
     async with deck.session.ws_connect(
-        deck.server.root + REALTIME, protocols=["realtime", "openai-insecure-api-key.other"]
+        deck.server.root + path, protocols=["realtime", "openai-insecure-api-key.other"]
     ) as socket:
         assert socket.protocol == "realtime"
         await socket.send_str(text({"token": hidden, "type": "x"}))
@@ -421,7 +422,11 @@ async def test_cassettes_and_sessions_have_sockets(start: Start, provider: Upstr
     assert (await refused(deck, f"/session/{session}/v1/responses"))[0] == 404
 
 
-async def test_a_client_that_leaves_ends_upstream(start: Start, provider: Upstream) -> None:
+@pytest.mark.parametrize("finish", ["true", "false"])
+async def test_a_client_that_leaves_ends_upstream(
+    start: Start, provider: Upstream, finish: str
+) -> None:
+    environ = {"PROMPTDECK_RECORD_FINISH_AFTER_DISCONNECT": finish}
     codes: list[int | None] = []
 
     async def waits(socket: web.WebSocketResponse) -> None:
@@ -430,7 +435,7 @@ async def test_a_client_that_leaves_ends_upstream(start: Start, provider: Upstre
         codes.append(socket.close_code)
 
     provider.answers = [talking(waits)]
-    deck = await start(mode="record", cassette="c")
+    deck = await start(environ, mode="record", cassette="c")
     async with opened(deck, REALTIME) as client:
         await client.ask("kept", 1)
         await client.socket.close(code=4321)

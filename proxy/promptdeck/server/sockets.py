@@ -52,6 +52,8 @@ logging.getLogger("aiohttp.websocket").setLevel(logging.CRITICAL)
 
 _ENDS = 2.0
 """Seconds that a client has to answer a close frame."""
+_LANDS = 0.1
+"""Seconds in which an answer lands that the socket's end has ended: some turns of the loop."""
 _WAITING = 100
 """Answers that may wait to be written; then no more messages are read."""
 _POLICY, _FAILED = 1008, 1011
@@ -118,10 +120,10 @@ async def answer(request: web.Request, opening: Incoming, ways: SocketWays) -> w
         await _Conversation(socket, opening, ways, line, waiting).hold()
         return socket
     finally:
-        if isinstance(found, Flown):
-            found.flight.leave(found.place)
         if line:
             line.hang_up(Close(1001))
+        if isinstance(found, Flown):
+            _leave(found)
 
 
 async def close_all(app: web.Application) -> None:
@@ -198,7 +200,7 @@ class _Conversation:
             while not self._waiting.empty():
                 match self._waiting.get_nowait():
                     case _Owed(Flown() as flown):
-                        flown.flight.leave(flown.place)
+                        _leave(flown)
 
     # What comes
 
@@ -333,7 +335,15 @@ async def _followed(flown: Flown) -> AsyncIterator[list[bytes]]:
         async for data in flown.flight.read(flown.place):
             yield sse.frames(data)
     finally:
+        _leave(flown)
+
+
+def _leave(flown: Flown) -> None:
+    """Read no more of an answer, and let it land before, if the line's end has ended it."""
+    if flown.flight.landed:
         flown.flight.leave(flown.place)
+    else:
+        asyncio.get_running_loop().call_later(_LANDS, flown.flight.leave, flown.place)
 
 
 def _request(said: str | bytes, opening: Incoming) -> Request:

@@ -77,7 +77,7 @@ def test_what_ends_a_socket_can_be_sent(code, reason):
 
 
 def test_sockets_are_where_models_are():
-    for path in ("/v1/responses", "/v1/realtime?model=m", "/v1/deployments/d/realtime"):
+    for path in ("/v1/responses", "/v1/realtime?model=m", "/v1/realtime/translations"):
         assert spoken_at(path) is not None
         assert dialect_of(OPENING, path).name == "websocket"
     for path in ("/v1/chat/completions", "/v1/models", "/v1/responses/x", "/", ""):

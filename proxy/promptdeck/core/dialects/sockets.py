@@ -201,6 +201,9 @@ def _spoken(value: JSON) -> str:
 _SPOKEN = re.compile(r"response\.(?:output_)?(?:text|audio_transcript)\.delta").fullmatch
 
 
+_MAY_END = tuple(f'"{name}"'.encode() for name in (*ENDS, "error"))
+
+
 class ResponsesSocket(ResponsesDialect, Socket):
     """Responses over a WebSocket: `response.create` is answered by the stream that HTTP has.
 
@@ -233,6 +236,10 @@ class ResponsesSocket(ResponsesDialect, Socket):
         if closed and not any(map(self._ends, frames)):
             return "the socket was closed before response.completed"
         return None
+
+    def has_ended(self, data: bytes) -> bool:
+        # Of thousands of events one is the end: the others need not be read as JSON.
+        return any(map(data.__contains__, _MAY_END)) and super().has_ended(data)
 
     def is_end(self, event: sse.Event) -> bool:
         """True for what ends an answer, an error too: nothing comes after one."""
@@ -275,6 +282,9 @@ def _abnormal(frames: list[bytes]) -> str | None:
 SOCKET = Socket()
 SOCKETS: Mapping[str, Socket] = {
     "responses": ResponsesSocket("responses"),
-    "realtime": RealtimeSocket(),
+    # The last is Mistral's.
+    **dict.fromkeys(
+        ("realtime", "realtime/translations", "audio/transcriptions/realtime"), RealtimeSocket()
+    ),
 }
 """By what follows /v1/ in the path of a socket."""

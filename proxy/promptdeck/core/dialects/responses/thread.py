@@ -13,6 +13,7 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, compact,
 from .cut import cut
 from .fold import ENDS, fold
 
+_MAY_END = tuple(f'"{name}"'.encode() for name in ENDS)
 _PREVIOUS = "previous_response_id"
 _MOST = 8
 """Answers that may be gone on from: OpenAI keeps the latest one of a socket, others share items."""
@@ -46,6 +47,8 @@ class ResponsesThread:
     def heard(self, frame: bytes) -> None:
         """Take an event of the answer."""
         self._frames.append(frame)
+        if not any(map(frame.__contains__, _MAY_END)):
+            return
         value = value_of((sse.parse(frame).data or "").encode())
         if not isinstance(value, dict) or value.get("type") not in ENDS:
             return
