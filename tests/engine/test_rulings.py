@@ -5,9 +5,11 @@ import sqlite3
 import time
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from promptdeck.engine.exchange import Exchange
 from promptdeck.errors import CassetteError
 from promptdeck.stores.cassettes.file import path_of, read
 from promptdeck.stores.cassettes.verify import verify
@@ -199,3 +201,42 @@ async def test_a_miss_makes_no_index_anew(
         [after] = store.execute("SELECT seq FROM sqlite_sequence WHERE name = 'tape'")
     assert told == ["a: take 1", "a: take 2", "miss", "miss"]
     assert before == after
+
+
+async def test_a_file_of_a_folder_is_followed_where_its_own_rules_find_it(
+    start: Start, provider: Upstream
+) -> None:
+    path = await recorded(start, provider, "a", "take 1")
+    await recorded(start, provider, "b", "other")
+    ruled(path, DIGITS)
+    for fast in (True, False):
+        deck = await start(mode="replay", fast=fast)
+        for text in ("one of it", "two of it", "one of it"):
+            data = path.read_bytes()
+            old = re.search(rb"(a: take 1|\w+ of it)", data)
+            assert old
+            with path.open("r+b") as file:  # in place: the folder's own time stays
+                file.truncate(0)
+                file.write(re.sub(rb"\n +digest: [^\n]*", b"", data).replace(old[0], text.encode()))
+            time.sleep(0.15)
+            assert [await said(deck, f"take {n}") for n in range(3)] == [text] * 3
+
+
+async def test_a_hit_by_own_rules_is_found_at_once_the_next_time(
+    start: Start, provider: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ruled(await recorded(start, provider, "a", "take 1"), DIGITS)
+    deck = await start(mode="replay")
+    for _ in range(3):
+        assert await said(deck, "take 5") == "a: take 1"
+        time.sleep(0.1)  # a file that has just been written is looked at again
+    asked: list[Any] = []
+    ordinary = Exchange.answer
+
+    async def answer(self: Exchange, incoming: Any, behind: Any) -> Any:
+        asked.append(incoming)
+        return await ordinary(self, incoming, behind)
+
+    monkeypatch.setattr(Exchange, "answer", answer)
+    assert [await said(deck, "take 5") for _ in range(3)] == ["a: take 1"] * 3
+    assert asked == []

@@ -184,10 +184,11 @@ class Exchange:
 
         It is followed before, if it is seen to have changed, or else where there is a miss.
         """
+        asked = await self._rulings.asked(asked, deck)
         followed = self._has_changed(deck, asked)
         if followed:
             await self._follow(asked, deck)
-        asked = await self._rulings.asked(asked, deck)
+            asked = await self._rulings.asked(asked, deck)
         action, search = self._plan(asked, deck)
         if search.found is Found.MISS and not followed and await self._follow(asked, deck):
             asked = await self._rulings.asked(asked, deck)
