@@ -186,3 +186,43 @@ async def test_twins_are_served_after_a_body_in_chunks(
             talk.writer.write(data[len(data) - cut :])
             got = await asyncio.wait_for(talk.answer(), 20)
             assert orjson.loads(got.body)["code"] == "cassette_miss"
+
+
+# What follows a request, or does not
+
+
+@pytest.mark.parametrize("fast", [True, False])
+async def test_what_is_no_request_disturbs_no_answer_to_one_before_it(
+    start: Start, caplog: pytest.LogCaptureFixture, fast: bool
+) -> None:
+    deck = await start(mode="cache", fast=fast)
+    for data in NO_REQUESTS:
+        for together in (True, False):
+            async with talking(deck.server) as talk:
+                parts = [head("X-A: 1"), data.encode("latin-1")]
+                for piece in [b"".join(parts)] if together else parts:
+                    talk.writer.write(piece)
+                    await asyncio.sleep(0.002)
+                got = await asyncio.wait_for(talk.answer(), 20)
+                # Where both are one piece, aiohttp's parser may give back neither.
+                if not together:
+                    assert got.status == "HTTP/1.1 200 OK", data
+                assert got.status.split()[1] in ("200", "400"), data
+    assert [record for record in caplog.records if record.exc_info] == []
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("mode", ["cache", "passthrough", "record"])
+async def test_a_client_that_leaves_is_no_error(
+    start: Start, caplog: pytest.LogCaptureFixture, mode: str, fast: bool
+) -> None:
+    deck = await start(mode=mode, fast=fast)
+    for turns in (0, 1, 2, 5, 10, 20, 40):
+        for end in (b"", b"GARBAGE\r\n\r\n"):
+            async with talking(deck.server) as talk:
+                talk.writer.write(head("X-A: 1") + end)
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                talk.writer.transport.abort()
+            await deck.idle()
+    assert [record for record in caplog.records if record.exc_info] == []

@@ -11,6 +11,7 @@ import logging
 import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -108,7 +109,8 @@ class ParserFeed:
         """
         text = self._opening.partition(END)[0] + END
         whole = self._parsed == 1 and self.fed == len(text) + length
-        same = self._message is not None and headers is self._message.headers
+        # What was no request at all stands there without headers.
+        same = headers is getattr(self._message, "headers", None)
         return text if whole and same else None
 
 
@@ -248,7 +250,8 @@ class Receiver(RequestHandler):
         done = await super().finish_response(request, resp, start_time)
         if self._rest and self.transport:
             if self.transport.can_write_eof():
-                self.transport.write_eof()
+                with suppress(OSError):  # it has reset the connection: that is soon told
+                    self.transport.write_eof()
             await asyncio.wait([self._rest], timeout=_LINGERS)
         return done
 
