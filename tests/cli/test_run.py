@@ -201,6 +201,7 @@ def test_the_environment_says_where_the_server_is_and_gives_a_key_to_who_has_non
     replayed = variables(logged_in, "http://127.0.0.1:5", replays=True)
     assert "ANTHROPIC_API_KEY" not in replayed
     assert replayed["GEMINI_API_KEY"] == PLACEHOLDER_KEY
+    assert replayed["GOOGLE_GENERATIVE_AI_API_KEY"] == PLACEHOLDER_KEY
 
 
 async def test_its_server_is_for_the_command_alone_whatever_others_are_told(

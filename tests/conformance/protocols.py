@@ -7,20 +7,17 @@ that brings any other provider's key is refused, and said on stderr, as all refu
 made at random, as the providers make theirs. What the model says is in turns.py.
 """
 
-import asyncio
 import re
 import signal
 import socket
-import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import click
 import orjson
 from aiohttp import web
-from turns import CREATED, JSON, KEYS, NUMBERS, Call, Refused, Turn, made_id, need, only, pieces
-
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+from turns import CREATED, JSON, NUMBERS, Call, Refused, Turn, made_id, need, only, pieces
+from wire import in_json, refusals, sse, written
 
 # Chat completions: OpenAI's, Azure's, Mistral's, Groq's.
 
@@ -81,7 +78,7 @@ async def chat(request: web.Request) -> web.StreamResponse:
     finish = "tool_calls" if isinstance(said, Call) else "stop"
     if not asked.get("stream"):
         choice = {"index": 0, "message": message, "finish_reason": finish, "logprobs": None}
-        return _json({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
+        return in_json({**head, "object": "chat.completion", "choices": [choice], "usage": usage})
     chunk = {**head, "object": "chat.completion.chunk"}
     choices = [
         *({"index": 0, "delta": delta, "finish_reason": None} for delta in _deltas(message)),
@@ -92,7 +89,7 @@ async def chat(request: web.Request) -> web.StreamResponse:
         events[-1]["usage"] = usage
     elif (asked.get("stream_options") or {}).get("include_usage"):
         events.append({**chunk, "choices": [], "usage": usage})
-    return await _sse(request, events, end=b"data: [DONE]\n\n")
+    return await sse(request, events, end=b"data: [DONE]\n\n")
 
 
 def _deltas(message: JSON) -> Iterator[JSON]:
@@ -157,7 +154,7 @@ async def responses(request: web.Request) -> web.StreamResponse:
     item, deltas = _item(said)
     done = {**base, "status": "completed", "output": [item], "usage": usage}
     if not asked.get("stream"):
-        return _json(done)
+        return in_json(done)
     started = {**item, "status": "in_progress"} | ({"content": []} if "content" in item else {})
     events: list[JSON] = [
         {"type": "response.created", "response": {**base, "output": []}},
@@ -167,7 +164,7 @@ async def responses(request: web.Request) -> web.StreamResponse:
         {"type": "response.completed", "response": done},
     ]
     numbered = [{**event, "sequence_number": number} for number, event in enumerate(events)]
-    return await _sse(request, numbered, named=True)
+    return await sse(request, numbered, named=True)
 
 
 def _item(said: Call | str) -> tuple[JSON, list[JSON]]:
@@ -240,7 +237,7 @@ async def messages(request: web.Request) -> web.StreamResponse:
         deltas = [{"type": "text_delta", "text": piece} for piece in pieces(said)]
         stop = "end_turn"
     if not asked.get("stream"):
-        return _json({**head, "content": [block], "stop_reason": stop, "usage": usage})
+        return in_json({**head, "content": [block], "stop_reason": stop, "usage": usage})
     start = {**head, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
     events: list[JSON] = [
         {"type": "message_start", "message": start},
@@ -255,12 +252,12 @@ async def messages(request: web.Request) -> web.StreamResponse:
         },
         {"type": "message_stop"},
     ]
-    return await _sse(request, events, named=True)
+    return await sse(request, events, named=True)
 
 
 async def count_tokens(request: web.Request) -> web.StreamResponse:
     asked = await request.json()
-    return _json({"input_tokens": len(_messages_turn(asked).prompt) + next(NUMBERS)})
+    return in_json({"input_tokens": len(_messages_turn(asked).prompt) + next(NUMBERS)})
 
 
 # Google's generateContent.
@@ -311,7 +308,7 @@ async def gemini(request: web.Request) -> web.StreamResponse:
     asked = await request.json()
     turn, verb = _gemini_turn(asked), request.match_info["verb"]
     if verb == "countTokens":
-        return _json({"totalTokens": len(turn.prompt) + next(NUMBERS)})
+        return in_json({"totalTokens": len(turn.prompt) + next(NUMBERS)})
     said = turn.reply()
     if isinstance(said, Call):
         call = {"id": made_id("", 8), "name": said.name, "args": said.arguments}
@@ -325,10 +322,10 @@ async def gemini(request: web.Request) -> web.StreamResponse:
         "totalTokenCount": 7,
     }
     if verb == "generateContent":
-        return _json({"candidates": [_candidate(parts, last=True)], **head})
+        return in_json({"candidates": [_candidate(parts, last=True)], **head})
     frames = [{"candidates": [_candidate([p], last=p is parts[-1])], **head} for p in parts]
     if request.query.get("alt") == "sse":
-        return await _sse(request, frames, line_end=b"\r\n")
+        return await sse(request, frames, line_end=b"\r\n")
     return web.Response(body=orjson.dumps(frames), content_type="application/json")
 
 
@@ -354,7 +351,7 @@ async def cohere(request: web.Request) -> web.StreamResponse:
         message["content"] = [{"type": "text", "text": said}]
     name = made_id("", 32)
     if not asked.get("stream"):
-        return _json({"id": name, "finish_reason": finish, "message": message, "usage": usage})
+        return in_json({"id": name, "finish_reason": finish, "message": message, "usage": usage})
     block = {"content": {"type": "text", "text": ""}}
     events: list[JSON] = [
         {"type": "message-start", "id": name, "delta": {"message": {"role": "assistant"}}}
@@ -374,7 +371,7 @@ async def cohere(request: web.Request) -> web.StreamResponse:
             events += [{"type": "content-delta", "index": 0, "delta": delta}]
         events += [{"type": "content-end", "index": 0}]
     events += [{"type": "message-end", "delta": {"finish_reason": finish, "usage": usage}}]
-    return await _sse(request, events, named=True)
+    return await sse(request, events, named=True)
 
 
 async def ollama(request: web.Request) -> web.StreamResponse:
@@ -390,12 +387,12 @@ async def ollama(request: web.Request) -> web.StreamResponse:
     if isinstance(said, Call):
         message["tool_calls"] = [{"function": {"name": said.name, "arguments": said.arguments}}]
     if asked.get("stream") is False:
-        return _json({**head, "message": message, **end})
+        return in_json({**head, "message": message, **end})
     parts = [{"role": "assistant", "content": p} for p in pieces(message["content"])]
     lines: list[JSON] = [{**head, "message": part, "done": False} for part in parts or [message]]
     lines.append({**head, "message": {"role": "assistant", "content": ""}, **end})
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
-    return await _written(request, response, [orjson.dumps(line) + b"\n" for line in lines])
+    return await written(request, response, [orjson.dumps(line) + b"\n" for line in lines])
 
 
 async def models(request: web.Request) -> web.StreamResponse:
@@ -403,90 +400,19 @@ async def models(request: web.Request) -> web.StreamResponse:
     number = next(NUMBERS)
     match request.match_info["provider"]:
         case "google":
-            return _json({"models": [{"name": f"models/gemini-{number}"}]})
+            return in_json({"models": [{"name": f"models/gemini-{number}"}]})
         case "anthropic":
             one = {"type": "model", "id": f"claude-{number}", "display_name": "Claude"}
             one["created_at"] = "2026-01-01T00:00:00Z"
             ends = {"first_id": one["id"], "last_id": one["id"], "has_more": False}
-            return _json({"data": [one], **ends})
+            return in_json({"data": [one], **ends})
         case _:
             listed = {"id": f"gpt-{number}", "object": "model", "created": CREATED}
-            return _json({"object": "list", "data": [{**listed, "owned_by": "openai"}]})
-
-
-def _json(value: JSON, status: int = 200) -> web.Response:
-    return web.Response(status=status, body=orjson.dumps(value), content_type="application/json")
-
-
-async def _sse(
-    request: web.Request,
-    events: Iterable[JSON],
-    *,
-    named: bool = False,
-    line_end: bytes = b"\n",
-    end: bytes = b"",
-) -> web.StreamResponse:
-    """A stream of events, a write each, `named` by their type where the provider names them."""
-    response = web.StreamResponse(headers={"Content-Type": "text/event-stream; charset=utf-8"})
-    frames = [
-        (b"event: " + event["type"].encode() + line_end if named else b"")
-        + (b"data: " + orjson.dumps(event) + line_end * 2)
-        for event in events
-    ]
-    return await _written(request, response, [*frames, end])
-
-
-async def _written(
-    request: web.Request, response: web.StreamResponse, frames: list[bytes]
-) -> web.StreamResponse:
-    await response.prepare(request)
-    for frame in frames:
-        await response.write(frame)
-        await asyncio.sleep(0)  # a write of its own for each
-    return response
-
-
-_HEADERS = {"anthropic": "x-api-key", "google": "x-goog-api-key", "azure": "api-key"}
-"""Where a provider's own SDK puts the key, if not behind `Authorization: Bearer`."""
-
-
-def _admit(request: web.Request) -> None:
-    """Refuse a request that brings no key, or any other provider's."""
-    provider = request.path.split("/")[1]
-    told = f"{request.raw_path} {request.headers.values()!r}"
-    for name, key in KEYS.items():
-        if name != provider and key in told:
-            raise Refused(f"the key of {name} came to {provider}")
-    brought = request.headers.get(_HEADERS.get(provider, ""), "") or request.query.get("key", "")
-    brought = brought or request.headers.get("Authorization", "").removeprefix("Bearer ")
-    if provider != "ollama" and brought != KEYS[provider]:
-        raise Refused(f"Incorrect API key provided: {brought!r}")
-    if provider == "anthropic" and "anthropic-version" not in request.headers:
-        raise Refused("anthropic-version: header is required")
-
-
-@web.middleware
-async def _refusals(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """Whatever is wrong is said to the client in the provider's shape, and on stderr."""
-    try:
-        _admit(request)
-        return await handler(request)
-    except web.HTTPException as error:
-        status, message = error.status, error.reason
-    except (AttributeError, LookupError, TypeError, ValueError, Refused) as error:
-        status, message = 400, f"{type(error).__name__}: {error}"
-    sys.stderr.write(f"refused {request.method} {request.raw_path}: {message}\n")
-    sys.stderr.flush()
-    shape: JSON = {"message": message, "type": "invalid_request_error", "code": None}
-    if request.path.startswith("/anthropic"):
-        return _json({"type": "error", "error": shape}, status)
-    if request.path.startswith("/google"):
-        shape = {"code": status, "message": message, "status": "INVALID_ARGUMENT"}
-    return _json({"error": shape}, status)
+            return in_json({"object": "list", "data": [{**listed, "owned_by": "openai"}]})
 
 
 def application() -> web.Application:
-    app = web.Application(middlewares=[_refusals], client_max_size=64 * 1024 * 1024)
+    app = web.Application(middlewares=[refusals], client_max_size=64 * 1024 * 1024)
     router = app.router
     for root in ("openai/v1", "azure/openai/v1", "mistral/v1", "groq/openai/v1"):
         router.add_post(f"/{root}/chat/completions", chat)
