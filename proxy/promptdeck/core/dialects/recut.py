@@ -28,7 +28,7 @@ def recut(dialect: Dialect, response: Response, told: str) -> Response:
     no such text.
     """
     if not isinstance(dialect, Streamed):
-        raise Impossible("what such an answer says is not known")
+        raise Impossible("the text of such an answer cannot be put into its stream")
     for slot, before, after in _around(dialect, response):
         fits = told.startswith(before) and told.endswith(after)
         if fits and len(told) > len(before) + len(after):
