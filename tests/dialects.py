@@ -211,6 +211,9 @@ MESSAGES_WHOLE = {
         "service_tier": "standard",
         "server_tool_use": {"n": 1},
     },
+    "other_events": [
+        {"type": "x_event_of_tomorrow", "index": 3, "text": "nothing that anybody knows"}
+    ],
 }
 MESSAGES_TEXT = """[reasoning] Let me look.
 [redacted_thinking]

@@ -45,8 +45,6 @@ TESTED_WITH = {
     "core/dialects/base": "core/dialects/test_table",
     "core/dialects/chat/counting": "core/matching/test_normalize",
     "core/dialects/choices": "core/dialects/chat/test_dialect",
-    "core/dialects/cohere": "core/dialects/test_table",
-    "core/dialects/ollama": "core/dialects/test_table",
     "core/dialects/completions": "core/dialects/test_table",
     "core/dialects/marks": "core/dialects/test_table",
     "core/dialects/pieces": "core/dialects/chat/test_deltas",

@@ -68,7 +68,10 @@ def bare(value):
 def test_anthropic_reads_the_message(which):
     sample = PROTOCOLS["messages"]
     frames = sample.stream if which == "recorded" else dialect("messages").cut(sample.whole)
-    assert bare(read_messages(frames)) == bare(sample.whole)
+    whole = {key: item for key, item in sample.whole.items() if key != "other_events"}
+    read = bare(read_messages(frames))
+    read.pop("other_events", None)
+    assert read == bare(whole)
 
 
 @settings(max_examples=30)

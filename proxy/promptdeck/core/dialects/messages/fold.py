@@ -12,6 +12,14 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, parse
 # Strings of a delta that are whole, where all others go on from delta to delta.
 _WHOLE = ("signature", "content", "encrypted_content")
 _ENVELOPE = ("type", "delta", "usage")
+# All that are known; those that are not read below tell nothing of a message.
+_READ = frozenset(
+    """message_start content_block_start content_block_delta content_block_stop message_delta
+    message_stop ping error""".split()
+)
+# Where events stand that nobody here has heard of: readers of messages pass over what they do
+# not know, and nothing is lost that way.
+_OTHERS = "other_events"
 
 
 def fold(frames: Iterable[bytes]) -> JSONObject:
@@ -21,6 +29,7 @@ def fold(frames: Iterable[bytes]) -> JSONObject:
     """
     message: JSONObject = {}
     blocks: dict[int, _Block] = {}
+    others: list[JSON] = []
     for kind, value in typed(frames):
         index = index_of(value, len(blocks))
         if kind == "message_start" and not message:
@@ -32,6 +41,9 @@ def fold(frames: Iterable[bytes]) -> JSONObject:
             blocks[index].grow(as_object(value.get("delta")))
         elif kind == "message_delta":
             _end(message, value)
+        elif kind not in _READ:
+            others.append(value)
+    message |= _beside(message, others)
     if message or blocks:
         message["content"] = [blocks[index].whole() for index in sorted(blocks)]
     for block in message.get("content", ()):
@@ -39,6 +51,12 @@ def fold(frames: Iterable[bytes]) -> JSONObject:
         if as_object(block).get("type") == "fallback":
             message["model"] = as_object(block.get("to")).get("model", message.get("model"))
     return message
+
+
+def _beside(message: JSONObject, others: list[JSON]) -> JSONObject:
+    """What a message gets of other events: nothing where there are none, or there is no message."""
+    told = [*as_list(message.get(_OTHERS)), *others]
+    return {_OTHERS: told} if message and others else {}
 
 
 def _end(message: JSONObject, value: JSONObject) -> None:
