@@ -147,6 +147,14 @@ def test_no_secret_is_empty(headers: Headers) -> None:
     assert all(secrets(headers))
 
 
+@pytest.mark.timeout(20)  # read anew from each of its letters, any of these takes minutes
+@pytest.mark.parametrize("part", ["k", "a=", "a.", "a-b ", "key", "key-", "=", '"', "a=b;"])
+@pytest.mark.parametrize("name", ["Authorization", "Cookie", "Sec-WebSocket-Protocol"])
+def test_a_long_credential_is_read_in_one_go(name: str, part: str) -> None:
+    long = part * (1_000_000 // len(part))
+    assert all(secrets(((name, long), (name, "x" + long + "."))))
+
+
 # Cache-Status
 
 
