@@ -51,11 +51,8 @@ def verify(
     text = decoded(contents(path), path)
     problems: list[_Noticed] = []
     lines: dict[str, list[int]] = defaultdict(list)
-    bare: list[_Noticed] = []
     for entry in each_entry(text, str(path), step):
         lines[entry.interaction.id].append(entry.line)
-        if not entry.digests:
-            bare.append((entry.line, f"{entry.interaction.id} {_BARE}", _FIX_OR_RESTORE))
         problems += [(entry.line, *problem) for problem in _problems(entry, redactor)]
         if entry.interaction.id in unused:
             problems.append((entry.line, f"{entry.interaction.id} was not used", _PRUNE))
@@ -63,8 +60,6 @@ def verify(
         if len(places) > 1:
             twice = f"the id {recording} stands more than once"
             problems += [(line, twice, _FIX) for line in places]
-    # 0.1.0 wrote none: a file may have none at all, or some that it gave back as they were.
-    problems += bare if len(bare) < sum(map(len, lines.values())) else []
     starts = sorted(line for places in lines.values() for line in places)
     problems += _in_comments(text, redactor, starts, problems)
     if len(text) > _LARGEST:
@@ -87,7 +82,6 @@ _BY_HAND = "take it out of the comment and, if others may have seen it, revoke i
 _SPLIT = "run promptdeck cassette split {} --by conversation, and remove it"
 _FIX = "run promptdeck cassette fix {}"
 _FIX_OR_RESTORE = f"{_FIX}, else restore the file"
-_BARE = "has no digest where others of this file have one: it may be cut off, or half of a merge"
 _PRUNE = "run promptdeck cassette prune {} with the report"
 _REDACT = "run promptdeck cassette redact {} and, if others may have seen the secret, revoke it"
 
