@@ -3,10 +3,10 @@
     python tests/conformance/agents.py [AGENT ...]
 
 Each reads a file and says what is in it. The replay has another working directory, another home
-and user, a clock that is 27 hours on (libfaketime), and nothing but the agent's `match.preset`;
-the providers are gone. It must hit throughout and say the same; another task must be told as a
-miss. An agent that does not install is skipped, and why is said. Prints a table; exit code 1 if
-a promise was broken.
+and user, a clock that is 27 hours on (libfaketime), a time zone whose date is always later, and
+nothing but the agent's `match.preset`; the providers are gone. It must hit throughout and say
+the same; another task must be told as a miss. An agent that does not install is skipped, and why
+is said. Prints a table; exit code 1 if a promise was broken.
 """
 
 import re
@@ -29,6 +29,8 @@ TASK = "Read notes.txt and tell me its first line."
 OTHER_TASK = "Count the words in notes.txt."
 LINE = "hello from the notes"
 LATER = "+27h"
+ZONES = {"record": "Pacific/Pago_Pago", "replay": "Pacific/Kiritimati"}
+"""25 hours apart: codex is linked statically, so that libfaketime cannot tell it another date."""
 LONGEST = 240
 """Seconds that one run of an agent may take."""
 
@@ -121,6 +123,10 @@ class Run(NamedTuple):
         return found[1] if found else "?"
 
 
+# In the agent's words; promptdeck's own line in the log ends there with a full stop.
+_SHOWN = re.compile(r"^.*?([^\n\x1b]{0,60}No recording matches this request);", re.MULTILINE)
+
+
 class Row(NamedTuple):
     agent: Agent
     recorded: Run
@@ -136,7 +142,7 @@ class Row(NamedTuple):
             yield "the replay does not tell the line"
         if self.replayed.number("hits?") != self.recorded.number("recorded"):
             yield "the replay did not ask for all that was recorded"
-        if not self.missed.code or "No recording matches" not in self.missed.told:
+        if not self.missed.code or not _SHOWN.search(self.missed.told):
             yield f"a miss ended with {self.missed.code}: {self.missed.told[-400:]}"
         for path in self.agent.folder.rglob("*"):
             kept = path.read_bytes() if path.is_file() else b""
@@ -145,8 +151,8 @@ class Row(NamedTuple):
             )
 
     def cells(self) -> list[str]:
-        shown = re.search(r".*No recording matches this request", self.missed.told)
-        last = shown[0].strip()[-120:] if shown else "NOT SHOWN"
+        shown = _SHOWN.search(self.missed.told)
+        last = shown[1].strip()[-60:] if shown else "NOT SHOWN"
         return [
             self.agent.name,
             self.agent.package.rpartition("@")[2],
@@ -154,7 +160,7 @@ class Row(NamedTuple):
             self.recorded.number("recorded"),
             self.replayed.number("hits?"),
             "yes" if LINE in self.replayed.told else "NO",
-            f"exit {self.missed.code}, {self.missed.number('miss')} asked: {last} ...",
+            f"exit {self.missed.code}, {self.missed.number('miss')} asked: {last}",
         ]
 
 
@@ -201,6 +207,7 @@ def run(agent: Agent, mode: str, folder: Path, home: Path, task: str, **variable
         HOME=str(home),
         USER=home.name,
         LOGNAME=home.name,
+        TZ=ZONES[mode],
         XDG_CACHE_HOME=str(home / ".cache"),
         **{"TASK": task, **agent.variables, **variables},
     )
