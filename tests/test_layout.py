@@ -206,4 +206,11 @@ def test_no_document_has_what_a_merge_left_behind(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     assert not [line for line in lines if re.match(r"(<{7}|>{7}|\|{7}) |={7}$", line)]
     told = [line for line in lines if line.startswith("- ")]
-    assert len(told) == len(set(told))
+    assert not [line[:60] for line in told if told.count(line) > 1]
+
+
+def test_what_is_new_is_told_in_groups() -> None:
+    new = (ROOT / "CHANGELOG.md").read_text().split("\n## ")[1]
+    assert re.findall(r"^### (\w+)$", new, re.MULTILINE) == ["Added", "Changed", "Fixed"]
+    # A blank line stands about each heading, and between no two lines of a group.
+    assert re.fullmatch(r"Unreleased\n(?:\n### \w+\n\n(?:- .+\n)+)+", new), "one style of blanks"
