@@ -18,7 +18,10 @@ from .entry import Elided, Imported, came, framed, moment, sent, text_of, unbase
 
 
 def imported(place: str, entry: JSON) -> Imported:
-    """One entry of a file. Elided, or the errors of an unexpected layout."""
+    """The request and answer of an entry, a mapping with `request` and `response`, at `place`.
+
+    Elided if it cannot be carried; LookupError or TypeError if it is laid out otherwise.
+    """
     request, response = entry["request"], entry["response"]
     headers = header_pairs(request.get("headers"))
     asked, body = sent(headers, _body(request, header(headers, "content-type")))

@@ -83,7 +83,7 @@ def frame_of(said: Said) -> bytes:
 
 
 def said_in(frame: bytes) -> Said | None:
-    """What came, of the event that is kept of it; None where the event has no data.
+    """The message that a recorded event stands for; None for an event without data.
 
     ValueError for an event that says what no socket can, as an edited one may.
     """

@@ -26,7 +26,7 @@ _W = re.compile("w(?<=[sSpP]w)(?=[oOdD])"), re.compile("W(?<=[sSpP]W)(?=[oOdD])"
 
 
 def anchored(text: str, begin: int, end: int) -> Iterator[Span]:
-    """The secrets that have an anchor of their own."""
+    """The secrets in `text[begin:end]` by fixed texts: the `@` of URLs, `~`, `Basic`, `w`s."""
     for at in each("@", text, begin, end):
         yield from _userinfo(text, at, begin, end)
     for at in each("~", text, begin, end):

@@ -105,9 +105,9 @@ class Indexed:
         await self._database.drop(tapes)
 
     async def _surely(self, work: Callable[[], Awaitable[bool]]) -> bool:
-        """What `work` gives; where the database is of no use for it, with an empty one.
+        """What `work` returns; if the database fails it, what it returns in an empty one.
 
-        StoreUnavailable where that one may not be given up.
+        StoreUnavailable if the failed database holds more than indexes and must be kept.
         """
         path = self._database.path
         try:

@@ -98,7 +98,7 @@ def deflate(data: Sequence[bytes], dictionary: Dictionary, context: bytes = b"")
 
 
 def _steps(data: Sequence[bytes]) -> Iterator[bytes | memoryview]:
-    """What is compressed in one call: what comes of that is in memory twice for a moment."""
+    """The data in parts of `_STEP` bytes at most, as what each call makes is copied once more."""
     for part in data:
         if len(part) <= _STEP:
             yield part

@@ -96,7 +96,7 @@ def is_empty(part: JSON) -> bool:
 
 
 def goes_on(part: JSON, following: JSON) -> bool:
-    """True if two parts are one text, were they the last and first of two pieces."""
+    """True if a piece that begins with `following` goes on with the text that `part` ended."""
     both = [part, following]
     if not all(isinstance(one, dict) and isinstance(one.get("text"), str) for one in both):
         return False
