@@ -145,7 +145,7 @@ class TwinParser:
     def feed_data(self, data: bytes) -> tuple[Sequence[Any], bool, bytes]:
         """Parse what came next; returns and raises as aiohttp's parser does."""
         begun = self._begun()
-        if begun is not None and begun.find(END, 0, MOST_HEAD) < 0 and len(begun) > MOST_HEAD:
+        if begun and len(begun) > MOST_HEAD and begun.find(END, 0, MOST_HEAD) < 0:
             raise LineTooLong(b"", MOST_HEAD)
         if self._held is not None:
             self._held += data
