@@ -25,12 +25,13 @@ def test_what_differs_has_another_seed(one: Counts, other: Counts) -> None:
 
 TOLD = """
 from promptdeck.core.counts import Counts
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.matching.body import Body
 from promptdeck.core.matching.repeated import name_of
 long = b'{"messages":[%b]}' % b",".join(b'{"content":"%d"}' % n for n in range(1000))
 print(Counts("GET", "/", "").seed)
 for data in (b'{"a":1,"user":"x"}', long):
-    for name in Body(data).names():
+    for name in Body(data, CHAT).names():
         print(name)
 print(name_of({}))
 """
