@@ -132,17 +132,6 @@ async def test_readers_do_not_wait_for_the_recorder(field: Field) -> None:
     assert field.answered == []
 
 
-async def test_the_next_request_goes_before_the_recording(field: Field) -> None:
-    asked = await field.end()
-    async with asyncio.timeout(1), asyncio.TaskGroup() as tasks:
-        tasks.create_task(field.finish())
-        for _ in range(3):  # as often as a loop looks at its sockets within a moment
-            await asyncio.sleep(0)
-            assert field.found(asked) is Found.MISS
-            assert field.shared(asked) is field.flight, "who asks the same joins it"
-    assert field.found(asked) is Found.HIT
-
-
 async def test_readers_wait_for_an_answer_to_be_stored(field: Field) -> None:
     asked = await field.end(body=b'{"model":"m","store":true}')
     assert not field.flight.landed

@@ -46,12 +46,6 @@ _LARGE = 64 * 1024
 To cut, judge and search a stream of 100 frames, 26 KB, takes 250 us (benchmarks/README.md, row 9);
 from 64 KB on other clients would wait for longer than half a millisecond.
 """
-_PAUSE = 0.002
-"""Seconds between the end of a small answer and its recording, which is made on the loop.
-
-A client that asks one thing after the other sends its next request within a millisecond, and
-would wait for the recording. Who asks the same meanwhile joins the flight.
-"""
 
 
 class Landing:
@@ -202,7 +196,6 @@ class Landing:
                 interaction = await asyncio.to_thread(recorder.judged, response, take)
                 del response
         else:
-            await asyncio.sleep(_PAUSE)
             interaction = recorder.interaction(head, flight, take)
         mine = asked.mine
         stored = Stored(interaction, mine.form.canonical, self._expiry(request, started))
