@@ -165,7 +165,7 @@ def test_a_part_of_a_text_is_searched_in_the_time_of_that_part(parts):
     assert text.among <= len(text) * 20
 
 
-@pytest.mark.parametrize("piece", [*PIECES_THAT_REPEAT, *(token for _, token in TOKENS[::7])])
+@pytest.mark.parametrize("piece", [*PIECES_THAT_REPEAT, *(token for _, token in TOKENS[::40])])
 def test_redaction_is_linear(piece, cpu_ratio):
     """A text four times as long takes about four times as long, and not sixteen times."""
     few, many = (piece + " ") * 1000, (piece + " ") * 4000

@@ -130,7 +130,7 @@ def test_the_careful_measure_minds_the_order_of_words():
     assert shared_text(rivers, lakes) < 0.9
 
 
-@pytest.mark.parametrize("unit", ["word ", "\\", "\n", " ", "a", ".,", "的一"])
+@pytest.mark.parametrize("unit", ["word ", "\n", "a", "的一"])
 def test_ten_megabytes_take_no_more_steps_than_one(unit, monkeypatch):
     matcher, given = wording._matcher, []
 
