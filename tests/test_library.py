@@ -193,12 +193,12 @@ async def test_closed_sessions_free_all_that_they_held(start: Start) -> None:
     before = [alive(kind) for kind in kinds]
     gc.collect()
     objects = len(gc.get_objects())
-    for number in range(150):
-        await one_session(hold=number % 15 == 0)
+    for number in range(300):
+        await one_session(hold=number % 30 == 0)
     assert [alive(kind) for kind in kinds] == before
     # Hardly more than what the store and the interpreter keep for themselves: not one a session.
-    assert len(gc.get_objects()) - objects < 150
-    assert server.counts().hits == 152
+    assert len(gc.get_objects()) - objects < 300
+    assert server.counts().hits == 302
 
 
 def asked(prompt: str) -> Request:
