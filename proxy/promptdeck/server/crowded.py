@@ -26,13 +26,17 @@ class _Crowd:
     def __init__(self, before: Any) -> None:
         self._before = before
         self._told = -_EVERY
+        self.has_told = False
 
     def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         error = context.get("exception")
+        # asyncio tries again a second later, also where the listener has been closed meanwhile.
+        if self.has_told and isinstance(error, ValueError) and "descriptor" in str(error):
+            return
         if not isinstance(error, OSError) or error.errno not in _USED_UP:
             (self._before or type(loop).default_exception_handler)(loop, context)
         elif loop.time() - self._told >= _EVERY:
-            self._told = loop.time()
+            self._told, self.has_told = loop.time(), True
             log.warning(
                 "no connection can be accepted: %s; more wait than this process may have open"
                 " files (ulimit -n)",
@@ -44,8 +48,11 @@ class _Crowd:
 def crowd_told(loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     """Within the block, have a loop tell once a minute that no connection can be accepted."""
     before = loop.get_exception_handler()
-    loop.set_exception_handler(_Crowd(before))
+    crowd = _Crowd(before)
+    loop.set_exception_handler(crowd)
     try:
         yield
     finally:
-        loop.set_exception_handler(before)
+        # What it has told of may still be tried again behind the end of the block.
+        if not crowd.has_told:
+            loop.set_exception_handler(before)

@@ -267,10 +267,14 @@ class Pair:
 
     def both(self, asks: list[Ask]) -> None:
         """Send all at once, then read the answers; they are the same from both."""
-        fast, plain = [self._ask(client, asks) for client in self.clients]
-        assert fast == plain, asks
-        while any(server.counts().under_way for server in self.servers):
-            time.sleep(0.001)
+        # Whether the second of two equal ones still joins the first one's flight, or finds its
+        # recording, is a matter of microseconds.
+        equal = self.mode == "cache" and len({ask.number for ask in asks}) < len(asks)
+        for some in [[ask] for ask in asks] if equal else [asks]:
+            fast, plain = [self._ask(client, some) for client in self.clients]
+            assert fast == plain, some
+            while any(server.counts().under_way for server in self.servers):
+                time.sleep(0.001)
 
     def _ask(self, client: Client, asks: list[Ask]) -> list[Any]:
         client.send(b"".join(ask.wire for ask in asks), asks[0].cuts)
