@@ -26,7 +26,10 @@ async def test_other_trouble_of_a_loop_is_told_as_before(caplog: pytest.LogCaptu
         loop.call_exception_handler({"message": "b", "exception": OSError(errno.EPIPE, "b")})
         for _ in range(3):
             loop.call_exception_handler({"message": "c", "exception": OSError(errno.EMFILE, "c")})
-    loop.call_exception_handler({"message": "d", "exception": OSError(errno.EMFILE, "d")})
+        loop.call_exception_handler({"message": "d", "exception": ValueError("d")})
+    # asyncio tries once more, a second after the listener was closed.
+    closed = ValueError("Invalid file descriptor: -1")
+    loop.call_exception_handler({"message": "e", "exception": closed})
     loop.set_exception_handler(None)
     assert seen == ["a", "b", "d"]
     assert len(caplog.messages) == 1
