@@ -284,7 +284,7 @@ class Receiver(RequestHandler):
         return response
 
     def _refusal(self, error: HttpProcessingError) -> ClientError:
-        """What a client is told of what it sent: which rule it breaks, and nothing of its bytes."""
+        """The error for bytes that are no request: the rule they break, and none of them."""
         if (self._feed.begun or b"").startswith(_TLS):
             told = "TLS was spoken to a port of plain HTTP: the base_url must begin with http://"
         elif isinstance(error, LineTooLong):
@@ -298,5 +298,5 @@ class Receiver(RequestHandler):
 
 
 def receivers(server: web.Server, loop: asyncio.AbstractEventLoop) -> Callable[[], Receiver]:
-    """What makes a protocol for each connection of a server."""
+    """The factory of a server's connections without the fast path, for `loop.create_server`."""
     return partial(Receiver, server, loop)

@@ -99,7 +99,7 @@ def _streamed(events: Iterator[tuple[str, JSONObject]]) -> Iterator[str]:
 
 
 def _told(index: JSON, message: JSONObject) -> Iterator[tuple[str, JSON, str]]:
-    """What an event tells: its label, the number of the thing, and a piece of its text."""
+    """Each text in a content delta: `reasoning` or nothing, the block's number, the piece."""
     for key, label in (("thinking", "reasoning"), ("text", "")):
         if isinstance(text := as_object(message.get("content")).get(key), str):
             yield label, index, text

@@ -62,7 +62,7 @@ class Close(NamedTuple):
 
     @property
     def reason_to_send(self) -> bytes:
-        """As much of the reason as a close frame holds (RFC 6455, section 5.5)."""
+        """The close reason in UTF-8, cut to the 123 bytes a close frame holds (RFC 6455, 5.5)."""
         return self.reason.encode()[:123].decode(errors="ignore").encode()
 
 
@@ -112,13 +112,16 @@ UNREADABLE = (ValueError, TypeError, binascii.Error)
 
 
 class Thread(Protocol):
-    """What was said over one socket: `answering` a message, and `heard` for each event of that."""
+    """The conversation of one socket, by which its short messages are read as whole requests.
+
+    Call `answering` with each message that is sent, then `heard` with each event of its answer.
+    """
 
     def whole(self, body: bytes) -> bytes:
         """A message with all that it goes on from; as it is where that is not known."""
 
     def answering(self, body: bytes) -> None:
-        """What is heard next answers this message, which is in its whole form."""
+        """Take the events from now on for the answer to this message, given by `whole`."""
 
     def heard(self, frame: bytes) -> None:
         """Take an event of the answer."""
@@ -154,7 +157,7 @@ class Socket(Dialect):
         return []
 
     def thread(self) -> Thread | None:
-        """What puts the messages of a new socket into their whole form; None for no such thing."""
+        """A new `Thread` for a socket; None where messages are whole by themselves."""
         return None
 
 
@@ -223,7 +226,7 @@ class ResponsesSocket(ResponsesDialect, Socket):
         return Socket.is_stateful(self, body)
 
     def problem_with(self, response: Response, in_runs: Sequence[Run] | None = None) -> str | None:
-        """As every socket has it, and none for an error or a socket closed before the end.
+        """Why an answer over a socket must not be kept; None if an error or a close ended it.
 
         Not every message has an answer, and one may be interrupted by the client's next.
         """

@@ -49,7 +49,7 @@ from 64 KB on other clients would wait for longer than half a millisecond.
 
 
 class Landing:
-    """What the end of an answer sets off: `of` gives it for one flight.
+    """Lands and records flights when their answers have ended: `of` gives the callback for one.
 
     `answered` is told of answers that a client wants stored; None where nothing is stored.
     `budget` is what the flights take their memory from, whose answers end here.
@@ -80,7 +80,7 @@ class Landing:
     def of(
         self, flight: Flight, incoming: Incoming, record: Record | None, start: Start
     ) -> Ended[UpstreamError]:
-        """What to call when the answer has ended: the flight lands, and is recorded.
+        """The callback for the end of an answer, by which its flight lands and is recorded.
 
         `record` is None where the answer is only passed on. What follows the landing is done
         by `start`.

@@ -96,7 +96,7 @@ class Lane:
     def answer_otherwise(
         self, head: KnownHead, digest: bytes, data: bytes
     ) -> Message | Flown | None:
-        """What answers a body that is not known in these bytes; None if the ordinary way must.
+        """The answer to a body whose exact bytes are new; None if the ordinary way has to give it.
 
         It may say the same as one that is known, or be asked for the first time.
         """
@@ -128,7 +128,7 @@ class Lane:
         return answer
 
     def _reader(self, behind: Behind, asked: Counts) -> Callable[[bytes], Body]:
-        """What makes `Body` values of the bodies that come with these counts: found out once."""
+        """The function that makes a `Body` of bytes, for these counts; made once for each."""
         reader = self._readers.get(asked)
         if reader is None:
             if len(self._readers) >= _MOST_READERS:

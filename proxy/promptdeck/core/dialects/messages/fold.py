@@ -54,7 +54,10 @@ def fold(frames: Iterable[bytes]) -> JSONObject:
 
 
 def _beside(message: JSONObject, others: list[JSON]) -> JSONObject:
-    """What a message gets of other events: nothing where there are none, or there is no message."""
+    """The member `other_events` of a folded message, as an object to be merged into it.
+
+    Empty where `others`, the unknown events of the stream, are none, or there is no message.
+    """
     told = [*as_list(message.get(_OTHERS)), *others]
     return {_OTHERS: told} if message and others else {}
 
