@@ -49,6 +49,7 @@ TESTED_WITH = {
     "core/dialects/marks": "core/dialects/test_table",
     "core/dialects/pieces": "core/dialects/chat/test_deltas",
     "core/dialects/streamed": "core/dialects/test_contract",
+    "core/dialects/translate/neutral": "core/dialects/translate/test_aim",
     "core/dialects/variants": "core/dialects/test_contract",
     "core/dialects/gemini/arguments": "core/dialects/test_gemini",
     "core/dialects/gemini/counting": "core/dialects/test_gemini",

@@ -71,6 +71,10 @@ imports upward and only `app` knows all the parts.
         messages/     Anthropic's
         responses/    OpenAI's other one
         gemini/       Google's
+        translate/    what is said in one, said in another
+          neutral       a prompt and an answer's events, in no protocol's words
+          aim           whom a request is meant for, what is lost on the way
+          signing       who signed a piece of reasoning goes with it
       misses/
         differences, diff   where two requests differ: places, a unified diff
         sketch        a request in little, for the nearest of thousands
