@@ -19,7 +19,10 @@ from tests import ROOT
 from tests.recordings import interaction, new
 
 KEY = "sk-proj-" + "Ab1" * 16
-_GROUP = click.Group(commands=list(COMMANDS))
+# With the names of the whole program for its help: a command remembers the first that it had.
+_GROUP = click.Group(
+    commands=list(COMMANDS), context_settings={"help_option_names": ["-h", "--help"]}
+)
 
 
 @pytest.fixture

@@ -134,3 +134,17 @@ async def test_too_little_is_told_with_what_to_do(start: Start, argv: list[str])
     assert ran.code in (1, 2)
     assert "promptdeck: " in ran.err
     assert len(ran.err.splitlines()) == 1
+
+
+async def test_what_was_stabilised_does_not_differ_but_raw(start: Start) -> None:
+    await record(start, "one", "Working directory: /home/ann/proj\nrun 1 of 2026-11-28: go")
+    await record(start, "two", "Working directory: /srv/bob\nrun 1 of 2026-11-29: go")
+    diff = ("cassette", "diff", "one", "two")
+    assert (await promptdeck(start.folder, *diff)).code == 1
+    assert (await stabilise(start.folder, "one", "two", "--write")).code == 0
+    ran = await promptdeck(start.folder, *diff)
+    assert (ran.code, ran.out) == (
+        0, "1 the same, 0 differing, 0 only in one, 0 only in two\n",
+    )  # fmt: skip
+    ran = await promptdeck(start.folder, *diff, "--raw")
+    assert "1 only in one, 1 only in two" in ran.err

@@ -30,11 +30,13 @@ def cassette(start: Start, name: str) -> Path:
     return path_of(start.folder / "cassettes", name)
 
 
-async def recorded(start: Start, provider: Upstream, name: str, *prompts: str) -> Path:
+async def recorded(
+    start: Start, provider: Upstream, name: str, *prompts: str, **more: object
+) -> Path:
     provider.answers = [plain(f"{name}: {prompt}") for prompt in prompts]
     deck = await start(mode="record", cassette=name)
     for prompt in prompts:
-        await deck.chat(prompt)
+        await deck.chat(prompt, **more)
     return cassette(start, name)
 
 
@@ -240,3 +242,63 @@ async def test_a_hit_by_own_rules_is_found_at_once_the_next_time(
     monkeypatch.setattr(Exchange, "answer", answer)
     assert [await said(deck, "take 5") for _ in range(3)] == ["a: take 1"] * 3
     assert asked == []
+
+
+async def test_a_miss_is_explained_by_the_rules_of_the_file_that_is_nearest(
+    start: Start, provider: Upstream
+) -> None:
+    """In a folder each recording is compared by its own file's rules, and so is the proposal."""
+    plan = {"model": "gpt-5", "seed": 7}
+    ruled(
+        await recorded(
+            start, provider, "a", "take 12 apples from the big tree by the lake", **plan
+        ),
+        DIGITS,
+    )
+    ruled(await recorded(start, provider, "b", "take 12 pears in a brown bag", **plan), IGNORE)
+    await recorded(start, provider, "c", "drop 12 of the plums", **plan)
+    for cassette in (None, "a"):
+        deck = await start(mode="replay", cassette=cassette)
+        got = await deck.chat("take 7 apples from the big tree by the lake", **plan | {"seed": 8})
+        details = got.json["error"]["details"]
+        assert got.status == 400
+        # By the user's rules two places differ, and by those of the file one.
+        assert [one["path"] for one in details["differences"]] == ["$.seed"]
+    deck = await start(mode="replay")
+    got = await deck.chat("take 13 pears in a brown bag", **plan | {"seed": 9})
+    assert [one["path"] for one in got.json["error"]["details"]["differences"]] == [
+        "$.messages[0].content"
+    ]
+    got = await deck.chat(f"run {ONE} of the plums", **plan)
+    assert got.json["error"]["code"] == "cassette_miss"
+
+
+async def test_what_a_file_lacks_is_proposed_beside_its_own_rules(
+    start: Start, provider: Upstream
+) -> None:
+    path = await recorded(start, provider, "a", f"run {ONE} of take 12")
+    ruled(path, DIGITS.replace("[0-9]+", "take [0-9]+"))
+    for cassette in (None, "a"):
+        deck = await start(mode="replay", cassette=cassette)
+        got = await deck.chat(f"run {OTHER} of take 7")
+        assert got.json["error"]["details"]["proposal"] == {"match": {"preset": ["agent"]}}
+    # With the setting that is proposed it is found.
+    environ = {"PROMPTDECK_MATCH_PRESET": "[agent]"}
+    deck = await start(environ, mode="replay")
+    assert await said(deck, f"run {OTHER} of take 7") == f"a: run {OTHER} of take 12"
+
+
+async def test_a_request_that_was_played_is_counted_by_the_rules_that_found_it(
+    start: Start, provider: Upstream
+) -> None:
+    ruled(await recorded(start, provider, "a", "take 12", "take 13"), DIGITS)
+    environ = {"PROMPTDECK_REPLAY_AFTER_LAST": "refuse"}
+    for cassette in (None, "a"):
+        deck = await start(environ, mode="replay", cassette=cassette)
+        assert [await said(deck, f"take {n}") for n in range(3)] == [
+            "a: take 12",
+            "a: take 13",
+            "miss",
+        ]
+        details = (await deck.chat("take 9")).json["error"]["details"]
+        assert (details["reason"], details["recorded"], details["played"]) == ("consumed", 2, 2)

@@ -1,16 +1,23 @@
 """`promptdeck cassette diff`: what another recording of the same calls says."""
 
 import sys
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 import click
 
+from promptdeck.config import Config
 from promptdeck.core.dialects.table import dialect_in
 from promptdeck.core.interaction import Interaction
+from promptdeck.core.matching.normalize import normalize
+from promptdeck.core.matching.rules import NO_RULES, Rules
 from promptdeck.core.text.jsontext import Unfaithful, parse
 from promptdeck.core.text.wording import visible
+from promptdeck.library import redactor_of, rules_of
 from promptdeck.stores.cassettes.diff import Comparison, compare
 from promptdeck.stores.cassettes.file import read_as_is
+from promptdeck.stores.cassettes.section import own_rules_of
 
 from . import options
 from .chosen import existing
@@ -21,24 +28,40 @@ from .output import print_json
 @options.settings("cassette.dir")
 @click.argument("ours", metavar="A")
 @click.argument("theirs", metavar="B")
+@click.option("--raw", is_flag=True, help="Apply no rules: what varies by machine and day differs.")
 @options.as_json
-def command(*, ours: str, theirs: str, as_json: bool, **flags: Any) -> None:
+def command(*, ours: str, theirs: str, raw: bool, as_json: bool, **flags: Any) -> None:
     """Say how cassettes A and B differ: in recordings, and in what the answers say.
 
-    Exits with 1 if they differ. Ids, times and frame borders are no difference.
+    Requests are one or two as they would be when played: by the rules of the configuration
+    and of both cassettes. Ids, times and frame borders are no difference, nor is what a
+    preset has names for. Exits with 1 if they differ.
 
     \b
     Examples:
       promptdeck cassette diff checkout checkout-new
+      promptdeck cassette diff fix-bug fix-bug-elsewhere --raw
       promptdeck cassette diff gpt-4o/checkout gpt-5/checkout --json
     """
-    folder = options.loaded(flags).config.cassette.dir
-    found = compare(*(read_as_is(existing(folder, name)) for name in (ours, theirs)))
+    config = options.loaded(flags).config
+    one, other = (existing(config.cassette.dir, name) for name in (ours, theirs))
+    rules = NO_RULES if raw else _rules(config, one, other)
+    form = partial(normalize, rules=rules, redactor=redactor_of(config))
+    found = compare(read_as_is(one), read_as_is(other), form)
     if as_json:
         print_json(_compared(found))
     else:
         _print_comparison(found, ours, theirs)
     sys.exit(int(found.differs))
+
+
+def _rules(config: Config, *paths: Path) -> Rules:
+    """The rules of the configuration and of all these cassettes together."""
+    rules = rules_of(config)
+    for path in paths:
+        if own := own_rules_of(path):
+            rules = rules.joined(own)
+    return rules
 
 
 def _compared(found: Comparison) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """`promptdeck explain`: what a request is matched by, and what is nearest to it."""
 
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,19 +106,24 @@ def _find(config: Config, request: Request) -> _Lookup:
         rules = rules.joined(own)
     form = normalize(request, rules, redactor_of(config), explain=True)
     asked: dict[str, bytes] = {}
-    hits, recorded = [], []
+    searched: defaultdict[bytes, list[tuple[str, bytes]]] = defaultdict(list)
+    hits = []
     for name, law, canonical in _recorded(config):
         digest = law.rules.digest if law else canon.rules.digest
         if digest not in asked:
             asked[digest] = (law or canon).canonical(request)
-        recorded.append((name, canonical))
+        searched[asked[digest]].append((name, canonical))
         if canonical == asked[digest]:
             hits.append(name)
     reason = Reason.NOT_RECORDED
     cassette = config.cassette.name or ""
     if cassette and not path_of(config.cassette.dir, cassette).exists():
         reason = Reason.CASSETTE_MISSING
-    miss = None if hits else explain(form.canonical, recorded, reason, cassette=cassette)
+    miss = None
+    if not hits:
+        recorded = searched.pop(form.canonical, [])
+        others = searched.items()
+        miss = explain(form.canonical, recorded, reason, others=others, cassette=cassette)
     return _Lookup(form, fingerprint(form.canonical, rules.digest), hits, miss)
 
 

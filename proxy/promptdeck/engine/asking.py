@@ -157,6 +157,14 @@ class Asked(NamedTuple):
         return self.counted or self.known
 
     @property
+    def forms(self) -> "list[tuple[str, Known]]":
+        """The request by all rules that it is looked up by, each under the digest of those.
+
+        Under the empty one by the user's alone.
+        """
+        return [("", self.known), *((one.law, one.known) for one in self.own)]
+
+    @property
     def form(self) -> Normalized:
         return self.known.form
 
@@ -204,6 +212,11 @@ class Canonicals:
             most_bytes=most_bytes or _MEMO_BYTES,
             most_names=_MOST_NAMES,
         )
+
+    @property
+    def law(self) -> str:
+        """The digest of the rules by which these forms are made."""
+        return self._rules.digest
 
     async def known(self, request: Request) -> Known:
         """Bring a request into canonical form, as `asked` does. PatternError."""
@@ -421,3 +434,8 @@ class Own(NamedTuple):
 
     canonicals: Canonicals
     known: Known
+
+    @property
+    def law(self) -> str:
+        """The digest of those rules."""
+        return self.canonicals.law

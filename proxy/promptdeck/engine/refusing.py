@@ -14,6 +14,7 @@ from promptdeck.core.headers import NO_UPGRADE, UPGRADE_REQUIRED
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.policy import Mode
 from promptdeck.errors import CassetteMiss, HTTPError
+from promptdeck.stores.base import Sought
 
 from .asking import Asked
 from .decks.deck import Deck, Search
@@ -75,7 +76,7 @@ class Refusals:
         target that is one miss, and none at all where the same is recorded by HTTP.
         """
         target = asked.incoming.request.target
-        by_http = await _recorded_by_http(target, deck)
+        by_http = await _recorded_by_http(asked, deck)
         if not by_http and deck.is_first_refusal(asked.key):
             self._stats.misses += 1
             miss = await self._miss(asked, deck, search)
@@ -116,16 +117,16 @@ class Refusals:
 
     async def _explain(self, asked: Asked, deck: Deck, search: Search) -> "Explanation":
         async with self._explaining:
-            mine = asked.mine
-            form = mine.form.canonical
+            known = asked.forms
+            forms = [(law, one.form.canonical) for law, one in known]
+            sought = [Sought(one.key, one.form.canonical) for _, one in known]
             return await asyncio.to_thread(
                 _explained,
-                form,
-                await deck.nearest(form, _CANDIDATES),
+                await deck.nearest(forms, _CANDIDATES),
                 search.reason,
                 cassette=deck.name,
-                times_recorded=deck.times_recorded(mine.key, mine.form),
-                times_played=deck.times_played(*mine.place),
+                times_recorded=deck.times_recorded(sought),
+                times_played=sum(deck.times_played(*one.place) for _, one in known),
             )
 
 
@@ -142,17 +143,18 @@ def _implied_over_socket(asked: Asked) -> Served | None:
     return Served(response, status, age=0, key=asked.key)
 
 
-async def _recorded_by_http(target: str, deck: Deck) -> bool:
-    """True if the deck has what a client would ask in place of a WebSocket to this target."""
-    head = f"POST {target}\n".encode("utf-8", "surrogatepass")
-    nearest = await deck.nearest(head + b"{}", _CANDIDATES)
-    return any(form.startswith(head) for _, form in nearest)
+async def _recorded_by_http(asked: Asked, deck: Deck) -> bool:
+    """True if the deck has what a client would ask in place of the WebSocket that it asks for."""
+    head = f"POST {asked.incoming.request.target}\n".encode("utf-8", "surrogatepass")
+    nearest = await deck.nearest([(law, head + b"{}") for law, _ in asked.forms], _CANDIDATES)
+    return any(form.startswith(head) for _, found in nearest for _, form in found)
 
 
 def _explained(
-    form: bytes, recorded: list[tuple[str, bytes]], reason: str, **more: Any
+    searched: "list[tuple[bytes, list[tuple[str, bytes]]]]", reason: str, **more: Any
 ) -> "Explanation":
     """`explain`, off the loop: it is imported by the first miss, which takes 20 ms."""
     from promptdeck.core.misses.explain import Reason, explain
 
-    return explain(form, recorded, Reason(reason), **more)
+    (form, recorded), *others = searched
+    return explain(form, recorded, Reason(reason), others=others, **more)

@@ -53,11 +53,15 @@ class Store(Protocol):
     def canonicals(self) -> Iterator[tuple[str, bytes]]:
         """Every recording's id and canonical form."""
 
-    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
+    async def nearest(
+        self, canonical: bytes, most: int, law: str = ""
+    ) -> Sequence[tuple[str, bytes]]:
         """Id and canonical form of the recordings most like this form, by a measure of its own.
 
-        At most `most` where there are many: who explains a miss compares them with care. Never
-        holds the loop for long.
+        Only those that are found by the rules that the form was made by: `law` is the digest of
+        rules that cassettes bring along, and empty for the user's alone. At most `most` where
+        there are many: who explains a miss compares them with care. Never holds the loop for
+        long.
         """
 
     async def models(self) -> set[str]:

@@ -39,10 +39,12 @@ class Held:
         yield from self._behind.canonicals()
         yield from self._new.canonicals()
 
-    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
+    async def nearest(
+        self, canonical: bytes, most: int, law: str = ""
+    ) -> Sequence[tuple[str, bytes]]:
         """Id and canonical form of the recordings most like this form, held ones last."""
-        behind = await self._behind.nearest(canonical, most)
-        return [*behind, *await self._new.nearest(canonical, most)]
+        behind = await self._behind.nearest(canonical, most, law)
+        return [*behind, *await self._new.nearest(canonical, most, law)]
 
     async def models(self) -> set[str]:
         """The models that recorded requests name, held ones too."""

@@ -42,10 +42,12 @@ class MemoryStore:
             for row in rows:
                 yield row.interaction.id, row.canonical
 
-    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
-        """Id and canonical form of every recording: they are few."""
+    async def nearest(
+        self, canonical: bytes, most: int, law: str = ""
+    ) -> Sequence[tuple[str, bytes]]:
+        """Id and canonical form of every recording: they are few. None has a law of its own."""
         del canonical, most
-        return list(self.canonicals())
+        return [] if law else list(self.canonicals())
 
     async def models(self) -> set[str]:
         """The models that recorded requests name."""

@@ -5,7 +5,7 @@ compares with the best of them and says it in a sentence, as JSON, or as text fo
 a terminal. Requests are given by their canonical forms.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -30,6 +30,12 @@ class Near(NamedTuple):
     similarity: float
     """0 to 1; 1 exactly if the canonical forms are equal."""
     canonical: bytes
+    asked: bytes
+    """The request by the rules that this form was made by."""
+
+
+ByRules = tuple[bytes, Iterable[tuple[str, bytes]]]
+"""A request's form by some rules; id and form of all that is recorded under these."""
 
 
 # Recordings that are compared with care, in 0.6 ms each where the rough measure takes 0.03: many
@@ -54,10 +60,21 @@ def nearest(asked: bytes, recorded: Iterable[tuple[str, bytes]], limit: int = 3)
     `recorded` are pairs of id and canonical form. Those of other endpoints are among them only
     if there is none of the same.
     """
-    form = FormParts.read(asked)
-    rough = (_ranked(form, asked, Near(name, 0, other), shared_words) for name, other in recorded)
+    return nearest_of([(asked, recorded)], limit)
+
+
+def nearest_of(searched: Iterable[ByRules], limit: int = 3) -> list[Near]:
+    """Do as `nearest` does, where the request has a form for each of several sets of rules."""
+    forms: dict[bytes, FormParts] = {}
+    rough = []
+    for asked, recorded in searched:
+        form = forms[asked] = FormParts.read(asked)
+        rated = (
+            _ranked(form, Near(name, 0, other, asked), shared_words) for name, other in recorded
+        )
+        rough += nlargest(max(limit, _SHORTLIST), rated, key=_rank)
     shortlist = nlargest(max(limit, _SHORTLIST), rough, key=_rank)
-    fine = [_ranked(form, asked, near, shared_text) for _, near in shortlist]
+    fine = [_ranked(forms[near.asked], near, shared_text) for _, near in shortlist]
     fine.sort(key=_rank, reverse=True)
     return [near for same_endpoint, near in fine if same_endpoint == fine[0][0]][:limit]
 
@@ -67,12 +84,12 @@ def _rank(item: tuple[bool, Near]) -> tuple[bool, float]:
     return item[0], item[1].similarity
 
 
-def _ranked(form: FormParts, asked: bytes, near: Near, measure: _Measure) -> tuple[bool, Near]:
-    """A recording rated beside `form`: (same endpoint, the recording with its similarity, 0 to 1).
+def _ranked(form: FormParts, near: Near, measure: _Measure) -> tuple[bool, Near]:
+    """A recording rated: (same endpoint, the recording with its similarity, 0 to 1).
 
-    `asked` is the canonical form of which `form` are the parts.
+    `form` are the parts of what is asked.
     """
-    if near.canonical == asked:
+    if near.canonical == near.asked:
         return True, near._replace(similarity=1.0)
     other = FormParts.read(near.canonical)
     similarity = min(_similarity(form, other, measure), _NEARLY)
@@ -270,6 +287,7 @@ def explain(
     recorded: Iterable[tuple[str, bytes]],
     reason: Reason = Reason.NOT_RECORDED,
     *,
+    others: Iterable[ByRules] = (),
     cassette: str = "",
     times_recorded: int = 0,
     times_played: int = 0,
@@ -278,13 +296,18 @@ def explain(
 
     `asked` is its canonical form, `recorded` are pairs of id and canonical form of all that it
     could have been answered with: each is looked at, so call it where 0.03 ms for each do no
-    harm. `cassette` is a name to be told, the counts are for Reason.CONSUMED.
+    harm. `others` are the same by further rules, those of cassettes: with each recording the
+    request is compared by its own. `cassette` is a name to be told, the counts are for
+    Reason.CONSUMED.
     """
-    recorded = list(recorded)
-    near = tuple(nearest(asked, recorded))
+    searched: defaultdict[bytes, list[tuple[str, bytes]]] = defaultdict(list)
+    for form, some in [(asked, recorded), *others]:
+        searched[form] += some  # rules that find nothing in a request leave it the same form
+    near = tuple(nearest_of(searched.items()))
     found: list[Difference] = []
     diff = ""
     if near:
+        asked = near[0].asked
         ours, theirs = FormParts.read(asked), FormParts.read(near[0].canonical)
         found = between(ours, theirs)
         # Of another endpoint's body there is nothing to learn.
@@ -293,7 +316,7 @@ def explain(
     proposal = left = None
     if reason is Reason.NOT_RECORDED and diff:
         proposal = propose(asked, near[0].canonical) if len(found) <= _MOST_VOLATILE else None
-        left = departure(asked, recorded)
+        left = departure(asked, searched[asked])
     return Explanation(
         reason,
         near,

@@ -352,21 +352,29 @@ class Deck:
         self._ledger.recorded(kept.id)
         return kept
 
-    async def nearest(self, canonical: bytes, most: int) -> list[tuple[str, bytes]]:
-        """Id and canonical form of the recordings most like this form, at most `most` a store.
+    async def nearest(
+        self, forms: Iterable[tuple[str, bytes]], most: int
+    ) -> list[tuple[bytes, list[tuple[str, bytes]]]]:
+        """The recordings most like a request, by each of its forms, at most `most` a store.
 
-        StoreUnavailable.
+        `forms` are pairs of law (`Store.nearest`) and form. Gives each form with the id and the
+        canonical form of the recordings that are found by this law. StoreUnavailable.
         """
-        return [one for store in self._stores for one in await store.nearest(canonical, most)]
+        return [
+            (form, [one for store in self._stores for one in await store.nearest(form, most, law)])
+            for law, form in forms
+        ]
 
     async def models(self) -> set[str]:
         """The models that recorded requests name. StoreUnavailable."""
         return {name for store in self._stores for name in await store.models()}
 
-    def times_recorded(self, key: str, asked: Normalized) -> int:
-        """How many recordings there are of a request, in all variants."""
-        rows = [row for store in self._stores for row in store.find(key)]
-        return sum(row.canonical == asked.canonical for row in rows)
+    def times_recorded(self, sought: Iterable[Sought]) -> int:
+        """How many recordings there are of a request by its forms, in all variants."""
+        found = [
+            (one, row) for store in self._stores for one in sought for row in store.find(one.key)
+        ]
+        return sum(row.canonical == one.canonical for one, row in found)
 
     def times_played(self, key: str, variant: Variant) -> int:
         """How often a request was answered in a variant, since the last rewinding."""

@@ -1,13 +1,16 @@
 """How two cassettes differ: recordings that one of them lacks, answers that are not the same."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from difflib import unified_diff
 from itertools import zip_longest
 from typing import NamedTuple
 
 from promptdeck.core.dialects.table import says
-from promptdeck.core.interaction import Interaction, Variant
+from promptdeck.core.interaction import Interaction, Request, Variant
+from promptdeck.core.matching.normalize import Normalized
+from promptdeck.core.matching.renaming import Learnt
+from promptdeck.core.matching.retelling import retold
 
 
 class Answers(NamedTuple):
@@ -34,33 +37,56 @@ class Comparison(NamedTuple):
         return bool(self.only_ours or self.only_theirs or self.differing)
 
 
-def compare(ours: Iterable[Interaction], theirs: Iterable[Interaction]) -> Comparison:
+def compare(
+    ours: Iterable[Interaction],
+    theirs: Iterable[Interaction],
+    form: Callable[[Request], Normalized],
+) -> Comparison:
     """Compare two cassettes: recordings of one request and variant pair by pair, in their order.
 
-    Ids and times do not count, so that a cassette is the same as its rerecording.
+    `form` brings requests to the form by which they are one or two. Ids and times do not count,
+    so that a cassette is the same as its rerecording; nor does what the form has names for, in
+    answers either: each of `theirs` is read as it would be played to who asks what `ours` did.
     """
-    left, right = _by_request(ours), _by_request(theirs)
+    left, right = _by_request(ours, form), _by_request(theirs, form)
     found = Comparison([], [], [], 0)
     same = 0
     for key in {**left, **right}:
         for one, other in zip_longest(left.get(key, ()), right.get(key, ())):
             if other is None:
-                found.only_ours.append(one)
+                found.only_ours.append(one.item)
             elif one is None:
-                found.only_theirs.append(other)
-            elif diff := _diff(one, other):
-                found.differing.append(Answers(one, other, diff))
+                found.only_theirs.append(other.item)
+            elif diff := _diff(one.item, _as_played(other, one)):
+                found.differing.append(Answers(one.item, other.item, diff))
             else:
                 same += 1
     return found._replace(same=same)
 
 
-def _by_request(items: Iterable[Interaction]) -> dict[tuple[str, Variant], list[Interaction]]:
+class _Formed(NamedTuple):
+    item: Interaction
+    learnt: Learnt
+    """What the names in its request's form stand for."""
+
+
+def _by_request(
+    items: Iterable[Interaction], form: Callable[[Request], Normalized]
+) -> dict[tuple[bytes, Variant], list[_Formed]]:
     """Interactions by what they answer, in their order."""
-    found: dict[tuple[str, Variant], list[Interaction]] = defaultdict(list)
+    found: dict[tuple[bytes, Variant], list[_Formed]] = defaultdict(list)
     for item in items:
-        found[item.key, item.variant].append(item)
+        formed = form(item.request)
+        found[formed.canonical, item.variant].append(_Formed(item, formed.learnt))
     return found
+
+
+def _as_played(one: _Formed, asked: _Formed) -> Interaction:
+    """A recording with its answer by the names of another run, as that would get it."""
+    if one.learnt == asked.learnt:
+        return one.item
+    response, _ = retold(one.item.response, one.learnt, asked.learnt)
+    return one.item._replace(response=response)
 
 
 def _diff(ours: Interaction, theirs: Interaction) -> str:

@@ -15,7 +15,7 @@ from promptdeck.stores.base import Glance, Stored
 
 from .file import CHANGED, Signature, contents, is_settled, signature
 from .section import own_rules_of
-from .store import Canon, rows_in, rules_beside
+from .store import Canon, law_of, rows_in, rules_beside
 
 _SMALL = 64 * 1024
 """Bytes of a file that are read in about as long as they are looked up in an index."""
@@ -96,10 +96,12 @@ class LoadedCassette:
         for rows in self._rows.values():
             yield from ((row.interaction.id, row.canonical) for row in rows)
 
-    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
-        """Id and canonical form of every recording: they are few."""
+    async def nearest(
+        self, canonical: bytes, most: int, law: str = ""
+    ) -> Sequence[tuple[str, bytes]]:
+        """Id and canonical form of every recording, if they are found by this law: they are few."""
         del canonical, most
-        return list(self.canonicals())
+        return list(self.canonicals()) if law == law_of(self.rules) else []
 
     async def models(self) -> set[str]:
         """The models that recorded requests name."""

@@ -35,7 +35,7 @@ from .file import (
     signatures,
 )
 from .section import own_rules, own_rules_of
-from .store import Canon, Indexed, index_name, rows_in, rules_beside, source_of
+from .store import Canon, Indexed, index_name, law_of, rows_in, rules_beside, source_of
 
 log = logging.getLogger("promptdeck")
 
@@ -340,6 +340,21 @@ class Shelf(Indexed):
         if not self._looked and key not in self._settled:
             return ()
         return super().find(key)
+
+    async def nearest(
+        self, canonical: bytes, most: int, law: str = ""
+    ) -> Sequence[tuple[str, bytes]]:
+        """Id and canonical form of the recordings most like this form. StoreUnavailable."""
+        found = tuple(
+            one.tape
+            for one in self._volumes.values()
+            if one.tape is not None and self._law(one) == law
+        )
+        return await Tape(self._database, found).nearest(canonical, most) if found else []
+
+    def _law(self, volume: _Volume) -> str:
+        """The digest of a cassette's rules where they stand beside the user's."""
+        return law_of(rules_beside(self._canon, [self._canon.under(volume.own)]))
 
     async def put(self, key: str, stored: Stored, *, replace: bool) -> Interaction:
         """Raise NotImplementedError: who records says into which cassette."""

@@ -125,10 +125,6 @@ class Indexed:
         """Every recording's id and canonical form, cassette by cassette."""
         return self._tape.canonicals()
 
-    async def nearest(self, canonical: bytes, most: int) -> Sequence[tuple[str, bytes]]:
-        """Id and canonical form of the recordings most like this form. StoreUnavailable."""
-        return await self._tape.nearest(canonical, most)
-
     async def models(self) -> set[str]:
         """The models that recorded requests name. StoreUnavailable."""
         return await self._tape.models()
@@ -176,6 +172,12 @@ class Cassette(Indexed):
     def exists(self) -> bool:
         """True if there is a file, as of now."""
         return self.path.exists()
+
+    async def nearest(
+        self, canonical: bytes, most: int, law: str = ""
+    ) -> Sequence[tuple[str, bytes]]:
+        """Id and canonical form of the recordings most like this form. StoreUnavailable."""
+        return await self._tape.nearest(canonical, most) if law == law_of(self.rules) else []
 
     @property
     def tapes(self) -> tuple[int, ...]:
@@ -343,6 +345,11 @@ def rules_beside(canon: Canon, laws: Iterable[Canon]) -> tuple[Rules, ...]:
     found = {law.rules.digest: law.rules for law in laws}
     found.pop(canon.rules.digest, None)
     return tuple(found.values())
+
+
+def law_of(rules: Sequence[Rules]) -> str:
+    """The digest of the rules of one file that stand beside the user's; empty for none."""
+    return rules[0].digest if rules else ""
 
 
 def rows_of(interactions: Iterable[Interaction], canon: Canon) -> list[tuple[str, Stored]]:
