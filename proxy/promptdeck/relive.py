@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from .core.dialects.providers import Route, routed
 from .core.dialects.sockets import METHODS
-from .core.dialects.table import dialect_in
+from .core.dialects.table import dialect_answering
 from .core.drift import Drift, Tier, compare
 from .core.interaction import Interaction
 from .core.secrets.answers import cleared_response
@@ -116,7 +116,7 @@ class Asker:
 
     def _judged(self, old: Interaction, head: Head, flight: Flight, take: Take) -> Anew:
         """Judge a flight that has ended: its drift, and what may replace `old` if anything may."""
-        dialect = dialect_in(old.request)
+        dialect = dialect_answering(old)
         try:
             new = Recorder(self.redactor, errors=True, most=self.keep_bytes).interaction(
                 head, flight, take
@@ -146,7 +146,7 @@ class Asker:
             return bare
         # Notes tell what errors say, and some name the key that they do not like.
         live, _ = cleared_response(self.redactor, live, self.secrets)
-        drift = compare(old.response, live, dialect_in(old.request))
+        drift = compare(old.response, live, dialect_answering(old))
         return Drift(Tier.SHAPE, (reason, *drift.notes)) if drift.tier.harmless else drift
 
 

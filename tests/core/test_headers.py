@@ -10,10 +10,13 @@ from promptdeck.core.headers import (
     CREDENTIALS,
     FORWARDED,
     HOP_BY_HOP,
+    SERVED,
+    Provenance,
     cache_status,
     is_sendable,
     kept,
     secrets,
+    served_in,
     to_client,
     to_upstream,
 )
@@ -227,3 +230,33 @@ FORWARD_REASONS = {
 def test_why_a_request_went_upstream_is_said_in_the_words_of_rfc_9211() -> None:
     assert set(FORWARDED) == set(Found)
     assert set(FORWARDED.values()) <= FORWARD_REASONS
+
+
+NAMED = st.text(st.characters(codec="utf-8"), min_size=1)
+
+
+@given(NAMED.filter(lambda name: "/" not in name), NAMED, st.sampled_from(["", "chat", "gemini"]))
+def test_who_served_is_read_back_whatever_the_model_is_called(upstream, model, dialect):
+    told = Provenance(upstream, model, dialect)
+    assert is_sendable(str(told))
+    assert str(told).isascii()
+    assert served_in((("x-promptdeck-served", str(told)),)) == told
+    assert served_in(kept(((SERVED, str(told)),))) == told
+
+
+@given(st.text(max_size=30))
+def test_any_text_may_stand_where_who_served_is_told(text):
+    found = served_in(((SERVED, text),))
+    assert found is None if not text else found is not None
+
+
+def test_who_served_is_told_in_plain_words():
+    assert str(Provenance("anthropic", "claude-opus-5", "messages")) == (
+        "anthropic/claude-opus-5; dialect=messages"
+    )
+    assert served_in((("content-type", "text/plain"),)) is None
+
+
+def test_the_dialect_of_an_answer_is_not_for_upstream_to_say():
+    said = ((SERVED, "anthropic/claude; dialect=messages"), ("X-Other", "a; dialect=chat"))
+    assert to_client(said) == ((SERVED, "anthropic/claude"), said[1])

@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping
 from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import quote, unquote
 
-from .interaction import Headers
+from .interaction import Headers, header
 from .policy import Found
 from .varying import varies
 
@@ -50,6 +52,9 @@ ADMISSION = "X-Promptdeck-Token"
 HOP = "X-Promptdeck-Hop"
 """Which promptdecks a request came through, each by a name of its own."""
 
+SERVED = "X-Promptdeck-Served"
+"""Who answered, of an answer from a chosen upstream: a `Provenance`."""
+
 LOCATIONS = frozenset(
     ["location", "content-location", "operation-location", "azure-asyncoperation"]
 )
@@ -83,6 +88,45 @@ PERMISSIONS = "access-control-"
 _NOT_KEPT_PREFIXES = ("x-ratelimit-", "anthropic-ratelimit-", PERMISSIONS, "cf-", "x-envoy-")
 
 
+_SERVED = SERVED.lower()
+
+
+class Provenance(NamedTuple):
+    """Who gave an answer, and the dialect that its bytes are in."""
+
+    upstream: str
+    """The upstream's name: `anthropic`."""
+    model: str
+    """As the upstream knows it."""
+    dialect: str = ""
+    """The name of a dialect; empty for that of the request."""
+
+    def __str__(self) -> str:
+        """The value of a `SERVED` header: `anthropic/claude-opus-5; dialect=messages`."""
+        # Models are named by clients: nothing in a name may end the line, or the name.
+        upstream, model = (
+            quote(name, safe=safe, errors="surrogatepass")
+            for name, safe in ((self.upstream, ":"), (self.model, _IN_MODELS))
+        )
+        names = f"{upstream}/{model}"
+        return f"{names}{_IN}{self.dialect}" if self.dialect else names
+
+
+_IN_MODELS = "/:@+,=!$&'()*"
+_IN = "; dialect="
+
+
+def served_in(headers: Headers) -> Provenance | None:
+    """Who gave the answer that has these headers, by `SERVED`; None where nobody was chosen."""
+    value = header(headers, _SERVED)
+    if not value:
+        return None
+    names, *parameters = value.split(";")
+    upstream, _, model = names.strip().partition("/")
+    told = [one.strip().removeprefix(_IN[2:]) for one in parameters if _IN[2:] in one]
+    return Provenance(unquote(upstream), unquote(model), told[0] if told else "")
+
+
 def _connection_bound(headers: Headers) -> frozenset[str]:
     """Hop-by-hop headers, and those that the message's own `Connection` names, in lower case."""
     bound = HOP_BY_HOP
@@ -114,12 +158,13 @@ def to_upstream(headers: Headers) -> Headers:
 def to_client(headers: Headers) -> Headers:
     """An upstream's headers as the client gets them.
 
-    Which web pages may read an answer is for us to say, not for upstream.
+    Which web pages may read an answer is for us to say, not for upstream; and so is its dialect:
+    one that names who served it, another promptdeck, has answered in the dialect it was asked in.
     """
     dropped = _connection_bound(headers)
     return tuple(
         [
-            item
+            (item[0], item[1].partition(";")[0]) if name == _SERVED else item
             for item in headers
             if not ((name := item[0].lower()) in dropped or name.startswith(PERMISSIONS))
         ]

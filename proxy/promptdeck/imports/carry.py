@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from promptdeck.core.dialects.base import Dialect, is_error, value_of
 from promptdeck.core.dialects.providers import PROVIDERS
+from promptdeck.core.dialects.table import answered_in
 from promptdeck.core.headers import CREDENTIALS, kept, secrets
 from promptdeck.core.interaction import Headers, Interaction, Request, Response, header
 from promptdeck.core.matching.clean import keepable
@@ -56,7 +57,8 @@ def carry(
     if form.dialect.converts and not asked.body:
         return NotCarried(found.place, "its request has no body")
     response = Response(found.status, _kept(found), found.frames)
-    if problem := _problem(response, form.dialect, errors=errors, unfinished=unfinished):
+    dialect = answered_in(asked, response.headers)
+    if problem := _problem(response, dialect, errors=errors, unfinished=unfinished):
         return NotCarried(found.place, *problem)
     moment = moment_of(found)
     told = moment.dated if moment.told is None else moment.told

@@ -8,13 +8,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.base import LABELS, MARKERS
-from promptdeck.core.dialects.table import HTTP, dialect_of, is_chat, told_in, with_model
+from promptdeck.core.dialects.table import (
+    HTTP,
+    TRANSLATED,
+    answered_in,
+    dialect_answering,
+    dialect_in,
+    dialect_of,
+    is_chat,
+    says,
+    told_in,
+    with_model,
+)
+from promptdeck.core.headers import SERVED
 from promptdeck.core.interaction import Frame, Request, Response
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.errors import ClientError
+from tests.translations import PAIRS, recorded
 
 JSON_TYPE = "application/json"
 CHAT = "/v1/chat/completions"
@@ -441,3 +454,29 @@ def test_a_deployment_is_the_model_of_a_body_without_one(name):
 )
 def test_googles_model_is_the_one_that_the_path_names(path):
     assert with_model({"contents": []}, path) == {"contents": [], "model": "gemini-4"}
+
+
+@pytest.mark.parametrize(("client", "upstream"), PAIRS)
+def test_an_answer_is_in_the_dialect_of_who_served_it(client, upstream):
+    for stream in (True, False):
+        one = recorded(client, upstream, stream=stream)
+        assert dialect_in(one.request).name == client
+        assert dialect_answering(one).name == upstream
+        assert says(one) == TRANSLATED[upstream].says(one.response) != ""
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "served"),
+    [
+        ("POST", "/v1/embeddings", "mistral/e; dialect=chat"),
+        ("GET", "/v1/models", "mistral/e; dialect=chat"),
+        ("MESSAGE", "/v1/responses", "anthropic/e; dialect=messages"),
+        ("POST", CHAT, "anthropic/claude"),
+        ("POST", CHAT, "anthropic/claude; translated-from=messages"),
+        ("POST", CHAT, "a/b; dialect=telepathy"),
+        ("POST", CHAT, ""),
+    ],
+)
+def test_what_is_not_translated_is_in_the_dialect_of_its_request(method, target, served):
+    asked = Request(method, target, JSON_TYPE, b"{}")
+    assert answered_in(asked, ((SERVED, served),)) is dialect_in(asked)

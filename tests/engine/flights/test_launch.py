@@ -11,6 +11,8 @@ from promptdeck.engine.flights.flight import Flight
 from promptdeck.engine.flights.launch import Flights
 from promptdeck.engine.sides import Ended, Sink
 from promptdeck.errors import UpstreamError
+from tests.dialects import PROTOCOLS
+from tests.translations import PAIRS, asked_by, served_by
 
 INCOMING = Incoming(Request("POST", "/v1/chat/completions", "application/json", b"{}"), ())
 
@@ -176,3 +178,23 @@ async def test_what_takes_too_long_at_the_end_is_given_up(waits: bool) -> None:
         assert flights.under_way == 0
     assert road.given_up == 1
     assert flight.failed
+
+
+@pytest.mark.parametrize(("client", "upstream"), PAIRS)
+async def test_an_answer_is_whole_once_its_own_dialects_end_has_come(
+    client: str, upstream: str
+) -> None:
+    protocol = PROTOCOLS[upstream]
+    incoming = Incoming(asked_by(client), ())
+    for count in (protocol.end - 1, protocol.end):
+        road = Road(waits=True)
+        ends: list[UpstreamError | None] = []
+        async with asyncio.TaskGroup() as group:
+            flights = Flights(road, group)
+            flight = Flight(keep_bytes=1 << 20, outlives_readers=True)
+            flights.launch(incoming, flight, ends.append)
+            flight.headed(200, (served_by(upstream),), b"".join(protocol.stream[:count]))
+            road.end(UpstreamError("reset"))
+        # Those of the others may be followed by more.
+        whole = count == protocol.end and upstream in ("messages", "responses")
+        assert [error is None for error in ends] == [whole]

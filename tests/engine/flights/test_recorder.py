@@ -17,7 +17,9 @@ from promptdeck.engine.flights.flight import Flight, Head
 from promptdeck.engine.flights.log import Chunk
 from promptdeck.engine.flights.recorder import NotKept, Recorder, Take, response_of
 from tests.conftest import Start
+from tests.dialects import PROTOCOLS
 from tests.scripted_upstream import DONE, chunk, chunks, completion, raw
+from tests.translations import PAIRS, asked_by, served_by
 
 BODY = orjson.dumps(completion("x"))
 JSON_HEAD = Head(200, (("Content-Type", "application/json"),))
@@ -258,3 +260,38 @@ async def test_a_compression_that_cannot_be_undone_is_not_kept(encoding: str, da
     head = Head(200, (*JSON_HEAD.headers, ("Content-Encoding", encoding)))
     with pytest.raises(NotKept, match="compress"):
         recorder().interaction(head, Landed(Chunk(1, data)), take())
+
+
+def landed(upstream: str, count: int | None = None, extra: bytes = b"") -> tuple[Head, Landed]:
+    """An answer of an upstream's dialect: its head, and the first `count` frames of its stream."""
+    frames = [*PROTOCOLS[upstream].stream[:count], *filter(None, [extra])]
+    head = Head(200, (("Content-Type", "text/event-stream"), served_by(upstream)))
+    return head, Landed(*(Chunk(n, data) for n, data in enumerate(frames)))
+
+
+@pytest.mark.parametrize(("client", "upstream"), PAIRS)
+async def test_an_answer_is_judged_by_the_dialect_of_who_served_it(
+    client: str, upstream: str
+) -> None:
+    asked = take(asked_by(client))
+    kept = recorder().interaction(*landed(upstream), asked)
+    assert [frame.data for frame in kept.response.frames] == PROTOCOLS[upstream].stream
+    for count in range(1, PROTOCOLS[upstream].end):
+        with pytest.raises(NotKept):
+            recorder().interaction(*landed(upstream, count), asked)
+
+
+@pytest.mark.parametrize(("client", "upstream"), PAIRS)
+async def test_a_secret_is_taken_out_of_an_answer_in_any_dialect(
+    client: str, upstream: str
+) -> None:
+    key = "sk-proj-" + "aB3dE6gH9jK2mN5pQ8sT" * 2
+    head = Head(200, (("Content-Type", "text/event-stream"), served_by(upstream)))
+    spoken = b"".join(PROTOCOLS[upstream].stream)
+    # Each dialect's samples say one of these in several frames.
+    for said in (b"blue", b"Hello,"):
+        if said in spoken:
+            spoken = spoken.replace(said, key.encode())
+    kept = recorder().interaction(head, Landed(Chunk(0, spoken)), take(asked_by(client)))
+    assert kept.redacted
+    assert key.encode() not in kept.response.body

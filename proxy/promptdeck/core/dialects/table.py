@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from urllib.parse import unquote
 
+from promptdeck.core.headers import served_in
 from promptdeck.core.interaction import Headers, Interaction, Request, Variant
 from promptdeck.core.text.jsontext import JSON
 
@@ -161,6 +162,27 @@ def dialect_in(request: Request) -> Dialect:
     return dialect_of(request.method, request.target)
 
 
+TRANSLATED: Mapping[str, Dialect] = {one.name: one for one in (CHAT, MESSAGES, RESPONSES, GEMINI)}
+"""The dialects that are translated into one another, by their names."""
+
+
+def answered_in(request: Request, headers: Headers) -> Dialect:
+    """The dialect that an answer is in, by its headers: that of who served it, if it was chosen.
+
+    Else the request's; so also where that is of no dialect that is translated.
+    """
+    asked = dialect_in(request)
+    # What is said over a socket has the names of these, too.
+    if TRANSLATED.get(asked.name) is not asked or (served := served_in(headers)) is None:
+        return asked
+    return TRANSLATED.get(served.dialect, asked)
+
+
+def dialect_answering(interaction: Interaction) -> Dialect:
+    """The dialect that a recorded answer is in: its bytes are those of who gave it."""
+    return answered_in(interaction.request, interaction.response.headers)
+
+
 def with_variant(interaction: Interaction) -> Interaction:
     """A recording with the variant that its request asked for.
 
@@ -175,4 +197,4 @@ def with_variant(interaction: Interaction) -> Interaction:
 
 def says(interaction: Interaction) -> str:
     """The text that a recorded answer says, for people; empty where that is not known."""
-    return dialect_in(interaction.request).says(interaction.response)
+    return dialect_answering(interaction).says(interaction.response)

@@ -11,8 +11,8 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
-from promptdeck.core.dialects.base import Dialect
-from promptdeck.core.dialects.table import dialect_of
+from promptdeck.core.dialects.table import answered_in
+from promptdeck.core.interaction import Request
 from promptdeck.engine.asking import Incoming
 from promptdeck.engine.sides import Ended, GiveUp, Sink, Unanswered
 from promptdeck.errors import UpstreamError
@@ -44,7 +44,7 @@ class Flights:
     def __init__(self, way: Way, tasks: asyncio.TaskGroup) -> None:
         self._way = way
         self._group = tasks
-        self._flying: dict[Flight, tuple[GiveUp, Ended[UpstreamError], Dialect]] = {}
+        self._flying: dict[Flight, tuple[GiveUp, Ended[UpstreamError], Request]] = {}
         """Those whose answer has not ended."""
         self._tasks: set[asyncio.Task[None]] = set()
         """What follows those whose answer has ended."""
@@ -64,8 +64,7 @@ class Flights:
         begun = partial(self._begun_ended, incoming, flight)
         at_once = None if incoming.fly else self._way.begin(incoming, flight, begun)
         give_up = at_once or self._flown(incoming, flight)
-        dialect = dialect_of(incoming.request.method, incoming.request.target)
-        self._flying[flight] = give_up, ended, dialect
+        self._flying[flight] = give_up, ended, incoming.request
         flight.give_up = partial(self._give_up, flight)
 
     def _flown(self, incoming: Incoming, flight: Flight) -> GiveUp:
@@ -146,9 +145,9 @@ class Flights:
         then: was reset, or held open until somebody had waited for long enough.
         """
         if found := self._flying.pop(flight, None):
-            _, ended, dialect = found
+            _, ended, request = found
             flight.give_up = None  # it leads back to the flight: a ring
-            ended(None if error and dialect.has_ended(flight.tail) else error)
+            ended(None if error and _has_ended(request, flight) else error)
             self._settle()
 
     def _give_up(self, flight: Flight) -> None:
@@ -168,6 +167,12 @@ class Flights:
         """Tell whoever waits for it that nothing is under way any more."""
         if self._quiet and not self.under_way:
             self._quiet.set()
+
+
+def _has_ended(request: Request, flight: Flight) -> bool:
+    """True if the end of an answer's protocol has come, whatever comes of the connection."""
+    head = flight.known_head
+    return head is not None and answered_in(request, head.headers).has_ended(flight.tail)
 
 
 def _let_go(error: BaseException | None) -> None:

@@ -7,7 +7,7 @@ from itertools import accumulate, islice, repeat
 from typing import NamedTuple
 
 from promptdeck.core.codings import inflater
-from promptdeck.core.dialects.table import dialect_of
+from promptdeck.core.dialects.table import answered_in
 from promptdeck.core.headers import is_for_one, kept
 from promptdeck.core.interaction import (
     Frame,
@@ -112,7 +112,7 @@ class Recorder(NamedTuple):
         failed = not is_good(response.status)
         stream = response.is_stream
         in_runs = runs([frame.data for frame in response.frames]) if stream else None
-        dialect = dialect_of(take.request.method, take.request.target)
+        dialect = answered_in(take.request, response.headers)
         problem = dialect.problem_with(response, in_runs)
         if problem and not failed:
             raise NotKept(problem)

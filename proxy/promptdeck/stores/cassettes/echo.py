@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from promptdeck.core.dialects.base import Dialect
 from promptdeck.core.dialects.streamed import Streamed
-from promptdeck.core.dialects.table import dialect_in
+from promptdeck.core.dialects.table import dialect_answering
 from promptdeck.core.interaction import Interaction, Response
 from promptdeck.core.text.jsontext import Unfaithful, compact
 
@@ -36,7 +36,7 @@ def echoes(edits: Iterable[EditedAnswer], found: Iterable[Interaction]) -> Itera
     """
     asked = list(found)
     for before, after in edits:
-        dialect = dialect_in(after.request)
+        dialect = dialect_answering(after)
         lost = set(_texts(dialect, before)) - set(_texts(dialect, after.response))
         for item in asked:
             if any(_repeats(item.request.body, text) for text in lost):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from promptdeck.core.dialects.recut import recut
 from promptdeck.core.dialects.streamed import Impossible
-from promptdeck.core.dialects.table import dialect_in
+from promptdeck.core.dialects.table import dialect_answering
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.secrets.redact import Redactor
 
@@ -94,7 +94,7 @@ def _mended(piece: Piece, before: Piece | None, keep: Keep | None) -> Piece:
     item = piece.interaction
     if (keep or _edited(piece, before)) is Keep.FRAMES:
         return piece.laid_anew(item)
-    said = recut(dialect_in(item.request), item.response, piece.says or "")
+    said = recut(dialect_answering(item), item.response, piece.says or "")
     return piece.laid_anew(item._replace(response=said))
 
 
