@@ -20,6 +20,11 @@ MODULES = sorted(
 )
 # Tested where they are used: a protocol by what keeps it, a part by the whole.
 TESTED_WITH = {
+    "mcp/duplex": "mcp/test_client",
+    "mcp/events": "mcp/test_client",
+    "mcp/http": "mcp/test_client",
+    "mcp/stdio": "mcp/test_client",
+    "mcp/trouble": "mcp/test_client",
     "app": "engine/test_exchange",
     "cli/completion": "cli/test_cli",
     "cli/config": "cli/test_cli",

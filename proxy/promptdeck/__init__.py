@@ -149,6 +149,13 @@ imports upward and only `app` knows all the parts.
       child         what runs in it
     config/       every setting, declared once
     upstream/     the way to the provider: a lean client, and aiohttp's for the odd case and sockets
+    mcp/          the way to MCP servers
+      wire          what is said in both eras of the protocol
+      trouble       why a server cannot be used
+      client        a server: its tools, a call
+      http, events, stdio   what carries messages; the last over two streams,
+      duplex        whose answers are found by their number
+      addresses     where the URL of a request may lead
     server/       the aiohttp handlers
       receiving     connections to clients, and what is no request
       guard         who may ask: Host, Origin, token
