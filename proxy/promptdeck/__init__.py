@@ -75,6 +75,7 @@ imports upward and only `app` knows all the parts.
           neutral       a prompt and an answer's events, in no protocol's words
           aim           whom a request is meant for, what is lost on the way
           signing       who signed a piece of reasoning goes with it
+          broken        an answer that failed, as an error
       misses/
         differences, diff   where two requests differ: places, a unified diff
         sketch        a request in little, for the nearest of thousands

@@ -52,3 +52,7 @@ def test_a_signature_goes_to_the_model_that_made_it() -> None:
     assert not goes_to(Signed("google", "claude-5", "s"), aim)
     assert not goes_to(Signed("mine", "claude-5", ""), aim)
     assert not goes_to(None, aim)
+
+
+def test_what_nobody_is_known_to_have_signed_goes_nowhere() -> None:
+    assert not goes_to(Signed("", "", "s"), Aim("local", "chat", "qwen"))

@@ -4,6 +4,7 @@ No pair of protocols is translated as such: each is read into one neutral form a
 
 neutral      that form: a prompt, an answer as signals
 aim          whom a request is meant for, and what becomes of it on the way there
+broken       an answer that failed, as an error
 
 and in a folder for each protocol, chat/, messages/, responses/ and gemini/:
 

@@ -44,6 +44,6 @@ def goes_to(signed: Signed | None, aim: Aim) -> bool:
 
     Where the model that signed is not known, the upstream decides.
     """
-    if signed is None or not signed.text:
+    if signed is None or not (signed.text and signed.upstream):
         return False
     return signed.upstream in (aim.upstream, aim.provider) and signed.model in ("", aim.model)
