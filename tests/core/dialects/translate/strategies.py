@@ -150,8 +150,9 @@ def _parts(also: Collection[str]) -> st.SearchStrategy[Any]:
 
 
 def _tools(custom: bool) -> st.SearchStrategy[Tool]:
-    plain = st.builds(Tool, name=NAMES, description=st.none() | SAID, schema=SCHEMAS)
-    free = st.builds(Tool, name=NAMES, description=SAID, schema=st.none(), custom=st.just({}))
+    # `builds` would draw the schema by its type, which is any JSON.
+    plain = st.tuples(NAMES, st.none() | SAID, SCHEMAS).map(lambda drawn: Tool(*drawn))
+    free = st.tuples(NAMES, SAID).map(lambda drawn: Tool(*drawn, None, custom={}))
     return plain | free if custom else plain
 
 
