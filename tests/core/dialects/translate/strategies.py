@@ -125,7 +125,11 @@ def prompts(
         say("assistant", *before, Words(draw(SAID)))
     say("user", *draw(st.lists(_parts(also), min_size=1, max_size=2)))
     choice = draw(st.none() | _choices(tools)) if tools else None
-    shape = draw(st.none() | st.builds(Shape, SCHEMAS, NAMES)) if "shape" in also else None
+    shape = (
+        draw(st.none() | st.tuples(SCHEMAS, NAMES).map(lambda drawn: Shape(*drawn)))
+        if "shape" in also
+        else None
+    )
     options = draw(
         st.fixed_dictionaries(
             {"max_tokens": st.integers(1, 4096)},
@@ -139,13 +143,13 @@ def prompts(
 
 
 def _parts(also: Collection[str]) -> st.SearchStrategy[Any]:
-    parts: list[st.SearchStrategy[Any]] = [st.builds(Words, SAID)]
+    parts: list[st.SearchStrategy[Any]] = [SAID.map(Words)]
     if "pictures" in also:
         urls = st.sampled_from([f"data:image/png;base64,{PIXEL}", "https://example.com/a.png"])
-        parts.append(st.builds(Picture, urls))
+        parts.append(urls.map(Picture))
     if "papers" in also:
         pdf = "data:application/pdf;base64,JVBERi0xLjQK"
-        parts.append(st.builds(Paper, st.just(pdf), name=st.just("a.pdf")))
+        parts.append(st.just(Paper(pdf, name="a.pdf")))
     return st.one_of(parts)
 
 
@@ -169,7 +173,7 @@ def _result(draw: st.DrawFn, call: ToolCall, failures: bool) -> ToolResult:
 
 def _choices(tools: Sequence[Tool]) -> st.SearchStrategy[ToolChoice]:
     named = st.sampled_from(tools).map(lambda one: ToolChoice("required", (one.name,)))
-    return st.builds(ToolChoice, st.sampled_from(["none", "auto", "required"])) | named
+    return st.sampled_from([ToolChoice("none"), ToolChoice("auto"), ToolChoice("required")]) | named
 
 
 def essence_of(prompt: Prompt) -> dict[str, Any]:
