@@ -5,6 +5,7 @@
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import count
 from typing import Any
 
 from hypothesis import strategies as st
@@ -104,24 +105,22 @@ def prompts(
 
     for text in draw(st.lists(SAID, max_size=2)):
         say("system", Words(text))
-    ids = iter(draw(st.lists(IDS, min_size=12, max_size=12, unique=True)))
+    first = draw(IDS)
+    ids = (f"{first}_{n}" for n in count())
     for n in range(draw(st.integers(1, 3))):
         if n and "late" in also and draw(st.booleans()):
             say("system", Words(draw(SAID)))
         say("user", *draw(st.lists(_parts(also), min_size=1, max_size=2)))
         while tools and len(turns) < 20 and draw(st.booleans()):
             calls = [
-                _call(draw, draw(st.sampled_from(tools)), next(ids, None))
+                _call(draw, draw(st.sampled_from(tools)), next(ids))
                 for _ in range(draw(st.integers(1, 2)))
             ]
-            calls = [call for call in calls if call.id]
-            if not calls:
-                break
-            before = draw(st.lists(thoughts(signed), max_size=2)) if signed else []
+            before = draw(st.lists(thoughts(signed), max_size=2)) if signed is not None else []
             said = [Words(text) for text in draw(st.lists(SAID, max_size=1))]
             say("assistant", *before, *said, *calls)
             say("user", *[_result(draw, call, "failures" in also) for call in calls])
-        before = draw(st.lists(thoughts(signed), max_size=1)) if signed else []
+        before = draw(st.lists(thoughts(signed), max_size=1)) if signed is not None else []
         say("assistant", *before, Words(draw(SAID)))
     say("user", *draw(st.lists(_parts(also), min_size=1, max_size=2)))
     choice = draw(st.none() | _choices(tools)) if tools else None
@@ -160,10 +159,10 @@ def _tools(custom: bool) -> st.SearchStrategy[Tool]:
     return plain | free if custom else plain
 
 
-def _call(draw: st.DrawFn, tool: Tool, name: str | None) -> ToolCall:
+def _call(draw: st.DrawFn, tool: Tool, name: str) -> ToolCall:
     is_custom = tool.custom is not None
     arguments = draw(SAID) if is_custom else compact(draw(ARGUMENTS)).decode()
-    return ToolCall(name or "", tool.name, arguments, is_custom=is_custom)
+    return ToolCall(name, tool.name, arguments, is_custom=is_custom)
 
 
 def _result(draw: st.DrawFn, call: ToolCall, failures: bool) -> ToolResult:
