@@ -94,6 +94,8 @@ imports upward and only `app` knows all the parts.
         migrations    the file's tables, how it is opened and brought up to date
         upgrade       what an older version kept and this one does not
         rows          how a recording is a row, fresh and packed
+        blobs         large values of one, written and read a part at a time
+        short         fingerprints and ids in half the room
         database      one file: point reads on the caller's thread, a writer behind
         tape          the store over some tapes of it
         writer        writes grouped behind it

@@ -23,7 +23,8 @@ from promptdeck.stores.base import Stored
 
 from .migrations import connect
 from .pieces import Pieces, names_of, numbers_of
-from .rows import OF_KEY, SELECT, SELECT_PACKED, Row, key_of, row_of
+from .rows import OF_KEY, SELECT, SELECT_PACKED, Row, row_of
+from .short import key_of
 from .sketches import models, nearest, save, sketched
 from .tapes import forget, insert, named, remove, tape_of
 from .wal import State, Watch

@@ -7,7 +7,7 @@ times. That is a handful in the life of a store, so none is ever let go.
 """
 
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -79,9 +79,14 @@ def _text(data: bytes) -> bytes:
     return inflate(data, {shipped().number: shipped().text})
 
 
-def deflate(data: Sequence[bytes], dictionary: Dictionary, context: bytes = b"") -> bytes:
+def deflate(data: Iterable[bytes], dictionary: Dictionary, context: bytes = b"") -> bytes:
     """Compress what the parts of `data` are together as if it stood behind a dictionary and
-    `context`.
+    `context`."""
+    return b"".join(deflated(data, dictionary, context))
+
+
+def deflated(data: Iterable[bytes], dictionary: Dictionary, context: bytes = b"") -> list[bytes]:
+    """What `deflate` compresses in parts, none of them larger than some of `data`.
 
     Without zlib's own frame, which would sum up the dictionary, too: a check sum of the
     data alone goes before it.
@@ -94,10 +99,10 @@ def deflate(data: Sequence[bytes], dictionary: Dictionary, context: bytes = b"")
         check = zlib.crc32(some, check)
         packed.append(deflating.compress(some))
     checked = check.to_bytes(_CHECK - 1, "little")
-    return b"".join((bytes([dictionary.number]), checked, *packed, deflating.flush()))
+    return [bytes([dictionary.number]), checked, *packed, deflating.flush()]
 
 
-def _steps(data: Sequence[bytes]) -> Iterator[bytes | memoryview]:
+def _steps(data: Iterable[bytes]) -> Iterator[bytes | memoryview]:
     """The data in parts of `_STEP` bytes at most, as what each call makes is copied once more."""
     for part in data:
         if len(part) <= _STEP:

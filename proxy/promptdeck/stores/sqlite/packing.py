@@ -8,13 +8,14 @@ is kept whole. The canonical form stands beside the body in each piece, as their
 are the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
+from itertools import chain
 from typing import Any, NamedTuple
 
 import orjson
 
-from .dictionaries import WINDOW, Dictionaries, Dictionary, deflate, inflate
+from .dictionaries import WINDOW, Dictionaries, Dictionary, deflate, deflated, inflate
 
 _SPLIT = 256
 """Bytes from which a value is worth a piece of its own: a piece costs about 60."""
@@ -241,13 +242,14 @@ def pack(
     meta: Sequence[Any],
     body: bytes,
     canonical: bytes,
-    answer: bytes,
+    answer: Iterable[bytes],
     slots: Sequence[Slot],
     dictionary: Dictionary,
-) -> bytes:
+) -> list[bytes]:
     """A recording without the elements of its slots, as one blob that says how all fits together.
 
-    `meta` are JSON values to be kept with it. TypeError where they are none.
+    `answer` comes in any parts, and so does the blob. `meta` are JSON values to be kept with it.
+    TypeError where they are none.
     """
     ours, mine = _without(body, [(s.body_at, s.body_length) for s in slots])
     order = sorted(range(len(slots)), key=lambda n: slots[n].canonical_at)
@@ -256,7 +258,7 @@ def pack(
     around, copied = b"".join(mine), b"".join(rest)
     recipe, left = _recipe(around, copied, body)
     head = orjson.dumps([ours, order, [theirs, recipe], *meta])
-    return deflate([head, b"\n", around, left, answer], dictionary)
+    return deflated(chain([head, b"\n", around, left], answer), dictionary)
 
 
 def unpack(data: bytes, slots: Sequence[Sequence[Pair]], dictionaries: Dictionaries) -> Packed:

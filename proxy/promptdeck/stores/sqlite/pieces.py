@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
+from .blobs import insert, joined, read
 from .dictionaries import Dictionaries, Dictionary, Query, deflate, shipped
 from .packing import (
     Pair,
@@ -23,16 +24,16 @@ from .packing import (
     unpack_piece,
 )
 from .rows import (
-    INSERT_PACKED,
+    INTO_PACKED,
     PIECE_BYTES,
-    SELECT,
+    SELECT_SMALL,
     FreshRow,
     PackedRow,
     Row,
-    full_id,
     packed_row,
     row_of_packed,
 )
+from .short import full_id
 
 log = logging.getLogger("promptdeck")
 
@@ -118,7 +119,7 @@ def _learn(db: sqlite3.Connection, n: int) -> None:
 
 def _pack(db: sqlite3.Connection, n: int, dictionary: Dictionary) -> None:
     """Move a recording from `recording` to `packed`. ValueError or TypeError if it cannot be."""
-    fresh = FreshRow._make(db.execute(f"{SELECT} WHERE n = ?", (n,)).fetchone())
+    fresh = FreshRow._make(db.execute(f"{SELECT_SMALL} WHERE n = ?", (n,)).fetchone())
     texts: tuple[object, ...] = fresh.canonical, fresh.request_body
     if not all(isinstance(text, bytes) for text in texts):
         raise TypeError("it is not made of bytes")
@@ -126,16 +127,18 @@ def _pack(db: sqlite3.Connection, n: int, dictionary: Dictionary) -> None:
         raise ValueError("its number is taken")
     slots = slots_of(fresh.request_body, fresh.canonical)
     # What can fail comes before what is written.
-    packed = packed_row(fresh, slots, dictionary)
-    del fresh, texts  # SQLite has two copies of what it writes
+    answer = read(db, "recording", "body", n) if fresh.body is None else (joined(fresh.body),)
+    packed = packed_row(fresh, answer, slots, dictionary)
     ends, size = [], packed.bytes
     for slot in slots:
         end, added = _keep(db, packed.tape, slot, dictionary)
         ends.append(str(end))
         size += added
-    db.execute(INSERT_PACKED, packed._replace(pieces=" ".join(ends)))
+    tape, columns = packed.tape, [*packed._replace(pieces=" ".join(ends))]
+    del packed  # which may be large
+    insert(db, INTO_PACKED, columns)
     db.execute("DELETE FROM recording WHERE n = ?", (n,))
-    db.execute("UPDATE tape SET bytes = bytes + ? WHERE id = ?", (size, packed.tape))
+    db.execute("UPDATE tape SET bytes = bytes + ? WHERE id = ?", (size, tape))
 
 
 def _keep(db: sqlite3.Connection, tape: int, slot: Slot, dictionary: Dictionary) -> tuple[int, int]:

@@ -5,8 +5,7 @@ once: the SQL that reads and writes a whole row is made from them.
 """
 
 import math
-import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -18,8 +17,10 @@ from promptdeck.core.text.octets import as_json, from_json
 from promptdeck.core.varying import UNTOLD
 from promptdeck.stores.base import Stored
 
+from .blobs import Into, LongBlob, blob_of, joined, size_of, without
 from .dictionaries import Dictionaries, Dictionary
 from .packing import Pair, Slot, pack, unpack
+from .short import full_id, id_of, key_of, name_of
 
 Blob = bytes
 """In rows, which have a column named `bytes`."""
@@ -47,7 +48,7 @@ class FreshRow(NamedTuple):
     status: int
     headers: str
     frames: str
-    body: Blob
+    body: Blob | LongBlob
     digest: Blob | None = None
     """As `_digest` makes it; None in rows of earlier versions."""
 
@@ -70,7 +71,7 @@ class PackedRow(NamedTuple):
     bytes: int
     pieces: str
     """Ids of the last piece of each slot, separated by spaces."""
-    data: Blob
+    data: Blob | LongBlob
     """Everything else, by `packing.pack`."""
     digest: Blob | None
     """Of the row in `recording` that it was made of."""
@@ -82,11 +83,17 @@ _NEXT = (
 )
 _GIVEN = ", ".join(f"?{place}" for place in range(2, len(FreshRow._fields) + 1))
 INSERT = f"INSERT INTO recording ({', '.join(FreshRow._fields)}) VALUES ({_NEXT}, {_GIVEN})"
+INTO_RECORDING = Into("recording", FreshRow._fields, INSERT)
 """Takes a `FreshRow`, whose `n` it leaves out: the row gets the next number of both tables."""
 SELECT = f"SELECT {', '.join(FreshRow._fields)} FROM recording"
-INSERT_PACKED = (
-    f"INSERT INTO packed ({', '.join(PackedRow._fields)})"
-    f" VALUES ({', '.join('?' * len(PackedRow._fields))})"
+SELECT_SMALL = SELECT.replace(" body,", f" {without('body')},")
+"""As `SELECT`, but for large answers: NULL stands for them."""
+_NUMBERED = ", ".join(f"?{place}" for place in range(1, len(PackedRow._fields) + 1))
+INTO_PACKED = Into(
+    "packed",
+    PackedRow._fields,
+    f"INSERT INTO packed ({', '.join(PackedRow._fields)}) VALUES ({_NUMBERED})",
+    staged=True,
 )
 SELECT_PACKED = f"SELECT {', '.join(PackedRow._fields)} FROM packed"
 OF_KEY = "substr(key, 1, 6) = substr(?1, 1, 6) AND key = ?1"
@@ -123,9 +130,9 @@ def fresh_row(tape: int, key: str, stored: Stored, now: float) -> FreshRow:
     """
     interaction = stored.interaction
     request, response = interaction.request, interaction.response
-    body = response.body
-    frames = orjson.dumps([(ms, len(data)) for ms, data in response.frames]).decode()
-    texts = len(stored.canonical) + len(request.body) + len(body) + len(frames)
+    body = blob_of(data for _, data in response.frames)
+    frames = _frames_of(response.frames)
+    texts = len(stored.canonical) + len(request.body) + size_of(body) + len(frames)
     row = FreshRow(
         n=0,
         tape=tape,
@@ -154,6 +161,17 @@ def fresh_row(tape: int, key: str, stored: Stored, now: float) -> FreshRow:
     return row._replace(digest=_digest(row))
 
 
+_SOME = 4096
+"""Frames whose numbers are written at once: as objects of Python they take ten times the room."""
+
+
+def _frames_of(frames: Sequence[Frame]) -> str:
+    """Time and length of each frame as JSON: `[[ms, length], ...]`."""
+    some = (frames[at : at + _SOME] for at in range(0, len(frames), _SOME))
+    texts = [orjson.dumps([(ms, len(data)) for ms, data in part])[1:-1] for part in some]
+    return f"[{b','.join(texts).decode()}]"
+
+
 def _digest(row: FreshRow) -> bytes:
     """A digest of a recording and of the fingerprint that it goes under, in 8 bytes.
 
@@ -166,9 +184,13 @@ def _digest(row: FreshRow) -> bytes:
     )  # fmt: skip
     numbers = b"%d %d" % (row.status, row.redacted)
     found = xxhash.xxh3_64()
-    blobs = (row.canonical, row.request_body, row.body)
+    blobs = (row.canonical, row.request_body)
     for part in (*(text.encode("utf-8", "surrogatepass") for text in texts), numbers, *blobs):
         found.update(b"%d:" % len(part))
+        found.update(part)
+    body = row.body
+    found.update(b"%d:" % size_of(body))
+    for part in body if isinstance(body, LongBlob) else (body,):
         found.update(part)
     return found.digest()
 
@@ -221,7 +243,7 @@ def row_of(columns: Sequence[Any]) -> Row:
         row.recorded_at,
         meta,
         row.request_body,
-        row.body,
+        joined(row.body),
         told=row.digest is not None,
     )
     return _row(row.n, row.tape, Stored(interaction, row.canonical, row.expires_at))
@@ -285,59 +307,10 @@ def _cut(body: bytes, frames: list[list[int]]) -> Iterator[Frame]:
 # Packed
 
 
-_KEY = re.compile(r"p1:([0-9a-f]{32})")
-
-
-def key_of(name: str) -> bytes | str:
-    """A fingerprint as `packed` keeps it: bytes, half as long, for the form `p1:` and 32 digits."""
-    usual = _KEY.fullmatch(name)
-    return bytes.fromhex(usual[1]) if usual else name
-
-
-def name_of(key: bytes | str) -> str:
-    """The fingerprint of which `key_of` made `key`."""
-    return key if isinstance(key, str) else f"p1:{key.hex()}"
-
-
-_ID = re.compile(r"([0-9a-f]{6})-([0-9]{3}-)([0-9a-f]{8})(-[0-9]+)")
-_FIRST = 3
-"""Bytes of a short id that stand for the six digits before its first dash; text follows."""
-_OF_KEY = 8
-"""Digits of an id that are the first ones of its recording's own fingerprint."""
-
-
-def id_of(name: str, key: str) -> bytes | str:
-    """An id as `packed` keeps it: 8 bytes or so for the form that `recording_id` gives.
-
-    `key` is the recording's own fingerprint (`base_key`), whose part of the id is left out.
-    """
-    usual = _ID.fullmatch(name)
-    if usual and key.startswith(f"p1:{usual[3]}"):
-        return bytes.fromhex(usual[1]) + f"{usual[2]}{usual[4][1:]}".encode()
-    return name
-
-
-def full_id(short: bytes | str, key: bytes | str, base_key: bytes | str | None) -> str:
-    """The whole id of a row of `packed` from its columns `id`, `key` and `base_key`."""
-    if isinstance(short, str):
-        return short
-    first, rest = short[:_FIRST], short[_FIRST:].decode()
-    turns, _, ordinal = rest.partition("-")
-    start = name_of(key if base_key is None else base_key).removeprefix("p1:")[:_OF_KEY]
-    return f"{first.hex()}-{turns}-{start}-{ordinal}"
-
-
-def ordinal_of(name: bytes | str) -> int:
-    """The number at the end of an id, whole or as `id_of` gives it; ValueError without one."""
-    if isinstance(name, bytes):
-        # Its first bytes may be anything, a dash too.
-        _, _, ordinal = name[_FIRST:].rpartition(b"-")
-        return int(ordinal)
-    return int(name.rpartition("-")[2])
-
-
-def packed_row(row: FreshRow, slots: Sequence[Slot], dictionary: Dictionary) -> PackedRow:
-    """The row in `packed` of a row in `recording`, with no pieces yet.
+def packed_row(
+    row: FreshRow, answer: Iterable[bytes], slots: Sequence[Slot], dictionary: Dictionary
+) -> PackedRow:
+    """The row in `packed` of a row in `recording` and its body, with no pieces yet.
 
     `slots` are the long values of its request, which are kept as pieces.
     """
@@ -345,7 +318,7 @@ def packed_row(row: FreshRow, slots: Sequence[Slot], dictionary: Dictionary) -> 
         row.upstream, row.redacted, orjson.Fragment(row.request), row.status,
         orjson.Fragment(row.headers), orjson.Fragment(row.frames),
     )  # fmt: skip
-    data = pack(meta, row.request_body, row.canonical, row.body, slots, dictionary)
+    data = blob_of(pack(meta, row.request_body, row.canonical, answer, slots, dictionary))
     key, base = key_of(row.key), key_of(row.base_key)
     return PackedRow(
         n=row.n,
@@ -358,7 +331,7 @@ def packed_row(row: FreshRow, slots: Sequence[Slot], dictionary: Dictionary) -> 
         expires_at=row.expires_at,
         # SQLite writes whole seconds in half the room; what was recorded in one lies in order.
         used_at=math.floor(row.used_at),
-        bytes=len(data) + ROW_BYTES,
+        bytes=size_of(data) + ROW_BYTES,
         pieces="",
         data=data,
         digest=row.digest,
@@ -372,7 +345,7 @@ def row_of_packed(
 
     ValueError or TypeError if it is damaged.
     """
-    meta, body, canonical, answer = unpack(row.data, slots, dictionaries)
+    meta, body, canonical, answer = unpack(joined(row.data), slots, dictionaries)
     key = name_of(row.key if row.base_key is None else row.base_key)
     name = full_id(row.id, row.key, row.base_key)
     if row.digest is not None:

@@ -8,8 +8,10 @@ from pathlib import Path
 from promptdeck.core.interaction import Variant
 from promptdeck.stores.base import Stored
 
+from . import blobs
 from .pieces import LEAVING, Leaving, drop
-from .rows import FRESH_ROW_BYTES, INSERT, OF_KEY, fresh_row, full_id, key_of, ordinal_of
+from .rows import FRESH_ROW_BYTES, INTO_RECORDING, OF_KEY, fresh_row
+from .short import full_id, key_of, ordinal_of
 
 _STATES_KEPT = 4
 """Indexes kept of each cassette file. On another branch, or under other rules, it has another
@@ -47,12 +49,8 @@ def insert(db: sqlite3.Connection, tape: int, rows: Iterable[tuple[str, Stored]]
     Returns their numbers (`n`).
     """
     now = time.time()
-    cursor = db.cursor()
-    numbers = []
-    for key, stored in rows:
-        cursor.execute(INSERT, fresh_row(tape, key, stored, now))
-        numbers.append(int(cursor.lastrowid or 0))
-    return numbers
+    rows_of = (fresh_row(tape, key, stored, now) for key, stored in rows)
+    return [blobs.insert(db, INTO_RECORDING, [*row]) for row in rows_of]
 
 
 def forget(db: sqlite3.Connection, changed: Iterable[str]) -> None:
