@@ -76,6 +76,10 @@ imports upward and only `app` knows all the parts.
           aim           whom a request is meant for, what is lost on the way
           signing       who signed a piece of reasoning goes with it
           broken        an answer that failed, as an error
+      routing/
+        upstreams     the providers built in, and the upstreams that the user names
+        choosing      from a model's name, or a list, to what is tried in which order
+        fitting       how well a model fits what an agent is to be good at
       misses/
         differences, diff   where two requests differ: places, a unified diff
         sketch        a request in little, for the nearest of thousands
@@ -216,6 +220,8 @@ One word, one thing; no two classes or aliases of the package have the same name
     home          a provider whose calls are known by themselves: core.dialects.homes.Home
     proposal      the rule that would make two requests equal: core.misses.proposals.Proposal
     departure     where a run leaves a recorded one: core.misses.departure.Departure
+    builtin       a provider known by name: core.routing.upstreams.Builtin
+    choice        a model that may answer, and where it is: core.routing.choosing.Choice
     store         keeps interactions: stores.base.Store
     stored        an interaction as a store gives it: stores.base.Stored
     tape          an ordered collection of them in SQLite: stores.sqlite.tape.Tape

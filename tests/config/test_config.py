@@ -10,9 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import orjson
 import pytest
 
 from promptdeck.config import SETTINGS, Config, Loaded, Provider, Setting, load
+from promptdeck.config.render import show
+from promptdeck.config.settings import NamedSection
 from promptdeck.core.faults.plan import parse_plan
 from promptdeck.core.policy import Mode
 from promptdeck.core.secrets.redact import UserPattern
@@ -22,6 +25,24 @@ from tests import ROOT
 # For every setting a text, as file and environment take it, that is not its default.
 OTHER: Mapping[str, tuple[str, Any]] = {
     "mode": ("record-missing", Mode.RECORD_MISSING),
+    "upstreams": (
+        '{local: {base_url: "http://127.0.0.1:8000", dialect: messages, max_concurrent: 2}}',
+        {
+            "local": NamedSection(
+                base_url="http://127.0.0.1:8000/v1", dialect=("messages",), max_concurrent=2
+            )
+        },
+    ),
+    "routing.aliases": (
+        "{fast: openai/gpt-5-mini, any: [a/b, c]}",
+        {"fast": ("openai/gpt-5-mini",), "any": ("a/b", "c")},
+    ),
+    "routing.patterns": ('{"claude-*": anthropic/*}', {"claude-*": ("anthropic/*",)}),
+    "routing.retries": ("0", 0),
+    "routing.retry_budget": ("0", 0.0),
+    "routing.hold_back": ("1.5s", 1.5),
+    "routing.breaker": ("7", 7),
+    "routing.breaker_pause": ("2m", 120.0),
     "server.host": ("0.0.0.0", "0.0.0.0"),
     "server.port": ("0", 0),
     "server.hosts": ('[Deck.Internal., "*"]', ("deck.internal", "*")),
@@ -317,3 +338,84 @@ def test_reading_settings_starts_without_yaml() -> None:
         env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True,
     )  # fmt: skip
     assert done.stdout == "set()\n"
+
+
+# Upstreams by name
+
+
+def test_each_setting_of_a_named_upstream_can_be_given_in_the_file() -> None:
+    said = """
+upstreams:
+  local:
+    dialect: [chat, responses]
+    base_url: http://127.0.0.1:8000
+    api_key: ${LOCAL_KEY:-}
+    auth: x-api-key
+    headers: {X-Team: blue}
+    connect_timeout: 1s
+    read_timeout: none
+    proxy: none
+    max_concurrent: 4
+    retries: 0
+    by_responses: gpt-5.4*
+"""
+    with pytest.raises(ConfigError, match=r"local.by_responses: expected a list"):
+        read(said)
+    said = said.replace("gpt-5.4*", '["gpt-5.4*"]')
+    local = read(said, LOCAL_KEY="sk-hush").config.upstreams["local"]
+    assert local == (
+        ("chat", "responses"),
+        "http://127.0.0.1:8000/v1",
+        "sk-hush",
+        "x-api-key",
+        {"X-Team": "blue"},
+        1.0,
+        None,
+        "none",
+        4,
+        0,
+        ("gpt-5.4*",),
+    )
+    assert read(said).config.upstreams["local"].api_key is None
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        ("local: {bse_url: x}", "upstreams.local.bse_url is not a setting; did you mean base_url"),
+        ("local: {base_url: 1}", "upstreams.local.base_url: expected a URL"),
+        ("local: {dialect: grpc}", "upstreams.local.dialect[0]: expected chat, responses,"),
+        ("local: here", "upstreams.local: expected settings below it (dialect, base_url,"),
+        ("Local: {}", "upstreams: expected an upstream's name"),
+        ("local: {headers: {A b: c}}", "upstreams.local.headers: 'A b' can be no header's name"),
+        ('local: {headers: {A: "\\n"}}', "upstreams.local.headers.A: expected printable ASCII"),
+        ("local: {api_key: a b}", "upstreams.local.api_key: expected printable ASCII"),
+        ("local: {api_key: '${NOT_THERE}'}", "upstreams.local.api_key: NOT_THERE is not in the"),
+        ("local: {}\n  local: {}", "upstreams.local stands here a second time"),
+    ],
+)
+def test_what_is_wrong_of_a_named_upstream_is_told_with_its_place(said: str, problem: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        read(f"upstreams:\n  {said}")
+    assert problem in str(caught.value)
+    assert str(caught.value).startswith("promptdeck.yaml:")
+
+
+def test_no_secret_of_a_named_upstream_is_shown() -> None:
+    secrets = "api_key: sk-hush, proxy: 'http://u:hush@proxy:3128', headers: {X-Key: hush}"
+    loaded = read(f"upstreams: {{local: {{{secrets}}}, bare: }}")
+    assert "hush" not in repr(loaded.config)
+    (row,) = (row for row in show(loaded) if row.path == "upstreams")
+    hidden = "(set, not shown)"
+    assert orjson.loads(row.value) == {
+        "local": {"api_key": hidden, "headers": hidden, "proxy": hidden},
+        "bare": {},
+    }
+
+
+@pytest.mark.parametrize(
+    "said", ["{fast: }", "{fast: []}", "{fast: [[a]]}", "[a]", "{fast: {a: b}}"]
+)
+def test_an_alias_stands_for_a_model_or_a_list_of_them(said: str) -> None:
+    with pytest.raises(ConfigError, match=r"routing\.aliases"):
+        read(f"routing: {{aliases: {said}}}")

@@ -6,11 +6,12 @@ written. `settings` has the declarations; `one`, `many` and `declares` make them
 
 import re
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar, cast
 
-from promptdeck.core.text.jsontext import render
+from promptdeck.core.text.jsontext import JSON, render
 
-from .kinds import Kind, found
+from .kinds import NOTHING, Kind, found
 
 T = TypeVar("T")
 
@@ -31,8 +32,15 @@ class Setting(NamedTuple):
     """Never shown: not in an error, nor by `config show`, nor in a repr."""
     many: bool = False
     """Its value is a list, of which `kind` is one item."""
+    fields: "Mapping[str, Setting]" = MappingProxyType({})
+    """Those of the sections that it holds by names of the user's own."""
     path: str = ""
     """Such as `log.level`: section and key."""
+
+    @property
+    def is_mapping(self) -> bool:
+        """True where the value is a mapping, which a variable gives as YAML."""
+        return not self.many and self.kind.accepts == (dict,)
 
     @property
     def variable(self) -> str:
@@ -47,7 +55,7 @@ class Setting(NamedTuple):
     def read(self, raw: object, place: str) -> Any:
         """The typed value of what a file or a variable says; ValueError begins with `place`."""
         if not self.many:
-            return self.kind.take(raw, place)
+            return self.kind.take({} if self.is_mapping and raw in NOTHING else raw, place)
         if self.kind.alone and isinstance(raw, str) and raw:
             raw = [raw]
         if isinstance(raw, list):
@@ -58,6 +66,8 @@ class Setting(NamedTuple):
         """A typed value as text, as it would stand in the file."""
         if self.many:
             return render([self.kind.write(item) for item in value], "spaced")
+        if self.is_mapping:
+            return render(self.kind.write(value), "spaced")
         return str(self.kind.write(value))
 
     def default_in(self, environ: Mapping[str, str]) -> tuple[Any, str]:
@@ -65,6 +75,8 @@ class Setting(NamedTuple):
         text, source = self.default, "default"
         if self.default_in_ci and in_ci(environ):
             text, source = self.default_in_ci, "default under CI"
+        if self.is_mapping:
+            return self.read({}, source), source
         return self.read([] if self.many else fill(text, environ), source), source
 
 
@@ -73,7 +85,7 @@ class Given(NamedTuple):
 
     setting: Setting
     raw: Any
-    """Text; or a list of texts and of flat mappings."""
+    """Text; or a list of texts and of flat mappings; or a mapping, where the setting is one."""
     source: str
     """`promptdeck.yaml:3`, `PROMPTDECK_MODE` or `--mode`."""
 
@@ -129,6 +141,74 @@ def one(
 def many(kind: Kind[T], why: str) -> tuple[T, ...]:
     """Declare a setting that is a list, empty by default."""
     return cast("tuple[T, ...]", Setting(kind, "[]", why, many=True))
+
+
+def mapping(kind: Kind[T], why: str, *, secret: bool = False) -> T:
+    """Declare a setting that is a mapping, empty by default."""
+    return cast("T", Setting(kind, "{}", why, secret=secret))
+
+
+def named(section: type[T], name: Kind[str], why: str) -> Mapping[str, T]:
+    """Declare a setting that holds sections of one type by names of the user's own.
+
+    The type is one that `declares` has made; none of its settings has a flag or a variable.
+    """
+    fields: Mapping[str, Setting] = cast("Any", section)._field_defaults
+
+    def within(raw: Mapping[str, Any], place: str) -> Mapping[str, T]:
+        return {
+            name.take(key, place): _section(section, fields, entry, f"{place}.{key}")
+            for key, entry in raw.items()
+        }
+
+    def write(sections: Mapping[str, T]) -> JSON:
+        return {key: _shown_section(fields, one) for key, one in sections.items()}
+
+    kind: Kind[Mapping[str, T]] = Kind(
+        "a mapping of names", lambda raw: raw, write, (dict,), within=within
+    )
+    return cast("Mapping[str, T]", Setting(kind, "{}", why, fields=fields))
+
+
+def _section(section: type[T], fields: Mapping[str, Setting], raw: Any, place: str) -> T:
+    """A section of these fields as a user has written it. ValueError with the field's place."""
+    if isinstance(raw, str) and raw in NOTHING:
+        raw = {}
+    if not isinstance(raw, dict):
+        keys = ", ".join(fields)
+        raise ValueError(  # noqa: TRY004  as all that is wrong with a value
+            f"{place}: expected settings below it ({keys}), found {found(raw)}"
+        )
+    for key in raw:
+        if key not in fields:
+            import difflib  # 10 ms, and only where something is misspelt
+
+            near = difflib.get_close_matches(key, fields, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(fields)}"
+            raise ValueError(f"{place}.{key} is not a setting; {hint}")
+    values = {key: fields[key].read(value, f"{place}.{key}") for key, value in raw.items()}
+    return section(**values)
+
+
+def _shown_section(fields: Mapping[str, Setting], section: Any) -> JSON:
+    """What a section says beside its defaults, to be shown: secrets are not."""
+    said: dict[str, JSON] = {}
+    for key, setting in fields.items():
+        value = getattr(section, key)
+        if value == setting.default_in({})[0]:
+            continue
+        if setting.secret:
+            said[key] = NOT_SHOWN
+        elif setting.many:
+            said[key] = [setting.kind.write(item) for item in value]
+        else:
+            written = setting.kind.write(value)
+            said[key] = written if setting.is_mapping else str(written)
+    return said
+
+
+NOT_SHOWN = "(set, not shown)"
+"""Stands where a secret is."""
 
 
 def declares(declaring: type[T]) -> type[T]:

@@ -81,7 +81,8 @@ class Document:
     def _given(self, setting: Setting, node: Any, source: str) -> Iterator[Given]:
         """A node's value for `setting`, or nothing and a problem; `source` is its place."""
         try:
-            raw = self._raw(node, setting.path)
+            read = self._nested if setting.is_mapping else self._raw
+            raw = read(node, setting.path)
         except ValueError as error:
             self._problems.append(f"{source}: {error}")
         else:
@@ -92,6 +93,15 @@ class Document:
         if node.id == "sequence":
             return [self._item(child, f"{path}[{i}]") for i, child in enumerate(node.value)]
         return self._item(node, path)
+
+    def _nested(self, node: Any, path: str) -> Any:
+        """A node's value with whatever stands in it: texts, lists, mappings. ValueError."""
+        if node.id == "sequence":
+            return [self._nested(child, f"{path}[{i}]") for i, child in enumerate(node.value)]
+        if node.id == "mapping":
+            pairs = self._pairs(node, path)
+            return {key.value: self._nested(value, inner) for inner, key, value in pairs}
+        return self._text(node, path)
 
     def _item(self, node: Any, path: str) -> str | dict[str, str]:
         """A text, or a mapping of texts, which is all that lists have in them. ValueError."""

@@ -16,6 +16,7 @@ from promptdeck.core.hosts import host_of
 from promptdeck.core.matching.rules import parse_path, parse_replacement
 from promptdeck.core.names import validate_cassette_name
 from promptdeck.core.secrets.redact import UserPattern
+from promptdeck.core.text.jsontext import JSON
 
 if TYPE_CHECKING:
     from promptdeck.core.faults.plan import Plan
@@ -37,10 +38,15 @@ class Kind(NamedTuple, Generic[T]):
     accepts: tuple[type, ...] = (str,)
     alone: bool = False
     """Whether one may stand for a list of it."""
+    within: Callable[[Any, str], T] | None = None
+    """In place of `read`, of what has parts with places of their own: the value of what stands at
+    a place. ValueError that begins with the place of the part."""
 
     def take(self, raw: object, place: str) -> T:
         """The typed value of `raw`; ValueError that begins with `place` if there is none."""
         reason = ""
+        if self.within and isinstance(raw, self.accepts):
+            return self.within(raw, place)
         if isinstance(raw, self.accepts):
             try:
                 return self.read(raw)
@@ -248,6 +254,69 @@ def _number(text: str) -> int:
     return int(text)
 
 
+def upstream_name(text: str) -> str:
+    """The name of an upstream, as models begin with it."""
+    if not re.fullmatch(r"[a-z0-9_-]+", text):
+        raise ValueError
+    return text
+
+
+def _pattern(text: str) -> str:
+    if not text.strip():
+        raise ValueError
+    return text
+
+
+def _retries(text: str) -> int:
+    if not re.fullmatch(r"[0-9]{1,2}", text):
+        raise ValueError
+    return int(text)
+
+
+# RFC 9110, 5.1: a field's name is a token.
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+
+def _extra_headers(raw: dict[str, str], place: str) -> Mapping[str, str]:
+    for name, value in raw.items():
+        if not _HEADER_NAME.fullmatch(name):
+            raise ValueError(f"{place}: {name!r} can be no header's name")
+        if not isinstance(value, str) or not re.fullmatch("[ -~]*", value):
+            raise ValueError(f"{place}.{name}: expected printable ASCII (what was found is hidden)")
+    return raw
+
+
+def _models_by_name(raw: dict[str, Any], place: str) -> Mapping[str, tuple[str, ...]]:
+    """Names, or patterns of them, each with the model, or the models, that it stands for."""
+    models: dict[str, tuple[str, ...]] = {}
+    for name, said in raw.items():
+        several = said if isinstance(said, list) else [said]
+        for one in several:
+            if not isinstance(one, str) or not one.strip():
+                raise ValueError(
+                    f"{place}.{name}: expected a model such as openai/gpt-5, or a list"
+                )
+        if not several:
+            raise ValueError(f"{place}.{name}: expected a model, found an empty list")
+        models[name] = tuple(several)
+    return models
+
+
+def _written_models(models: Mapping[str, tuple[str, ...]]) -> JSON:
+    return {name: one[0] if len(one) == 1 else [*one] for name, one in models.items()}
+
+
+def _proxy(text: str) -> str:
+    if text not in (FROM_ENVIRONMENT, NO_PROXY) and not _PROXY_URL.fullmatch(text):
+        raise ValueError
+    return text
+
+
+FROM_ENVIRONMENT, NO_PROXY = "environment", "none"
+"""Proxies that are none of the configuration's: what HTTPS_PROXY says, and none at all."""
+_PROXY_URL = re.compile(r"https?://[!-~]+")
+
+
 def _plan(text: str) -> "Plan":
     from promptdeck.core.faults.plan import parse_plan  # for the few that set any
 
@@ -299,6 +368,25 @@ SECRET_SHAPE = Kind(
     _secret_shape,
     lambda shape: {"name": shape.name, "pattern": shape.pattern},
     (dict,),
+)
+RETRIES = Kind("a number from 0 to 99", _retries)
+OWN_RETRIES = optional(RETRIES)
+OWN_COUNT = optional(COUNT)
+PATTERN = Kind("a model's name, maybe with *", _pattern)
+PROXY = Kind("a proxy's URL, environment or none", _proxy)
+EXTRA_HEADERS: Kind[Mapping[str, str]] = Kind(
+    "headers such as {X-Team: blue}",
+    lambda raw: raw,
+    lambda headers: headers,
+    (dict,),
+    within=_extra_headers,
+)
+MODELS: Kind[Mapping[str, tuple[str, ...]]] = Kind(
+    "models by name such as {fast: openai/gpt-5-mini}",
+    lambda raw: raw,
+    _written_models,
+    (dict,),
+    within=_models_by_name,
 )
 PROVIDER = Kind(
     "{name, url}", _provider, lambda item: {"name": item.name, "url": item.url}, (dict,)

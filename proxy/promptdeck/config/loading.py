@@ -123,7 +123,7 @@ def _from_environment(environ: Mapping[str, str], problems: list[str]) -> Iterat
         if not text or not name.startswith("PROMPTDECK_") or name == FILE_VARIABLE:
             continue
         if setting := by_variable.get(name):
-            if setting.many:
+            if setting.many or setting.is_mapping:
                 from .document import Document
 
                 yield from Document(name, problems).value(text, setting)

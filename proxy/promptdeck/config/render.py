@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from operator import attrgetter
 from typing import NamedTuple
 
-from .declaring import Setting
+from .declaring import NOT_SHOWN, Setting
 from .loading import Loaded
 from .settings import SECTIONS, SETTINGS
 
@@ -32,7 +32,7 @@ def show(loaded: Loaded) -> list[SettingRow]:
 
 
 def _shown(setting: Setting, value: object) -> str:
-    return "(set, not shown)" if setting.secret and value is not None else setting.write(value)
+    return NOT_SHOWN if setting.secret and value is not None else setting.write(value)
 
 
 def example() -> str:
@@ -50,6 +50,11 @@ def _example_lines() -> Iterator[str]:
             yield from ("", f"# {SECTIONS[name].__doc__}", f"{name}:")
         entry = f"{'  ' if name else ''}# {key}: {setting.default}"
         yield f"{entry:<{_ENTRY}}  # {setting.why}{_in_ci(setting)}"
+        if setting.fields:
+            yield "#   NAME:"
+        for field, inner in setting.fields.items():
+            entry = f"#     {field}: {inner.default}"
+            yield f"{entry:<{_ENTRY}}  # {inner.why}"
 
 
 _ENTRY = 36
@@ -64,8 +69,18 @@ def _in_ci(setting: Setting) -> str:
 def settings_table() -> str:
     """README's table of settings, in Markdown: a line for each setting below the head."""
     head = ("Setting", "Default", "Environment", "Flag", "What for")
-    rows = [head, ("---",) * len(head), *map(_cells, SETTINGS.values())]
+    rows = [head, ("---",) * len(head)]
+    for setting in SETTINGS.values():
+        rows.append(_cells(setting))
+        rows += [_field_cells(setting, name) for name in setting.fields]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def _field_cells(setting: Setting, name: str) -> tuple[str, ...]:
+    """A row for a setting of the sections that a setting holds."""
+    field = setting.fields[name]
+    why = field.why.replace("|", "\\|")
+    return f"`{setting.path}.NAME.{name}`", f"`{field.default}`", "", "", why
 
 
 def _cells(setting: Setting) -> tuple[str, ...]:

@@ -12,8 +12,9 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from promptdeck.core.interaction import Headers, Request
+from promptdeck.core.routing.upstreams import BUILTINS
 
-from .providers import PROVIDERS, Route
+from .providers import Route
 
 
 class Home(NamedTuple):
@@ -26,17 +27,19 @@ class Home(NamedTuple):
 
 
 HOMES: Mapping[str, Home] = {
-    "anthropic": Home("https://api.anthropic.com/v1", ("anthropic.com",)),
-    "google": Home("https://generativelanguage.googleapis.com/v1", ("googleapis.com",)),
+    "anthropic": Home(BUILTINS["anthropic"].url, ("anthropic.com",)),
+    "google": Home(BUILTINS["google"].url, ("googleapis.com",)),
     "azure": Home("", ("azure.com", "azure-api.net", "azure.us", "azure.cn")),
     "cohere": Home("https://api.cohere.com/v1", ("cohere.com", "cohere.ai")),
-    # Where its own client looks for it, if OLLAMA_HOST says nothing else.
-    "ollama": Home("http://127.0.0.1:11434/v1", ("ollama.com",)),
+    "ollama": Home(BUILTINS["ollama"].url, ("ollama.com",)),
 }
 """By the names that `upstream.NAME` has in the configuration."""
 
-_KNOWN = frozenset(urlsplit(url).hostname or "" for url in PROVIDERS.values())
-"""Hosts of providers that speak chat completions."""
+_KNOWN = frozenset(
+    urlsplit(one.chat or one.url).hostname or "" for one in BUILTINS.values() if not one.is_gateway
+)
+"""Hosts of providers that speak their own protocol and no other's: gateways speak several, and a
+server on this machine may be anything."""
 
 # Each begins with what follows the host: a version that only one provider has, or an endpoint.
 _PATHS = (
@@ -90,7 +93,7 @@ class Homes:
         """
         name = home_of(request.target, headers)
         url = self._urls[name] if name else None
-        return None if url is None else Route(url, "", request.body)
+        return None if url is None else Route(url, "", request.body, is_home=True)
 
 
 def _default(upstream: str, name: str) -> str | None:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from promptdeck.core.interaction import Headers, Request, header
+from promptdeck.core.routing.upstreams import CHAT_URLS
 from promptdeck.core.text.jsontext import Unfaithful, compact, parse
 from promptdeck.errors import ClientError
 
@@ -17,24 +18,10 @@ BYOK_HEADERS = frozenset(["x-provider", "x-provider-key", "x-provider-model"])
 DECISIVE = BYOK_HEADERS
 """Headers read here with which a request is decided on by itself."""
 
-PROVIDERS: Mapping[str, str] = {
-    "openai": "https://api.openai.com/v1",
-    "anthropic": "https://api.anthropic.com/v1",
-    "google": "https://generativelanguage.googleapis.com/v1beta/openai",
-    "xai": "https://api.x.ai/v1",
-    "mistral": "https://api.mistral.ai/v1",
-    "deepseek": "https://api.deepseek.com/v1",
-    "groq": "https://api.groq.com/openai/v1",
-    "cohere": "https://api.cohere.ai/compatibility/v1",
-    "perplexity": "https://api.perplexity.ai",
-    "cerebras": "https://api.cerebras.ai/v1",
-    "together_ai": "https://api.together.xyz/v1",
-    "fireworks_ai": "https://api.fireworks.ai/inference/v1",
-    "moonshot": "https://api.moonshot.ai/v1",
-}
+PROVIDERS = CHAT_URLS
 """Base URLs of providers that speak chat completions, natively or by a layer of their own.
 
-The names are those that Dedalus's documents list for `X-Provider`.
+The names are those that Dedalus's documents list for `X-Provider`, and some more.
 """
 
 
@@ -49,6 +36,8 @@ class Route(NamedTuple):
     """The request's body, with the model as the provider knows it."""
     in_model: bool = True
     """False where the provider is not part of what counts: there is no model to write it into."""
+    is_home: bool = False
+    """True where the request brings no provider: it goes where its protocol is at home."""
 
 
 def routed(

@@ -118,7 +118,7 @@ class Lane:
             names = _names(head, digest, body) if known.names else (digest,)
             self._memo.name(names, _form(head, known.place))
             return self._given(head, ready, digest)
-        route = None if (url := head.asked.upstream) is None else Route(url, "", data)
+        route = None if (url := head.asked.upstream) is None else Route(url, "", data, is_home=True)
         incoming = Incoming(request, head.headers, route)
         answer = behind.exchange.at_once(incoming, behind.deck, known)
         if isinstance(answer, Served):
