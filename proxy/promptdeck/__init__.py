@@ -28,6 +28,7 @@ imports upward and only `app` knows all the parts.
       matching/
         rules         what the user says must not count
         volatile, presets   what varies by machine and day: what a preset is, and those there are
+        leaves        the texts of a request, wherever they stand
         renaming      a request with its volatile texts renamed
         retelling     a recorded answer by the names of the run that asks for it
         normalize     a request's canonical form
@@ -138,6 +139,7 @@ imports upward and only `app` knows all the parts.
       storing, deferred   answers kept for the client, answers fetched later
       decks/
         deck          the recordings behind one base_url, how far they are played
+        bindings      which recorded ids stand for those of a run
         playing       whose turn it is, what is too old
         ledger        what was played, missed and recorded: its report
         conversions   recordings in another variant

@@ -229,6 +229,7 @@ class Library:
         playing = Playing(
             newest=self._cache is not None,
             converts=self._config.mode is not Mode.RECORD_MISSING,
+            adopts=self._config.mode is Mode.REPLAY,
             draws=self._config.record.draws if self._config.mode is Mode.RECORD_MISSING else 1,
             after_last=AfterLast(self._config.replay.after_last),
             expires=_expires(self._config),

@@ -23,7 +23,8 @@ async def test_show_tells_all_that_a_preset_and_those_in_it_hold(tmp_path: Path,
         preset = PRESETS[part]
         mine = [row for row in rows if row["preset"] == part]
         paths = sum(len(identity.written) for identity in preset.identities)
-        entries = len(preset.left) + paths + len(preset.spots) + len(preset.tokens)
+        lists = (preset.left, preset.spots, preset.tokens, preset.told)
+        entries = paths + sum(map(len, lists))
         assert len(mine) == entries
         assert all(row["becomes"] and row["where"] and row["what"] for row in mine)
 

@@ -64,11 +64,14 @@ def _rows(preset: Preset) -> list[dict[str, Any]]:
     for identity in preset.identities:
         found += ((f"⟨{identity.name}-1⟩", path, identity.about) for path in identity.written)
     for spot in preset.spots:
-        after = "before" if spot.behind else "at"
         everywhere = ", then everywhere" if spot.spreads else ""
-        where = f"{after} {' or '.join(map(repr, spot.hints))}{everywhere}"
+        at = f"at {' or '.join(map(repr, spot.hints))}"
+        where = (f"before {spot.behind.pattern}" if spot.behind else at) + everywhere
         found.append((f"⟨{spot.name}⟩", where, spot.about))
     found += ((f"⟨{item.name}-1⟩", item.pattern.pattern, item.about) for item in preset.tokens)
+    for named in preset.told:
+        where = f"{', '.join(map(repr, named.keys))}, in any spelling, then everywhere"
+        found.append((f"⟨{named.name}⟩", where, named.about))
     return [
         {"preset": preset.name, "becomes": becomes, "where": where, "what": what}
         for becomes, where, what in found

@@ -304,7 +304,7 @@ class Canonicals:
             return response, ()
         from promptdeck.core.matching.retelling import retold
 
-        digest = xxhash.xxh3_128_digest(recorded.body)
+        digest = xxhash.xxh3_128_digest(recorded.body, Counts.of(recorded).seed)
         known = self._learnt.get(digest)
         if known is None:
             rules = Rules(preset=self._rules.preset)

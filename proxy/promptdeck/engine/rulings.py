@@ -73,5 +73,5 @@ class Rulings:
 def sought(asked: Asked) -> Iterator[Sought]:
     """The forms by which a deck's cassettes with rules of their own may have a request."""
     for one in asked.own:
-        yield Sought(one.known.key, one.known.form.canonical)
+        yield Sought(one.known.key, one.known.form.canonical, aimed=one.known.form.aimed)
         yield from one.canonicals.also(asked._replace(known=one.known))

@@ -27,6 +27,8 @@ class Sought(NamedTuple):
     canonical: bytes
     untold: bool = False
     """True if only those count that say nothing of the headers that select."""
+    aimed: tuple[str, ...] = ()
+    """What the request's target says where this form has names (`Normalized.aimed`)."""
 
 
 class Store(Protocol):

@@ -4,6 +4,7 @@ import json  # noqa: TID251  JSON within JSON, with escapes
 import re
 import time
 from functools import cache
+from urllib.parse import quote, urlencode
 
 import pytest
 from hypothesis import assume, given
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from promptdeck.core.interaction import Request
 from promptdeck.core.matching.normalize import Normalized, normalize
 from promptdeck.core.matching.presets import PRESETS
+from promptdeck.core.matching.renaming import written_forms
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from tests import ROOT
@@ -135,11 +137,32 @@ def _line(text: str, at: int) -> str:
     return text[text.rfind("\n", 0, at) + 1 :].partition("\n")[0]
 
 
-PATHS = st.from_regex(r"\A/(?:[a-z][a-z0-9 é_]{0,6}[a-z]/){0,3}[a-z0-9é_-]{2,8}\Z")
+_FOLDER = r"[A-Z0-9][a-z0-9é_&'+,-]{0,3}[a-z](?: [A-Z0-9][a-z0-9é_'&-]{0,3}[a-z0-9]){0,2}"
+PATHS = st.from_regex(rf"\A/(?:{_FOLDER}/){{0,2}}{_FOLDER}\Z")
+WINDOWS = st.from_regex(rf"\A[C-E]:(?:\\{_FOLDER}){{1,3}}\Z")
+TOLD = st.sampled_from(
+    [
+        "<env>\n  Working directory: {}\n</env>",
+        "<cwd>{}</cwd>",
+        " - Primary working directory: {}\n",
+        "Your working directory is `{}`, always.",
+        'The working directory "{}" is yours.',
+    ]
+)
 
 
-@given(here=PATHS, there=PATHS)
-def test_a_working_directory_is_renamed_in_every_form_it_takes(here: str, there: str) -> None:
+def _url(path: str) -> str:
+    """The `file:` URL of a path (RFC 8089)."""
+    root = "/" * (path[0] != "/")
+    return f"file://{root}{quote(path.replace(chr(92), '/'), safe='/:')}"
+
+
+@given(here=PATHS | WINDOWS, there=PATHS | WINDOWS, told=TOLD, data=st.data())
+def test_a_working_directory_is_renamed_in_every_form_it_takes(
+    here: str, there: str, told: str, data: st.DataObject
+) -> None:
+    ways = data.draw(st.lists(st.sampled_from(range(len(written_forms("/x")))), max_size=4))
+
     def asked(cwd: str) -> dict:
         arguments = json.dumps({"path": f"{cwd}/notes.txt", "deep": json.dumps({"at": f"{cwd}/x"})})
         call = {
@@ -148,13 +171,13 @@ def test_a_working_directory_is_renamed_in_every_form_it_takes(here: str, there:
             "function": {"name": "r", "arguments": arguments},
         }
         return chat(
-            f"<env>\n  Working directory: {cwd}\n</env>",
+            told.format(cwd),
             user("read it"),
+            *(user(f"see {written_forms(cwd)[way]}/a and {_url(cwd)}") for way in ways),
             {"role": "assistant", "tool_calls": [call]},
             {"role": "tool", "tool_call_id": "call_1", "content": f"<path>{cwd}/notes.txt</path>"},
         )
 
-    # A last folder with a blank in it cannot be told from words that follow a path.
     assert form(asked(here), "agent").canonical == form(asked(there), "agent").canonical
 
 
@@ -171,6 +194,10 @@ def test_a_working_directory_is_renamed_in_every_form_it_takes(here: str, there:
         ("User: delete it", "User: keep it"),
         ("Working directory: the attic", "Working directory: the cellar"),
         ("Working directory: /work/a and delete it", "Working directory: /work/a and keep it"),
+        ("Working directory: /work/a is clean", "Working directory: /work/a is dirty"),
+        ("Working directory: /work/a (clean)", "Working directory: /work/a (dirty)"),
+        ("Working directory: /work/a. Delete it", "Working directory: /work/a. Keep it"),
+        ("Working directory: /work/a, role: cook", "Working directory: /work/a, role: judge"),
         ("Today's date is easy to forget", "Today's date is hard to forget"),
         ("Current time: late", "Current time: early"),
         ("Session ID: none", "Session ID: lost"),
@@ -226,6 +253,94 @@ def test_what_only_looks_volatile_counts(one: str, other: str) -> None:
 def test_what_agents_say_of_machine_and_day_is_renamed(one: str, other: str) -> None:
     forms = {form(chat(f"You help.\n{text}\nGo."), "agent").canonical for text in (one, other)}
     assert len(forms) == 1
+
+
+UUID, OTHER = "7f1c2a52-0000-4000-8000-0123456789ab", "8f1c2a52-0000-4000-8000-0123456789ab"
+
+
+def asked(
+    target: str, body: bytes = b"", mime: str = "", method: str = "POST", preset: str = "agent"
+) -> Normalized:
+    return normalize(Request(method, target, mime, body), rules(preset), REDACTOR)
+
+
+QUERIES = [
+    ({"session_id": "ses_12ab9"}, {"session_id": "ses_99zz1"}),
+    ({"sessionId": "12345678"}, {"sessionId": "87654321"}),
+    ({"cwd": "/home/ann/my proj"}, {"cwd": "/srv/bob"}),
+    ({"at": "/tmp/tmpab12cd34/x"}, {"at": "/tmp/tmpzz12cd35/x"}),
+    ({"run": UUID, "again": UUID}, {"run": OTHER, "again": OTHER}),
+]
+
+
+@pytest.mark.parametrize(("here", "there"), QUERIES)
+def test_what_varies_is_renamed_in_targets_forms_and_parts_as_in_json(here, there) -> None:
+    form_type, parts_type = "application/x-www-form-urlencoded", "multipart/form-data; boundary=x1"
+
+    def parts(values: dict[str, str]) -> bytes:
+        head = '--x1\r\nContent-Disposition: form-data; name="{}"\r\n\r\n{}\r\n'
+        texts = "".join(head.format(name, value) for name, value in values.items())
+        file = '--x1\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n'
+        return f"{texts}{file}".encode() + b"\xff\x00\r\n--x1--\r\n"
+
+    ways = [
+        lambda values: asked(f"/v1/files?{urlencode(values)}", method="GET"),
+        lambda values: asked("/v1/x", urlencode(values).encode(), form_type),
+        lambda values: asked("/v1/audio/transcriptions", parts(values), parts_type),
+        lambda values: form(values, "agent"),
+    ]
+    for way in ways:
+        one, other = way(here), way(there)
+        assert one.canonical == other.canonical
+        assert one.learnt != other.learnt
+        assert all(value.encode() not in one.canonical for value in here.values())
+        # Another value of anything else counts, and one that is not alike throughout.
+        assert way({**here, "q": "x"}).canonical != way({**there, "q": "y"}).canonical
+    crossed = {**there, "run": UUID}
+    if "run" in here:
+        assert {way(crossed).canonical for way in ways}.isdisjoint(
+            way(here).canonical for way in ways
+        )
+
+
+def test_a_text_is_renamed_as_the_words_of_a_prompt_are() -> None:
+    def said(cwd: str, day: str) -> bytes:
+        told = f"Working directory: {cwd}\nToday's date: {day}\nRead {cwd}/notes.txt.\n"
+        return asked("/v1/x", told.encode(), "text/plain").canonical
+
+    assert said("/home/ann", "2026-11-28") == said("/srv/My Things", "2026-11-29")
+    assert asked("/v1/x", b"Platform: a", "text/plain").canonical == b"POST /v1/x\nPlatform: a"
+
+
+def test_what_the_body_tells_is_renamed_in_the_target() -> None:
+    def said(cwd: str) -> bytes:
+        body = json.dumps(chat(f"Working directory: {cwd}\n")).encode()
+        target = f"/v1/chat/completions?at={quote(cwd, safe='')}%2Fnotes.txt"
+        return asked(target, body, "application/json").canonical
+
+    assert said("/home/ann") == said("/srv/My Things")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("/v1/files/a1b2c3", "/v1/files/a1b2c4"),
+        ("/v1/x?session_id=none", "/v1/x?session_id=lost"),
+        ("/v1/x?name=ses_12ab9", "/v1/x?name=ses_99zz1"),
+        ("/v1/x?session_id=1%262222", "/v1/x?session_id=1&2222"),
+        (f"/v1/x?a={UUID}&b={OTHER}", f"/v1/x?a={UUID}&b={UUID}"),
+        ("/v1/x?a=%E2%9F%A8uuid-1%E2%9F%A9", f"/v1/x?a={UUID}"),
+        ("/v1/x?cwd=relative", "/v1/x?cwd=other"),
+    ],
+)
+def test_what_only_looks_volatile_in_a_target_counts(one: str, other: str) -> None:
+    assert asked(one, method="GET").canonical != asked(other, method="GET").canonical
+
+
+def test_ids_in_paths_are_named_and_told() -> None:
+    found = asked(f"/v1/jobs/{UUID}/events", method="GET")
+    assert found.canonical == "GET /v1/jobs/⟨uuid-1⟩/events\n".encode()
+    assert found.aimed == (UUID,)
 
 
 def test_the_home_of_claude_code_is_told_by_the_instructions_in_it() -> None:

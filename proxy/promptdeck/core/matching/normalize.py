@@ -36,6 +36,8 @@ class Normalized(NamedTuple):
     """Filled only by `explain=True`: the hot path has no use for it."""
     learnt: Mapping[str, str] = MappingProxyType({})
     """What the names that a preset gave stand for in this very request."""
+    aimed: tuple[str, ...] = ()
+    """Of these what its target says, where there is no body."""
 
     @property
     def exact(self) -> tuple[bytes, Mapping[str, str]]:
@@ -92,18 +94,21 @@ def examine(
     # Of the body without secrets, but with all that does not count: `stream` does not.
     variant, stateful = dialect.variant(body, request.target), dialect.is_stateful(body)
     learnt: Mapping[str, str] = {}
+    aimed: tuple[str, ...] = ()
     if isinstance(body, bytes):
         body = _without_boundary(body, request.content_type)
-    else:
-        if isinstance(body, dict):
-            body = dialect.counting_once(body) if once else dialect.counting(body, dropped)
-        if rules.preset:
-            from .renaming import by_preset
+    elif isinstance(body, dict):
+        body = dialect.counting_once(body) if once else dialect.counting(body, dropped)
+    counted = redactor.query(request.target if once else dialect.counted_target(request.target))
+    if rules.preset:
+        from .leaves import said_where_named
+        from .renaming import by_preset
 
-            body, learnt = by_preset(body, rules.preset, dropped)
+        raw = counted
+        body, counted, learnt = by_preset(body, rules.preset, dropped, counted)
+        aimed = () if body else said_where_named(raw, counted)
     # The user's rules see the canonical form: `$.stop[0]`, whether it was sent as a list.
-    counted = request.target if once else dialect.counted_target(request.target)
-    body, target, ignored = rules.applied(body, redactor.query(counted))
+    body, target, ignored = rules.applied(body, counted)
     dropped += (Dropped(path, "named in match.ignore") for path in ignored)
     if not isinstance(body, bytes):
         body = canonical(body, integral=cleared.integral)
@@ -111,7 +116,7 @@ def examine(
     chosen = written(chosen_by(request, redactor)) if request.selecting else ""
     head = f"{request.method} {target}{chosen}\n".encode("utf-8", "surrogatepass")
     why = tuple(dropped) if explain else ()
-    form = Normalized(head + body, variant, dialect, stateful, why, learnt)
+    form = Normalized(head + body, variant, dialect, stateful, why, learnt, aimed)
     return Examined(form, cleared.faithful and not cleared.secrets)
 
 

@@ -9,17 +9,29 @@ repetition is bounded. `volatile` says what a preset is, `renaming` applies them
 
 from collections.abc import Iterable, Mapping
 
-from .volatile import Preset, identity, left, spot, token
+from .volatile import Preset, identity, left, parameter, spot, token
 
 # What a path is made of. Bounded, as are all repetitions here, so that no text takes long.
 _IN_PATH = r"[^\s\0<>\"'`|()\[\],;]"
-# A path up to white space, a tag or a quote, or with blanks in its folders up to the end of
-# its line; a full stop that ends a sentence is not its.
+_ROOT = r"(?:/|~/|[A-Za-z]:[\\/])"
+# Words by which a sentence goes on behind a path: no folder is told by them.
+_PROSE = (
+    r"(?i:an?|and|are|as|at|but|by|for|from|has|have|if|in|is|it|its|not|of|on|only|or|so|that|the"
+    r"|then|this|to|use|using|via|was|where|which|with|you|your|read-only|writable|empty|clean)\b"
+)
+_LINE_END = r"(?=[ .]{0,2}(?:\n|<))"
+"""`renaming` has every text end with a line end, and `<` begins a closing tag."""
+# A path that is the rest of its line, with blanks in its folders; else up to white space, a tag or
+# a quote. A full stop that ends a sentence is not its.
 _PATH = (
-    r"((?:/|~/|[A-Za-z]:[\\/])"
-    rf"(?:{_IN_PATH}{{0,200}}(?: {_IN_PATH}{{0,60}}[/\\]{_IN_PATH}{{1,60}}){{1,6}}"
-    r"(?=[ .]{0,2}(?:\n|<))"
+    rf"({_ROOT}(?:[^\s\0<>\"`|]{{0,400}}(?:(?<![.,;:!?)]) (?!{_PROSE}|[(\[-])[^\s\0<>\"`|]{{1,60}})"
+    rf"{{0,8}}(?<![.,;:!?)]){_LINE_END}"
     rf"|{_IN_PATH}{{0,400}}{_IN_PATH}(?<!\.))|/(?=[ .]?(?:\n|<)))"
+)
+# The same, or whatever stands between quotes.
+_QUOTED = (
+    rf"(?:\"({_ROOT}[^\"\n\0]{{0,400}})\"|'({_ROOT}[^'\n\0]{{0,400}})'|`({_ROOT}[^`\n\0]{{0,400}})`"
+    rf"|\(({_ROOT}[^()\n\0]{{0,400}})\)|[\"'`(]?{_PATH})"
 )
 _DAY = r"(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]{0,6}"
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]{0,6}"
@@ -44,8 +56,6 @@ _SYSTEM = (
 _SHELL = (
     r"((?:/[\w.-]{1,40}){0,6}/?\b(?i:bash|zsh|fish|dash|ksh|tcsh|sh|powershell|pwsh|cmd)(?:\.exe)?)"
 )
-# `renaming` has every text end with a line end, and `<` begins a closing tag.
-_LINE_END = r"(?=[ .]{0,2}(?:\n|<))"
 
 _OWN_FOLDERS = (
     "claude codex gemini config local cache opencode qwen cursor aider continue goose"
@@ -84,23 +94,29 @@ AGENT = Preset(
         spot(
             "cwd",
             "the working directory, wherever the request says it",
-            rf"(?i:working directory)(?: is)?:?\s{{1,3}}[\"'`]?{_PATH}",
+            rf"(?i:working directory)(?: is)?:?\s{{1,3}}{_QUOTED}",
             "working directory",
             spreads=True,
         ),
-        spot("cwd", "the working directory", rf"<cwd>{_PATH}</cwd>", "<cwd>", spreads=True),
+        spot(
+            "cwd",
+            "the working directory",
+            rf"<cwd>({_ROOT}[^<\n\0]{{0,400}})</cwd>",
+            "<cwd>",
+            spreads=True,
+        ),
         spot(
             "cwd",
             "the folder of the workspace",
             r"(?i:workspace (?:root(?: folder)?|directory|folder|path))(?: is)?:?"
-            rf"\s{{1,3}}[\"'`(]?{_PATH}",
+            rf"\s{{1,3}}{_QUOTED}",
             "workspace ",
             spreads=True,
         ),
         spot(
             "home",
             "the home directory, wherever the request says it",
-            rf"(?i:home (?:directory|folder))(?: is)?:?\s{{1,3}}[\"'`(]?{_PATH}",
+            rf"(?i:home (?:directory|folder))(?: is)?:?\s{{1,3}}{_QUOTED}",
             "home ",
             spreads=True,
         ),
@@ -108,10 +124,12 @@ AGENT = Preset(
             "home",
             "the home directory, by the folder in it that is an agent's own",
             # Of no other path: people write of `.cache` folders, too.
-            r"(?<![\w./~-])((?:/home/|/Users/|[A-Za-z]:[\\/]Users[\\/])[\w.-]{1,64}|(?:/var)?/root)\Z",
-            *[f"/.{name}/" for name in _OWN_FOLDERS],
+            r"(?<![\w./~-])((?:/home/|/Users/|[A-Za-z]:[\\/]Users[\\/])[\w.-]{1,64}"
+            r"(?: [\w.-]{1,40}){0,2}|(?:/var)?/root)\Z",
+            "/.",
+            "\\.",
             spreads=True,
-            behind=True,
+            behind=rf"[/\\]\.(?:{'|'.join(_OWN_FOLDERS)})[/\\]",
         ),
         spot(
             "date",
@@ -184,11 +202,32 @@ AGENT = Preset(
             spreads=True,
         ),
         spot(
+            "tmp",
+            "a file's name made at random, in the part of a body that has it",
+            r"filename=\"(tmp[a-z0-9_]{8})(?=[.\"])",
+            'filename="tmp',
+        ),
+        spot(
             "branch",
             "the branch of git",
             rf"(?i:(?:current|git) branch: )([\w./+-]{{1,120}}){_LINE_END}",
             "current branch: ",
             "git branch: ",
+        ),
+    ),
+    told=(
+        parameter(
+            "session",
+            "ids of sessions and requests, as a parameter or a key",
+            r"(?=\D{0,40}\d)[\w.:-]{6,80}",
+            *("session id", "conversation id", "thread id"),
+            *("request id", "trace id", "correlation id"),
+        ),
+        parameter(
+            "cwd",
+            "the working directory, as a parameter or a key",
+            rf"{_ROOT}[^\0\n]{{1,400}}",
+            *("cwd", "working directory", "project root", "workspace root"),
         ),
     ),
     tokens=(
@@ -210,6 +249,13 @@ AGENT = Preset(
             r"(?:/private)?/var/folders/\w{2}/\w{20,40}/[A-Z](?:/tmp[A-Za-z0-9_]{6,16})?(?![\w-])",
             "temporary folders of macOS",
         ),
+        token(
+            "tmp",
+            r"Temp[\\/]{1,4}tmp",
+            r"[A-Za-z]:[\\/]{1,4}Users[\\/]{1,4}[\w. -]{1,64}[\\/]{1,4}AppData[\\/]{1,4}Local"
+            r"[\\/]{1,4}Temp[\\/]{1,4}tmp[A-Za-z0-9_]{6,16}(?![\w-])",
+            "temporary folders of Windows",
+        ),
     ),
 )
 
@@ -229,7 +275,7 @@ CLAUDE_CODE = Preset(
         spot(
             "home",
             "the home directory, by the instructions in it",
-            rf"Contents of ((?:/|[A-Za-z]:[\\/]){_IN_PATH}{{0,200}}{_IN_PATH})"
+            rf"Contents of ({_ROOT}[^\0\n<>\"`|]{{1,200}})"
             r"(?=[\\/]\.claude[\\/]CLAUDE\.md \(user's private)",
             "contents of ",
             spreads=True,
@@ -237,7 +283,8 @@ CLAUDE_CODE = Preset(
         spot(
             "memory",
             "the folder of memories, named for the working directory",
-            rf"(?i:(?<=file-based )memory at|memory (?:directory|system) at) `{_PATH}`",
+            r"(?i:(?<=file-based )memory at|memory (?:directory|system) at) "
+            rf"`({_ROOT}[^`\n\0]{{0,400}})`",
             "memory at",
             "memory directory at",
             "memory system at",
@@ -275,7 +322,13 @@ CODEX = Preset(
         left("$.input[*].internal_chat_message_metadata_passthrough", "ids of turns"),
     ),
     spots=(
-        spot("skills", "folders of skills", rf"- `r\d{{1,3}}` = `{_PATH}`", "- `r", spreads=True),
+        spot(
+            "skills",
+            "folders of skills",
+            rf"- `r\d{{1,3}}` = `({_ROOT}[^`\n\0]{{0,400}})`",
+            "- `r",
+            spreads=True,
+        ),
         spot(
             "chunk",
             "the id of a command's output",
@@ -356,4 +409,5 @@ def merged_presets(names: Iterable[str]) -> Preset:
         identities=tuple(dict.fromkeys(item for part in parts for item in part.identities)),
         spots=tuple(dict.fromkeys(item for part in parts for item in part.spots)),
         tokens=tuple(dict.fromkeys(item for part in parts for item in part.tokens)),
+        told=tuple(dict.fromkeys(item for part in parts for item in part.told)),
     )

@@ -10,11 +10,12 @@ import json  # noqa: TID251  a value as it stands in JSON within a text, with es
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from promptdeck.core.dialects.base import Dropped
 from promptdeck.core.text.jsontext import JSON
 
+from .leaves import Leaves, Placed, body_pieces, copied, target_pieces
 from .rules import RulePath, without_path
 from .volatile import Preset, Spot, Token
 
@@ -25,90 +26,63 @@ _OPEN = "⟨"
 # Letters before a hint in which a value that stands before it is looked for.
 _BEFORE = 300
 
-# What a model, or a tool that it called, has said: it teaches nothing of the machine.
-_ROLES = frozenset(["assistant", "model", "tool", "function"])
-_RESULTS = re.compile(r"(?:_call|_output|tool_result|tool_use|reasoning)\Z").search
-_PARTS = frozenset(["functionCall", "functionResponse", "function_call", "function_response"])
-
 
 class Renamed(NamedTuple):
-    """A request's body by its names."""
+    """A request by its names."""
 
-    value: JSON
+    value: JSON | bytes
+    target: str
     learnt: Learnt
 
 
-class _Placed(NamedTuple):
-    """A string in a copy of the body, which can be replaced there."""
+def by_preset(
+    body: JSON | bytes, preset: Preset, dropped: list[Dropped], target: str = ""
+) -> Renamed:
+    """A copy of a body and its target with what the preset names renamed.
 
-    holder: Any
-    key: str | int
-    text: str
-
-
-def by_preset(body: JSON, preset: Preset, dropped: list[Dropped]) -> Renamed:
-    """A copy of a body with what the preset names renamed, and what the names stand for.
-
-    The one given is not changed. Two bodies have the same copy if they differ in named texts
-    only, and each of these alike throughout. Keys of objects are not renamed. Appends to
-    `dropped` the places that the preset leaves out.
+    The body given is not changed: JSON, or the bytes of one that is none. Two requests have the
+    same copy if they differ in named texts only, and each of these alike throughout. Keys of
+    objects and names of parameters are not renamed. Appends to `dropped` the places that the
+    preset leaves out.
     """
-    for left in preset.left:
-        places: list[str] = []
-        body = without_path(body, left.path, "$", places)
-        dropped += (Dropped(place, left.about) for place in places)
     names = _Names()
-    told: list[_Placed] = []
-    results: list[_Placed] = []
-    root = [_copied(body, told, results, within=False)]
-    if isinstance(body, str):
-        told.append(_Placed(root, 0, body))
-    ids = _identities(body, preset, names)
-    texts = [*told, *results]
+    found = Leaves([], [])
+    aimed = target_pieces(target)
+    found.told.extend(aimed.leaves())
+    pieces = None
+    root: list[Any] = [body]
+    if isinstance(body, bytes):
+        pieces = body_pieces(body)
+        found.told.extend(pieces.leaves() if pieces else ())
+        ids: dict[str, str] = {}
+    else:
+        for left in preset.left:
+            places: list[str] = []
+            body = without_path(body, left.path, "$", places)
+            dropped += (Dropped(place, left.about) for place in places)
+        root[0] = copied(body, found)
+        if isinstance(body, str):
+            found.told.append(Placed(root, 0, body))
+        ids = _identities(body, preset, names)
+    _rename(found, ids, preset, names)
+    if pieces:
+        root[0] = pieces.whole().encode("utf-8", "surrogateescape")
+    return Renamed(root[0], aimed.whole(), names.learnt)
+
+
+def _rename(found: Leaves, ids: Mapping[str, str], preset: Preset, names: "_Names") -> None:
+    """Put names into the places of texts: those of `ids`, and what the preset else finds there."""
+    texts = [*found.told, *found.results]
     for item in texts:
         if item.text in ids:
-            item.holder[item.key] = ids[item.text]
+            item.put(ids[item.text])
+    fields = _field_values(found.told, preset, names)
     others = [item for item in texts if item.text not in ids]
-    joint = _Joint.of([item.text for item in others], sum(item.text not in ids for item in told))
-    for item, text in zip(others, joint.by_names(preset, names), strict=True):
+    told = sum(item.text not in ids for item in found.told)
+    joint = _Joint.of([item.text for item in others], told)
+    for item, text in zip(others, joint.by_names(preset, names, fields), strict=True):
         if text != item.text:
-            item.holder[item.key] = text
-    return Renamed(root[0], names.learnt)
-
-
-def _copied(value: JSON, told: list[_Placed], results: list[_Placed], *, within: bool) -> JSON:
-    """A copy of a value; appends its strings to `told`, or where they are `within` a result.
-
-    In the order of keys, so that what is numbered by its first appearance has one number
-    however an object is written.
-    """
-    if isinstance(value, dict):
-        kind, role = value.get("type"), value.get("role")
-        within = (
-            within
-            or (isinstance(role, str) and role in _ROLES)
-            or (isinstance(kind, str) and _RESULTS(kind) is not None)
-        )
-        copy: dict[str, JSON] = dict(value)
-        for key in sorted(value):
-            item = value[key]
-            if type(item) is str:
-                (results if within else told).append(_Placed(copy, key, item))
-            elif type(item) in _HOLDERS:
-                copy[key] = _copied(item, told, results, within=within or key in _PARTS)
-        return copy
-    if isinstance(value, list):
-        items: list[JSON] = list(value)
-        for at, item in enumerate(value):
-            if type(item) is str:
-                (results if within else told).append(_Placed(items, at, item))
-            elif type(item) in _HOLDERS:
-                items[at] = _copied(item, told, results, within=within)
-        return items
-    return value
-
-
-_HOLDERS = frozenset([dict, list])
+            item.put(text)
 
 
 class _Names:
@@ -162,6 +136,16 @@ def _at(value: JSON, path: RulePath) -> Iterator[str]:
         yield from _at(value[at], rest)
 
 
+def _field_values(told: Iterable[Placed], preset: Preset, names: "_Names") -> list[str]:
+    """The names of what stands under a name that tells what it is: `?session_id=...`."""
+    found: dict[str, None] = {}
+    for item in told:
+        field = preset.fields.get(item.name) if item.name else None
+        if field and field.pattern.fullmatch(item.text):
+            found[names.of(field.name, item.text)] = None
+    return list(found)
+
+
 # Texts
 
 
@@ -185,12 +169,12 @@ class _Joint(NamedTuple):
         first = between.join(["", *texts[:told], ""])
         return cls(first + "".join([text + between for text in texts[told:]]), between, len(first))
 
-    def by_names(self, preset: Preset, names: _Names) -> list[str]:
-        """Each text with what the preset names renamed."""
+    def by_names(self, preset: Preset, names: _Names, spreading: Iterable[str]) -> list[str]:
+        """Each text with what the preset names renamed, and what `spreading` names stand for."""
         if len(self.text) == len(self.between):
             return []
         cuts = self._cuts(preset, names)
-        values = _forms(names, [cut for cut in cuts if cut.spreads])
+        values = _forms(names, [*spreading, *(cut.name for cut in cuts if cut.spreads)])
         parts: list[str] = []
         done = 0
         for cut in cuts:
@@ -233,8 +217,10 @@ class _Joint(NamedTuple):
             word = hint.encode()
             at = lower.find(word, 0, last)
             while at >= 0:
+                match = None
                 if spot.behind:
-                    match = spot.pattern.search(self.text, max(0, at - _BEFORE), at)
+                    if spot.behind.match(self.text, at):
+                        match = spot.pattern.search(self.text, max(0, at - _BEFORE), at)
                 else:
                     match = spot.pattern.match(self.text, at, last)
                 if match:
@@ -259,10 +245,10 @@ def _is_telling(value: str) -> bool:
     return len(value) >= 2 and not value.isalpha() and value != "~/"
 
 
-def _forms(names: _Names, cuts: "Iterable[_NamedSpan]") -> list[tuple[str, str]]:
+def _forms(names: _Names, spreading: Iterable[str]) -> list[tuple[str, str]]:
     """The values that spread, in all forms in which a text may say them, the longest first."""
     forms: dict[str, str] = {}
-    for name in dict.fromkeys(cut.name for cut in cuts):
+    for name in dict.fromkeys(spreading):
         value = names.learnt[name]
         for form in written_forms(value):
             forms.setdefault(form, name)
@@ -272,20 +258,37 @@ def _forms(names: _Names, cuts: "Iterable[_NamedSpan]") -> list[tuple[str, str]]
 
 
 def written_forms(value: str) -> list[str]:
-    """A value as it stands in a text, in JSON within the text, in JSON within that, in a URL.
+    """A value in all forms in which a text may say it, always as many and in this order.
 
-    Always as many forms and in this order, some of which may be the same.
+    As it is; for a shell; with slashes, where it is a path of Windows; each of these in JSON,
+    and in JSON within that; in a URL, with its slashes and without. Some may be the same.
     """
-    within = json.dumps(value, ensure_ascii=False)[1:-1]
-    plain = json.dumps(value)[1:-1]
-    deep = json.dumps(plain)[1:-1]
-    return [value, within, plain, deep, quote(value, safe="/:")]
+    shell = _FOR_SHELLS.sub(r"\\\g<0>", value) if value[:1] in "/~" else value
+    slashes = value.replace("\\", "/") if _DRIVE(value) else value
+    forms = []
+    for form in (value, shell, slashes):
+        plain = json.dumps(form)[1:-1]
+        forms += [form, json.dumps(form, ensure_ascii=False)[1:-1], plain, json.dumps(plain)[1:-1]]
+    # `file:///C:/work` has a slash before the drive.
+    file = f"/{slashes}" if _DRIVE(value) else value
+    urls = [quote(form, safe="/:") for form in (file, slashes)]
+    return [
+        *forms,
+        *urls,
+        *(quote(form, safe="") for form in (slashes, value)),
+        quote_plus(slashes),
+    ]
+
+
+_FOR_SHELLS = re.compile(r"[ '\"()&;|<>$`*?!#\[\]{}]")
+_DRIVE = re.compile(r"[A-Za-z]:\\").match
 
 
 def _folder(path: str) -> str:
     """The name that agents give to a folder for what they keep of a path: `-home-ann-proj`."""
     folder = re.sub(r"[^0-9A-Za-z]", "-", path)
-    return folder if path[0] in "/\\" and folder.count("-") > 1 else ""
+    absolute = path[0] in "/\\" or _DRIVE(path)
+    return folder if absolute and folder.count("-") > 1 else ""
 
 
 # What may not stand before or behind a value, as it would be part of another, longer one.

@@ -1,6 +1,8 @@
 """What a preset is made of: places that name what varies, and what such values look like."""
 
 import re
+from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 from .rules import RulePath, parse_path
@@ -20,8 +22,8 @@ class Spot(NamedTuple):
     """Whether the value is renamed wherever else the request says it, too."""
     in_results: bool = False
     """Whether what tools and the model said is searched, too; else only what the agent wrote."""
-    behind: bool = False
-    """Whether the hint stands behind the value: the pattern then ends where a hint begins."""
+    behind: re.Pattern[str] | None = None
+    """Where the hint stands behind the value: what it begins. The pattern ends before it."""
 
 
 class Token(NamedTuple):
@@ -41,6 +43,17 @@ class Identity(NamedTuple):
     paths: tuple[RulePath, ...]
     written: tuple[str, ...]
     """The paths as people write them."""
+    about: str
+
+
+class Parameter(NamedTuple):
+    """Keys of objects, and parameters of queries and forms, that tell what their value is."""
+
+    name: str
+    keys: tuple[str, ...]
+    """In words: `session id` is also `session_id`, `sessionId`, `X-Session-ID`."""
+    pattern: re.Pattern[str]
+    """What a value looks like, from end to end."""
     about: str
 
 
@@ -65,14 +78,42 @@ class Preset(NamedTuple):
     identities: tuple[Identity, ...] = ()
     spots: tuple[Spot, ...] = ()
     tokens: tuple[Token, ...] = ()
+    told: tuple[Parameter, ...] = ()
+
+    @property
+    def fields(self) -> Mapping[str, Parameter]:
+        """The entries of `told` by each spelling of their keys."""
+        return _by_spelling(self.told)
 
     @property
     def said(self) -> tuple[object, ...]:
         """All of it that decides on what is renamed, to be told from another's."""
-        spots = [(spot.name, spot.pattern.pattern, *spot[3:]) for spot in self.spots]
+        spots = [
+            (spot.name, spot.pattern.pattern, *spot[3:-1], spot.behind and spot.behind.pattern)
+            for spot in self.spots
+        ]
         tokens = [(token.name, token.hint.pattern, token.pattern.pattern) for token in self.tokens]
         identities = [(item.name, item.written) for item in self.identities]
-        return [left.written for left in self.left], identities, spots, tokens
+        told = [(field.name, field.keys, field.pattern.pattern) for field in self.told]
+        return [left.written for left in self.left], identities, spots, tokens, told
+
+
+@cache
+def _by_spelling(told: tuple[Parameter, ...]) -> Mapping[str, Parameter]:
+    """Fields by `session_id`, `session-id`, `sessionId`, `SessionId`, `sessionid`, `SESSION_ID`."""
+    found: dict[str, Parameter] = {}
+    for field in told:
+        for words in (key.split() for key in field.keys):
+            titled = [word.title() for word in words]
+            camel = "".join([words[0], *titled[1:]])
+            for key in ("_".join(words), "-".join(words), "".join(words), camel, "".join(titled)):
+                found[key] = found[f"x-{key}"] = field
+            found["_".join(words).upper()] = found["-".join(titled)] = field
+    return found
+
+
+def parameter(name: str, about: str, pattern: str, *keys: str) -> Parameter:
+    return Parameter(name, keys, re.compile(pattern), about)
 
 
 def left(path: str, about: str) -> Left:
@@ -90,9 +131,10 @@ def spot(
     *hints: str,
     spreads: bool = False,
     in_results: bool = False,
-    behind: bool = False,
+    behind: str = "",
 ) -> Spot:
-    return Spot(name, about, re.compile(pattern), hints, spreads, in_results, behind)
+    backwards = re.compile(behind) if behind else None
+    return Spot(name, about, re.compile(pattern), hints, spreads, in_results, backwards)
 
 
 def token(name: str, hint: str, pattern: str, about: str) -> Token:

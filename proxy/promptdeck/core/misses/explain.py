@@ -148,6 +148,8 @@ class Reason(StrEnum):
     EXPIRED = "expired"
     OTHER_REPRESENTATION = "other_representation"
     """It was recorded with other values of the headers that its answer's `vary` names."""
+    OTHER_IDS = "other_ids"
+    """It has no body, and each recorded id in its path stands for another one of this run."""
 
 
 _MEND = {
@@ -156,6 +158,7 @@ _MEND = {
     Reason.CASSETTE_MISSING: "Record it with --mode record-missing",
     Reason.EXPIRED: "Record it again with --mode record",
     Reason.OTHER_REPRESENTATION: "Record it with --mode record-missing, or send what was sent then",
+    Reason.OTHER_IDS: "Record it with --mode record-missing",
 }
 
 # Differences in an error body, and on a terminal, where the diff follows: enough to see which
@@ -243,6 +246,11 @@ class Explanation:
                 return (
                     "This request was recorded with other values of the headers that its answer's"
                     " vary names"
+                )
+            case Reason.OTHER_IDS:
+                return (
+                    "This request is recorded of other ids, each of which stands for one that was"
+                    " asked for before"
                 )
 
     def _compared(self) -> str:

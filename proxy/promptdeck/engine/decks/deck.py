@@ -21,6 +21,7 @@ from promptdeck.core.units import Moments
 from promptdeck.core.varying import is_untold, representation, suits
 from promptdeck.stores.base import Glance, Sought, Store, Stored
 
+from .bindings import Bindings, ids_of
 from .conversions import STAND_INS, Conversions
 from .ledger import Ledger, Tally
 from .playing import OnExpired, Playing
@@ -105,6 +106,7 @@ class Deck:
         """Start over: sequences from their first recording, an empty report."""
         self._rewound += 1
         self._ledger = Ledger(self._playing.newest)
+        self._bindings = Bindings(adopts=self._playing.adopts)
         self._overwritten: set[tuple[str, Variant]] = set()
         """Requests whose older recordings have been replaced: further ones are added."""
         self._renewed: dict[tuple[str, Variant], int] = {}
@@ -160,17 +162,18 @@ class Deck:
         reason = "not_recorded" if self.exists() else "cassette_missing"
         for store in self._stores:
             found = key
-            same: list[Stored] = []
+            same: Sequence[Stored] = ()
             varied = False
-            for sought in _each(Sought(key, asked.canonical), also):
+            for sought in _each(Sought(key, asked.canonical, aimed=asked.aimed), also):
                 rows = self._rows(store, sought, upstream, only=only)
                 varied = varied or any(representation(row.interaction) for row in rows)
-                same = [row for row in rows if suits(row.interaction, sent)]
+                fit = [row for row in rows if suits(row.interaction, sent)]
+                same = self._bindings.meant(sought, fit)
                 if same:
                     found = sought.key
                     break
                 if rows:
-                    reason = "other_representation"
+                    reason = "other_ids" if fit else "other_representation"
             place = (found, asked.variant)
             place = _place(place, same[0]) if same else place
             for group in self._playable(same, asked, self.times_played(*place)):
@@ -343,6 +346,8 @@ class Deck:
             stored = stored._replace(interaction=interaction._replace(recorded_at=moment))
         place = (key, interaction.variant)
         renewed = _place(place, stored) in self._renewed
+        # Of one form and of other ids are other requests.
+        place = (" ".join([key, *ids_of(stored)]), interaction.variant)
         first = (overwrite or renewed) and place not in self._overwritten
         if first:
             self._overwritten.add(place)
@@ -396,8 +401,8 @@ def _each(first: Sought, also: Callable[[], Iterable[Sought]]) -> Iterator[Sough
 
 
 def _place(place: tuple[str, Variant], stored: Stored) -> tuple[str, Variant]:
-    """By what turns are counted: fingerprint, variant, and of which representation it is."""
-    which = representation(stored.interaction)
+    """By what turns are counted: fingerprint, variant, of which representation and ids it is."""
+    which = " ".join(filter(None, [representation(stored.interaction), *ids_of(stored)]))
     return (f"{place[0]} {which}", place[1]) if which else place
 
 

@@ -39,6 +39,8 @@ class Playing(NamedTuple):
 
     Not where what is missing is recorded: made up, it would look recorded and never be asked for.
     """
+    adopts: bool = False
+    """Whether an id that is not recorded may stand for one that is: `decks.bindings`."""
     draws: int = 1
     """So many answers of one request are recorded before any is repeated."""
     after_last: AfterLast = AfterLast.REPEAT

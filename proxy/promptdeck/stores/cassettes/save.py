@@ -46,6 +46,8 @@ class New(NamedTuple):
     """Whether older recordings of the same request and variant leave the file."""
     once: str = ""
     """The key of its request in a file of 0.1.0, where that was another."""
+    same: frozenset[str] = frozenset()
+    """With `replace`, the ids of those that are of the same request by the rules that apply."""
 
 
 class Saved(NamedTuple):
@@ -103,8 +105,14 @@ def _without_replaced(items: Sequence[Item], news: Sequence[New]) -> tuple[list[
         if new.replace
         for key in (new.interaction.key, new.once)
     }
-    gone = [item.id for item in items if (item.key, item.variant) in replaced]
-    return [item for item in items if (item.key, item.variant) not in replaced], gone
+    same = {name for new in news for name in new.same}
+    kept, gone = [], []
+    for item in items:
+        if item.id in same or (item.key, item.variant) in replaced:
+            gone.append(item.id)
+        else:
+            kept.append(item)
+    return kept, gone
 
 
 def _put(items: list[Item], news: Sequence[New], step: Progress) -> list[Interaction]:

@@ -261,11 +261,11 @@ class Cassette(Indexed):
 
         StoreUnavailable if that fails. A cancelled caller may leave it written.
         """
-        del key  # the index makes it anew, as it will for whoever reads the file
+        same = self._same(key, stored) if replace else frozenset()
         done: asyncio.Future[Interaction] = asyncio.get_running_loop().create_future()
-        make = self._new
-        work = asyncio.to_thread(make, stored, replace=replace) if self._canon.waits else None
-        self._waiting.append((await work if work else make(stored, replace=replace), done))
+        make = partial(self._new, stored, replace=replace, same=same)
+        work = asyncio.to_thread(make) if self._canon.waits else None
+        self._waiting.append((await work if work else make(), done))
         async with self._saving:
             # Whoever comes first writes for all: each save reads and writes the whole file.
             batch, self._waiting = self._waiting, []
@@ -278,11 +278,25 @@ class Cassette(Indexed):
                         other.set_exception(StoreUnavailable(f"saving {self.path} was cut short"))
         return await done
 
-    def _new(self, stored: Stored, *, replace: bool) -> New:
+    def _same(self, key: str, stored: Stored) -> frozenset[str]:
+        """The ids of what is recorded of a request by the rules, in the variant that is stored.
+
+        Of one without a body those of its very target, as other ids there are other requests.
+        """
+        request, variant = stored.interaction.request, stored.interaction.variant
+        return frozenset(
+            row.interaction.id
+            for row in self.find(key)
+            if row.canonical == stored.canonical
+            and row.interaction.variant == variant
+            and (request.body or row.interaction.request.target == request.target)
+        )
+
+    def _new(self, stored: Stored, *, replace: bool, same: frozenset[str]) -> New:
         """A recording to be saved, with the names that it has in the file. PatternError."""
         request = stored.interaction.request
         once = fingerprint(self._canon.once(request)) if self._canon.once else ""
-        return New(stored.interaction, self._canon.base(request), replace, once)
+        return New(stored.interaction, self._canon.base(request), replace, once, same)
 
     async def _save(self, batch: Sequence[tuple[New, asyncio.Future[Interaction]]]) -> None:
         """Save recordings and answer those who wait for them, each with result or error."""
