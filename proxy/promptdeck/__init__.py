@@ -77,6 +77,14 @@ imports upward and only `app` knows all the parts.
           aim           whom a request is meant for, what is lost on the way
           signing       who signed a piece of reasoning goes with it
           broken        an answer that failed, as an error
+          gemini/
+            reads, writes, hears, tells   requests and answers, each both ways
+            families      what each model takes
+            turns, spoken, tools, settings   a prompt as a request, by its members
+            passages, schemas, names   and what is read of one
+            signatures    which parts must be signed, and by whom
+            grounding     what an answer rests on
+            errors        of any shape
       routing/
         upstreams     the providers built in, and the upstreams that the user names
         choosing      from a model's name, or a list, to what is tried in which order

@@ -65,9 +65,7 @@ _PATH = re.compile(
     r"/v1(?:(?:alpha|beta)\d*/openai)?/(?:deployments/(?P<model>[^/]+)/)?(?P<endpoint>[^:]+?)/?"
 )
 _OPENAI_LAYER = re.compile(r"/v1(?:alpha|beta)\d*/openai/")
-_VERB = re.compile(
-    r"/v1\w*/(?:.*/)?(?:models|tunedModels|endpoints)/(?P<model>[^:]+):(?P<verb>\w+)"
-)
+_VERB = re.compile(r"/v1\w*/(?:.*/)?(?:models|tunedModels|endpoints)/(?P<model>.+):(?P<verb>\w+)")
 _OTHER = re.compile(r"(?:/v1)?/(?P<path>(?:v2|api)/[^:]+?)/?")
 # Whose answers to everything else are errors in the form that these have.
 _SPOKEN = {"anthropic": MESSAGES, "google": GEMINI, "cohere": COHERE, "ollama": OLLAMA}

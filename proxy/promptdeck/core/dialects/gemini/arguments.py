@@ -25,11 +25,11 @@ def joined_arguments(parts: Sequence[JSON]) -> list[JSON]:
         # What goes on has no name: `{}` ends it.
         if under_way and "functionCall" in as_object(part) and not call.get("name"):
             begun = joined[-1]["functionCall"]
-            _add(begun["args"], as_list(call.get("partialArgs")))
+            add(begun["args"], as_list(call.get("partialArgs")))
         elif "partialArgs" in call or call.get("willContinue"):
             kept = {k: v for k, v in call.items() if k not in ("partialArgs", "willContinue")}
             kept["args"] = {**as_object(call.get("args"))}
-            _add(kept["args"], as_list(call.get("partialArgs")))
+            add(kept["args"], as_list(call.get("partialArgs")))
             joined.append({**part, "functionCall": kept})
         else:
             joined.append(part)
@@ -39,7 +39,8 @@ def joined_arguments(parts: Sequence[JSON]) -> list[JSON]:
     return joined
 
 
-def _add(arguments: JSONObject, pieces: Sequence[JSON]) -> None:
+def add(arguments: JSONObject, pieces: Sequence[JSON]) -> None:
+    """Put the values of pieces into arguments, each at its path; what has none is left out."""
     for piece in map(as_object, pieces):
         path = [name or quoted or int(at) for name, at, quoted in _STEP.findall(_path(piece))]
         value = next((piece[key] for key in _VALUES if key in piece), None)

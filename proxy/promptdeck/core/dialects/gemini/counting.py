@@ -9,7 +9,7 @@ from promptdeck.core.text.jsontext import JSON
 _SNAKE = re.compile(r"(?<=[a-z0-9])_([a-z])")
 # Below these keys stands data of the user's own, whose names are theirs: schemas, arguments,
 # results and labels.
-_OWN = frozenset(
+OWN = frozenset(
     """args response parametersJsonSchema responseJsonSchema responseSchema parameters labels
     partialArgs""".split()
 )
@@ -58,17 +58,17 @@ def counting(body: dict[str, JSON]) -> dict[str, JSON]:
 
 def _named(key: str, value: JSON) -> JSON:
     """A value with all its members under the names of JSON, but for data of the user's own."""
-    if key in _OWN:
+    if key in OWN:
         return value
     if isinstance(value, list):
         return [_named(key, item) for item in value]
     if isinstance(value, dict):
-        named = ((_camel(name, value), item) for name, item in value.items())
+        named = ((camel(name, value), item) for name, item in value.items())
         return {name: _named(name, item) for name, item in named if item is not None}
     return _standard(value) if key in _BYTES and isinstance(value, str) else value
 
 
-def _camel(name: str, holder: dict[str, JSON]) -> str:
+def camel(name: str, holder: dict[str, JSON]) -> str:
     """A member's name in JSON; as it is where the object has another of that name."""
     if "_" not in name:
         return name

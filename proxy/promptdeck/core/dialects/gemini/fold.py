@@ -29,7 +29,7 @@ def fold(pieces: Iterable[JSONObject]) -> JSONObject:
             if key == "candidates":
                 answer.setdefault(key, [])
                 for at, candidate in enumerate(map(as_object, as_list(told))):
-                    _grow(candidates.setdefault(index_of(candidate, at), {}), candidate)
+                    grow(candidates.setdefault(index_of(candidate, at), {}), candidate)
             elif key == "usageMetadata" and isinstance(told, dict):
                 # A count that is missing in the last piece keeps its last value.
                 answer[key] = as_object(answer.get(key)) | told
@@ -40,7 +40,7 @@ def fold(pieces: Iterable[JSONObject]) -> JSONObject:
     return answer
 
 
-def _grow(whole: JSONObject, candidate: JSONObject) -> None:
+def grow(whole: JSONObject, candidate: JSONObject) -> None:
     """Add what a piece tells of a candidate."""
     for key, told in candidate.items():
         old = whole.get(key)

@@ -1,0 +1,102 @@
+"""The tools of a prompt, and which of them may be called, as Google has it."""
+
+from collections.abc import Mapping
+
+from promptdeck.core.dialects.pieces import as_object
+from promptdeck.core.dialects.translate.aim import Options
+from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Tool
+from promptdeck.core.text.jsontext import JSONObject
+
+from .families import GoogleFamily
+from .names import spelled
+
+# What a tool that its provider runs is called elsewhere, and here.
+_SEARCH: Mapping[str, JSONObject] = {"googleSearch": {}}
+_RUN_THERE: tuple[tuple[str, Mapping[str, JSONObject]], ...] = (
+    ("web_search", _SEARCH),
+    ("code_", {"codeExecution": {}}),
+)
+
+
+def tools_of(prompt: Prompt, family: GoogleFamily, options: Options) -> list[JSONObject]:
+    """The functions in one list, and what Google runs itself, as far as they go together."""
+    functions: list[JSONObject] = []
+    run_there: dict[str, JSONObject] = {}
+    searches = options.take("web_search_options")
+    for n, tool in enumerate(prompt.tools):
+        place = f"{prompt.path('tools')}[{n}]"
+        if isinstance(tool, Foreign):
+            found = _run_there(tool)
+            run_there |= found
+            if not found:
+                options.lose_at(place, "has no counterpart")
+            elif tool.dialect != "gemini" and tool.value.keys() - {"type", "name"}:
+                options.lose_at(place, "runs as Google runs it, without its settings")
+        elif tool.custom is not None:
+            options.lose_at(place, "functions take no plain text")
+        else:
+            functions.append(_function(tool, place, family, options))
+    if isinstance(searches, dict):
+        run_there |= _SEARCH
+        for key in searches:
+            options.lose_at(f"{prompt.path('web_search_options')}.{key}", "has no counterpart")
+    if functions and run_there and not family.mixes:
+        for name in run_there:
+            asked = "web_search_options" if searches is not None else "tools"
+            options.lose(asked, f"{name} does not go with functions, for this model")
+        run_there = {}
+    listed = [{name: value} for name, value in run_there.items()]
+    return [*([{"functionDeclarations": functions}] if functions else []), *listed]
+
+
+def _run_there(tool: Foreign) -> Mapping[str, JSONObject]:
+    """A tool that Google runs, or the one of another provider that does the same."""
+    if tool.dialect == "gemini":
+        return tool.value
+    kind = str(tool.value.get("type", ""))
+    return next((there for begin, there in _RUN_THERE if kind.startswith(begin)), {})
+
+
+def _function(tool: Tool, place: str, family: GoogleFamily, options: Options) -> JSONObject:
+    if tool.strict and not family.validates:
+        options.lose_at(f"{place}.strict", "this model is not held to a schema")
+    told: JSONObject = {"name": tool.name}
+    if tool.description is not None:
+        told["description"] = tool.description
+    # Without arguments none are declared.
+    if tool.schema:
+        told["parametersJsonSchema"] = tool.schema
+    return told
+
+
+def tool_config(
+    prompt: Prompt, options: Options, family: GoogleFamily, tools: list[JSONObject]
+) -> JSONObject:
+    """Which functions may be called; the client's own configuration lies below it."""
+    functions = any("functionDeclarations" in tool for tool in tools)
+    config: JSONObject = {**as_object(spelled(options.take("tool_config")))}
+    choice = prompt.choice
+    calling: JSONObject = {**as_object(config.pop("functionCallingConfig", None))}
+    if choice is not None:
+        mode = {"none": "NONE", "auto": "AUTO", "required": "ANY"}[choice.mode]
+        calling = calling | {"mode": mode}
+        if choice.names and choice.mode != "none":
+            calling["allowedFunctionNames"] = [*choice.names]
+    strict = any(isinstance(tool, Tool) and tool.strict for tool in prompt.tools)
+    names = calling.get("allowedFunctionNames")
+    # Names are taken with ANY and VALIDATED only (API reference, `FunctionCallingConfig`).
+    if calling.get("mode", "AUTO") == "AUTO" and (strict or names):
+        if family.validates:
+            calling["mode"] = "VALIDATED"
+        elif names:
+            del calling["allowedFunctionNames"]
+            options.lose("choice", "this model may call any function or none")
+    if functions and calling:
+        config["functionCallingConfig"] = calling
+    elif choice is not None and choice.mode == "required":
+        options.lose("choice", "there is no function to be called")
+    # "Please enable tool_config.include_server_side_tool_invocations to use Built-in tools with
+    # Function calling", says the Gemini API (cloudwego/eino-ext#761).
+    if functions and len(tools) > 1:
+        config.setdefault("includeServerSideToolInvocations", True)
+    return config
