@@ -92,6 +92,7 @@ imports upward and only `app` knows all the parts.
       misses/
         differences, diff   where two requests differ: places, a unified diff
         sketch        a request in little, for the nearest of thousands
+        given         ids that the answers of a run gave, by numbers
         proposals     the rule that would make two requests equal
         departure     where a run departs from a recorded one
         stabilising   the rules under which recordings of one run are the same

@@ -9,7 +9,7 @@ import pytest
 from promptdeck.config import load
 from tests.command import Ran, promptdeck
 from tests.conftest import Start
-from tests.scripted_upstream import plain
+from tests.scripted_upstream import plain, raw
 
 pytestmark = pytest.mark.usefixtures("provider")
 
@@ -148,3 +148,18 @@ async def test_what_was_stabilised_does_not_differ_but_raw(start: Start) -> None
     )  # fmt: skip
     ran = await promptdeck(start.folder, *diff, "--raw")
     assert "1 only in one, 1 only in two" in ran.err
+
+
+async def test_ids_that_the_answers_give_need_no_rule(start: Start) -> None:
+    """A job is made and polled, in each run under the id that the provider made up for it."""
+    for name, job in (("one", "batch_a1b2c3"), ("two", "batch_d4e5f6")):
+        deck = await start(mode="record", cassette=name)
+        deck.upstream.answers = [raw(b'{"id": "%b"}' % job.encode())] * 2
+        await deck.request("POST", "/v1/batches", b'{"endpoint": "/v1/responses"}')
+        await deck.request("GET", f"/v1/batches/{job}")
+    ran = await stabilise(start.folder, "one", "two")
+    assert (ran.code, ran.out) == (
+        0, "2 pairs of the same step\nnothing varies: no rule is needed\n",
+    )  # fmt: skip
+    ran = await promptdeck(start.folder, "cassette", "diff", "one", "two", "--json")
+    assert orjson.loads(ran.out)["only_a"] == orjson.loads(ran.out)["only_b"] == []

@@ -12,6 +12,7 @@ import click
 import yaml
 
 from promptdeck.config import Config
+from promptdeck.core.misses.given import ids_given
 from promptdeck.core.misses.stabilising import Stabilised, Taken, stabilise, united
 from promptdeck.errors import CassetteError, UsageError
 from promptdeck.library import canon_of
@@ -135,7 +136,7 @@ def _run(path: Path, config: Config) -> list[Taken]:
     """A cassette's recordings in the order in which they were made. CassetteError."""
     canon = canon_of(config).under(own_rules_of(path))
     found = sorted(read_as_is(path), key=lambda item: item.recorded_at)
-    return [Taken(item.id, canon.canonical(item.request)) for item in found]
+    return [Taken(item.id, canon.canonical(item.request), ids_given(item)) for item in found]
 
 
 def _others(

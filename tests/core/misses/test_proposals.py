@@ -9,6 +9,7 @@ from promptdeck.core.interaction import Request
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.misses.proposals import Proposal, propose
+from promptdeck.core.misses.stabilising import under
 from promptdeck.core.secrets.redact import Redactor
 from tests.core.matching.test_renaming import AGENTS, RUNS
 
@@ -129,3 +130,67 @@ def test_two_agents_texts_in_one_request_need_both_presets() -> None:
     assert found is not None
     forms = {form(item, found.rules, target="/v1/responses") for item in (one, other)}
     assert len(forms) == 1
+
+
+def text(target: str, body: bytes = b"", mime: str = "text/plain", method: str = "POST") -> bytes:
+    return normalize(Request(method, target, mime, body), Rules(), REDACTOR).canonical
+
+
+UUIDS = "7f1c2a52-0000-4000-8000-0123456789ab", "8f1c2a52-0000-4000-8000-0123456789ab"
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "settings"),
+    [
+        # What a preset names, in a path, a query, a form, a text.
+        (*(text(f"/v1/jobs/{name}", method="GET") for name in UUIDS), {"preset": ["agent"]}),
+        (*(text(f"/v1/x?cwd=%2Fhome%2F{who}") for who in ("ann", "bob")), {"preset": ["agent"]}),
+        (
+            *(text("/v1/x", f"session_id=ses_{n}".encode(), FORM) for n in (12345, 54321)),
+            {"preset": ["agent"]},
+        ),
+        (
+            *(text("/v1/x", f"Today's date is 2026-11-2{n}.".encode()) for n in (8, 9)),
+            {"preset": ["agent"]},
+        ),
+    ],
+)
+def test_what_varies_in_targets_and_texts_is_proposed(one, other, settings) -> None:
+    found = propose(one, other)
+    assert found is not None
+    assert found.settings == settings
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (text("/v1/x?since=2026-11-28&n=1"), text("/v1/x?since=2026-11-29&n=1")),
+        (text("/v1/runs/1234567/log", method="GET"), text("/v1/runs/7654321/log", method="GET")),
+        (
+            text("/v1/x", b"log of 2026-11-28 is\nlong"),
+            text("/v1/x", b"log of 2026-11-29 is\nlong"),
+        ),
+    ],
+)
+def test_a_rule_for_what_no_preset_names_there_unites_the_two(one: bytes, other: bytes) -> None:
+    found = propose(one, other)
+    assert found is not None
+    assert under(one, found.rules) == under(other, found.rules)
+    assert not found.presets
+    assert len(found.replace) == 1
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (text("/v1/files/one", method="GET"), text("/v1/files/other", method="GET")),
+        (text("/v1/x/y"), text("/v1/x")),
+        (text("/v1/x"), text("/v1/x", method="GET")),
+        (text("/v1/x", b"to Rome"), text("/v1/x", b"to Paris")),
+        (text("/v1/x", b"\xff1"), text("/v1/x", b"\xff2")),
+        (text("/v1/x", b'{"a":1}', "application/json"), text("/v1/x", b"a")),
+    ],
+)
+def test_other_targets_and_texts_are_other_requests(one: bytes, other: bytes) -> None:
+    assert propose(one, other) is None

@@ -322,9 +322,9 @@ def explain(
         if ours.endpoint == theirs.endpoint:
             diff = unified_diff(asked, near[0].canonical)
     proposal = left = None
-    if reason is Reason.NOT_RECORDED and diff:
+    if reason is Reason.NOT_RECORDED and found:
         proposal = propose(asked, near[0].canonical) if len(found) <= _MOST_VOLATILE else None
-        left = departure(asked, searched[asked])
+        left = departure(asked, searched[asked]) if diff else None
     return Explanation(
         reason,
         near,

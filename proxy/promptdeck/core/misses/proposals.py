@@ -17,7 +17,7 @@ from promptdeck.core.matching.presets import AGENT, PRESETS, merged_presets
 from promptdeck.core.matching.renaming import by_preset
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.matching.volatile import Preset
-from promptdeck.core.text.jsontext import JSON, canonical, render, same
+from promptdeck.core.text.jsontext import JSON, canonical, render
 from promptdeck.core.text.wording import edges
 
 from .differences import Difference, DifferenceKind, FormParts, between
@@ -100,52 +100,86 @@ def propose(asked: bytes, recorded: bytes, *, one_run: bool = False) -> Proposal
     run, and any word or path may vary.
     """
     ours, theirs = FormParts.read(asked), FormParts.read(recorded)
-    if ours.line != theirs.line or ours.value is None or theirs.value is None:
+    if _shape(ours) != _shape(theirs):
         return None
-    found = between(ours, theirs)
+    found = _between(ours, theirs)
     unites = tuple(_texts(found))
     # First what all presets together leave: where that is too much, no single one is tried.
-    left = [_renamed(side.value, *PRESETS) for side in (ours, theirs)]
-    if same(*left):
-        return Proposal(_least(ours.value, theirs.value), unites=unites)
+    left = [_renamed(side, *PRESETS) for side in (ours, theirs)]
+    if _same(*left):
+        return Proposal(_least(ours, theirs), unites=unites)
     tries = (_LOOKS, [*_LOOKS, *_ANY]) if one_run else (_LOOKS,)
-    parts = [FormParts(ours.line, canonical(side), side) for side in left]
-    if not _own(between(*parts), tries[-1], whole=one_run):
+    if not _own(_between(*left), tries[-1], whole=one_run):
         return None
     for looks in tries:
         own = _own(found, looks, whole=one_run)
-        if own and _unites(own, ours.value, theirs.value):
+        if own and _unites(own, ours, theirs):
             return Proposal((), own.ignore, own.replace, unites)
-        name = (_speaking(ours.value) or [AGENT.name])[0]
-        sides = [_renamed(side.value, name) for side in (ours, theirs)]
-        parts = [FormParts(ours.line, canonical(side), side) for side in sides]
-        own = _own(between(*parts), looks, whole=one_run)
+        name = (_speaking(ours) or [AGENT.name])[0]
+        sides = [_renamed(side, name) for side in (ours, theirs)]
+        own = _own(_between(*sides), looks, whole=one_run)
         if own and _unites(own, *sides):
             return Proposal((name,), own.ignore, own.replace, unites)
     return None
 
 
-def _least(ours: JSON, theirs: JSON) -> tuple[str, ...]:
-    """The preset that makes two bodies equal: the client's own where it has a say.
+def _shape(side: FormParts) -> tuple[str, int, bool]:
+    """What no rule can make equal: method, depth of the path, and whether the body is JSON."""
+    method, _, path = side.endpoint.partition(" ")
+    return method, path.count("/"), side.value is None
+
+
+def _between(ours: FormParts, theirs: FormParts) -> list[Difference]:
+    """The differences of two requests, of targets and of bodies that are no JSON as one text."""
+    found: list[Difference] = []
+    if ours.line != theirs.line:
+        targets = (side.line.partition(" ")[2] for side in (ours, theirs))
+        found.append(Difference("target", DifferenceKind.CHANGED, *targets))
+    if ours.value is not None and theirs.value is not None:
+        return found + between(ours._replace(line=""), theirs._replace(line=""))
+    if ours.body != theirs.body:
+        found.append(Difference("body", DifferenceKind.CHANGED, ours.text, theirs.text))
+    return found
+
+
+def _same(one: FormParts, other: FormParts) -> bool:
+    return (one.line, one.body) == (other.line, other.body)
+
+
+def _least(ours: FormParts, theirs: FormParts) -> tuple[str, ...]:
+    """The preset that makes two requests equal: the client's own where it has a say.
 
     All of them where it takes several.
     """
     for name in [*_speaking(ours), AGENT.name, *PRESETS]:
-        if same(_renamed(ours, name), _renamed(theirs, name)):
+        if _same(_renamed(ours, name), _renamed(theirs, name)):
             return (name,)
     return tuple(PRESETS)
 
 
-def _speaking(body: JSON) -> list[str]:
-    """The presets that rename more in a body than `agent` does: those of its client."""
-    plain = _renamed(body, AGENT.name)
+def _speaking(side: FormParts) -> list[str]:
+    """The presets that rename more in a request than `agent` does: those of its client."""
+    plain = _renamed(side, AGENT.name)
     others = (name for name in PRESETS if name != AGENT.name)
-    return [name for name in others if not same(_renamed(body, name), plain)]
+    return [name for name in others if not _same(_renamed(side, name), plain)]
 
 
-def _renamed(body: JSON, *names: str) -> JSON:
-    """A body by presets."""
-    return by_preset(body, _merged(*names), []).value
+def _renamed(side: FormParts, *names: str) -> FormParts:
+    """A request by presets."""
+    return by_rules(side, Rules(preset=_merged(*names)))
+
+
+def by_rules(side: FormParts, rules: Rules) -> FormParts:
+    """A request by further rules than those that it was brought to its form by."""
+    method, _, target = side.line.partition(" ")
+    body: JSON | bytes = side.body if side.value is None else side.value
+    if rules.preset:
+        body, target, _ = by_preset(body, rules.preset, [], target)
+    body, target, _ = rules.applied(body, target)
+    line = f"{method} {target}"
+    if isinstance(body, bytes):
+        return FormParts(line, body, None)
+    return FormParts(line, canonical(body), body)
 
 
 @cache
@@ -154,19 +188,19 @@ def _merged(*names: str) -> Preset:
     return merged_presets(names)
 
 
-def _unites(proposal: Proposal, ours: JSON, theirs: JSON) -> bool:
-    """True if two bodies are equal under a proposal."""
+def _unites(proposal: Proposal, ours: FormParts, theirs: FormParts) -> bool:
+    """True if two requests are equal under a proposal."""
     rules = proposal.rules
-    return same(rules.applied(ours, "")[0], rules.applied(theirs, "")[0])
+    return _same(by_rules(ours, rules), by_rules(theirs, rules))
 
 
 def _texts(found: Sequence[Difference]) -> Iterator[tuple[str, str]]:
     """What differs, as the request and as the recording has it, each pair once."""
     seen = set()
     for item in found:
-        sides = (item.asked, item.recorded)
-        if all(isinstance(side, str) for side in sides):
-            pairs = [(mine, other) for _, mine, other, _ in _changes(*map(str, sides))]
+        ours, theirs = item.asked, item.recorded
+        if isinstance(ours, str) and isinstance(theirs, str):
+            pairs = [(mine, other) for _, mine, other, _ in _changes(ours, theirs)]
         else:
             pairs = [(_short(item.asked), _short(item.recorded))]
         for pair in pairs:
@@ -184,8 +218,6 @@ def _own(found: Sequence[Difference], looks: Sequence[_Look], *, whole: bool) ->
     ignore: dict[str, None] = {}
     replace: dict[Pattern, None] = {}
     for item in found:
-        if item.path[:1] != "$":
-            return None
         rules = _for_one(item, looks, whole=whole)
         if rules is None:
             return None
@@ -208,7 +240,8 @@ def _for_one(
     ):
         return [_path(item.path)] if whole and not said else None
     rules: list[str | Pattern] = []
-    for before, mine, other, behind in _changes(ours, theirs):
+    words = _IN_TARGET if item.path == "target" else _WORD
+    for before, mine, other, behind in _changes(ours, theirs, words):
         kind = next((kind for kind in looks if _is(kind, mine) and _is(kind, other)), None)
         if kind is None:
             return None
@@ -245,12 +278,17 @@ def _escaped(text: str) -> str:
 _WORD = re.compile(r"[^\s\"'`<>(){}\[\],;=]+|.", re.DOTALL)
 
 
-def _changes(ours: str, theirs: str) -> Iterator[tuple[str, str, str, str]]:
+_IN_TARGET = re.compile(r"[^/?&=]+|.", re.DOTALL)
+
+
+def _changes(
+    ours: str, theirs: str, words: re.Pattern[str] = _WORD
+) -> Iterator[tuple[str, str, str, str]]:
     """Where two texts differ, word by word: (what is before, ours, theirs, what is behind).
 
     What is before and behind is the same in both, up to the next place where they differ.
     """
-    mine, other = _WORD.findall(ours), _WORD.findall(theirs)
+    mine, other = words.findall(ours), words.findall(theirs)
     start, end = edges(mine, other)
     left, right = mine[start : len(mine) - end], other[start : len(other) - end]
     if len(left) * len(right) > 4_000_000:

@@ -13,10 +13,11 @@ from typing import NamedTuple
 
 from promptdeck.core.matching.renaming import by_preset
 from promptdeck.core.matching.rules import Rules, without_path
-from promptdeck.core.text.jsontext import JSON, canonical, strings
+from promptdeck.core.text.jsontext import JSON, strings
 
 from .differences import FormParts, between
-from .proposals import Proposal, propose
+from .given import by_given
+from .proposals import Proposal, by_rules, propose
 
 
 class Taken(NamedTuple):
@@ -24,6 +25,8 @@ class Taken(NamedTuple):
 
     id: str
     form: bytes
+    given: tuple[str, ...] = ()
+    """The ids in its answer."""
 
 
 class Varying(NamedTuple):
@@ -50,19 +53,14 @@ class Stabilised:
 
 
 def under(form: bytes, rules: Rules) -> bytes:
-    """A canonical form by further rules; one that is no JSON stays as it is."""
-    parts = FormParts.read(form)
-    if parts.value is None:
-        return form
-    value = parts.value
-    if rules.preset:
-        value = by_preset(value, rules.preset, []).value
-    value, target, _ = rules.applied(value, parts.line)
-    return target.encode("utf-8", "surrogatepass") + b"\n" + canonical(value)
+    """A canonical form by further rules."""
+    found = by_rules(FormParts.read(form), rules)
+    return found.line.encode("utf-8", "surrogatepass") + b"\n" + found.body
 
 
 def stabilise(runs: Sequence[Sequence[Taken]]) -> Stabilised:
     """Learn the rules under which all runs are the same; each is in the order of its steps."""
+    runs = [_by_given(run) for run in runs]
     pairs = [pair for one, other in combinations(runs, 2) for pair in _aligned(one, other)]
     whole = [(one, other) for one, other in pairs if one and other]
     apart = [
@@ -87,6 +85,12 @@ def stabilise(runs: Sequence[Sequence[Taken]]) -> Stabilised:
     return Stabilised(
         learnt, tuple(_varying(learnt, forms)), len(whole), tuple(apart), tuple(clashes)
     )
+
+
+def _by_given(run: Sequence[Taken]) -> list[Taken]:
+    """A run with numbers for the ids that its own answers gave."""
+    forms = by_given((item.form, item.given) for item in run)
+    return [item._replace(form=form) for item, form in zip(run, forms, strict=True)]
 
 
 def united(recorded: Sequence[Taken], rules: Rules) -> Iterator[tuple[str, str]]:
@@ -133,10 +137,15 @@ def _joined(one: Proposal, other: Proposal) -> Proposal:
 
 def _varying(learnt: Proposal, pairs: Sequence[tuple[Taken, Taken]]) -> Iterator[Varying]:
     """Each rule that was learnt, with the texts of the runs that it unites."""
-    bodies = [FormParts.read(item.form).value for pair in pairs for item in pair]
+    sides = [FormParts.read(item.form) for pair in pairs for item in pair]
+    bodies = [side.body if side.value is None else side.value for side in sides]
     for name in learnt.presets:
         preset = Rules.build(preset=[name]).preset
-        found = [by_preset(body, preset, []).learnt for body in bodies] if preset else []
+        found = [
+            by_preset(body, preset, [], side.line).learnt
+            for body, side in zip(bodies, sides, strict=True)
+            if preset
+        ]
         names = dict.fromkeys(name for each in found for name in each if ":" not in name)
         texts = [f"{key} {' | '.join(_each(one.get(key, '') for one in found))}" for key in names]
         yield Varying(f"preset: {name}", tuple(texts))
@@ -144,12 +153,22 @@ def _varying(learnt: Proposal, pairs: Sequence[tuple[Taken, Taken]]) -> Iterator
         places: list[str] = []
         [step] = Rules.build(ignore=[path]).ignore
         for body in bodies:
-            without_path(body, step, "$", places)
+            if not isinstance(body, bytes):
+                without_path(body, step, "$", places)
         yield Varying(f"ignore: {path}", tuple(_each(places)))
     for rule in learnt.replace:
         search = re.compile(rule.pattern).finditer
-        texts = [match[0] for body in bodies for text in strings(body) for match in search(text)]
+        texts = [match[0] for side in sides for text in _said(side) for match in search(text)]
         yield Varying(f"replace: {rule.pattern}", tuple(_each(texts)))
+
+
+def _said(side: FormParts) -> Iterator[str]:
+    """The texts of a request to which rules apply."""
+    yield side.line.partition(" ")[2]
+    if side.value is not None:
+        yield from strings(side.value)
+    elif side.text is not None:
+        yield side.text
 
 
 def _each(texts: "Iterator[str] | Sequence[str]") -> list[str]:

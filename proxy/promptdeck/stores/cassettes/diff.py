@@ -11,6 +11,7 @@ from promptdeck.core.interaction import Interaction, Request, Variant
 from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.matching.renaming import Learnt
 from promptdeck.core.matching.retelling import retold
+from promptdeck.core.misses.given import by_given, ids_given
 
 
 class Answers(NamedTuple):
@@ -45,7 +46,8 @@ def compare(
     """Compare two cassettes: recordings of one request and variant pair by pair, in their order.
 
     `form` brings requests to the form by which they are one or two. Ids and times do not count,
-    so that a cassette is the same as its rerecording; nor does what the form has names for, in
+    so that a cassette is the same as its rerecording; nor do ids that its answers give and the
+    run goes on to say; nor does what the form has names for, in
     answers either: each of `theirs` is read as it would be played to who asks what `ours` did.
     """
     left, right = _by_request(ours, form), _by_request(theirs, form)
@@ -74,10 +76,12 @@ def _by_request(
     items: Iterable[Interaction], form: Callable[[Request], Normalized]
 ) -> dict[tuple[bytes, Variant], list[_Formed]]:
     """Interactions by what they answer, in their order."""
+    run = sorted(items, key=lambda item: item.recorded_at)
+    formed = [form(item.request) for item in run]
+    said = ((one.canonical, ids_given(item)) for one, item in zip(formed, run, strict=True))
     found: dict[tuple[bytes, Variant], list[_Formed]] = defaultdict(list)
-    for item in items:
-        formed = form(item.request)
-        found[formed.canonical, item.variant].append(_Formed(item, formed.learnt))
+    for item, one, canonical in zip(run, formed, by_given(said), strict=True):
+        found[canonical, item.variant].append(_Formed(item, one.learnt))
     return found
 
 
