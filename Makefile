@@ -38,9 +38,10 @@ check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-conformance: $(READY)  ## real clients and the SDKs' own tests against promptdeck, proxy-py beside it, formatters, memory (12 minutes)
+conformance: $(READY)  ## real clients and the SDKs' own tests against promptdeck, proxy-py beside it, formatters, types of SDKs, memory (12 minutes)
 	$(BIN)/python -m pytest -q tests/conformance/proxy_py.py
 	$(BIN)/python -m pytest -q tests/conformance/formatters.py
+	$(BIN)/python -m pytest -q tests/conformance/typed_*.py
 	$(BIN)/python -m pytest -q -s --timeout 3600 tests/conformance/memory.py
 	$(BIN)/python tests/conformance/run.py
 	$(BIN)/python tests/conformance/clients.py

@@ -85,6 +85,14 @@ imports upward and only `app` knows all the parts.
             signatures    which parts must be signed, and by whom
             grounding     what an answer rests on
             errors        of any shape
+          responses/
+            reads, turns   requests of its clients
+            writes, items   requests to it
+            hears, heard, failing   its answers, its errors
+            tells, told   answers for its clients
+            families      what each of OpenAI's models takes
+            wrapping      signatures where there is room for them
+            namespaces    tools that have long names elsewhere
       routing/
         upstreams     the providers built in, and the upstreams that the user names
         choosing      from a model's name, or a list, to what is tried in which order
