@@ -77,6 +77,17 @@ imports upward and only `app` knows all the parts.
           aim           whom a request is meant for, what is lost on the way
           signing       who signed a piece of reasoning goes with it
           broken        an answer that failed, as an error
+          fields        which provider has which field of the contract, as data
+          reasoning     how much of it, in words and in tokens
+          memory        what came signed with a call, for clients that do not keep it
+          translation   the door: requests written, answers told
+          chat/
+            reads, turns, wrapped   a request as a prompt, its messages, one provider's words
+            writes, spoken   a prompt as a request, its turns
+            flavours      what each provider has of it
+            hears, calls  a stream as signals, the calls in it
+            tells         signals as a stream
+            details       signed reasoning in both
           gemini/
             reads, writes, hears, tells   requests and answers, each both ways
             families      what each model takes

@@ -202,6 +202,8 @@ def essence_of(prompt: Prompt) -> dict[str, Any]:
 
 
 def _plain(part: Any) -> Any:
+    if isinstance(part, Picture | Paper) and part.url.startswith("data:"):
+        return part._replace(mime="")  # the URL tells
     if isinstance(part, ToolCall) and not part.is_custom:
         return part._replace(arguments=compact(parse(part.arguments or "{}")).decode())
     return part

@@ -5,6 +5,10 @@ No pair of protocols is translated as such: each is read into one neutral form a
 neutral      that form: a prompt, an answer as signals
 aim          whom a request is meant for, and what becomes of it on the way there
 broken       an answer that failed, as an error
+fields       which provider has which field of the contract, as data
+reasoning    how much of it, in words and in tokens
+memory       what came signed with a call, for clients that do not keep it
+translation  the door: requests written, answers told
 
 and in a folder for each protocol, chat/, messages/, responses/ and gemini/:
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from promptdeck.core.text.jsontext import JSON, JSONObject
 from promptdeck.errors import ClientError
 
+from .fields import STRIPPED
 from .neutral import Prompt
 
 
@@ -113,10 +114,13 @@ class Options:
             self._left.pop(name, None)
 
     def lost(self) -> tuple[Lost, ...]:
-        """All that was lost: what was said to be, and what nobody took and asks for something."""
+        """All that was lost: what was said to be, and what nobody took and asks for something.
+
+        Fields that are promptdeck's own business, or Dedalus's, go to no provider without a word.
+        """
         left = (
             Lost(self._prompt.path(name), "has no counterpart")
             for name, value in self._left.items()
-            if not is_idle(name, value)
+            if name not in STRIPPED and not is_idle(name, value)
         )
         return (*self._lost, *left)

@@ -40,7 +40,10 @@ class Words(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """An image: `url` is a data URL or leads to it, also as `gs://` and by a provider's file id."""
+    """An image: `url` is a data URL or leads to it, also as `gs://` and by a provider's file id.
+
+    `mime` is its type where somebody said so; a data URL tells it in any case.
+    """
 
     url: str
     mime: str = ""

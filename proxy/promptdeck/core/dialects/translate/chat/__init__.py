@@ -1,0 +1,1 @@
+"""Chat completions, read and written in the neutral form."""

@@ -1,0 +1,176 @@
+"""A prompt as a chat request, as the server takes it to which it goes."""
+
+from collections.abc import Iterable, Iterator
+
+from promptdeck.core.dialects.translate.aim import Aim, Options, Written
+from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Shape, Tool, ToolChoice
+from promptdeck.core.dialects.translate.reasoning import effort_of, nearest
+from promptdeck.core.text.jsontext import JSON, JSONObject
+
+from .flavours import Flavour, flavour_of
+from .spoken import Speaking
+
+TARGET = "/v1/chat/completions"
+
+# Taken up by fields of the prompt, or by others.
+_LIMITS = ("max_completion_tokens", "max_tokens")
+
+
+def written(prompt: Prompt, aim: Aim) -> Written:
+    """The request's body, and what of the prompt is not in it as it was asked for."""
+    flavour, options = flavour_of(aim), Options(prompt)
+    body: JSONObject = {
+        "model": aim.model,
+        "messages": Speaking(prompt, aim, flavour, options).messages(),
+    }
+    _write_limit(body, flavour, options)
+    for name in prompt.options:
+        there = flavour.renamed.get(name, name if name in flavour.has else "")
+        if there and name not in _LIMITS:
+            value = options.take(name)
+            if value is not None:
+                body[there] = _fitting(name, value, aim, options)
+    _write_tools(body, prompt, flavour, options)
+    _write_thinking(body, prompt, flavour, options)
+    if prompt.shape is not None:
+        _write_shape(body, prompt.shape, flavour, options)
+    if prompt.stream:
+        body["stream"] = True
+        # Without being asked they say nothing of usage, which other protocols always tell.
+        if "stream_options" in flavour.has and prompt.dialect != "chat":
+            body["stream_options"] = {"include_usage": True}
+    return Written(TARGET, body, options.lost())
+
+
+def _write_limit(body: JSONObject, flavour: Flavour, options: Options) -> None:
+    found = [options.take(name) for name in _LIMITS]
+    limit = next((one for one in found if one is not None), None)
+    if limit is not None:
+        body[flavour.limit] = limit
+
+
+_TIERS = {"mistral": ("auto", "standard_only"), "xai": ("default", "priority")}
+_SAME_TIER = {"default": "standard_only", "standard_only": "default", "standard": "default"}
+
+
+def _fitting(name: str, value: JSON, aim: Aim, options: Options) -> JSON:
+    """An option's value as its server takes it; what is altered is named."""
+    if name == "service_tier":
+        tiers = _TIERS.get(aim.provider, ("auto", "default", "flex", "scale", "priority", "fast"))
+        other = _SAME_TIER.get(str(value), value)
+        if value not in tiers and other in tiers:
+            return other
+    if name == "stop" and isinstance(value, list) and len(value) > 4 and aim.provider == "openai":
+        options.lose("stop", "the first four of its texts are taken")
+        return value[:4]
+    return value
+
+
+def _write_tools(body: JSONObject, prompt: Prompt, flavour: Flavour, options: Options) -> None:
+    tools = [*_tools(prompt, flavour, options)]
+    if not tools:
+        return
+    if "tools" not in flavour.has:
+        options.lose("tools", "has no counterpart")
+        return
+    body["tools"] = tools
+    asked: dict[str, tuple[str, JSON, bool]] = {}
+    if prompt.choice is not None:
+        choice = _choice(prompt.choice, prompt.tools, flavour, options)
+        asked["tool_choice"] = "choice", choice, choice == "auto"
+    if prompt.parallel is not None:
+        asked["parallel_tool_calls"] = "parallel", prompt.parallel, prompt.parallel
+    for there, (name, value, is_idle) in asked.items():
+        if there in flavour.has:
+            body[there] = value
+        elif not is_idle:
+            options.lose(name, "has no counterpart")
+
+
+def _tools(prompt: Prompt, flavour: Flavour, options: Options) -> Iterator[JSONObject]:
+    for at, tool in enumerate(prompt.tools):
+        told = _tool(tool, flavour)
+        if told is None:
+            options.lose_at(f"{prompt.path('tools')}[{at}]", "has no counterpart")
+        else:
+            yield told
+
+
+def _tool(tool: Tool | Foreign, flavour: Flavour) -> JSONObject | None:
+    if isinstance(tool, Foreign):
+        return tool.value if tool.dialect == "chat" else None
+    about: JSONObject = {"name": tool.name}
+    if tool.description is not None:
+        about["description"] = tool.description
+    if tool.custom is not None:
+        if not flavour.has_custom:
+            return None
+        return {
+            "type": "custom",
+            "custom": about | ({"format": tool.custom} if tool.custom else {}),
+        }
+    about["parameters"] = tool.schema
+    if tool.strict is not None:
+        about["strict"] = tool.strict
+    told: JSONObject = {"type": "function", "function": about}
+    if tool.cache and flavour.marks_caches:
+        told["cache_control"] = tool.cache
+    return told
+
+
+def _choice(
+    choice: ToolChoice, tools: Iterable[Tool | Foreign], flavour: Flavour, options: Options
+) -> JSON:
+    if not choice.names or choice.mode == "none":
+        return choice.mode
+    customs = {tool.name for tool in tools if isinstance(tool, Tool) and tool.custom is not None}
+
+    def named(name: str) -> JSONObject:
+        kind = "custom" if name in customs else "function"
+        return {"type": kind, kind: {"name": name}}
+
+    if len(choice.names) == 1 and choice.mode == "required":
+        return named(choice.names[0])
+    if flavour.has_custom:
+        allowed = {"mode": choice.mode, "tools": [*map(named, choice.names)]}
+        return {"type": "allowed_tools", "allowed_tools": allowed}
+    options.lose("choice", "a choice among some of the tools has no counterpart")
+    return choice.mode
+
+
+def _write_thinking(body: JSONObject, prompt: Prompt, flavour: Flavour, options: Options) -> None:
+    thinking = prompt.thinking
+    if thinking is None:
+        return
+    effort = effort_of(thinking)
+    if flavour.switch:
+        is_off = effort == "none"
+        if is_off or effort or thinking.mode:
+            body["thinking"] = {"type": "disabled" if is_off else "enabled"}
+        effort = "" if is_off else effort
+    if not effort:
+        return
+    if "reasoning_effort" not in flavour.has or not flavour.efforts:
+        if not flavour.switch:
+            options.lose("thinking", "has no counterpart")
+        return
+    there = nearest(effort, flavour.efforts)
+    body["reasoning_effort"] = there
+    if thinking.budget is not None and not thinking.effort:
+        options.lose("thinking", f"a budget of {thinking.budget} tokens became effort {there}")
+    elif there != effort:
+        options.lose("thinking", f"{effort} became {there}")
+
+
+def _write_shape(body: JSONObject, shape: Shape, flavour: Flavour, options: Options) -> None:
+    if shape.schema is None or not flavour.schemas:
+        body["response_format"] = {"type": "json_object"}
+        if shape.schema is not None:
+            options.lose("shape", "the answer is JSON, but by no schema")
+        return
+    named: JSONObject = {"name": shape.name or "answer", "schema": shape.schema}
+    if shape.description is not None:
+        named["description"] = shape.description
+    if shape.strict is not None:
+        named["strict"] = shape.strict
+    body["response_format"] = {"type": "json_schema", "json_schema": named}

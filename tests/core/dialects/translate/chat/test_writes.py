@@ -1,0 +1,114 @@
+"""A prompt as a chat request, and read again."""
+
+from hypothesis import given, settings
+
+from promptdeck.core.dialects.translate.aim import Aim, Lost
+from promptdeck.core.dialects.translate.chat.reads import prompt_of
+from promptdeck.core.dialects.translate.chat.writes import written
+from promptdeck.core.dialects.translate.neutral import Prompt
+from promptdeck.core.text.jsontext import JSON, JSONObject
+from tests.core.dialects.translate.strategies import essence_of, prompts
+
+OPENAI = Aim("openai", "chat", "m-1", "openai")
+MISTRAL = Aim("mistral", "chat", "m-1", "mistral")
+DEEPSEEK = Aim("deepseek", "chat", "m-1", "deepseek")
+LOCAL = Aim("local", "chat", "m-1")
+
+
+def sent(body: JSONObject, aim: Aim = OPENAI) -> JSONObject:
+    """What is sent of a chat request that goes to a chat upstream by way of the neutral form."""
+    return written(prompt_of({"model": "m-1", **body}, ""), aim).body
+
+
+def lost(body: JSONObject, aim: Aim = OPENAI) -> list[Lost]:
+    return [*written(prompt_of({"model": "m-1", **body}, ""), aim).lost]
+
+
+@settings(max_examples=60)
+@given(prompts(also=("pictures", "papers", "shape", "late", "custom")))
+def test_what_is_written_is_read_again(prompt: Prompt) -> None:
+    there = written(prompt, LOCAL)
+    assert not there.lost
+    assert there.target == "/v1/chat/completions"
+    assert essence_of(prompt_of(there.body, there.target)) == essence_of(prompt)
+
+
+def test_results_come_before_what_is_said_with_them() -> None:
+    picture = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    call = {"id": "c1", "type": "function", "function": {"name": "see", "arguments": "{}"}}
+    body = {
+        "messages": [
+            {"role": "assistant", "tool_calls": [call]},
+            {"role": "tool", "tool_call_id": "c1",
+             "content": [{"type": "text", "text": "here"}, picture]},
+        ]
+    }  # fmt: skip
+    assert sent(body)["messages"][1:] == [
+        {"role": "tool", "tool_call_id": "c1", "content": "here"},
+        {"role": "user", "content": [picture]},
+    ]
+
+
+def test_reasoning_goes_back_only_where_it_is_taken() -> None:
+    body = {"messages": [{"role": "assistant", "content": "a", "reasoning_content": "why"}]}
+    assert sent(body)["messages"] == [{"role": "assistant", "content": "a"}]
+    assert sent(body, DEEPSEEK)["messages"][0]["reasoning_content"] == "why"
+    assert sent(body, MISTRAL)["messages"][0]["content"] == [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "why"}]},
+        {"type": "text", "text": "a"},
+    ]
+
+
+def test_what_mistral_s_calls_are_named() -> None:
+    call = {"id": "toolu_01ABC", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    result = {"role": "tool", "tool_call_id": "toolu_01ABC", "content": "1"}
+    messages = [{"role": "assistant", "tool_calls": [call]}, result]
+    there = sent({"messages": messages}, MISTRAL)["messages"]
+    named = there[0]["tool_calls"][0]["id"]
+    assert len(named) == 9
+    assert named.isalnum()
+    assert there[1]["tool_call_id"] == named
+
+
+def test_an_answer_s_beginning_is_said_to_be_one_where_that_must_be() -> None:
+    body = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "{"}]}
+    assert sent(body, MISTRAL)["messages"][-1]["prefix"] is True
+    assert "prefix" not in sent(body)["messages"][-1]
+
+
+def test_fields_have_the_provider_s_names() -> None:
+    body: JSONObject = {"seed": 7, "max_completion_tokens": 9, "top_k": 3, "safe_prompt": True}
+    assert sent(body, MISTRAL) == {
+        "model": "m-1", "messages": [], "random_seed": 7, "max_tokens": 9, "top_k": 3,
+        "safe_prompt": True,
+    }  # fmt: skip
+    assert sent(body) == {"model": "m-1", "messages": [], "seed": 7, "max_completion_tokens": 9}
+    assert {one.path for one in lost(body)} == {"$.top_k", "$.safe_prompt"}
+
+
+def test_how_much_to_reason_is_said_in_the_provider_s_words() -> None:
+    thinking: JSON = {"type": "enabled", "budget_tokens": 8000}
+    assert sent({"thinking": thinking})["reasoning_effort"] == "medium"
+    assert lost({"thinking": thinking}) == [
+        Lost("$.thinking", "a budget of 8000 tokens became effort medium")
+    ]
+    assert sent({"reasoning_effort": "low"}, DEEPSEEK)["reasoning_effort"] == "high"
+    assert lost({"reasoning_effort": "low"}, DEEPSEEK) == [
+        Lost("$.reasoning_effort", "low became high")
+    ]
+    assert sent({"reasoning_effort": "none"}, DEEPSEEK)["thinking"] == {"type": "disabled"}
+
+
+def test_an_answer_by_a_schema_is_named_where_only_json_can_be_had() -> None:
+    form = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
+    assert sent({"response_format": form})["response_format"] == form
+    assert sent({"response_format": form}, DEEPSEEK)["response_format"] == {"type": "json_object"}
+    (found,) = lost({"response_format": form}, DEEPSEEK)
+    assert found.path == "$.response_format"
+
+
+def test_labels_of_promptdeck_and_dedalus_go_nowhere_without_a_word() -> None:
+    body: JSONObject = {"agent_attributes": {"speed": 1}, "max_turns": 3, "credentials": {"a": 1}}
+    assert not lost(body)
+    assert sent(body).keys() == {"model", "messages"}
+    assert [one.path for one in lost({"mcp_servers": ["a/b"]})] == ["$.mcp_servers"]
