@@ -21,6 +21,7 @@ imports upward and only `app` knows all the parts.
         octets        text of a head that is no UTF-8
         sse           a stream's bytes as frames
         rawjson       members of JSON that no parser reads
+        outline       JSON with its long texts cut short
         expressions   users' regular expressions, and what is done with them
         paths         places in JSON as people write them
         runs          events of a stream that are alike, read as one

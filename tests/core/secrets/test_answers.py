@@ -1,6 +1,7 @@
 """Secrets go out of answers, also out of streams cut anywhere; every other frame stays."""
 
 import json  # noqa: TID251  what orjson refuses
+import random
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -246,3 +247,35 @@ def test_events_of_odd_servers_hide_no_secret_that_is_spread_over_them(odd, secr
     assert secret not in "".join(value["text"] for value in values)
     assert counts.total() == 1
     assert cleared_frames(REDACTOR, redacted) == (redacted, {})
+
+
+def test_a_secret_is_cut_out_of_any_place_of_a_long_stream():
+    """Long streams are looked at in windows: one may begin or end within each secret."""
+    known = {f" {dict(TOKENS)[name]} ": f" {placeholder(name)} " for name in ("openai", "github")}
+    chance = random.Random(7)
+    words = ["".join(chance.choices("abcdefgh", k=5)) + " " for _ in range(30_000)]
+    for number, place in enumerate(chance.sample(range(len(words)), 30)):
+        words[place] = [*known][number % 2]
+    told = [
+        piece for word in words for piece in (pieces(word, [3, 9]) if word in known else [word])
+    ]
+    stream = frames(*map(CHAT.frame, told))
+    assert sum(len(frame.data) for frame in stream) > 2_500_000
+    cleared, counts = cleared_frames(REDACTOR, stream)
+    assert counts == {"openai": 15, "github": 15}
+    assert CHAT.said(cleared) == "".join([known.get(word, word) for word in words])
+    assert sum(a is b for a, b in zip(stream, cleared, strict=True)) > 0.99 * len(stream)
+
+
+@pytest.mark.parametrize("where", ["inside", "begins", "ends"])
+def test_a_frame_of_megabytes_hides_no_secret(where):
+    secret = dict(TOKENS)["openai"]
+    long = "some words " * 300_000
+    told = {
+        "inside": ["a ", f"{long} {secret} {long}", " b"],
+        "begins": ["a ", f"{long} {secret[:9]}", f"{secret[9:]} b"],
+        "ends": [f"a {secret[:9]}", f"{secret[9:]} {long}", " b"],
+    }[where]
+    cleared, counts = cleared_frames(REDACTOR, frames(*map(CHAT.frame, told)))
+    assert counts == {"openai": 1}
+    assert CHAT.said(cleared) == "".join(told).replace(secret, placeholder("openai"))

@@ -276,3 +276,46 @@ def test_a_body_with_escapes_and_no_secret_in_them_stays_as_it_is():
     body = b'{"a":"\\u003cb\\u003e", "key": "%b"}' % dict(TOKENS)["github"].encode()
     redacted, _ = REDACTOR.body(body)
     assert redacted == b'{"a":"\\u003cb\\u003e", "key": "[redacted:github]"}'
+
+
+# Large bodies, which are searched as bytes
+
+MIB = 1024 * 1024
+FILLER = ("Kein Geheimnis, nur Wörter und 漢字 😀. " * (MIB // 40)).encode()
+
+
+@pytest.mark.parametrize(
+    "around", [b"%b", b'{"a":"%b"}', b'{"text":"\\n%b\\"","b":1}', b"\xff\xfe%b\xff"]
+)
+def test_of_a_large_body_is_taken_out_what_is_of_a_small_one(around):
+    secrets = ["".join(sample[1:]) for sample in SAMPLES]
+    secrets.append("key: a-key-of-ours-\xe9\xe8")
+    texts = [around.replace(b"%b", f" {secret} ".encode()) for secret in secrets]
+    extra = ("a-key-of-ours-\xe9\xe8",)
+    cleared = [REDACTOR.body(text, extra) for text in texts]
+    large, counts = REDACTOR.body(FILLER + b"\n".join(texts) + FILLER, extra)
+    assert large == FILLER + b"\n".join(text for text, _ in cleared) + FILLER
+    assert sum(counts.values()) == sum(sum(each.values()) for _, each in cleared)
+
+
+def test_what_stands_at_the_edge_of_a_word_once_a_secret_is_gone_is_taken_out_of_a_large_body():
+    token = dict(TOKENS)["openai"]
+    data = FILLER + f"{token}{token}".encode() + FILLER
+    assert token.encode() not in REDACTOR.body(data)[0]
+
+
+@pytest.mark.parametrize("escape", ["\\u00{:02x}", "\\u00{:02X}"])
+def test_an_escaped_letter_hides_no_secret_in_a_large_body(escape):
+    token = dict(TOKENS)["openai"]
+    hidden = token[:3] + escape.format(ord(token[3])) + token[4:]
+    data = b'{"a":"\\u003cb\\u003e %b","b":"%b"}' % (b"word \\u0026 " * (MIB // 8), hidden.encode())
+    cleared, counts = REDACTOR.body(data)
+    assert counts == {"openai": 1}
+    assert orjson.loads(cleared)["b"] == placeholder("openai")
+
+
+def test_a_large_body_of_escapes_that_hide_nothing_stays_as_it_is():
+    data = b'{"a":"%b"}' % (b"\\u003cb\\u003e and\\/or " * (MIB // 8))
+    cleared, counts = REDACTOR.body(data)
+    assert cleared is data
+    assert not counts

@@ -2,12 +2,13 @@
 
 import json  # noqa: TID251  bodies as clients write them: spaced, in ASCII
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.matching.clean import raw_without_secrets as without_secrets
 from promptdeck.core.secrets.redact import Redactor
-from promptdeck.core.text.rawjson import members
+from promptdeck.core.text.rawjson import members, unescaped
 from tests.secret_samples import TOKENS
 
 REDACTOR = Redactor()
@@ -75,3 +76,45 @@ def test_a_string_that_is_cut_off_hides_nothing_behind_a_bracket(text, begin, da
     cut = whole[: data.draw(st.integers(8, len(whole) - 1))]
     cleared, _ = without_secrets((begin + '"credentials":' + cut).encode(), Redactor(), chat=True)
     assert cleared == (begin + '"credentials":null').encode()
+
+
+LETTERS = st.text(st.characters(exclude_categories=["Cs"]) | st.sampled_from('"\\/<\n\x7f'))
+
+
+def escaped(text, chance):
+    """JSON text in which any character may be written as an escape."""
+    shown = []
+    for letter in text:
+        plain = json.dumps(letter, ensure_ascii=False)[1:-1]
+        units = letter.encode("utf-16-be").hex()
+        codes = "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+        shown.append(chance.choice([plain, codes, codes.upper().replace("\\U", "\\u")]))
+    return '"' + "".join(shown).replace("/", chance.choice(["/", "\\/"])) + '"'
+
+
+@given(LETTERS, st.randoms(use_true_random=False))
+def test_unescaped_text_has_each_letter_of_ascii_as_itself(text, chance):
+    told = b"".join(unescaped(escaped(text, chance).encode()))
+    plain = json.loads(told.decode("latin-1"), strict=False)
+    ascii_only = [letter for letter in text if letter.isascii()]
+    assert [letter for letter in plain if letter.isascii()] == ascii_only
+
+
+@pytest.mark.parametrize("ending", ["", "\\\\", '\\"', " ", "\\\\" * 1500])
+def test_long_text_is_unescaped_in_parts_that_overlap(ending):
+    numbers = range(2_500_000 // (len(ending) + 25))
+    parts = [*unescaped("".join(f"{n} \\u0041\\\\u0042{ending}" for n in numbers).encode())]
+    whole = "".join(f"{n} A\\\\u0042{ending}" for n in numbers).encode()
+    assert len(parts) > 1
+    at = 0
+    for part in parts:  # each begins before the one before it ends, maybe within an escape
+        inner = part[12:] if at else part
+        begin = whole.index(inner[:3000], max(0, at - 9000))
+        assert begin <= at
+        assert whole.startswith(inner, begin)
+        at = begin + len(inner)
+    assert at == len(whole)
+
+
+def test_text_of_backslashes_alone_comes_to_an_end():
+    assert len([*unescaped(b"\\" * 3_000_000)]) > 1

@@ -2,7 +2,7 @@
 
 import random
 from collections import defaultdict
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 import orjson
 import pytest
@@ -14,7 +14,7 @@ from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.secrets.answers import cleared_frames
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful, parse
-from promptdeck.core.text.runs import Run, leaves, runs
+from promptdeck.core.text.runs import Run, leaves, runs, windows
 from tests.scripted_upstream import chunks
 from tests.secret_samples import TOKENS
 
@@ -158,3 +158,14 @@ def test_runs_are_all_frames_in_their_order(frames):
     sizes = [max([1, *map(len, (run.texts or {}).values())]) for run in found]
     assert sum(sizes) == len(frames)
     assert [run.first for run in found] == [frames[at] for at in accumulate(sizes[:-1], initial=0)]
+
+
+@given(st.lists(st.integers(1, 50), max_size=60), st.integers(1, 100), st.integers(0, 40))
+def test_windows_are_over_all_and_overlap(sizes, size, again):
+    again = min(again, size - 1)
+    found = windows(sizes, size, again)
+    assert [*range(len(sizes))] == sorted({n for begin, end in found for n in range(begin, end)})
+    for (begin, end), (following, after) in pairwise(found):
+        assert begin < following <= end < after
+        assert sum(sizes[following:end]) >= min(again, sum(sizes[begin + 1 : end]))
+    assert all(sum(sizes[begin:end]) <= size + again + 2 * max(sizes) for begin, end in found)

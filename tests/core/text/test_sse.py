@@ -126,3 +126,17 @@ def test_what_is_known_of_a_frame_at_a_glance_is_what_reading_it_says(data):
 def test_encoded_frames_in_a_row_are_cut_where_they_were_joined(events):
     encoded = [sse.encode(text.encode(), name) for name, text in events]
     assert sse.frames(b"".join(encoded)) == encoded
+
+
+@given(
+    st.lists(
+        st.sampled_from([b"data: ", b"a", b"\n", b"\n\n", b"\r\n\r\n", b"event: x\n"]), max_size=9
+    )
+)
+def test_a_long_frame_is_cut_as_a_short_one(parts):
+    data = b"".join(parts)
+    # No other part has the letter.
+    marked = [frame.replace(b"data", b"DATA") for frame in sse.frames(data)]
+    long = b"x" * 200_000
+    found = sse.frames(data.replace(b"data", b"DATA").replace(b"a", long))
+    assert found == [frame.replace(b"a", long) for frame in marked]

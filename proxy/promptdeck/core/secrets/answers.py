@@ -14,7 +14,18 @@ from typing import Any, TypeVar
 from promptdeck.core.interaction import Frame, Headers, Response
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON
-from promptdeck.core.text.runs import LeafPath, Run, alike, event_value, leaves, runs, said, shifted
+from promptdeck.core.text.outline import outlined
+from promptdeck.core.text.runs import (
+    LeafPath,
+    Run,
+    alike,
+    event_value,
+    leaves,
+    runs,
+    said,
+    shifted,
+    windows,
+)
 
 from . import search
 from .redact import BUILT_IN, Redactor, literals, parsed_or_none, rendered_like, without
@@ -72,8 +83,43 @@ def cleared_frames(
     The placeholder stands in the frame in which the secret begins. Frames that hold none
     are the same objects, and no frame is dropped.
     """
-    if not _may_change(redactor, frames, extra, in_runs):
-        return tuple(frames), Counter()
+    sizes = [len(frame.data) for frame in frames]
+    if sum(sizes) <= _LARGE:
+        if not _may_change(redactor, frames, extra, in_runs):
+            return tuple(frames), Counter()
+        return _cleared(redactor, frames, extra)
+    cleared, counts = [*frames], Counter[str]()
+    for begin, end in _regions(redactor, frames, sizes, extra):
+        cleared[begin:end], more = _cleared(redactor, frames[begin:end], extra)
+        counts += more
+    return (tuple(cleared) if counts else tuple(frames)), counts
+
+
+_LARGE = 2 * 1024 * 1024
+"""Bytes from which a stream is looked at in windows: to read all frames takes several times their
+size, and of one that long a few frames may hold anything to take out."""
+_AGAIN = 512 * 1024
+"""Bytes of frames that two windows have in common: of 250 bytes a frame, 10,000 characters of what
+is said, which is more than any secret takes to be known by."""
+
+
+def _regions(
+    redactor: Redactor, frames: Sequence[Frame], sizes: Sequence[int], extra: Sequence[str]
+) -> list[tuple[int, int]]:
+    """Parts of a stream outside of which there is nothing to take out, by begin and end."""
+    found: list[tuple[int, int]] = []
+    for begin, end in windows(sizes, _LARGE, _AGAIN):
+        if _may_change(redactor, frames[begin:end], extra, None):
+            if found and begin <= found[-1][1]:
+                begin, _ = found.pop()
+            found.append((begin, end))
+    return found
+
+
+def _cleared(
+    redactor: Redactor, frames: Sequence[Frame], extra: Sequence[str]
+) -> tuple[tuple[Frame, ...], Counter[str]]:
+    """Frames without secrets, each read; the counts by name."""
     values = [event_value(frame.data) for frame in frames]
     counts: Counter[str] = Counter()
     # Before the texts, as a token's says what its bytes are to be.
@@ -121,7 +167,13 @@ def _may_change(
     """
     if redactor.waits:
         return True
-    found = in_runs or runs([frame.data for frame in frames])
+    large = [frame.data for frame in frames if len(frame.data) > _AT_ONCE]
+    if any(redactor.may_change(data, extra) for data in large):
+        return True
+    # Of what has been searched by itself only the ends may go on from another, or in another.
+    found = in_runs or runs(
+        [outlined(frame.data) if len(frame.data) > _AT_ONCE else frame.data for frame in frames]
+    )
     if any(search.announced(lead.decode("latin-1")) for run in found for lead in run.leads):
         return True
     known = literals(extra)

@@ -19,6 +19,7 @@ import xxhash
 from promptdeck.core.text import jsontext
 from promptdeck.core.text.expressions import PLAINLY, Expressions, Place
 from promptdeck.core.text.jsontext import JSON
+from promptdeck.core.text.rawjson import unescaped
 
 from . import search
 from .places import Span
@@ -30,6 +31,8 @@ _SHORTEST_CREDENTIAL = 12
 `not-needed`), and that word may stand anywhere in a conversation."""
 _ESCAPED = re.compile(rb"\\u00[2-7]|\\/")
 """A character of the kind that tokens are made of, written as an escape."""
+_LARGE = 1024 * 1024
+"""Bytes from which a body is not decoded: its text may take four times as much."""
 
 # Texts: `re` compiles them for the first target with a query, as a start need not wait for that.
 # Some servers take `;` for `&`.
@@ -120,7 +123,13 @@ class Redactor(NamedTuple):
 
     def may_change(self, data: bytes, extra: Sequence[str] = ()) -> bool:
         """True if `body` may find anything in these bytes or in any part of them."""
-        return _ESCAPED.search(data) is not None or self.suspicious(data, extra)
+        return self.suspicious(data, extra) or self._hides(data, extra)
+
+    def _hides(self, data: bytes, extra: Sequence[str]) -> bool:
+        """True if escaped letters of JSON may hide a secret; False is a promise."""
+        if _ESCAPED.search(data) is None:
+            return False
+        return any(self.suspicious(part, extra) for part in unescaped(data))
 
     def text(self, text: str, extra: Sequence[str] = ()) -> tuple[str, Counter[str]]:
         """The text without its secrets, and how many of each name were taken out."""
@@ -170,6 +179,8 @@ class Redactor(NamedTuple):
         """
         if not self.may_change(data, extra):
             return data, Counter()
+        if len(data) > _LARGE and not self.users and not self._hides(data, extra):
+            return _cut_out(data, [key.decode("latin-1") for key in own_keys(extra)])
         text = data.decode("utf-8", "surrogateescape")
         # An escaped letter hides a secret from who sees the JSON text, not from who parses it.
         value = parsed_or_none(text) if self.users or _ESCAPED.search(data) else None
@@ -231,6 +242,44 @@ def _built_in(text: str, begin: int, end: int, known: Sequence[str]) -> Iterator
         for match in re.compile(re.escape(secret)).finditer(text, begin, end):
             yield Span(*match.span(), "credential")
     yield from search.find(text, begin, end)
+
+
+_NEAR = 64 * 1024
+"""Bytes on either side of what was cut out that are searched again."""
+
+
+def _cut_out(data: bytes, known: Sequence[str]) -> tuple[bytes, Counter[str]]:
+    """Bytes without the secrets of the table and those `known`, and the counts by name.
+
+    They are searched as Latin-1, in which each byte is a character: shapes are ASCII. So are the
+    literals written. Their text is let go of before others are made of them.
+    """
+    counts: Counter[str] = Counter()
+    near = [(0, len(data))]
+    while spans := [span for part in near for span in _spans_in(data, *part, known)]:
+        counts.update(span.name for span in spans)
+        view, at, size = memoryview(data), 0, 0
+        parts: list[bytes | memoryview] = []
+        near = []
+        for span in spans:
+            placeholder = f"[redacted:{span.name}]".encode()
+            parts += (view[at : span.start], placeholder)
+            at, size = span.end, size + span.start - at + len(placeholder)
+            begin = max(0, size - _NEAR)
+            if near and begin <= near[-1][1]:
+                begin, _ = near.pop()
+            near.append((begin, size + _NEAR))
+        data = b"".join((*parts, view[at:]))
+        del view, parts
+    return data, counts
+
+
+def _spans_in(data: bytes, begin: int, end: int, known: Sequence[str]) -> list[Span]:
+    """The secrets in `data[begin:end]`, in order and apart."""
+    text = data[begin:end].decode("latin-1")
+    parts = _between_placeholders(text)
+    found = _apart([span for part in parts for span in _built_in(text, *part, known)])
+    return [Span(begin + span.start, begin + span.end, span.name) for span in found]
 
 
 def _apart(found: list[Span]) -> list[Span]:

@@ -55,3 +55,36 @@ def is_true(text: bytes, path: RawPath) -> bool:
     return any(
         found == path and text[begin:end].strip() == b"true" for found, begin, end in members(text)
     )
+
+
+_AT_ONCE = 1024 * 1024
+"""Bytes that are unescaped at once."""
+_AGAIN = 4096
+"""Bytes with which a part begins that the one before has, too."""
+_ENDS = (b'"', b"\n", b",", b" ")
+_ESCAPE = re.compile(rb"\\(?:\\|/|u00([2-7][0-9a-fA-F])|u(?!00[01])[0-9a-fA-F]{4})")
+
+
+def unescaped(data: bytes) -> Iterator[bytes]:
+    """JSON text in parts, with the letters that escapes of it stand for.
+
+    A byte that is none of ASCII stands for each character that is none. Quotes, backslashes and
+    control characters stay escaped, so that it is JSON again but for those.
+    """
+    at = 0
+    while len(data) - at > _AT_ONCE:
+        to = at + _AT_ONCE
+        to = max((data.rfind(end, to - _AGAIN, to) for end in _ENDS), default=-1) + 1 or to
+        yield _ESCAPE.sub(_letter, data[at:to])
+        # Not within an escape: whether a backslash is one itself tells where their run begins.
+        before = data[to - 2 * _AGAIN : to - _AGAIN]
+        at = to - 2 * _AGAIN + len(before.rstrip(b"\\"))
+    yield _ESCAPE.sub(_letter, data[at:])
+
+
+def _letter(escape: re.Match[bytes]) -> bytes:
+    """What an escape stands for."""
+    if escape[1] is None:
+        return {b"\\\\": b"\\\\", b"\\/": b"/"}.get(escape[0], b"\x80")
+    letter = bytes([int(escape[1], 16)])
+    return b"\\" + letter if letter in b'"\\' else letter

@@ -91,7 +91,7 @@ def runs(frames: Sequence[bytes]) -> list[Run]:
     if b"\r" in whole or b"\0" in whole:
         return [Run(frame) for frame in frames]
     masked = [*map(_masked, frames)] if b"\\" in whole else frames
-    del whole  # as large as the answer
+    del whole
     found: list[Run] = []
     at = 0
     while at < len(frames):
@@ -100,6 +100,24 @@ def runs(frames: Sequence[bytes]) -> list[Run]:
         run = _run(frames[at], mould, middles) if mould else None
         found += [run] if run else [Run(frame) for frame in frames[at : at + len(middles)]]
         at += len(middles)
+    return found
+
+
+def windows(sizes: Sequence[int], size: int, again: int = 0) -> list[tuple[int, int]]:
+    """Windows over what has these sizes, each about `size` together, by begin and end.
+
+    Each but the first begins with what the one before ends with, about `again` of it.
+    """
+    found: list[tuple[int, int]] = []
+    begin, held = 0, 0
+    for n, one in enumerate(sizes, 1):
+        held += one
+        if held >= size or n == len(sizes):
+            found.append((begin, n))
+            begin, held = n, 0
+            while again > held and begin > found[-1][0] + 1:
+                begin -= 1
+                held += sizes[begin]
     return found
 
 

@@ -6,6 +6,7 @@ Joining the frames gives the stream back, however the network cut it.
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -27,16 +28,36 @@ def frames(data: bytes) -> list[bytes]:
     """
     # Two short ways for what is nearly always sent: the expression takes 20 times as long
     # (590 us for 200 frames, 30 by splitting).
-    if b"\r" not in data:
+    long = len(data) > _LONG and len(data) > _LONG * data.count(b"\n\n")
+    if b"\r" not in data and not long:
         lines = data.split(b"\n")
         *whole, rest = lines[::2]
         # One line and a blank one, again and again, as it nearly always comes.
         if len(lines) % 2 and all(whole) and not any(lines[1::2]):
             return [line + b"\n\n" for line in whole] + ([rest] if rest else [])
     if not (b"\r" in data or b"\n\n\n" in data or data.startswith(b"\n\n")):
+        if long:
+            return _at(data, _ends(data))
         *whole, rest = data.split(b"\n\n")
         return [frame + b"\n\n" for frame in whole] + ([rest] if rest else [])
-    ends = [match.end() for match in _BLANK_LINE.finditer(data)]
+    return _at(data, (match.end() for match in _BLANK_LINE.finditer(data)))
+
+
+_LONG = 64 * 1024
+"""Bytes of a frame from which it is cut out of its stream at once: in the other ways it is copied
+twice, which is sooner done for short ones, and takes three times the size of one of 16 MB."""
+
+
+def _ends(data: bytes) -> Iterator[int]:
+    """Where frames end that are ended by two line feeds."""
+    end = data.find(b"\n\n") + 2
+    while end > 1:
+        yield end
+        end = data.find(b"\n\n", end) + 2
+
+
+def _at(data: bytes, ends: Iterable[int]) -> list[bytes]:
+    """A stream cut at the ends of its frames."""
     return [data[a:b] for a, b in pairwise([0, *ends, len(data)]) if a < b]
 
 

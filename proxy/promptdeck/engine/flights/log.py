@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from promptdeck.core.interaction import Frame
 from promptdeck.engine.sides import Follower
 
 from .budget import PIECE_WEIGHT, Budget
@@ -75,7 +76,7 @@ class PieceLog:
         self._settled = False
         self.unkept = ""
         """Why the answer will not be recorded, as far as that is known; empty while it may be."""
-        self._chunks: deque[Chunk] = deque()
+        self._chunks: deque[Chunk | Frame] = deque()
         """The log, from the chunk with index `_first` on; the earlier ones have been let go."""
         self._first = 0
         self._size = 0
@@ -94,7 +95,7 @@ class PieceLog:
         return self._size
 
     @property
-    def chunks(self) -> tuple[Chunk, ...]:
+    def chunks(self) -> tuple[Chunk | Frame, ...]:
         """The log as far as it is kept: everything that has come if it is `whole`."""
         return tuple(self._chunks)
 
@@ -153,15 +154,15 @@ class PieceLog:
         if not self._readers:
             self._give_back(0)
 
-    def rewrite(self, chunks: Sequence[tuple[int, bytes]]) -> None:
-        """Hold the same bytes in these pieces, so that memory has them once.
+    def rewrite(self, frames: Sequence[Frame]) -> None:
+        """Hold the same bytes in these frames, so that memory has them once.
 
         Nothing happens where a reader is in the middle of the old ones, or not all are there.
         """
         end = len(self._chunks)
         if not self.whole or any(reader.at != end for reader in self._readers):
             return
-        self._chunks = deque(map(Chunk._make, chunks))
+        self._chunks = deque(frames)
         for reader in self._readers:
             reader.at = len(self._chunks)
 

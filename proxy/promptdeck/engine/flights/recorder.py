@@ -7,6 +7,7 @@ from itertools import accumulate, islice, repeat
 from typing import NamedTuple
 
 from promptdeck.core.codings import inflater
+from promptdeck.core.dialects.base import Dialect
 from promptdeck.core.dialects.table import answered_in
 from promptdeck.core.headers import is_for_one, kept
 from promptdeck.core.interaction import (
@@ -24,7 +25,8 @@ from promptdeck.core.matching.clean import keepable
 from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
-from promptdeck.core.text.runs import runs
+from promptdeck.core.text.outline import outlined
+from promptdeck.core.text.runs import Run, runs, windows
 from promptdeck.core.varying import varies, with_varied
 
 from .flight import Flight, Head
@@ -110,10 +112,14 @@ class Recorder(NamedTuple):
     def judged(self, response: Response, take: Take) -> Interaction:
         """The interaction to keep of an `accepted` answer. NotKept if it is not a good one."""
         failed = not is_good(response.status)
-        stream = response.is_stream
-        in_runs = runs([frame.data for frame in response.frames]) if stream else None
         dialect = answered_in(take.request, response.headers)
-        problem = dialect.problem_with(response, in_runs)
+        in_runs = None
+        if sum([len(frame.data) for frame in response.frames]) > _AT_ONCE:
+            problem = _problem_with_large(dialect, response)
+        else:
+            if response.is_stream:
+                in_runs = runs([frame.data for frame in response.frames])
+            problem = dialect.problem_with(response, in_runs)
         if problem and not failed:
             raise NotKept(problem)
         request, in_request = keepable(take.request, self.redactor)
@@ -143,11 +149,35 @@ class Recorder(NamedTuple):
         return varied._replace(selecting=tuple(zip(names, texts, strict=True)))
 
 
+def _problem_with_large(dialect: Dialect, response: Response) -> str | None:
+    """The problem that a dialect has with an answer of which only the outline is read.
+
+    Of a stream some frames are read at a time, and the first of each run is kept.
+    """
+    frames = response.frames
+    short = {
+        n: Frame(frame.offset_ms, outlined(frame.data))
+        for n, frame in enumerate(frames)
+        if len(frame.data) > _AT_ONCE
+    }
+    if short:
+        frames = tuple([short.get(n, frame) for n, frame in enumerate(frames)])
+    in_runs = None
+    if response.is_stream:
+        parts = windows([len(frame.data) for frame in frames], _AT_ONCE)
+        in_runs = [
+            Run(run.first)
+            for begin, end in parts
+            for run in runs([frame.data for frame in frames[begin:end]])
+        ]
+    return dialect.problem_with(Response(response.status, response.headers, frames), in_runs)
+
+
 # Pieces in which the name of an event's first field has come for certain.
 _BEGIN = 16
 
 
-def response_of(head: Head, chunks: Sequence[Chunk], most: int) -> Response:
+def response_of(head: Head, chunks: Sequence[Chunk | Frame], most: int) -> Response:
     """An answer as a recording has it: decompressed, a stream in frames.
 
     NotKept where it can't be decompressed, or has more than `most` bytes then.
@@ -160,13 +190,13 @@ def response_of(head: Head, chunks: Sequence[Chunk], most: int) -> Response:
     return Response(head.status, headers, _frames(chunks) if is_stream else _whole(chunks))
 
 
-def _whole(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
+def _whole(chunks: Sequence[Chunk | Frame]) -> tuple[Frame, ...]:
     """A body as one frame, with the time at which its last byte came."""
     last = chunks[-1].offset_ms if chunks else 0
     return (Frame(last, b"".join(chunk.data for chunk in chunks)),)
 
 
-def _frames(chunks: Sequence[Chunk]) -> tuple[Frame, ...]:
+def _frames(chunks: Sequence[Chunk | Frame]) -> tuple[Frame, ...]:
     """The SSE frames of a stream, each with the time at which its last byte came."""
     pieces = [data for _, data in chunks]
     frames = _split(pieces)
@@ -188,10 +218,13 @@ def _split(pieces: Sequence[bytes]) -> list[bytes]:
     found: list[bytes] = []
     part: list[bytes] = []
     held, enough = 0, _AT_ONCE
+    ended = False
     for piece in pieces:
         part.append(piece)
         held += len(piece)
-        if held > enough:
+        ended = ended or b"\n" in piece or b"\r" in piece
+        if held > enough and ended:  # else all of it is within one line
+            ended = False
             *whole, rest = sse.frames(b"".join(part))
             found += whole
             part, held = [rest], len(rest)
@@ -206,7 +239,7 @@ def encoding_of(headers: Headers) -> str:
     return ", ".join([name for name in names if name not in ("", "identity")])
 
 
-def _decoded(chunks: Sequence[Chunk], encoding: str, most: int) -> Sequence[Chunk]:
+def _decoded(chunks: Sequence[Chunk | Frame], encoding: str, most: int) -> Sequence[Chunk | Frame]:
     """Pieces of a body without the compression that upstream applied, though asked not to.
 
     Each keeps its time. NotKept where the compression is broken, or they are larger than `most`
