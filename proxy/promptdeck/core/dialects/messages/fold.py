@@ -28,15 +28,15 @@ def fold(frames: Iterable[bytes]) -> JSONObject:
     Unfaithful if the data of an event is no JSON, or a tool's arguments add up to none.
     """
     message: JSONObject = {}
-    blocks: dict[int, _Block] = {}
+    blocks: dict[int, Block] = {}
     others: list[JSON] = []
     for kind, value in typed(frames):
         index = index_of(value, len(blocks))
         if kind == "message_start" and not message:
             message = {**as_object(value.get("message"))}
-            blocks = dict(enumerate(map(_Block, as_list(message.get("content")))))
+            blocks = dict(enumerate(map(Block, as_list(message.get("content")))))
         elif kind == "content_block_start":
-            blocks[index] = _Block(value.get("content_block"))
+            blocks[index] = Block(value.get("content_block"))
         elif kind == "content_block_delta" and index in blocks:
             blocks[index].grow(as_object(value.get("delta")))
         elif kind == "message_delta":
@@ -77,12 +77,17 @@ def _replace(holder: JSONObject, told: JSONObject) -> None:
     holder |= {key: item for key, item in told.items() if item is not None or key not in holder}
 
 
-class _Block:
+class Block:
     """One block of the content, on its way."""
 
     def __init__(self, begun: JSON) -> None:
         self._value: JSON = {**begun} if isinstance(begun, dict) else begun
         self._arguments: list[str] = []
+
+    @property
+    def arguments(self) -> str:
+        """What has come of a call's arguments, as text."""
+        return "".join(self._arguments)
 
     def grow(self, delta: JSONObject) -> None:
         """Add a delta: text goes on, citations are gathered, arguments wait for their end."""
@@ -99,8 +104,8 @@ class _Block:
                 value[key] = old + more if goes_on else more
 
     def whole(self) -> JSON:
-        """The block, with the arguments of its call read."""
-        if text := "".join(self._arguments).strip():
+        """The block, with the arguments of its call read. Unfaithful if they are no JSON."""
+        if text := self.arguments.strip():
             self._value["input"] = parse(text)
         elif self._arguments:
             self._value.setdefault("input", {})
