@@ -20,6 +20,17 @@ MODULES = sorted(
 )
 # Tested where they are used: a protocol by what keeps it, a part by the whole.
 TESTED_WITH = {
+    "core/agent/calls": "core/agent/test_running",
+    "core/agent/credentials": "engine/agent/test_agent",
+    "core/agent/history": "core/agent/test_running",
+    "core/agent/streaming": "core/agent/test_running",
+    "core/dialects/mcp/dialect": "engine/agent/test_agent",
+    "engine/agent/driving": "engine/agent/test_agent",
+    "engine/agent/reading": "engine/agent/test_agent",
+    "engine/agent/sides": "engine/agent/test_agent",
+    "engine/agent/tooling": "engine/agent/test_agent",
+    "mcp/house": "engine/agent/test_agent",
+    "stores/kept/handoffs": "engine/agent/test_agent",
     "mcp/duplex": "mcp/test_client",
     "mcp/events": "mcp/test_client",
     "mcp/http": "mcp/test_client",

@@ -56,6 +56,9 @@ imports upward and only `app` knows all the parts.
         table         from method and path to a dialect
         streamed      base of those whose answers come whole or as a stream
         completions, plain, cohere, ollama   the dialects without a folder
+        mcp/          requests to MCP servers, as recordings have them
+          dialect       what is asked, by whom, and what it counts for
+          results       what a tool gave, for the model and for the client
         sockets       and those of WebSockets, each message a request of its own
         choices, marks, pieces   what several have: choices that end, marks of caches, events
         variants      a recorded answer whole or as a stream: head and time
@@ -115,6 +118,13 @@ imports upward and only `app` knows all the parts.
         upstreams     the providers built in, and the upstreams that the user names
         choosing      from a model's name, or a list, to what is tried in which order
         fitting       how well a model fits what an agent is to be good at
+      agent/        tools run for the client: what a run decides
+        asked, credentials   the servers of a request; which gets which credential
+        offering      the names under which tools are offered
+        calls         the calls of a turn: whose each is, which waits for which
+        history       what the model is told of the turns before
+        running       a run, from its request to its answer
+        streaming     the same answer as a stream
       misses/
         differences, diff   where two requests differ: places, a unified diff
         sketch        a request in little, for the nearest of thousands
@@ -158,7 +168,7 @@ imports upward and only `app` knows all the parts.
         prune, divide, merge   recordings taken out, put elsewhere, put together
         revise, redact, rename, fix, echo   recordings written otherwise, under new ids
       kept/         what clients asked to have stored, or deferred
-        completions, slips
+        completions, slips, handoffs
     engine/       the way of a request
       sides         what fills an answer, what reads it
       asking        its canonical form, once for the same bytes
@@ -172,6 +182,11 @@ imports upward and only `app` knows all the parts.
       listing       what recordings imply
       refusing      why there is no answer, where upstream must not be asked
       storing, deferred   answers kept for the client, answers fetched later
+      agent/        an exchange of exchanges: runs
+        sides         the way to MCP servers as the engine sees it
+        reading       an answer of the exchange, read whole or by frames
+        tooling       servers asked through the exchange
+        agent, driving   runs begun and shared; one driven to its end
       decks/
         deck          the recordings behind one base_url, how far they are played
         bindings      which recorded ids stand for those of a run
@@ -200,6 +215,7 @@ imports upward and only `app` knows all the parts.
       http, events, stdio   what carries messages; the last over two streams,
       duplex        whose answers are found by their number
       addresses     where the URL of a request may lead
+      house         the servers that runs ask, kept open while in use
     server/       the aiohttp handlers
       receiving     connections to clients, and what is no request
       guard         who may ask: Host, Origin, token

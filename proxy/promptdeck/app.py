@@ -7,6 +7,7 @@
       database     the store's file                writes what was put, closes the file
       upstream     the way to the provider         closes its connections
       keeps        answers stored or deferred      has the deferred ones written down
+      agents       those who run tools             let runs finish, tool servers go
       claims       locks between processes         lets go of them
       exchange     behind the bare base_url        lets recordings under way finish
       sessions     those that clients open         let recordings under way finish
@@ -158,6 +159,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             plan=config.replay.faults,
             faults=Faults(),
             keeps=parts.keeps,
+            agents=parts.agents,
             line=parts.upstream.line if parts.upstream else None,
             guard=Guard.of(server.host, server.hosts, server.origins, server.token),
             name=name,
@@ -165,6 +167,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             alone=workers == 1,
         )
         listening, port = await _listen(edge, config, ends, lanes if fast else None)
+        parts.ports.append(port)
         ends.callback(left)
 
         def asked() -> bool:

@@ -19,6 +19,7 @@ from collections import OrderedDict, defaultdict
 from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 from weakref import WeakValueDictionary
 
 from .apart.process import Apart
@@ -121,7 +122,20 @@ def settings_of(config: Config) -> Settings:
         ttl=config.store.ttl,
         pure=config.match.pure,
         stateful=config.match.stateful,
+        runs_tools=runs_tools(config),
     )
+
+
+_DEDALUS = ("dedaluslabs.ai",)
+"""What the names of hosts end in that run tools themselves."""
+
+
+def runs_tools(config: Config) -> bool:
+    """True if tools of MCP servers are run here, and not by the upstream."""
+    if config.agent.run != "auto":
+        return config.agent.run == "local"
+    host = urlsplit(config.upstream.url).hostname or ""
+    return not any(host == one or host.endswith(f".{one}") for one in _DEDALUS)
 
 
 class Library:

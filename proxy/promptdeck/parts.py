@@ -12,20 +12,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .config import Config
+from .core.hosts import is_loopback
 from .core.policy import Mode
+from .engine.agent.agent import Agents
+from .engine.agent.tooling import RunLimits
 from .engine.deferred import Deferred
 from .engine.exchange import Exchange
 from .engine.flights.budget import Budget
 from .engine.storing import Storing
 from .errors import ClientError, StoreError
-from .library import Library, check_of, redactor_of, settings_of
+from .library import Library, check_of, redactor_of, runs_tools, settings_of
 from .server import Keeps
 from .stores.kept.completions import Completions
+from .stores.kept.handoffs import Handoffs, NothingKept
 from .stores.kept.slips import Slips
 from .stores.sqlite.database import Database
 from .stores.sqlite.tape import cache_tape
 
 if TYPE_CHECKING:
+    from .mcp.house import ToolHouse
     from .stores.base import Claims
     from .upstream import Upstream
 
@@ -45,6 +50,10 @@ class Parts(NamedTuple):
     keeps: Keeps | None
     claims: "Claims | None"
     budget: Budget
+    agents: Agents | None
+    """None where the upstream runs tools itself."""
+    ports: list[int]
+    """Those that the server listens on, once it does: no tool is asked there."""
 
     def exchange(self, config: Config) -> Exchange:
         """The way of requests under `config`, with counts of its own."""
@@ -89,7 +98,10 @@ async def opened(
         ends.push_async_callback(upstream.close)
     keeps = _keeps(config, database, tasks, ends) if database else None
     budget = Budget(config.record.max_pending)
-    return Parts(tasks, database, upstream, keeps, _claims(config, ends), budget)
+    ports: list[int] = []
+    agents = _agents(config, database, tasks, ends, ports) if runs_tools(config) else None
+    claims = _claims(config, ends)
+    return Parts(tasks, database, upstream, keeps, claims, budget, agents, ports)
 
 
 async def _open_database(config: Config, ends: AsyncExitStack) -> Database | None:
@@ -136,6 +148,48 @@ def _keeps(
     ends.push_async_callback(completions.close)
     ends.push_async_callback(deferred.finish)
     return Keeps(completions, slips, deferred)
+
+
+def _agents(
+    config: Config,
+    database: Database | None,
+    tasks: asyncio.TaskGroup,
+    ends: AsyncExitStack,
+    ports: list[int],
+) -> Agents:
+    """Those who run tools for clients. Nothing of MCP is imported before a server is asked."""
+    settings = config.agent
+    houses: list[ToolHouse] = []
+
+    def house() -> "ToolHouse":
+        from .mcp.addresses import Allowance
+        from .mcp.house import ToolHouse
+
+        def allowance() -> Allowance:
+            return Allowance(is_loopback(config.server.host), settings.allow, ports)
+
+        if not houses:
+            houses.append(ToolHouse(settings.servers, allowance, settings.tool_timeout))
+        return houses[0]
+
+    async def close() -> None:
+        await agents.finish(config.server.shutdown_timeout or 0)
+        for one in houses:
+            await one.close()
+
+    live = settings.tools == "live"
+    limits = RunLimits(
+        live,
+        settings.cache_tools == "read-only",
+        settings.max_turns,
+        settings.max_tool_calls,
+        settings.run_timeout,
+    )
+    asks = house if live or config.mode is not Mode.REPLAY else None
+    handoffs = Handoffs(database, redactor_of(config)) if database else NothingKept()
+    agents = Agents(asks, tasks, handoffs, limits, keep_bytes=config.record.max_bytes)
+    ends.push_async_callback(close)
+    return agents
 
 
 def _claims(config: Config, ends: AsyncExitStack) -> "Claims | None":

@@ -15,7 +15,7 @@ import pytest
 
 from promptdeck.config import SETTINGS, Config, Loaded, Provider, Setting, load
 from promptdeck.config.render import show
-from promptdeck.config.settings import NamedSection
+from promptdeck.config.settings import NamedSection, ToolServerSection
 from promptdeck.core.faults.plan import parse_plan
 from promptdeck.core.policy import Mode
 from promptdeck.core.secrets.redact import UserPattern
@@ -97,6 +97,21 @@ OTHER: Mapping[str, tuple[str, Any]] = {
         '[{name: badge, pattern: "B[0-9]{4}"}]',
         (UserPattern("badge", "B[0-9]{4}"),),
     ),
+    "agent.run": ("local", "local"),
+    "agent.servers": (
+        '{acme/clock: {command: [uvx, clock], folder: /srv}, far: {url: "https://a.example/x/"}}',
+        {
+            "acme/clock": ToolServerSection(command=("uvx", "clock"), folder="/srv"),
+            "far": ToolServerSection(url="https://a.example/x/"),
+        },
+    ),
+    "agent.allow": ("[10.1.0.0/16, tools.corp]", ("10.1.0.0/16", "tools.corp")),
+    "agent.tools": ("live", "live"),
+    "agent.cache_tools": ("read-only", "read-only"),
+    "agent.max_turns": ("3", 3),
+    "agent.max_tool_calls": ("7", 7),
+    "agent.tool_timeout": ("none", None),
+    "agent.run_timeout": ("1h", 3600.0),
     "log.level": ("debug", "debug"),
 }
 
@@ -143,6 +158,7 @@ def test_every_setting_can_be_given_in_the_environment(setting: Setting) -> None
 
 
 FLAGS = {
+    "max_turns": "agent.max_turns",
     "mode": "mode",
     "host": "server.host",
     "port": "server.port",
@@ -171,6 +187,18 @@ def test_every_flag_sets_its_setting(parameter: str, path: str) -> None:
 
 def test_no_two_settings_share_a_variable() -> None:
     assert len({setting.variable for setting in SETTINGS.values()}) == len(SETTINGS) == len(OTHER)
+
+
+def test_a_tool_server_s_variables_and_headers_are_read_and_not_shown() -> None:
+    loaded = read("agent: {servers: {a: {env: {TOKEN: hush}, headers: {X-Key: hush}}}}")
+    entry = loaded.config.agent.servers["a"]
+    assert (entry.env, entry.headers) == ({"TOKEN": "hush"}, {"X-Key": "hush"})
+    assert "hush" not in str([*show(loaded)])
+    for wrong in "{env: {A=B: x}}", "{headers: {'A B': x}}", "{url: host}", "{env: {A: [1]}}":
+        with pytest.raises(ConfigError, match=r"agent\.servers\.a"):
+            read(f"agent: {{servers: {{a: {wrong}}}}}")
+    with pytest.raises(ConfigError, match=r"agent\.servers"):
+        read("agent: {servers: {a b: {url: 'https://x/y'}}}")
 
 
 def test_one_preset_needs_no_brackets() -> None:

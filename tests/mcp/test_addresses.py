@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
+from promptdeck.engine.agent.sides import MCPTrouble
 from promptdeck.mcp.addresses import Allowance, place_of, without_secrets
-from promptdeck.mcp.trouble import MCPTrouble
 
 LOCAL = Allowance(loopback=True, own_ports=(8642,))
 

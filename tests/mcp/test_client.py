@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
+from promptdeck.engine.agent.sides import MCPRefusal, MCPTrouble
 from promptdeck.mcp.addresses import Allowance, place_of
 from promptdeck.mcp.client import Local, Remote, ToolServer
-from promptdeck.mcp.trouble import MCPRefusal, MCPTrouble
 from tests import ROOT
 from tests.raw_upstream import wired
 from tests.scripted_mcp import MODERN, OLD, TOOLS, ToolServing, tool_server

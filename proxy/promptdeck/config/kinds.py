@@ -157,6 +157,11 @@ def _url(text: str) -> str:
     return text.rstrip("/") + ("" if path else "/v1")
 
 
+def _whole_url(text: str) -> str:
+    """A URL as it is, of which the path is the server's own business."""
+    return text if _url(text) != f"{text.rstrip('/')}/v1" else text.rstrip("/")
+
+
 def _secret(text: str) -> str:
     # What is printable ASCII can be sent in a header as it is.
     if not re.fullmatch(r"[!-~]+", text):
@@ -259,6 +264,29 @@ def upstream_name(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9_-]+", text):
         raise ValueError
     return text
+
+
+def _slug(text: str) -> str:
+    if not re.fullmatch(r"[a-zA-Z0-9_.-]+(?:/[a-zA-Z0-9_.-]+)?", text):
+        raise ValueError
+    return text
+
+
+def _network(text: str) -> str:
+    import ipaddress  # 3 ms, and only where one is set
+
+    if not re.fullmatch(r"[a-zA-Z0-9_.:-]+", text):
+        ipaddress.ip_network(text, strict=False)
+    return text
+
+
+def _environment(raw: dict[str, str], place: str) -> Mapping[str, str]:
+    for name, value in raw.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_]\w*", name):
+            raise ValueError(f"{place}: {name!r} can be no variable's name")
+        if not isinstance(value, str) or "\0" in value:
+            raise ValueError(f"{place}.{name}: expected text (what was found is hidden)")
+    return raw
 
 
 def _pattern(text: str) -> str:
@@ -381,6 +409,18 @@ EXTRA_HEADERS: Kind[Mapping[str, str]] = Kind(
     (dict,),
     within=_extra_headers,
 )
+ENVIRONMENT: Kind[Mapping[str, str]] = Kind(
+    "variables such as {TZ: UTC}",
+    lambda raw: raw,
+    lambda variables: variables,
+    (dict,),
+    within=_environment,
+)
+SLUG = Kind("a slug such as acme/clock", _slug)
+NETWORK = Kind("a host, or a network such as 10.1.0.0/16", _network)
+WORD = Kind("a word of a command", _pattern)
+WHOLE_URL = optional(Kind("a URL such as https://host.example/mcp", _whole_url))
+OWN_FOLDER: Kind[str | None] = optional(Kind("a folder", _pattern))
 MODELS: Kind[Mapping[str, tuple[str, ...]]] = Kind(
     "models by name such as {fast: openai/gpt-5-mini}",
     lambda raw: raw,

@@ -349,6 +349,63 @@ class RedactSection(NamedTuple):
 
 
 @declares
+class ToolServerSection(NamedTuple):
+    """An MCP server that requests may name by its slug: by its URL, or the command that it is."""
+
+    url: str | None = one(kinds.WHOLE_URL, "none", "its URL, such as https://host.example/mcp")
+    command: tuple[str, ...] = many(
+        kinds.WORD, "the command that it is, word by word: [uvx, mcp-server-time]"
+    )
+    env: Mapping[str, str] = mapping(
+        kinds.ENVIRONMENT,
+        "variables that the command gets beside PATH, HOME and the like",
+        secret=True,
+    )
+    folder: str | None = one(kinds.OWN_FOLDER, "none", "where the command runs")
+    headers: Mapping[str, str] = mapping(
+        kinds.EXTRA_HEADERS, "headers that go with each message to its URL", secret=True
+    )
+
+
+@declares
+class AgentSection(NamedTuple):
+    """Tools of MCP servers, run for the client where a request has `mcp_servers`."""
+
+    run: Literal["auto", "local", "upstream"] = one(
+        choice("auto", "local", "upstream"),
+        "auto",
+        "who runs them: promptdeck, or the upstream; auto is the upstream if that is Dedalus",
+    )
+    servers: Mapping[str, ToolServerSection] = named(
+        ToolServerSection,
+        kinds.SLUG,
+        "MCP servers by slug: {acme/clock: {command: [uvx, mcp-server-time]}}",
+    )
+    allow: tuple[str, ...] = many(
+        kinds.NETWORK,
+        "hosts and networks, such as 10.1.0.0/16, that the URLs of requests may lead to beside"
+        " the public ones and this machine",
+    )
+    tools: Literal["recorded", "live"] = one(
+        choice("recorded", "live"),
+        "recorded",
+        "where results of calls come from: as the mode has it, or always from the servers",
+    )
+    cache_tools: Literal["none", "read-only"] = one(
+        choice("none", "read-only"),
+        "none",
+        "calls that cache mode answers from the cache: none, or those that change nothing, as"
+        " their server says",
+    )
+    max_turns: int = one(
+        kinds.COUNT, "10", "most calls of the model in a run that does not say", flag="--max-turns"
+    )
+    max_tool_calls: int = one(kinds.COUNT, "128", "most calls of tools in a run")
+    tool_timeout: float | None = one(kinds.LIMIT, "30s", "longest wait for a tool")
+    run_timeout: float | None = one(kinds.LIMIT, "10m", "longest run")
+
+
+@declares
 class LogSection(NamedTuple):
     """What promptdeck says on stderr."""
 
@@ -387,6 +444,7 @@ class Config(NamedTuple):
     record: RecordSection = RecordSection()
     match: MatchSection = MatchSection()
     redact: RedactSection = RedactSection()
+    agent: AgentSection = AgentSection()
     log: LogSection = LogSection()
 
 

@@ -101,6 +101,8 @@ class Incoming(NamedTuple):
     """The body as it goes upstream, unless a route has another one."""
     keys: tuple[bytes, ...] = ()
     """The credentials that are hidden in `request.body`, were they there: the client's, ours."""
+    secrets: tuple[str, ...] = ()
+    """What else the answer must not be kept with: credentials of servers that it came from."""
     fly: Fly | None = None
     """Asks upstream, where that is asked over a connection of this client's own: a socket's."""
 

@@ -8,7 +8,7 @@ upstream: `_flights` is None, and no branch below could reach it.
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import assert_never
 from weakref import WeakSet
@@ -17,6 +17,7 @@ from promptdeck.core import headers as http
 from promptdeck.core.counts import Counts
 from promptdeck.core.interaction import Request, header
 from promptdeck.core.matching.body import Body
+from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.policy import ANYTHING, Action, Found, Mode, decide
 from promptdeck.engine.decks.deck import Deck, Search
 from promptdeck.engine.decks.repeat import Repeat
@@ -41,6 +42,8 @@ log = logging.getLogger("promptdeck")
 
 DECISIVE = frozenset(["idempotency-key"])
 """Headers read here with which a request is decided on by itself."""
+
+Reply = Served | Flown | Listed
 
 _BYPASS = http.cache_status("fwd=bypass")
 # More answers than anybody asks for.
@@ -75,18 +78,50 @@ class Exchange:
         self._warned = False
         self._refusals = Refusals(settings, self.stats)
 
-    async def answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
-        """Answer one request. HTTPError says why there is none."""
+    async def answer(self, incoming: Incoming, deck: Deck) -> Reply:
+        """Reply one request. HTTPError says why there is none."""
         if self._settings.mode is Mode.PASSTHROUGH:
             return self._fly(incoming, _BYPASS, keep_bytes=0)
         if incoming.packed and incoming.packed.unreadable:
             return self._unread(incoming, incoming.packed.unreadable)
+        return await self.once(incoming, deck, partial(self._new_answer, incoming, deck))
+
+    async def once(
+        self, incoming: Incoming, deck: Deck, ask: Callable[[], Awaitable[Reply]]
+    ) -> Reply:
+        """What `ask` brings; for an `Idempotency-Key` that came before, what that brought then.
+
+        HTTPError as `ask`.
+        """
         key = header(incoming.headers, "idempotency-key")
         if not key:
-            return await self._new_answer(incoming, deck)
+            return await ask()
         # What one cassette answered is none of another's answers. No header holds a line end.
-        name = f"{deck.name}\n{key}"
-        return await self._firsts.answer(name, incoming, partial(self._new_answer, incoming, deck))
+        return await self._firsts.answer(f"{deck.name}\n{key}", incoming, ask)
+
+    async def recorded(self, incoming: Incoming, deck: Deck) -> tuple[str, Served | None]:
+        """A request's fingerprint, and its recorded answer where that is to be served.
+
+        Nothing is asked upstream, and where nothing is recorded no miss is counted. HTTPError
+        where the contract forbids the request.
+        """
+        asked = await self._canonicals.asked(incoming)
+        action, search = Action.FORWARD, None
+        if self.matches:
+            asked, action, search = await self._plan_afresh(asked, deck)
+        if search and action is Action.SERVE:
+            return asked.key, await self._serve(asked, deck, search)
+        if asked.known.refused:
+            raise asked.known.refused.with_traceback(None)
+        return asked.key, None
+
+    async def bare_key(self, incoming: Incoming) -> str:
+        """The fingerprint of a request's canonical form, by which its parts may be known.
+
+        The rules are not in it: one more that says nothing of the request changes nothing.
+        """
+        known = await self._canonicals.known(incoming.request)
+        return fingerprint(known.form.canonical)
 
     def _unread(self, incoming: Incoming, why: str) -> Flown:
         """Pass on a request that cannot be read here, and record nothing. ClientError 415.
@@ -123,7 +158,7 @@ class Exchange:
         `repeat`. None where something has to be awaited, or the answer would not be the same
         the next time: `answer` then gives it.
         """
-        if self._settings.mode is Mode.PASSTHROUGH:
+        if self._settings.mode is Mode.PASSTHROUGH and not self._settings.may_run(incoming.request):
             return self._fly(incoming, _BYPASS, keep_bytes=0)
         if known is None:
             return None
@@ -218,7 +253,7 @@ class Exchange:
             return True
         return self._sharing.claim_at_once((deck, *asked.place))
 
-    async def _new_answer(self, incoming: Incoming, deck: Deck) -> Served | Flown | Listed:
+    async def _new_answer(self, incoming: Incoming, deck: Deck) -> Reply:
         asked = await self._canonicals.asked(incoming)
         asked, action, search = await self._plan_afresh(asked, deck)
         if asked.known.refused and action is not Action.SERVE:
@@ -238,6 +273,11 @@ class Exchange:
                 return self._forward(asked, deck, search, store=True)
             case _:
                 assert_never(action)
+
+    @property
+    def mode(self) -> Mode:
+        """The mode of all requests of this exchange."""
+        return self._settings.mode
 
     @property
     def matches(self) -> bool:

@@ -32,6 +32,13 @@ class Settings(NamedTuple):
     stateful: tuple[str, ...] = ()
     """Paths likewise whose calls are not, whatever their dialect says; they win over `pure`."""
 
+    runs_tools: bool = False
+    """Whether requests that name MCP servers are answered by runs (`engine.agent`)."""
+
+    def may_run(self, asked: Request) -> bool:
+        """True for a request that may be answered by a run."""
+        return self.runs_tools and b'"mcp_servers"' in asked.body
+
     def is_stateful(self, asked: Request, by_dialect: bool) -> bool:
         """True where a call is no function of its request: as set, or else as its dialect says."""
         if not (self.pure or self.stateful):

@@ -13,8 +13,7 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 from promptdeck.core.hosts import is_loopback
-
-from .trouble import MCPTrouble
+from promptdeck.engine.agent.sides import MCPTrouble
 
 
 class Whereabouts(NamedTuple):

@@ -10,13 +10,14 @@ from typing import NamedTuple, Protocol
 
 from promptdeck.core.dialects.pieces import as_list, as_object
 from promptdeck.core.text.jsontext import JSON, JSONObject
+from promptdeck.engine.agent.sides import MCPRefusal, MCPTrouble
 
 from . import wire
 from .addresses import Whereabouts
 from .events import EventsCourier
 from .http import HTTPCourier
 from .stdio import StdioCourier
-from .trouble import MCPRefusal, MCPTrouble, NoSuchTransport, SessionLost
+from .trouble import NoSuchTransport, SessionLost
 
 _PROBE = 10.0
 """Seconds to answer what is asked first: a server that is started by npx or uvx takes some."""

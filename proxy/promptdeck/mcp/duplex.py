@@ -9,9 +9,9 @@ from collections.abc import Awaitable, Callable
 
 from promptdeck.core.dialects.base import value_of
 from promptdeck.core.text.jsontext import JSONObject
+from promptdeck.engine.agent.sides import MCPTrouble
 
 from . import wire
-from .trouble import MCPTrouble
 
 Send = Callable[[JSONObject], Awaitable[None]]
 

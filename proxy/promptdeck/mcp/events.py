@@ -11,11 +11,11 @@ import aiohttp
 
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSONObject, compact
+from promptdeck.engine.agent.sides import MCPTrouble
 
 from .addresses import Whereabouts, without_secrets
 from .duplex import Duplex
 from .http import client_to, frames_in, unreachable
-from .trouble import MCPTrouble
 
 _PATIENCE = 10.0
 """Seconds until the first event has to be there."""

@@ -14,10 +14,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from promptdeck.core.dialects.base import essence, is_json, value_of
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSONObject, compact
+from promptdeck.engine.agent.sides import MCPTrouble
 
 from . import wire
 from .addresses import Whereabouts, without_secrets
-from .trouble import MCPTrouble, NoSuchTransport, SessionLost
+from .trouble import NoSuchTransport, SessionLost
 
 _SESSION = "Mcp-Session-Id"
 _LARGEST = 64 * 1024 * 1024

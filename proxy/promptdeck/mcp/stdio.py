@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from promptdeck.core.text.jsontext import JSONObject, compact
+from promptdeck.engine.agent.sides import MCPTrouble
 
 from .duplex import Duplex
-from .trouble import MCPTrouble
 
 # As the official SDK has it (mcp 2.3.0, client/stdio).
 _INHERITED = ("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "LC_ALL", "TMPDIR")

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from promptdeck import __version__
 from promptdeck.core.targets import PREFIXES, ROUTES, hint
+from promptdeck.engine.agent.agent import Agents
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.deferred import Deferred, deferral
 from promptdeck.engine.exchange import Exchange
@@ -69,6 +70,8 @@ class Edge(NamedTuple):
     """Faults for the answers behind the bare base_url."""
     faults: Faults
     keeps: Keeps | None
+    agents: Agents | None
+    """Run tools for clients; None where the upstream does."""
     describe: Callable[[], dict[str, Any]]
     """What `/_deck/health` tells beside the version."""
     guard: Guard
@@ -149,7 +152,8 @@ class _Handlers:
             incoming = incoming._replace(deal=partial(faults.deal, plan))
         if not plan:
             await accept(request, incoming, behind)
-        answer = await exchange.answer(incoming, deck)
+        run = await edge.agents.answer(exchange, incoming, deck) if edge.agents else None
+        answer = run or await exchange.answer(incoming, deck)
         match answer:
             case Served() if plan:
                 return await faults.serve(request, answer, edge.pace, incoming.request)

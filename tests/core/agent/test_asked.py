@@ -10,15 +10,15 @@ from promptdeck.errors import ClientError
 
 @pytest.mark.parametrize("servers", [None, [], "", {}, [None], [{}]])
 def test_no_server_no_run(servers: Any) -> None:
-    assert wish_of({"mcp_servers": servers}) is None
-    assert wish_of({}) is None
+    assert wish_of({"mcp_servers": servers}, 10) is None
+    assert wish_of({}, 10) is None
 
 
 def test_servers_in_all_their_forms() -> None:
     wish = wish_of({"mcp_servers": [
         "https://user:pw@host.example:8443/mcp?key=k#f", "org/name", "org/name@v1", {"slug": "a/b"},
         {"name": "mine", "url": "http://127.0.0.1/mcp"}, {"name": "known"},
-        {"url": "http://127.0.0.1/mcp", "credentials": {"c": "blob"}}]})  # fmt: skip
+        {"url": "http://127.0.0.1/mcp", "credentials": {"c": "blob"}}]}, 10)  # fmt: skip
     assert wish is not None
     assert wish.servers == (
         Named("https://host.example:8443/mcp", "https://user:pw@host.example:8443/mcp?key=k#f"),
@@ -29,7 +29,7 @@ def test_servers_in_all_their_forms() -> None:
         Named("known", slug="known"),
         Named("http://127.0.0.1/mcp", "http://127.0.0.1/mcp", sealed=True),
     )
-    assert wish_of({"mcp_servers": "org/name"}) == wish_of({"mcp_servers": ["org/name"]})
+    assert wish_of({"mcp_servers": "org/name"}, 10) == wish_of({"mcp_servers": ["org/name"]}, 10)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def test_servers_in_all_their_forms() -> None:
     ],
 )  # fmt: skip
 def test_when_a_handoff_is_structured(more: dict[str, Any], structured: bool) -> None:
-    wish = wish_of({"mcp_servers": ["a/b"], **more})
+    wish = wish_of({"mcp_servers": ["a/b"], **more}, 10)
     assert wish is not None
     assert wish.structured is structured
 
@@ -50,6 +50,6 @@ def test_when_a_handoff_is_structured(more: dict[str, Any], structured: bool) ->
 @pytest.mark.parametrize("more", [{"n": 2}, {"functions": [{}]}, {"function_call": "auto"}])
 def test_what_cannot_be_had_with_servers(more: dict[str, Any]) -> None:
     with pytest.raises(ClientError, match="and mcp_servers cannot be had together") as no:
-        wish_of({"mcp_servers": ["a/b"], **more})
+        wish_of({"mcp_servers": ["a/b"], **more}, 10)
     assert no.value.param in more
-    assert wish_of({"mcp_servers": ["a/b"], "n": 1, "functions": [], "function_call": None})
+    assert wish_of({"mcp_servers": ["a/b"], "n": 1, "functions": [], "function_call": None}, 10)

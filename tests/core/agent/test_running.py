@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from promptdeck.core.agent.asked import wish_of
 from promptdeck.core.agent.calls import Called
 from promptdeck.core.agent.offering import offered
-from promptdeck.core.agent.results import failure
 from promptdeck.core.agent.running import Ending, Gave, Running, summed
 from promptdeck.core.agent.streaming import RunStream, as_message
 from promptdeck.core.dialects.chat.cut import cut
 from promptdeck.core.dialects.chat.fold import fold
+from promptdeck.core.dialects.mcp.results import failure
 
 Message = dict[str, Any]
 
@@ -85,7 +85,7 @@ class Ran:
         tool: Callable[[Called], Message] = tool_of,
     ) -> None:
         self.issued = issued or Remembered()
-        wish = wish_of(body)
+        wish = wish_of(body, 10)
         assert wish is not None
         listed = {wish.servers[0].name: [ADD, ECHO]} if tools is None else tools
         names = [one["function"]["name"] for one in body.get("tools") or ()]

@@ -44,9 +44,10 @@ def path(tmp_path):
 
 
 def as_version_5(db):
-    """Make of a file of today one from before stateful calls left it and rows had digests."""
+    """Make of a file of today one of before: no calls handed over, no digests, stateful ones."""
     for table in ("recording", "packed"):
         db.execute(f"ALTER TABLE {table} DROP COLUMN digest")
+    db.execute("DROP TABLE handed")
     db.execute("PRAGMA user_version = 5")
 
 

@@ -6,7 +6,6 @@ decides; who asks, calls and waits is `engine.agent`.
 
 asked      the servers that a request names, and how it wants to be answered
 offering   the names under which their tools are offered to the model
-results    what a tool gave, for the model and for the client
 calls      calls of one turn: whose each is, and which waits for which
 history    what the model is told of the turns before
 running    a run, from its request to its answer

@@ -12,9 +12,6 @@ from promptdeck.core.dialects.pieces import as_list
 from promptdeck.core.text.jsontext import JSON, JSONObject
 from promptdeck.errors import ClientError
 
-DEFAULT_TURNS = 10
-"""Model calls of one request, as Bifrost, OGX and Dedalus's own runner have it."""
-
 OWN_FIELDS = frozenset(
     """mcp_servers credentials automatic_tool_execution max_turns handoff_config handoff_mode
     correlation_id deferred_calls""".split()
@@ -50,10 +47,11 @@ class Wish(NamedTuple):
     """Calls that were left for later, as the client was told of them."""
 
 
-def wish_of(body: JSONObject) -> Wish | None:
+def wish_of(body: JSONObject, most_turns: int) -> Wish | None:
     """What a request's body asks of a run; None where it names no server.
 
-    ClientError for what cannot be done together with servers. The contract has judged the types.
+    `most_turns` are calls of the model where it does not say. ClientError for what cannot be done
+    together with servers. The contract has judged the types.
     """
     servers = tuple(_servers(body.get("mcp_servers")))
     if not servers:
@@ -65,9 +63,9 @@ def wish_of(body: JSONObject) -> Wish | None:
     turns = body.get("max_turns")
     return Wish(
         servers,
-        turns if isinstance(turns, int) else DEFAULT_TURNS,
+        turns if isinstance(turns, int) else most_turns,
         body.get("automatic_tool_execution") is not False,
-        # Left open, it is structured where the request has a word of that form.
+        # HandedOver open, it is structured where the request has a word of that form.
         bool(correlation or deferred or body.get("handoff_config")) if mode is None else bool(mode),
         correlation if isinstance(correlation, str) else "",
         deferred,

@@ -100,6 +100,14 @@ def _turn(head: JSONObject | None, results: Sequence[JSONObject], issued: Issued
     return [{**base, "tool_calls": kept}, *told, *others]
 
 
+def ids_in(messages: JSON) -> frozenset[str]:
+    """The ids of all calls that a history has, or has results of."""
+    found = []
+    for one in as_list(messages):
+        found += [*_calls(one), str(as_object(one).get("tool_call_id"))]
+    return frozenset(found)
+
+
 def _role(message: JSON) -> JSON:
     return as_object(message).get("role")
 

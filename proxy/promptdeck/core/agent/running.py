@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import xxhash
 
+from promptdeck.core.dialects.mcp.results import is_failure, text_in, value_in
 from promptdeck.core.dialects.pieces import as_list, as_object, objects_in
 from promptdeck.core.text.jsontext import JSON, JSONObject, compact
 
@@ -18,7 +19,6 @@ from .asked import OWN_FIELDS, Wish
 from .calls import Called, Divided, arguments_in, calls_in, divided, in_order
 from .history import Issued
 from .offering import Offered, choice_of
-from .results import is_failure, text_in, value_in
 
 
 class Gave(NamedTuple):
@@ -29,7 +29,7 @@ class Gave(NamedTuple):
     took_ms: int = 0
 
 
-class Left(NamedTuple):
+class HandedOver(NamedTuple):
     """A turn whose calls are left to the client: what has to be remembered until it comes back."""
 
     id: str
@@ -50,7 +50,7 @@ class Ending(NamedTuple):
     finish_reason: str | None
     usage: JSONObject | None
     """The sum over all turns."""
-    left: Left | None
+    left: HandedOver | None
     cut_short: bool = False
     """True where no turn was left for what the model still wanted called."""
 
@@ -75,7 +75,7 @@ class Running:
         self._tools = tools
         self._errors = errors
         self._key = key
-        self._clients = {name for one in as_list(body.get("tools")) if (name := _name_of(one))}
+        self._clients = names_of(body.get("tools"))
         self._base = _base_of(body, tools)
         self._messages = history.completed(as_list(body.get("messages")), issued)
         self._turns = 0
@@ -177,7 +177,7 @@ class Running:
         left = None
         if parts is None or cut_short:
             calls = calls_in(self._choice)
-            left = Left("", self._message, {}) if calls and not cut_short else None
+            left = HandedOver("", self._message, {}) if calls and not cut_short else None
         else:
             calls = list(parts.clients)
             left = self._left(parts) if calls else None
@@ -190,15 +190,15 @@ class Running:
         )
         return Ending(extras, bare, reason, self._usage, left, cut_short)
 
-    def _left(self, parts: Divided) -> Left:
+    def _left(self, parts: Divided) -> HandedOver:
         """What is remembered of a turn that ends with calls of the client's."""
         results = {name: text_in(gave.result) for name, gave in self._given.items()}
         if not (self._wish.structured and parts.ours):
             # All of it is the client's: an ordinary answer.
-            return Left("", self._message, results)
+            return HandedOver("", self._message, results)
         ids = ",".join(str(one.get("id")) for one in calls_in(self._choice))
         digest = xxhash.xxh3_64_hexdigest(f"{self._key}\n{ids}".encode())
-        return Left(self._wish.correlation or f"hs_{digest}", self._message, results)
+        return HandedOver(self._wish.correlation or f"hs_{digest}", self._message, results)
 
     def _handed(self, parts: Divided, correlation: str) -> JSONObject:
         """The members that tell a client what it is to do, what was done, and what waits for it."""
@@ -247,6 +247,11 @@ def _base_of(body: JSONObject, tools: Mapping[str, Offered]) -> JSONObject:
     if "tool_choice" in base:
         base["tool_choice"] = choice_of(base["tool_choice"], tools)
     return base
+
+
+def names_of(tools: JSON) -> set[str]:
+    """The names of a request's own tools."""
+    return {name for one in as_list(tools) if (name := _name_of(one))}
 
 
 def _name_of(tool: JSON) -> str:

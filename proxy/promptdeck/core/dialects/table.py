@@ -15,6 +15,7 @@ from .cohere import COHERE
 from .completions import COMPLETIONS
 from .gemini.dialect import GEMINI
 from .homes import home_of
+from .mcp.dialect import PREFIX, TOOLS
 from .messages.dialect import MESSAGES
 from .ollama import OLLAMA
 from .plain import PLAIN_MODEL
@@ -138,6 +139,8 @@ def _dialect_of(path: str) -> Dialect:
         return ENDPOINTS[found["endpoint"]]
     if found := _VERB.fullmatch(path):
         return VERBS.get(found["verb"], HTTP)
+    if path.startswith(PREFIX):
+        return TOOLS
     if found := _OTHER.fullmatch(path):
         return OTHERS.get(found["path"], HTTP)
     return HTTP

@@ -178,7 +178,7 @@ class Landing:
             key=await self._base_key(asked),
             recorded_at=started,
             upstream=incoming.route.url if incoming.route else settings.upstream,
-            secrets=(*http.secrets(incoming.headers), *settings.secrets),
+            secrets=(*http.secrets(incoming.headers), *incoming.secrets, *settings.secrets),
             headers=incoming.headers,
         )
         large = flight.size + len(request.body) > _LARGE or settings.redactor.waits

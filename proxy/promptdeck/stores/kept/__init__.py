@@ -1,4 +1,4 @@
-"""What is kept for clients beside recordings: stored completions and deferred ones.
+"""What is kept for clients beside recordings: completions stored and deferred, turns handed over.
 
 Both are rows of tables that the store's file has. They are read and written in SQL through
 `Tables`, whoever keeps them.
@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 
 class Tables(Protocol):
-    """SQL on the tables `completion` and `slip`. Each call may raise StoreUnavailable."""
+    """SQL on the tables `completion`, `slip` and `handed`. Each call may raise StoreUnavailable."""
 
     def query(self, query: str, *parameters: object) -> Sequence[Sequence[Any]]:
         """All rows of a query that has few, at once, on the caller's thread."""

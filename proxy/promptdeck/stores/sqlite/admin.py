@@ -42,6 +42,9 @@ def _filled(db: sqlite3.Connection) -> list[_Filled]:
     return [_Filled._make(columns) for columns in db.execute(query)]
 
 
+_FILLED = "recording packed piece dictionary sketch completion slip handed".split()
+
+
 def _answers(tapes: Iterable[_Filled]) -> int:
     """The number of recordings in the cache."""
     return sum(tape.recordings for tape in tapes if tape.name == CACHE)
@@ -82,7 +85,16 @@ def clear(path: Path) -> int:
     with _opened(path) as db:
         db.execute("BEGIN IMMEDIATE")
         answers = _answers(_filled(db))
-        for table in ("recording", "packed", "piece", "dictionary", "sketch", "completion", "slip"):
+        for table in (
+            "recording",
+            "packed",
+            "piece",
+            "dictionary",
+            "sketch",
+            "completion",
+            "slip",
+            "handed",
+        ):
             db.execute(f"DELETE FROM {table}")
         db.execute("DELETE FROM tape WHERE name != ?", (CACHE,))
         db.execute("UPDATE tape SET bytes = 0")

@@ -117,6 +117,15 @@ MIGRATIONS = (
     ALTER TABLE recording ADD COLUMN digest BLOB;  -- of what a client gets, and what finds it
     ALTER TABLE packed ADD COLUMN digest BLOB;     -- null in rows of earlier versions
     """,
+    """
+    CREATE TABLE handed (                  -- calls that were left to clients, for an hour
+        call TEXT PRIMARY KEY,             -- as the model named it
+        handoff TEXT,                      -- the id that its client was told, if any
+        created_at REAL NOT NULL,
+        body BLOB NOT NULL                 -- JSON: the model's message, what our calls gave
+    );
+    CREATE INDEX handed_by_handoff ON handed (handoff);
+    """,
 )
 """Append, never edit: `PRAGMA user_version` counts them."""
 

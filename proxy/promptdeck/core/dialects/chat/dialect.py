@@ -27,7 +27,7 @@ class ChatDialect(Streamed):
     # Of `EXCLUDED` those that change from call to call and have no effect anywhere.
     naming = NAMING
     # Those who look for them look at the text, in which they may be written otherwise.
-    effects = frozenset(["store", "deferred"])
+    effects = frozenset(["store", "deferred", "mcp_servers"])
     lists = ("messages", "tools")
 
     def variant(self, body: JSON, target: str = "") -> Variant:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.agent.results import LONGEST, failure, is_failure, text_in, value_in
+from promptdeck.core.dialects.mcp.results import LONGEST, failure, is_failure, text_in, value_in
 
 
 def _text(*texts: str) -> dict[str, Any]:
