@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
+from promptdeck.core.dialects.pieces import chunk
 from promptdeck.core.dialects.responses.dialect import RESPONSES
 from promptdeck.core.dialects.translate.aim import Aim
 from promptdeck.core.dialects.translate.neutral import (
@@ -54,7 +55,7 @@ def events_of(*told: Signal, asked: JSONObject | None = None) -> list[JSONObject
     for number, frame in enumerate(frames_of(*told, asked=asked)):
         assert frame.endswith(b"\n\n")
         event = sse.parse(frame)
-        value = parse(event.data or "")
+        value = chunk(frame)
         assert (value["type"], value["sequence_number"]) == (event.event, number)
         events.append(value)
     return events
@@ -278,6 +279,11 @@ def test_a_failure_is_an_error_and_the_end_of_the_response(broke: Broke, code: s
 
 def test_a_failure_ahead_of_everything_is_told_alike() -> None:
     assert kinds(events_of(Broke(500, "server_error", "no"))) == ["error", "failed"]
+
+
+def test_halves_of_an_emoji_meet() -> None:
+    [item] = items_of(Spoken("\ud83d"), Spoken("\ude42"))
+    assert item["content"][0]["text"] == "\U0001f642"
 
 
 def test_there_is_one_choice() -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from promptdeck.core.dialects.translate.aim import Aim, Lost, Untranslatable
 from promptdeck.core.dialects.translate.neutral import (
@@ -28,6 +29,7 @@ from promptdeck.core.dialects.translate.neutral import (
 from promptdeck.core.dialects.translate.responses.reads import prompt_of
 from promptdeck.core.dialects.translate.responses.writes import written
 from promptdeck.core.text.jsontext import JSON, JSONObject
+from tests.conformance.openai_rules import refusal
 from tests.core.dialects.translate.strategies import essence_of, prompts, signatures
 
 AIM = Aim("openai", "responses", "gpt-5.6-sol", "openai")
@@ -442,6 +444,24 @@ def test_a_label_that_is_too_long_is_told_by_its_digest() -> None:
     assert body["safety_identifier"] == "s" * 64
 
 
+def test_caches_are_as_the_model_has_them() -> None:
+    options = {"prompt_cache_options": {"ttl": "30m"}, "prompt_cache_retention": "in_memory"}
+    request = written(Prompt("chat", "m", (HI,), options=options), AIM)
+    assert request.body["prompt_cache_options"] == {"ttl": "30m"}
+    assert request.body["prompt_cache_retention"] == "24h"
+    why = "in_memory became 24h, which alone is taken"
+    assert request.lost == (Lost("$.prompt_cache_retention", why),)
+    plain = written(Prompt("chat", "m", (HI,), options=options), PLAIN)
+    assert plain.body["prompt_cache_retention"] == "in_memory"
+    why = "is refused by models before gpt-5.6"
+    assert plain.lost == (Lost("$.prompt_cache_options", why),)
+
+
+def test_the_newer_name_of_the_bound_wins() -> None:
+    options = {"max_tokens": 5, "max_completion_tokens": 100}
+    assert body_of(options=options)["max_output_tokens"] == 100
+
+
 def test_tiers_of_others() -> None:
     assert body_of(options={"service_tier": "standard_only"})["service_tier"] == "default"
     lost = Lost("$.service_tier", "reserved is no tier of OpenAI's")
@@ -506,7 +526,7 @@ def _same(prompt: Prompt) -> dict[str, Any]:
     return {**essence, "model": "", "turns": turns, "tools": tools, "options": options}
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     prompts(
         signed=signatures("openai", ""),
@@ -524,3 +544,37 @@ def test_what_both_can_say_comes_back(prompt: Prompt) -> None:
         )
     )
     assert _same(read) == _same(prompt)
+
+
+_MODELS = (
+    "gpt-4.1", "o3", "gpt-5", "gpt-5-pro", "gpt-5.1-chat-latest", "gpt-5.2", "gpt-5.4-pro",
+    "gpt-5.5", "gpt-5.6-sol", "gpt-6-luna", "gpt-6.2-astra", "gpt-8",
+)  # fmt: skip
+_EFFORTS = ("", "none", "minimal", "low", "medium", "high", "xhigh", "max", "reasoning_effort")
+_OPTIONS: JSONObject = {
+    **SAMPLING, "metadata": {"a": "b"}, "user": "u" * 99, "prompt_cache_key": "k" * 99,
+    "prompt_cache_retention": "in_memory", "prompt_cache_options": {"ttl": "30m"}, "store": True,
+    "service_tier": "flex", "verbosity": "low", "stream_options": {"include_usage": True},
+    "web_search_options": {}, "max_completion_tokens": 0,
+}  # fmt: skip
+
+
+@settings(max_examples=30)
+@given(
+    prompts(
+        signed=signatures("openai", "") | signatures("anthropic", "claude-5"),
+        also=("pictures", "papers", "failures", "shape", "late", "custom"),
+    ),
+    st.sampled_from(_MODELS),
+    st.sampled_from(_EFFORTS),
+    st.dictionaries(st.sampled_from([*_OPTIONS]), st.just(None), max_size=6),
+)
+def test_no_request_is_one_that_openai_refuses(
+    prompt: Prompt, model: str, effort: str, names: dict[str, None]
+) -> None:
+    asked = prompt._replace(
+        thinking=Thinking(effort, shown=True) if effort else None,
+        options={**prompt.options, **{name: _OPTIONS[name] for name in names}},
+    )
+    body = written(asked, AIM._replace(model=model)).body
+    assert refusal(body, frozenset(["c2ln", "AAEC"])) is None

@@ -12,7 +12,7 @@ Sources, as of November 2026:
   with this model" (the API)
 - phase: "Prompt guidance", developers.openai.com/api/docs/guides, and the same profiles
 - explicit breakpoints of the prompt cache: `PromptCacheOptions` in openai 3.57, "Supported for
-  `gpt-5.6` and later models"
+  `gpt-5.6` and later models"; and how long it keeps things: `prompt_cache_retention` there
 - tools beside an effort on chat completions: OpenAI's 400 from gpt-5.4 on, "use /v1/responses"
 """
 
@@ -40,6 +40,8 @@ class OpenAIFamily(NamedTuple):
     """Whether it says of a message in which phase it was spoken, and wants that back."""
     marks: bool = False
     """Whether the prompt's parts may carry breakpoints of its cache."""
+    keeps_long: bool = False
+    """Whether what its cache holds is kept for 24 hours, and for no less."""
     chats: bool = True
     """Whether OpenAI's chat completions take function tools beside an effort that is not none."""
 
@@ -51,7 +53,7 @@ _5_2 = _5_1._replace(efforts=_XHIGH)
 _CHAT = OpenAIFamily("always", ("medium",))
 _PRO = OpenAIFamily("always", ("medium", "high", "xhigh"))
 _5_4 = _5_2._replace(phases=True, chats=False)
-_5_5 = _5_4._replace(reasons="unless_none")
+_5_5 = _5_4._replace(reasons="unless_none", keeps_long=True)
 _5_6 = _5_5._replace(marks=True)
 _6_SOL = _5_6._replace(efforts=("none", *_LOW_MAX))
 _6_ASTRA = _6_SOL._replace(reasons="always", efforts=_LOW_MAX)
@@ -82,7 +84,7 @@ _FAMILIES: Mapping[str, OpenAIFamily] = {
     "gpt-5.4": _5_4,
     "gpt-5.4-pro": _PRO._replace(phases=True, chats=False),
     "gpt-5.5": _5_5,
-    "gpt-5.5-pro": _PRO._replace(phases=True, chats=False),
+    "gpt-5.5-pro": _PRO._replace(phases=True, keeps_long=True, chats=False),
     "gpt-5.6": _5_6,
     "gpt-6": _6_ASTRA,
     "gpt-6-sol": _6_SOL,

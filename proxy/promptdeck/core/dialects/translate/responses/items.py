@@ -66,7 +66,7 @@ def _by_model(
     for group in _grouped(turn.parts):
         first = group[0]
         if isinstance(first, Thought):
-            waiting += _reasoning(first, aim)
+            waiting += [] if family.reasons == "never" else _reasoning(first, aim)
             continue
         item = _item(group, turn, options)
         if item is not None:
@@ -152,8 +152,9 @@ def _reasoning(thought: Thought, aim: Aim) -> list[JSONObject]:
         else []
     )
     item: JSONObject = {"type": "reasoning", "summary": summary, "encrypted_content": signed.text}
-    # Its content is not sent back: what is encrypted holds it.
-    return [{"id": thought.id, **item} if thought.id else item]
+    # Its content is not sent back: what is encrypted holds it. Its id need not be there, and must
+    # be the very one with which that was encrypted.
+    return [{"id": thought.id, **item} if thought.id.startswith("rs") else item]
 
 
 def _call(call: ToolCall) -> JSONObject:

@@ -6,7 +6,7 @@ https://platform.openai.com/docs/api-reference/responses-streaming has the event
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from promptdeck.core.dialects.pieces import as_object, event
+from promptdeck.core.dialects.pieces import as_object, written
 from promptdeck.core.dialects.translate.neutral import (
     Broke,
     Finished,
@@ -16,6 +16,7 @@ from promptdeck.core.dialects.translate.neutral import (
     Usage,
 )
 from promptdeck.core.interaction import Variant
+from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject
 
 from .namespaces import spaces_of
@@ -166,7 +167,7 @@ class ResponsesTelling:
     def _frame(self, told: JSONObject) -> bytes:
         numbered = {**told, "sequence_number": self._told}
         self._told += 1
-        return event(numbered)
+        return sse.encode(written(numbered), event=told["type"])
 
 
 def _choice(signal: Signal) -> int:

@@ -18,9 +18,6 @@ _SAME = {
     for name in (
         "metadata",
         "moderation",
-        "prompt_cache_key",
-        "prompt_cache_options",
-        "prompt_cache_retention",
         "truncation",
         "max_tool_calls",
     )
@@ -64,7 +61,7 @@ def written(prompt: Prompt, aim: Aim) -> Written:
     body |= _text(prompt, options)
     body |= _reasoning(prompt, effort)
     body |= _sampling(family, effort, options)
-    body |= _rest(prompt, options)
+    body |= _caching(family, options) | _labels(options) | _rest(prompt, options)
     include = [
         name
         for name, wanted in (
@@ -236,18 +233,16 @@ def _sampling(family: OpenAIFamily, effort: Effort, options: Options) -> JSONObj
 
 
 def _rest(prompt: Prompt, options: Options) -> JSONObject:
-    """All else: what has the same name in both, the bound of the answer, labels, the stream."""
-    body: JSONObject = {}
-    body |= {name: value for name, value in options.renamed(_SAME) if value not in ({}, "")}
-    most = options.take("max_tokens")
-    if isinstance(most, int) and most < _LEAST_TOKENS:
-        options.lose("max_tokens", f"{most} became {_LEAST_TOKENS}, the least that is taken")
-        most = _LEAST_TOKENS
-    if most is not None:
+    """All else: what has the same name in both, the bound of the answer, the stream."""
+    body = {name: value for name, value in options.renamed(_SAME) if value not in ({}, "")}
+    for name in ("max_completion_tokens", "max_tokens"):
+        most = options.take(name)
+        if most is None or "max_output_tokens" in body:
+            continue
         body["max_output_tokens"] = most
-    for name in ("user", "safety_identifier"):
-        if isinstance(label := options.take(name), str) and label:
-            body[name] = _label(label)
+        if isinstance(most, int) and most < _LEAST_TOKENS:
+            options.lose(name, f"{most} became {_LEAST_TOKENS}, the least that is taken")
+            body["max_output_tokens"] = _LEAST_TOKENS
     tier = options.take("service_tier")
     tier = _TIERS.get(tier, tier) if isinstance(tier, str) else tier
     if tier in _KNOWN_TIERS:
@@ -264,8 +259,31 @@ def _rest(prompt: Prompt, options: Options) -> JSONObject:
     return body
 
 
-def _label(text: str) -> str:
-    """A label of a user: a longer one than is taken is told by its digest, which is as good."""
-    if len(text) <= _LONGEST_LABEL:
-        return text
+def _caching(family: OpenAIFamily, options: Options) -> JSONObject:
+    """What is asked of the prompt's cache, as far as models of this family do it."""
+    body: JSONObject = {}
+    choice = options.take("prompt_cache_options")
+    if choice and family.marks:
+        body["prompt_cache_options"] = choice
+    elif choice:
+        options.lose("prompt_cache_options", "is refused by models before gpt-5.6")
+    kept = options.take("prompt_cache_retention")
+    if kept == "in_memory" and family.keeps_long:
+        options.lose("prompt_cache_retention", "in_memory became 24h, which alone is taken")
+        kept = "24h"
+    return body if kept is None else {**body, "prompt_cache_retention": kept}
+
+
+def _labels(options: Options) -> JSONObject:
+    """Who asks. A longer label than is taken is told by its digest, which is as good."""
+    body: JSONObject = {}
+    for name in ("user", "safety_identifier", "prompt_cache_key"):
+        label = options.take(name)
+        if isinstance(label, str) and label:
+            is_long = len(label) > _LONGEST_LABEL
+            body[name] = _digest(label) if is_long else label
+    return body
+
+
+def _digest(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
