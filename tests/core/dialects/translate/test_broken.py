@@ -1,14 +1,17 @@
 """A failure upstream is told as the client's own protocol tells one."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.dialects.gemini.dialect import GEMINI
 from promptdeck.core.dialects.messages.dialect import MESSAGES
+from promptdeck.core.dialects.pieces import written as dumped
 from promptdeck.core.dialects.responses.dialect import RESPONSES
-from promptdeck.core.dialects.translate.broken import cut_off, error_of, unreadable
+from promptdeck.core.dialects.translate.broken import broken_of, cut_off, error_of, unreadable
 from promptdeck.core.dialects.translate.neutral import Broke
+from promptdeck.core.text.jsontext import JSON
 from tests.chats import ANY_JSON, TEXT
 
 BROKEN = st.builds(
@@ -50,3 +53,50 @@ def test_an_overloaded_provider_may_be_asked_again() -> None:
 def test_what_was_cut_off_or_is_unreadable_is_the_upstream_s_fault() -> None:
     assert cut_off("message_stop").status == unreadable("it is no JSON").status == 502
     assert "message_stop" in cut_off("message_stop").message
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ((("retry-after-ms", "1500"), ("retry-after", "9")), 1.5),
+        ((("Retry-After", "7"),), 7.0),
+        (
+            (
+                ("Retry-After", "Sat, 28 Nov 2026 13:00:30 GMT"),
+                ("Date", "Sat, 28 Nov 2026 13:00:00 GMT"),
+            ),
+            30.0,
+        ),
+        ((("Retry-After", "Sat, 28 Nov 2026 13:00:30 GMT"),), None),
+        ((("Retry-After", "soon"), ("Date", "now")), None),
+        ((("Retry-After", "-1"),), None),
+        ((), None),
+    ],
+)
+def test_when_an_answer_asks_to_be_tried_again(
+    headers: tuple[tuple[str, str], ...], seconds: float | None
+) -> None:
+    assert broken_of(429, headers, b"{}").retry_after == seconds
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        (b'"no"', '"no"'),
+        (b'{"error": "no"}', "no"),
+        (b'{"message": "no"}', "no"),
+        (b'{"detail": "no"}', "no"),
+        (b'{"error": {"message": "no"}}', "no"),
+        (b"<html><title>Bad gateway</title></html>", "Bad gateway"),
+        (b"", "the upstream answered with 502"),
+    ],
+)
+def test_an_error_of_any_shape_is_understood(body: bytes, message: str) -> None:
+    assert broken_of(502, (), body).message == message
+
+
+@given(ANY_JSON)
+def test_no_error_is_too_odd(value: JSON) -> None:
+    broke = broken_of(500, (), dumped(value))
+    assert 400 <= broke.status < 600
+    assert broke.type

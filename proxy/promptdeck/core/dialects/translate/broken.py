@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 
 from promptdeck.core.dialects.base import values_of
 from promptdeck.core.dialects.pieces import as_object, written
@@ -123,7 +124,10 @@ def broke_of(status: int, value: JSON) -> Broke:
 
 
 def _wait(headers: Headers) -> float | None:
-    """How many seconds an answer's head asks to wait; None where it says none, or a date."""
+    """How many seconds an answer's head asks to wait; None where it does not say.
+
+    A date is told by the answer's own, for there is no other clock here.
+    """
     for name, unit in (("retry-after-ms", 0.001), ("retry-after", 1)):
         try:
             wait = float(header(headers, name)) * unit
@@ -131,7 +135,14 @@ def _wait(headers: Headers) -> float | None:
             continue
         if 0 <= wait < math.inf:
             return wait
-    return None
+    try:
+        until, now = (parsedate_to_datetime(header(headers, name)) for name in _DATES)
+        return max((until - now).total_seconds(), 0)
+    except (ValueError, TypeError):
+        return None
+
+
+_DATES = ("retry-after", "date")
 
 
 def _plain(body: bytes) -> str:

@@ -1,27 +1,11 @@
-"""Errors of the Responses API, in whatever shape they come."""
+"""Errors within an answer of the Responses API."""
 
-from typing import Any
-
-import orjson
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from promptdeck.core.dialects.translate.neutral import Broke
-from promptdeck.core.dialects.translate.responses.failing import broken_by, broken_of
-
-_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers(-9, 9) | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=2)
-        | st.dictionaries(
-            st.sampled_from(["error", "message", "type", "code", "param", "detail"]),
-            inner,
-            max_size=3,
-        )
-    ),
-    max_leaves=6,
-)
+from promptdeck.core.dialects.translate.responses.failing import broken_by
+from promptdeck.core.text.jsontext import JSON
+from tests.chats import ANY_JSON
 
 
 @pytest.mark.parametrize(
@@ -37,56 +21,13 @@ def test_a_code_within_an_answer_has_the_status_that_it_would_have_come_with(
     assert (broke.status, broke.code, broke.message) == (status, code, "no")
 
 
-def test_an_answer_with_a_status_is_told_as_it_came() -> None:
-    error = {"message": "Slow down", "type": "requests", "param": "input", "code": "rate"}
-    body = orjson.dumps({"error": error})
-    headers = (("Content-Type", "application/json"), ("Retry-After", "7"))
-    assert broken_of(429, headers, body) == Broke(429, "requests", "Slow down", "rate", "input", 7)
+def test_a_type_may_say_it_as_well() -> None:
+    broke = broken_by({"type": "rate_limit_error", "code": None, "message": "no"})
+    assert (broke.status, broke.type, broke.code) == (429, "rate_limit_error", None)
 
 
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        (b"<html>Bad gateway</html>", "<html>Bad gateway</html>"),
-        (b'"no"', "no"),
-        (b'{"error": "no"}', "no"),
-        (b'{"message": "no"}', "no"),
-        (b'{"detail": "no"}', "no"),
-        (b'{"detail": {"message": "no"}}', "no"),
-        (b"", "the upstream answered with status 502"),
-        (b"{}", "the upstream answered with status 502"),
-        (b"\xff", "\ufffd"),
-    ],
-)
-def test_an_error_of_any_shape_is_understood(body: bytes, message: str) -> None:
-    assert broken_of(502, (), body) == Broke(502, "server_error", message)
-
-
-@pytest.mark.parametrize(
-    ("headers", "seconds"),
-    [
-        ((("retry-after-ms", "1500"), ("retry-after", "9")), 1.5),
-        (
-            (
-                ("Retry-After", "Sat, 28 Nov 2026 13:00:30 GMT"),
-                ("Date", "Sat, 28 Nov 2026 13:00:00 GMT"),
-            ),
-            30.0,
-        ),
-        ((("Retry-After", "Sat, 28 Nov 2026 13:00:30 GMT"),), None),
-        ((("Retry-After", "soon"), ("Date", "now")), None),
-        ((), None),
-    ],
-)
-def test_when_to_try_again(headers: tuple[tuple[str, str], ...], seconds: float | None) -> None:
-    assert broken_of(429, headers, b"{}").retry_after == seconds
-
-
-@given(_JSON)
-def test_no_error_is_too_odd(value: Any) -> None:
-    broke = broken_of(500, (), orjson.dumps(value))
-    assert broke.status == 500
-    assert broke.message
+@given(ANY_JSON)
+def test_no_error_is_too_odd(value: JSON) -> None:
     told = broken_by(value if isinstance(value, dict) else {})
     assert told.message
     assert told.type

@@ -20,11 +20,11 @@ from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
 from promptdeck.core.dialects.translate.neutral import Thinking
+from promptdeck.core.dialects.translate.reasoning import BUDGETS, EFFORTS
 
-_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-_LOW_HIGH = _EFFORTS[2:5]
-_LOW_MAX = _EFFORTS[2:]
-_XHIGH = ("none", *_EFFORTS[2:6])
+_LOW_HIGH = EFFORTS[2:5]
+_LOW_MAX = EFFORTS[2:]
+_XHIGH = ("none", *EFFORTS[2:6])
 
 
 class OpenAIFamily(NamedTuple):
@@ -67,14 +67,14 @@ _FAMILIES: Mapping[str, OpenAIFamily] = {
     "o1": _O,
     "o3": _O,
     "o4": _O,
-    "gpt-5": OpenAIFamily("always", _EFFORTS[1:5]),
+    "gpt-5": OpenAIFamily("always", EFFORTS[1:5]),
     "gpt-5-chat": _NEVER,
     "gpt-5-pro": OpenAIFamily("always", ("high",)),
     "gpt-5-codex": _O,
     "gpt-5.1": _5_1,
     "gpt-5.1-chat": _CHAT,
     "gpt-5.1-codex": _O,
-    "gpt-5.1-codex-max": OpenAIFamily("always", _EFFORTS[2:6]),
+    "gpt-5.1-codex-max": OpenAIFamily("always", EFFORTS[2:6]),
     "gpt-5.2": _5_2,
     "gpt-5.2-chat": _CHAT,
     "gpt-5.2-pro": _PRO,
@@ -94,7 +94,7 @@ _FAMILIES: Mapping[str, OpenAIFamily] = {
 _NEWEST = _6_ASTRA
 
 # Other servers' models are their own business: nothing is known of what they refuse.
-_OTHERS = OpenAIFamily("asked", _EFFORTS, samples=True)
+_OTHERS = OpenAIFamily("asked", EFFORTS, samples=True)
 _OPENAI = ("", "openai", "azure")
 
 
@@ -119,10 +119,6 @@ class Effort(NamedTuple):
     """Whether the model reasons then."""
     why: str = ""
     """What became of it, as a phrase; empty where it is as asked."""
-
-
-# The least effort that is worth a budget: the budgets that `messages/families` gives for each.
-_BUDGETS = (("minimal", 1024), ("low", 2048), ("medium", 8192), ("high", 16_384))
 
 
 def effort_of(thinking: Thinking | None, family: OpenAIFamily) -> Effort:
@@ -152,7 +148,7 @@ def _asked(thinking: Thinking | None) -> tuple[str, str]:
         return "low", "thinking between tools"
     if thinking.budget is not None and thinking.budget > 0:
         budget = thinking.budget
-        effort = next((name for name, most in _BUDGETS if budget <= most), "xhigh")
+        effort = next((name for name, most in BUDGETS.items() if budget <= most), "max")
         return effort, f"a budget of {budget} tokens"
     return "", ""
 
@@ -169,6 +165,6 @@ def _nearest(effort: str, efforts: tuple[str, ...]) -> str:
 
     Never none for one that asks for some: that would turn off what was asked for.
     """
-    at = _EFFORTS.index(effort) if effort in _EFFORTS else _EFFORTS.index("medium")
+    at = EFFORTS.index(effort) if effort in EFFORTS else EFFORTS.index("medium")
     able = [one for one in efforts if one != "none"] or list(efforts)
-    return min(able, key=lambda one: abs(_EFFORTS.index(one) - at))
+    return min(able, key=lambda one: abs(EFFORTS.index(one) - at))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from promptdeck.core.dialects.base import value_of
 from promptdeck.core.dialects.pieces import as_list, as_object
 from promptdeck.core.dialects.translate.aim import Aim
-from promptdeck.core.dialects.translate.broken import cut_off, unreadable
+from promptdeck.core.dialects.translate.broken import broken_of, cut_off, unreadable
 from promptdeck.core.dialects.translate.neutral import (
     Finished,
     Metered,
@@ -21,7 +21,7 @@ from promptdeck.core.dialects.translate.neutral import (
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, load
 
-from .failing import broken_by, broken_of
+from .failing import broken_by
 from .heard import HeardItems
 
 _REASONS = {

@@ -22,19 +22,6 @@ _SAME = {
         "max_tool_calls",
     )
 }
-# What promptdeck does itself, and Dedalus's own: nothing of it is meant for the model.
-_OURS = (
-    "agent_attributes",
-    "automatic_tool_execution",
-    "correlation_id",
-    "credentials",
-    "deferred_calls",
-    "guardrails",
-    "handoff_config",
-    "handoff_mode",
-    "max_turns",
-    "model_attributes",
-)
 # With the values that ask for nothing.
 _SAMPLING: Mapping[str, JSON] = {"temperature": 1, "top_p": 1, "logprobs": False, "top_logprobs": 0}
 _LEAST_TOKENS = 16
@@ -50,7 +37,6 @@ def written(prompt: Prompt, aim: Aim) -> Written:
     Untranslatable where a part of the conversation can neither be said nor left out.
     """
     options = Options(prompt)
-    options.drop(_OURS)
     family = family_of(aim.model, aim.provider)
     effort = effort_of(prompt.thinking, family)
     if effort.why:
