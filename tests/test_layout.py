@@ -68,6 +68,7 @@ TESTED_WITH = {
     "core/dialects/translate/chat/calls": "core/dialects/translate/chat/test_hears",
     "core/dialects/translate/chat/details": "core/dialects/translate/chat/test_reads",
     "core/dialects/translate/chat/flavours": "core/dialects/translate/chat/test_writes",
+    "core/dialects/translate/chat/passing": "core/dialects/translate/test_passing",
     "core/dialects/translate/chat/spoken": "core/dialects/translate/chat/test_writes",
     "core/dialects/translate/chat/turns": "core/dialects/translate/chat/test_reads",
     "core/dialects/translate/chat/wrapped": "core/dialects/translate/chat/test_reads",

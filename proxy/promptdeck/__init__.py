@@ -22,6 +22,7 @@ imports upward and only `app` knows all the parts.
         sse           a stream's bytes as frames
         rawjson       members of JSON that no parser reads
         outline       JSON with its long texts cut short
+        splicing      JSON text changed in some places, byte for byte alike elsewhere
         expressions   users' regular expressions, and what is done with them
         paths         places in JSON as people write them
         runs          events of a stream that are alike, read as one
@@ -85,10 +86,11 @@ imports upward and only `app` knows all the parts.
           reasoning     how much of it, in words and in tokens
           memory        what came signed with a call, for clients that do not keep it
           translation   the door: requests written, answers told
+          passing       a request to an upstream of its own dialect
           chat/
             reads, turns, wrapped   a request as a prompt, its messages, one provider's words
             writes, spoken   a prompt as a request, its turns
-            flavours      what each provider has of it
+            flavours, passing   what each provider has of it, what goes to none
             hears, calls  a stream as signals, the calls in it
             tells         signals as a stream
             details       signed reasoning in both

@@ -9,6 +9,7 @@ fields       which provider has which field of the contract, as data
 reasoning    how much of it, in words and in tokens
 memory       what came signed with a call, for clients that do not keep it
 translation  the door: requests written, answers told
+passing      a request to an upstream of its own dialect
 
 and in a folder for each protocol, chat/, messages/, responses/ and gemini/:
 

@@ -5,24 +5,25 @@ answer that is all there through `answered`: both do the same. What a dialect ne
 when the first request, or the first answer, of it comes by.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
 from importlib import import_module
 from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
-from promptdeck.core.dialects.base import Dialect, essence
+from promptdeck.core.dialects.base import Dialect, essence, value_of
 from promptdeck.core.dialects.pieces import written as text_of
 from promptdeck.core.dialects.streamed import Streamed
 from promptdeck.core.dialects.variants import JSON_TYPE, STREAM_TYPE, as_stream, as_whole
 from promptdeck.core.interaction import Frame, Headers, Request, Response, Variant, is_good
 from promptdeck.core.text import sse
-from promptdeck.core.text.jsontext import JSONObject, Unfaithful, parse
+from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, parse
 
 from .aim import Aim, Lost, Untranslatable, Written
 from .broken import OVERLOADED, error_of, unreadable
 from .memory import Listener, Memory
 from .neutral import Broke, Prompt, Signal
+from .passing import passed
 
 __all__ = [
     "AnswerHeard",
@@ -67,15 +68,25 @@ class Sent(NamedTuple):
     """What the protocol wants beside, no credentials."""
 
 
-def written(request: Request, client: Dialect, aim: Aim, memory: Memory | None = None) -> Sent:
+def written(
+    request: Request,
+    client: Dialect,
+    aim: Aim,
+    memory: Memory | None = None,
+    settings: Mapping[str, JSON] | None = None,
+) -> Sent:
     """A client's request as the upstream that it is meant for takes it.
 
     In one and the same dialect the client's bytes pass, but for what must be another there: the
-    model's name, fields that this upstream does not know, signatures of others. `memory` fills in
-    what the client has not kept. Untranslatable where the request cannot be understood, or not
-    be said.
+    model's name, fields that this upstream refuses, signatures of others. `settings` are what the
+    client wants of this model alone, where the request itself says nothing; where they are None,
+    the first of its models may bring some. `memory` fills in what the client has not kept.
+    Untranslatable where the request cannot be understood, or not be said.
     """
-    prompt = prompt_of(request, client)
+    if client.name == aim.dialect:
+        value = value_of(request.body)
+        return Sent(*passed(request, value, client.name, aim, settings or {}))
+    prompt = _prompt_of(request, client, aim.model, settings)
     if memory is not None:
         prompt = memory.restored(prompt)
     there: Written = _module(aim.dialect, "writes").written(prompt, aim)
@@ -253,12 +264,22 @@ def is_stream_type(content_type: str) -> bool:
 
 def prompt_of(request: Request, client: Dialect) -> Prompt:
     """What a request asks of a model. Untranslatable where it cannot be understood."""
+    return _prompt_of(request, client, "", None)
+
+
+def _prompt_of(
+    request: Request, client: Dialect, model: str, settings: Mapping[str, JSON] | None
+) -> Prompt:
     try:
         body = parse(request.body)
     except Unfaithful as error:
         raise Untranslatable(f"the body cannot be translated: {error}", param="$") from None
     if not isinstance(body, dict):
         raise Untranslatable("the body must be a JSON object", param="$")
+    if settings is not None:
+        unsaid = {name: value for name, value in settings.items() if body.get(name) is None}
+        # No other model's settings, if there are several.
+        body = {**body, **unsaid} | ({"model": model} if "model" in body else {})
     prompt: Prompt = _module(client.name, "reads").prompt_of(body, request.target)
     return prompt
 

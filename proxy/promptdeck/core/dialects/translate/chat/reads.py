@@ -45,6 +45,12 @@ def prompt_of(body: JSONObject, target: str) -> Prompt:
         unwrapped.paths["shape"] = f"$.{where}"
     else:
         unwrapped.paths["shape"] = "$.response_format"
+    limit = unwrapped.take("max_completion_tokens")
+    if limit is not None:  # the newer name for the same
+        unwrapped.options["max_tokens"] = limit
+        unwrapped.paths.setdefault(
+            "max_tokens", unwrapped.paths.get("max_completion_tokens", "$.max_completion_tokens")
+        )
     stop = unwrapped.options.get("stop")
     if isinstance(stop, str):
         unwrapped.options["stop"] = [stop]

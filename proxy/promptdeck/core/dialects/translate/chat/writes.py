@@ -12,9 +12,6 @@ from .spoken import Speaking
 
 TARGET = "/v1/chat/completions"
 
-# Taken up by fields of the prompt, or by others.
-_LIMITS = ("max_completion_tokens", "max_tokens")
-
 
 def written(prompt: Prompt, aim: Aim) -> Written:
     """The request's body, and what of the prompt is not in it as it was asked for."""
@@ -23,10 +20,11 @@ def written(prompt: Prompt, aim: Aim) -> Written:
         "model": aim.model,
         "messages": Speaking(prompt, aim, flavour, options).messages(),
     }
-    _write_limit(body, flavour, options)
     for name in prompt.options:
         there = flavour.renamed.get(name, name if name in flavour.has else "")
-        if there and name not in _LIMITS:
+        if name == "max_tokens":
+            there = flavour.limit
+        if there:
             value = options.take(name)
             if value is not None:
                 body[there] = _fitting(name, value, aim, options)
@@ -40,13 +38,6 @@ def written(prompt: Prompt, aim: Aim) -> Written:
         if "stream_options" in flavour.has and prompt.dialect != "chat":
             body["stream_options"] = {"include_usage": True}
     return Written(TARGET, body, options.lost())
-
-
-def _write_limit(body: JSONObject, flavour: Flavour, options: Options) -> None:
-    found = [options.take(name) for name in _LIMITS]
-    limit = next((one for one in found if one is not None), None)
-    if limit is not None:
-        body[flavour.limit] = limit
 
 
 _TIERS = {"mistral": ("auto", "standard_only"), "xai": ("default", "priority")}

@@ -1,0 +1,80 @@
+"""What of a chat request must be another at a chat upstream, though both speak the same."""
+
+from collections.abc import Iterator
+
+from promptdeck.core.dialects.pieces import as_list, as_object, objects_in, written
+from promptdeck.core.dialects.translate.aim import Aim, Lost, is_idle
+from promptdeck.core.dialects.translate.fields import ROWS, STRIPPED
+from promptdeck.core.dialects.translate.signing import goes_to
+from promptdeck.core.text.jsontext import JSONObject
+from promptdeck.core.text.splicing import Trail
+
+from . import details
+from .flavours import Flavour, flavour_of
+
+# In a message only for whoever keeps reasoning between turns.
+_REASONING = ("reasoning_content", "reasoning", "reasoning_details", "thinking_blocks")
+_SIGNED = ("thought_signature", "extra_content")
+
+
+def edits_for(body: JSONObject, aim: Aim) -> tuple[dict[Trail, bytes | None], tuple[Lost, ...]]:
+    """The edits to a request's body, and what of it is lost by them.
+
+    Of providers that pass over what they do not know, only what is nobody's but ours is taken out;
+    whose provider nobody knows gets all. Signed reasoning goes back where it came from, and no
+    further.
+    """
+    edits: dict[Trail, bytes | None] = {}
+    lost: list[Lost] = []
+    flavour = flavour_of(aim)
+    if aim.provider not in ("", "dedalus"):
+        _edit_fields(body, flavour, edits, lost)
+    for at, message in enumerate(as_list(body.get("messages"))):
+        if isinstance(message, dict) and message.get("role") == "assistant":
+            for place in _foreign(message, flavour, aim):
+                edits["messages", at, *place] = None
+    return edits, tuple(lost)
+
+
+def _edit_fields(
+    body: JSONObject, flavour: Flavour, edits: dict[Trail, bytes | None], lost: list[Lost]
+) -> None:
+    for name, value in body.items():
+        if name in STRIPPED or name == "mcp_servers":
+            edits[name,] = None
+            if name == "mcp_servers" and value:
+                lost.append(Lost("$.mcp_servers", "has no counterpart"))
+        elif name in ROWS and name not in flavour.has and name not in _ANYWHERE:
+            if flavour.refuses:
+                edits[name,] = None
+                there = flavour.renamed.get(name)
+                if there and value is not None:
+                    edits[there,] = written(value)
+                    continue
+            if not is_idle(name, value):
+                lost.append(Lost(f"$.{name}", "has no counterpart"))
+
+
+# Every chat server reads these, or is not asked for them but by us.
+_ANYWHERE = frozenset(["model", "messages", "stream", "stream_options"])
+
+
+def _foreign(message: JSONObject, flavour: Flavour, aim: Aim) -> Iterator[Trail]:
+    """The places in an assistant's message of what is of use to another provider alone."""
+    entries = objects_in([message.get("reasoning_details")])
+    ours = [entry for entry in entries if "upstream" in entry]
+    found = details.read(message) if ours else []
+    is_foreign = any(not goes_to(one.thought.signed, aim) for one in found if one.thought.signed)
+    for name in _REASONING:
+        is_ours = bool(ours) and name == "reasoning_details"
+        is_refused = flavour.refuses and flavour.reasoning != name
+        if name in message and (is_foreign or is_ours or is_refused):
+            yield (name,)
+    if "native_parts" in message:
+        yield ("native_parts",)
+    own = {one.thought.id for one in found if one.of and goes_to(one.thought.signed, aim)}
+    knows = aim.provider in ("", "google", "dedalus") and not ours
+    for at, call in enumerate(map(as_object, as_list(message.get("tool_calls")))):
+        for name in _SIGNED:
+            if name in call and not (knows or call.get("id") in own):
+                yield ("tool_calls", at, name)
