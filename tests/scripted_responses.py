@@ -61,24 +61,22 @@ class Responses:
         self.signed: set[str] = set()
         self.refusals: list[str] = []
 
-    async def __call__(self, seen: Seen, request: web.Request) -> web.StreamResponse:
-        asked = seen.json
+    def reply(self, asked: JSON) -> tuple[int, JSON]:
+        """The status and the response to a request's body; 400 and why for one that is refused."""
         why = refusal(asked, frozenset(self.signed))
-        if why is None and not seen.path.endswith("/responses"):
-            why = f"Invalid URL ({seen.path})"
         if why is not None:
             self.refusals.append(why)
             error = {"message": why, "type": "invalid_request_error", "param": None, "code": None}
-            return await raw(orjson.dumps({"error": error}), status=400)(seen, request)
+            return 400, {"error": error}
         output = self._outputs.pop(0) if len(self._outputs) > 1 else self._outputs[0]
-        response = self._made(asked, output)
-        if not asked.get("stream"):
-            return await raw(orjson.dumps(response))(seen, request)
-        frames = []
-        for number, event in enumerate(_events(response)):
-            data = orjson.dumps({**event, "sequence_number": number})
-            frames.append(b"event: %b\ndata: %b\n\n" % (event["type"].encode(), data))
-        return await stream(frames)(seen, request)
+        return 200, self._made(asked, output)
+
+    async def __call__(self, seen: Seen, request: web.Request) -> web.StreamResponse:
+        assert seen.path.endswith("/responses")
+        status, response = self.reply(seen.json)
+        if status == 200 and seen.json.get("stream"):
+            return await stream(frames_of(response))(seen, request)
+        return await raw(orjson.dumps(response), status=status)(seen, request)
 
     def _made(self, asked: JSON, output: list[JSON]) -> JSON:
         """The response with these items; each has its id, as OpenAI gives them."""
@@ -100,6 +98,15 @@ class Responses:
             "tools": asked.get("tools") or [], "tool_choice": asked.get("tool_choice") or "auto",
             "parallel_tool_calls": True, **self._response,
         }  # fmt: skip
+
+
+def frames_of(response: JSON) -> list[bytes]:
+    """The stream in which OpenAI sends a response."""
+    return [
+        b"event: %b\ndata: %b\n\n"
+        % (event["type"].encode(), orjson.dumps({**event, "sequence_number": number}))
+        for number, event in enumerate(_events(response))
+    ]
 
 
 _TEXTS = {
