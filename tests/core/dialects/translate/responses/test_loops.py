@@ -15,6 +15,7 @@ from promptdeck.core.dialects.translate.memory import Memory
 from promptdeck.core.dialects.translate.translation import answered, written
 from promptdeck.core.interaction import Frame, Request, Response, Variant
 from promptdeck.core.text import sse
+from tests.conformance.anthropic_rules import refusal as refused_by_anthropic
 from tests.scripted_responses import Responses, called, frames_of, said, thought
 
 AIM = Aim("openai", "responses", "gpt-5.6-sol", "openai")
@@ -160,3 +161,189 @@ def test_a_gemini_client_does(stream: bool) -> None:
         body["contents"] += [content, {"role": "user", "parts": results or [{"text": "Thanks."}]}]
     loop.ask(f"/v1beta/models/m:{verb}", body, stream=stream)
     assert len(loop.reasoning) == 2
+
+
+# Clients of this protocol, and models behind the others
+
+
+def events(*values: JSON) -> list[bytes]:
+    return [sse.encode(orjson.dumps(value), value.get("type", "")) for value in values]
+
+
+def block(index: int, begun: JSON, *deltas: JSON) -> list[JSON]:
+    return [
+        {"type": "content_block_start", "index": index, "content_block": begun},
+        *({"type": "content_block_delta", "index": index, "delta": delta} for delta in deltas),
+        {"type": "content_block_stop", "index": index},
+    ]
+
+
+ANTHROPIC = events(
+    {
+        "type": "message_start",
+        "message": {
+            "id": "msg_1", "type": "message", "role": "assistant", "model": "claude-opus-5-5",
+            "content": [], "stop_reason": None, "usage": {"input_tokens": 3, "output_tokens": 1},
+        },
+    },
+    *block(
+        0,
+        {"type": "thinking", "thinking": "", "signature": ""},
+        {"type": "thinking_delta", "thinking": "Hm."},
+        {"type": "signature_delta", "signature": "EqQB"},
+    ),
+    *block(1, {"type": "redacted_thinking", "data": "Eqyy"}),
+    *block(2, {"type": "text", "text": ""}, {"type": "text_delta", "text": "Let me see."}),
+    *block(
+        3,
+        {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}},
+        {"type": "input_json_delta", "partial_json": '{"city":"Bern"}'},
+    ),
+    {"type": "message_delta", "delta": {"stop_reason": "tool_use"}, "usage": {"output_tokens": 9}},
+    {"type": "message_stop"},
+)  # fmt: skip
+
+
+def part(**value: Any) -> JSON:
+    return {"candidates": [{"content": {"role": "model", "parts": [value]}, "index": 0}]}
+
+
+GOOGLE = events(
+    part(text="Hm.", thought=True),
+    part(text="Let me see."),
+    part(
+        functionCall={"id": "c1", "name": "weather", "args": {"city": "Bern"}},
+        thoughtSignature="c2ln",
+    ),
+    part(functionCall={"id": "c2", "name": "weather", "args": {"city": "Basel"}}),
+    {"candidates": [{"finishReason": "STOP", "index": 0}], "usageMetadata": {}},
+)
+CHAT = [
+    *events(
+      *(
+        {
+            "id": "c", "object": "chat.completion.chunk", "created": 1, "model": "llama",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+        }
+        for delta, finish in (
+            ({"role": "assistant", "content": "Let me see."}, None),
+            (
+                {
+                    "tool_calls": [
+                        {
+                            "index": 0, "id": "call_1", "type": "function",
+                            "function": {"name": "weather", "arguments": '{"city":"Bern"}'},
+                        }
+                    ]
+                },
+                None,
+            ),
+            ({}, "tool_calls"),
+        )
+      )
+    ),
+    b"data: [DONE]\n\n",
+]  # fmt: skip
+
+
+def gone_on(upstream: str, model: str, frames: list[bytes], to: Aim | None = None) -> JSON:
+    """The request that a Responses client goes on with, as the upstream has it, after this answer.
+
+    `to` is another upstream than the one that answered, where the client has changed its model.
+    """
+    aim = Aim(*{"messages": ("anthropic", "messages"), "gemini": ("google", "gemini")}.get(
+        upstream, ("local", "chat")), model)  # fmt: skip
+    client = TRANSLATED["responses"]
+    body: JSON = {
+        "model": "m",
+        "input": [{"role": "user", "content": ASKED}],
+        "tools": [
+            {"type": "function", "name": "weather", "parameters": SCHEMA, "strict": False}
+        ],
+        "reasoning": {"effort": "low", "summary": "auto"},
+        "store": False,
+        "include": ["reasoning.encrypted_content"],
+    }  # fmt: skip
+    came = Response(
+        200,
+        (("content-type", "text/event-stream"),),
+        tuple(Frame(0, frame) for frame in frames),
+    )
+    told = answered(came, TRANSLATED[upstream], client, Variant.JSON, body, aim, 7)
+    output = client.message(told)["output"]
+    results = [
+        {"type": "function_call_output", "call_id": item["call_id"], "output": "sunny"}
+        for item in output
+        if item["type"] == "function_call"
+    ]
+    body["input"] += [*output, *results]
+    request = Request("POST", "/v1/responses", "application/json", orjson.dumps(body))
+    there = written(request, client, to or aim)
+    assert {lost.path for lost in there.lost} <= {"$.reasoning.effort"}
+    sent: JSON = orjson.loads(there.body)
+    return sent
+
+
+def test_anthropic_s_blocks_come_back_as_they_were() -> None:
+    sent = gone_on("messages", "claude-opus-5-5", ANTHROPIC)
+    assert refused_by_anthropic(sent, {"anthropic-version": "2023-06-01"}) is None
+    assert sent["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": [
+                {"type": "thinking", "thinking": "Hm.", "signature": "EqQB"},
+                {"type": "redacted_thinking", "data": "Eqyy"},
+                {"type": "text", "text": "Let me see."},
+                {
+                    "type": "tool_use", "id": "toolu_1", "name": "weather",
+                    "input": {"city": "Bern"},
+                },
+            ],
+        },
+        {
+            "role": "user",
+            "content": [{"type": "tool_result", "tool_use_id": "toolu_1", "content": "sunny"}],
+        },
+    ]  # fmt: skip
+
+
+def test_google_s_signature_comes_back_on_its_call() -> None:
+    sent = gone_on("gemini", "gemini-3.8-flash", GOOGLE)
+    model, user = sent["contents"][1:]
+    calls = [one for one in model["parts"] if "functionCall" in one]
+    assert [one.get("thoughtSignature") for one in calls] == ["c2ln", None]
+    assert [one["functionCall"]["args"]["city"] for one in calls] == ["Bern", "Basel"]
+    assert len(user["parts"]) == 2
+
+
+def test_a_chat_server_gets_one_message_with_its_calls() -> None:
+    sent = gone_on("chat", "llama", CHAT)
+    assert sent["messages"][1:] == [
+        {
+            "role": "assistant",
+            "content": "Let me see.",
+            "tool_calls": [
+                {
+                    "id": "call_1", "type": "function",
+                    "function": {"name": "weather", "arguments": '{"city":"Bern"}'},
+                }
+            ],
+        },
+        {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("upstream", "model", "frames"),
+    [("messages", "claude-opus-5-5", ANTHROPIC), ("gemini", "gemini-3.8-flash", GOOGLE)],
+)
+def test_another_provider_gets_no_foreign_signature(
+    upstream: str, model: str, frames: list[bytes]
+) -> None:
+    for to in (
+        Aim("anthropic", "messages", "claude-sonnet-5-5", "anthropic"),
+        Aim("google", "gemini", "gemini-4", "google"),
+        Aim("openai", "chat", "gpt-4.1", "openai"),
+    ):
+        sent = orjson.dumps(gone_on(upstream, model, frames, to)).decode()
+        assert not {word for word in ("EqQB", "Eqyy", "c2ln", "promptdeck") if word in sent}
