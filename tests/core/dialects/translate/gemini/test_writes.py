@@ -2,6 +2,7 @@
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from promptdeck.core.dialects.translate.aim import Aim, Untranslatable
 from promptdeck.core.dialects.translate.gemini.reads import prompt_of
@@ -26,6 +27,7 @@ from promptdeck.core.dialects.translate.neutral import (
     Utterance,
     Words,
 )
+from tests.conformance.google_rules import refusal
 from tests.core.dialects.translate.strategies import essence_of, prompts, signatures
 
 OLD, NEW = "gemini-2.5-flash", "gemini-3-flash-preview"
@@ -441,12 +443,17 @@ def test_tools_without_a_counterpart_are_named():
         ("presence_penalty", 0.1, "presencePenalty", 0.1),
         ("frequency_penalty", 0.1, "frequencyPenalty", 0.1),
         ("logprobs", True, "responseLogprobs", True),
-        ("top_logprobs", 3, "logprobs", 3),
         ("modalities", ["text", "audio"], "responseModalities", ["TEXT", "AUDIO"]),
     ],
 )
 def test_each_option_has_its_field(name, value, there, told):
     assert config(options={name: value}) == {there: told}
+
+
+def test_how_many_log_probabilities():
+    both = {"responseLogprobs": True, "logprobs": 3}
+    assert config(options={"logprobs": True, "top_logprobs": 3}) == both
+    assert config(options={"top_logprobs": 3}) == both
 
 
 @pytest.mark.parametrize(
@@ -625,6 +632,43 @@ def test_a_prompt_comes_back_as_it_was(prompt):
     made = written(prompt, aim("m-1"))
     assert made.lost == ()
     assert same(prompt_of(made.body, made.target)) == same(prompt)
+
+
+MODELS = """gemini-2.0-flash gemini-2.5-pro gemini-2.5-flash gemini-2.5-flash-lite gemini-3-pro
+    gemini-3-flash gemini-3.1-pro gemini-3.5-flash gemini-3.6-flash gemini-3.8-flash gemini-4-argon
+    gemini-4-hydrogen gemini-99""".split()
+EFFORTS = "none minimal low medium high xhigh max".split()
+MUSINGS = st.builds(
+    Thinking, st.sampled_from(EFFORTS), shown=st.none() | st.booleans()
+) | st.builds(
+    Thinking,
+    budget=st.integers(-1, 99_999),
+    mode=st.sampled_from(["enabled", "adaptive", "disabled"]),
+)
+OPTIONS = {
+    "temperature": 1, "top_p": 1, "top_k": 1, "n": 2, "seed": 2**40, "presence_penalty": 1,
+    "frequency_penalty": 1, "logprobs": True, "top_logprobs": 3, "store": True, "user": "u",
+    "modalities": ["text", "audio"], "audio": {"voice": "a", "format": "mp3"}, "verbosity": "low",
+    "service_tier": "flex", "metadata": {"a": "b"}, "web_search_options": {}, "speed": "fast",
+    "generation_config": {"thinking_config": {"thinking_budget": 5}, "speech_config": {}},
+}  # fmt: skip
+
+
+@given(
+    prompts(
+        signed=signatures("google", "gemini-3-pro"),
+        also={"pictures", "papers", "failures", "shape", "late", "custom"},
+    ),
+    st.sampled_from(MODELS),
+    st.none() | MUSINGS,
+    st.dictionaries(st.sampled_from([*OPTIONS]), st.none()),
+)
+@settings(max_examples=50)
+def test_google_refuses_nothing(prompt, model, thinking, names):
+    """Whatever is asked, of any model."""
+    options = {**prompt.options, **{name: OPTIONS[name] for name in names}}
+    made = written(prompt._replace(thinking=thinking, options=options), aim(model))
+    assert refusal(model, made.body) is None
 
 
 @given(prompts(signed=signatures("anthropic", "m-1"), also={"late", "custom"}))

@@ -11,7 +11,6 @@ from promptdeck.core.dialects.translate.neutral import (
     Foreign,
     Prompt,
     Shape,
-    Thinking,
     Tool,
     ToolChoice,
     Utterance,
@@ -21,6 +20,7 @@ from promptdeck.core.text.jsontext import JSON, JSONObject
 from .names import BESIDE, GENERATION, TIERS, spelled
 from .passages import Dialogue
 from .schemas import json_schema
+from .settings import thinking_of
 
 # A name may have slashes, `anthropic/claude-opus-5`, and colons, `llama3:8b`.
 _TARGET = re.compile(r"/(?:models|tunedModels|endpoints)/([^?]+):(\w+)(?:\?|$)")
@@ -38,6 +38,7 @@ def prompt_of(body: JSONObject, target: str) -> Prompt:
     body = spelled(body)
     settings = as_object(body.get("generationConfig"))
     options, paths = _options(body, settings)
+    thinking = settings.get("thinkingConfig")
     tools = tuple(_tools(body.get("tools")))
     for name in ("tools", "choice", "shape", "thinking"):
         paths[name] = _PLACES[name]
@@ -48,7 +49,7 @@ def prompt_of(body: JSONObject, target: str) -> Prompt:
         tools=tools,
         choice=_choice(as_object(body.get("toolConfig"))),
         shape=_shape(settings),
-        thinking=_thinking(settings.get("thinkingConfig")),
+        thinking=thinking_of(thinking) if isinstance(thinking, dict) else None,
         stream=named[2] == "streamGenerateContent",
         options=options,
         paths=paths,
@@ -108,19 +109,6 @@ def _shape(settings: JSONObject) -> Shape | None:
         return None
     schema = settings.get("responseJsonSchema")
     return Shape(json_schema(settings.get("responseSchema")) if schema is None else schema)
-
-
-def _thinking(config: JSON) -> Thinking | None:
-    if not isinstance(config, dict):
-        return None
-    level, budget = config.get("thinkingLevel"), config.get("thinkingBudget")
-    effort = level.lower() if isinstance(level, str) else ""
-    return Thinking(
-        effort="" if effort == "thinking_level_unspecified" else effort,
-        budget=budget if isinstance(budget, int) else None,
-        mode="disabled" if budget == 0 else "",
-        shown=config.get("includeThoughts"),
-    )
 
 
 # What is said elsewhere in a prompt.

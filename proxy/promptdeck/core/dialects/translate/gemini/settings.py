@@ -2,8 +2,9 @@
 
 from typing import Any
 
+from promptdeck.core.dialects.pieces import as_object
 from promptdeck.core.dialects.translate.aim import Options, is_idle
-from promptdeck.core.dialects.translate.neutral import Prompt
+from promptdeck.core.dialects.translate.neutral import Prompt, Thinking
 from promptdeck.core.text.jsontext import JSON, JSONObject
 
 from .families import GoogleFamily, mused
@@ -51,6 +52,8 @@ def _sampled(family: GoogleFamily, options: Options) -> JSONObject:
             options.lose(name, why)
         else:
             config[there] = value
+    if "logprobs" in config:
+        config["responseLogprobs"] = True  # else it is refused
     return config
 
 
@@ -108,25 +111,36 @@ def _shape(
 
 def _think(prompt: Prompt, family: GoogleFamily, options: Options, config: JSONObject) -> None:
     """How much to think, by level or by budget and never by both."""
-    client = config.pop("thinkingConfig", None)
-    thinking: JSONObject = {**client} if isinstance(client, dict) else {}
-    if prompt.thinking is not None:
-        asked = prompt.thinking
-        chosen = mused(asked, family)
-        if chosen.why:
-            options.lose("thinking", chosen.why)
-        if chosen.config:
-            thinking.pop("thinkingBudget", None)
-            thinking.pop("thinkingLevel", None)
-        thinking |= chosen.config
-        none = asked.effort == "none" or asked.mode == "disabled" or asked.budget == 0
-        thinks = bool(family.levels or family.budgets)
-        if thinks and (asked.shown or (asked.shown is None and not none)):
-            thinking["includeThoughts"] = True
-    if "thinkingLevel" in thinking:
-        thinking.pop("thinkingBudget", None)
+    client: JSONObject = {**as_object(config.pop("thinkingConfig", None))}
+    asked, place = prompt.thinking, "thinking"
+    if asked is None and client:
+        asked, place = thinking_of(client), "generation_config"
+    if asked is None:
+        return
+    chosen = mused(asked, family)
+    if chosen.why:
+        options.lose(place, chosen.why)
+    shown = asked.shown
+    if shown is None and prompt.thinking is not None:
+        # Who asks for it wants to see it, unless it is to be turned off.
+        shown = not (asked.effort == "none" or asked.mode == "disabled" or asked.budget == 0)
+    thinking: JSONObject = {**chosen.config}
+    if (shown or client.get("includeThoughts")) and (family.levels or family.budgets):
+        thinking["includeThoughts"] = True
     if thinking:
         config["thinkingConfig"] = thinking
+
+
+def thinking_of(config: JSONObject) -> Thinking:
+    """What Google's `thinkingConfig` asks for."""
+    level, budget = config.get("thinkingLevel"), config.get("thinkingBudget")
+    effort = level.lower() if isinstance(level, str) else ""
+    return Thinking(
+        effort="" if effort == "thinking_level_unspecified" else effort,
+        budget=budget if isinstance(budget, int) else None,
+        mode="disabled" if budget == 0 else "",
+        shown=config.get("includeThoughts"),
+    )
 
 
 def _beside(prompt: Prompt, options: Options) -> JSONObject:

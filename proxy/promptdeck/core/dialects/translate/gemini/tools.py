@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from promptdeck.core.dialects.pieces import as_object
 from promptdeck.core.dialects.translate.aim import Options
-from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Tool
+from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Tool, ToolChoice
 from promptdeck.core.text.jsontext import JSONObject
 
 from .families import GoogleFamily
@@ -73,15 +73,11 @@ def tool_config(
     prompt: Prompt, options: Options, family: GoogleFamily, tools: list[JSONObject]
 ) -> JSONObject:
     """Which functions may be called; the client's own configuration lies below it."""
-    functions = any("functionDeclarations" in tool for tool in tools)
     config: JSONObject = {**as_object(spelled(options.take("tool_config")))}
-    choice = prompt.choice
     calling: JSONObject = {**as_object(config.pop("functionCallingConfig", None))}
-    if choice is not None:
-        mode = {"none": "NONE", "auto": "AUTO", "required": "ANY"}[choice.mode]
-        calling = calling | {"mode": mode}
-        if choice.names and choice.mode != "none":
-            calling["allowedFunctionNames"] = [*choice.names]
+    declared = [one["name"] for tool in tools for one in tool.get("functionDeclarations", ())]
+    if prompt.choice is not None:
+        calling |= _chosen(prompt.choice, declared, options)
     strict = any(isinstance(tool, Tool) and tool.strict for tool in prompt.tools)
     names = calling.get("allowedFunctionNames")
     # Names are taken with ANY and VALIDATED only (API reference, `FunctionCallingConfig`).
@@ -91,12 +87,23 @@ def tool_config(
         elif names:
             del calling["allowedFunctionNames"]
             options.lose("choice", "this model may call any function or none")
-    if functions and calling:
+    if declared and calling:
         config["functionCallingConfig"] = calling
-    elif choice is not None and choice.mode == "required":
-        options.lose("choice", "there is no function to be called")
     # "Please enable tool_config.include_server_side_tool_invocations to use Built-in tools with
     # Function calling", says the Gemini API (cloudwego/eino-ext#761).
-    if functions and len(tools) > 1:
+    if declared and len(tools) > 1:
         config.setdefault("includeServerSideToolInvocations", True)
     return config
+
+
+_MODES = {"none": "NONE", "auto": "AUTO", "required": "ANY"}
+
+
+def _chosen(choice: ToolChoice, declared: list[str], options: Options) -> JSONObject:
+    """What a choice is as configuration; nothing where what is to be called is not there."""
+    names = [name for name in choice.names if name in declared]
+    if choice.mode == "required" and not (names if choice.names else declared):
+        options.lose("choice", "there is no such function to be called")
+        return {}
+    named = {"allowedFunctionNames": names} if names and choice.mode != "none" else {}
+    return {"mode": _MODES[choice.mode], **named}
