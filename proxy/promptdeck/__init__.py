@@ -31,6 +31,7 @@ imports upward and only `app` knows all the parts.
         rules         what the user says must not count
         volatile, presets   what varies by machine and day: what a preset is, and those there are
         leaves        the texts of a request, wherever they stand
+        spellings     the ways in which texts write a value
         renaming      a request with its volatile texts renamed
         retelling     a recorded answer by the names of the run that asks for it
         normalize     a request's canonical form

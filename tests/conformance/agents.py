@@ -239,8 +239,8 @@ def played(agent: Agent) -> Row:
     agent.folder.mkdir(parents=True)
     with tempfile.TemporaryDirectory() as temporary:
         ann = Path(temporary) / "home" / "ann"
-        bob = Path(temporary) / "srv" / "people" / "bob"
-        here, there = place(agent, ann, "project"), place(agent, bob, "work/other-repo")
+        bob = Path(temporary) / "srv" / "Our People" / "bob"
+        here, there = place(agent, ann, "project"), place(agent, bob, "my work/Other Repo")
         log = agent.folder / "providers.txt"
         with started(log, sys.executable, str(HERE / "protocols.py")) as root:
             upstreams = {

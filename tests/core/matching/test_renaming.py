@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from promptdeck.core.interaction import Request
 from promptdeck.core.matching.normalize import Normalized, normalize
 from promptdeck.core.matching.presets import PRESETS
-from promptdeck.core.matching.renaming import written_forms
 from promptdeck.core.matching.rules import Rules
+from promptdeck.core.matching.spellings import SPELLINGS, written
 from promptdeck.core.secrets.redact import Redactor
 from tests import ROOT
 
@@ -161,7 +161,7 @@ def _url(path: str) -> str:
 def test_a_working_directory_is_renamed_in_every_form_it_takes(
     here: str, there: str, told: str, data: st.DataObject
 ) -> None:
-    ways = data.draw(st.lists(st.sampled_from(range(len(written_forms("/x")))), max_size=4))
+    ways = data.draw(st.lists(st.sampled_from(SPELLINGS), max_size=4))
 
     def asked(cwd: str) -> dict:
         arguments = json.dumps({"path": f"{cwd}/notes.txt", "deep": json.dumps({"at": f"{cwd}/x"})})
@@ -173,7 +173,7 @@ def test_a_working_directory_is_renamed_in_every_form_it_takes(
         return chat(
             told.format(cwd),
             user("read it"),
-            *(user(f"see {written_forms(cwd)[way]}/a and {_url(cwd)}") for way in ways),
+            *(user(f"see {written(cwd, way)}/a and {_url(cwd)}") for way in ways),
             {"role": "assistant", "tool_calls": [call]},
             {"role": "tool", "tool_call_id": "call_1", "content": f"<path>{cwd}/notes.txt</path>"},
         )

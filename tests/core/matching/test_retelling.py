@@ -138,3 +138,21 @@ def test_a_long_runs_ids_cost_nothing_where_an_answer_says_none() -> None:
     begin = time.process_time()
     assert retold(answer, one, other) == (answer, ())
     assert time.process_time() - begin < 0.5
+
+
+BLANK = {**ASKED, "⟨cwd⟩": '/srv/Bob\'s "own" things'}
+
+
+@given(at=st.integers(0, 60), told=st.sampled_from([chat_arguments, messages_input]))
+def test_a_command_is_right_in_a_folder_with_blanks_and_quotes(at: int, told) -> None:
+    """Bare in a command a path needs escapes; in JSON, whole or in pieces, it stays JSON."""
+    command = {"command": "cat /home/ann/proj/a '/home/ann/proj/b'", "path": "/home/ann/proj"}
+    text = orjson.dumps(command).decode()
+    answer = said(retold(stream([text[:at], text[at:]], told), RECORDED, BLANK).response, told)
+    found = orjson.loads(answer)
+    assert found["path"] == BLANK["⟨cwd⟩"]
+    assert found["command"].startswith("cat /srv/Bob\\'s\\ \\\"own\\\"\\ things/a '")
+    values = {"arguments": text, "input": command, "text": command["command"]}
+    value = orjson.loads(retold(whole(values), RECORDED, BLANK).response.body)
+    assert orjson.loads(value["arguments"]) == value["input"] == found
+    assert value["text"] == command["command"].replace(RECORDED["⟨cwd⟩"], BLANK["⟨cwd⟩"])

@@ -16,7 +16,7 @@ _IN_PATH = r"[^\s\0<>\"'`|()\[\],;]"
 _ROOT = r"(?:/|~/|[A-Za-z]:[\\/])"
 # Words by which a sentence goes on behind a path: no folder is told by them.
 _PROSE = (
-    r"(?i:an?|and|are|as|at|but|by|for|from|has|have|if|in|is|it|its|not|of|on|only|or|so|that|the"
+    r"(?:an?|and|are|as|at|but|by|for|from|has|have|if|in|is|it|its|not|of|on|only|or|so|that|the"
     r"|then|this|to|use|using|via|was|where|which|with|you|your|read-only|writable|empty|clean)\b"
 )
 _LINE_END = r"(?=[ .]{0,2}(?:\n|<))"

@@ -6,17 +6,16 @@ prompt counts by its place, and no other path is touched. Names stand in bracket
 that nothing else of a canonical form has: the bracket itself is doubled where a text has it.
 """
 
-import json  # noqa: TID251  a value as it stands in JSON within a text, with escapes and without
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote, quote_plus
 
 from promptdeck.core.dialects.base import Dropped
 from promptdeck.core.text.jsontext import JSON
 
 from .leaves import Leaves, Placed, body_pieces, copied, target_pieces
 from .rules import RulePath, without_path
+from .spellings import is_of_windows, written_forms
 from .volatile import Preset, Spot, Token
 
 Learnt = Mapping[str, str]
@@ -257,37 +256,10 @@ def _forms(names: _Names, spreading: Iterable[str]) -> list[tuple[str, str]]:
     return sorted(forms.items(), key=lambda item: (-len(item[0]), item[1]))
 
 
-def written_forms(value: str) -> list[str]:
-    """A value in all forms in which a text may say it, always as many and in this order.
-
-    As it is; for a shell; with slashes, where it is a path of Windows; each of these in JSON,
-    and in JSON within that; in a URL, with its slashes and without. Some may be the same.
-    """
-    shell = _FOR_SHELLS.sub(r"\\\g<0>", value) if value[:1] in "/~" else value
-    slashes = value.replace("\\", "/") if _DRIVE(value) else value
-    forms = []
-    for form in (value, shell, slashes):
-        plain = json.dumps(form)[1:-1]
-        forms += [form, json.dumps(form, ensure_ascii=False)[1:-1], plain, json.dumps(plain)[1:-1]]
-    # `file:///C:/work` has a slash before the drive.
-    file = f"/{slashes}" if _DRIVE(value) else value
-    urls = [quote(form, safe="/:") for form in (file, slashes)]
-    return [
-        *forms,
-        *urls,
-        *(quote(form, safe="") for form in (slashes, value)),
-        quote_plus(slashes),
-    ]
-
-
-_FOR_SHELLS = re.compile(r"[ '\"()&;|<>$`*?!#\[\]{}]")
-_DRIVE = re.compile(r"[A-Za-z]:\\").match
-
-
 def _folder(path: str) -> str:
     """The name that agents give to a folder for what they keep of a path: `-home-ann-proj`."""
     folder = re.sub(r"[^0-9A-Za-z]", "-", path)
-    absolute = path[0] in "/\\" or _DRIVE(path)
+    absolute = path[0] in "/\\" or is_of_windows(path)
     return folder if absolute and folder.count("-") > 1 else ""
 
 

@@ -8,16 +8,18 @@ otherwise of this one, is put right in the answer, across the frames of a stream
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from promptdeck.core.interaction import Frame, Response
 from promptdeck.core.secrets.answers import FrameLeaf, channels_of, with_value
 from promptdeck.core.secrets.redact import rendered_like
-from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, strings, with_strings
+from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, strings
 from promptdeck.core.text.runs import event_value
 
-from .renaming import NOT_BEFORE, NOT_BEHIND, Learnt, written_forms
+from .leaves import Leaves, Placed, copied
+from .renaming import NOT_BEFORE, NOT_BEHIND, Learnt
+from .spellings import Spelling, fitting, written, written_forms
 
 
 class Retold(NamedTuple):
@@ -55,25 +57,29 @@ class _Righted(NamedTuple):
     text: str
 
 
-_Renewals = Mapping[str, tuple[str, str]]
-"""By what a recorded answer may say: what is to stand there, and its name."""
+class _Renewal(NamedTuple):
+    """What is to stand in the place of a form of a recorded value."""
+
+    value: str
+    how: Spelling
+    name: str
 
 
-def _pairs(recorded: Learnt, asked: Learnt) -> _Renewals:
+def _pairs(recorded: Learnt, asked: Learnt) -> dict[str, _Renewal]:
     """The values that differ, in all forms in which a text may say them."""
-    pairs: dict[str, tuple[str, str]] = {}
+    pairs: dict[str, _Renewal] = {}
     for name, old in recorded.items():
         new = asked.get(name, old)
         if new != old:
-            for form, other in zip(written_forms(old), written_forms(new), strict=True):
-                pairs.setdefault(form, (other, name[1:-1]))
+            for form, how in written_forms(old).items():
+                pairs.setdefault(form, _Renewal(new, how, name[1:-1]))
     return pairs
 
 
 class _Values:
     """Values to be put right, found in texts; `used` are the names of those that were there."""
 
-    def __init__(self, pairs: _Renewals) -> None:
+    def __init__(self, pairs: dict[str, _Renewal]) -> None:
         self._pairs = pairs
         self._search: re.Pattern[str] | None = None
         self.used: set[str] = set()
@@ -90,18 +96,19 @@ class _Values:
             re.compile(rf"(?<!{NOT_BEFORE})(?:{either})(?!{NOT_BEHIND})") if there else None
         )
 
-    def spans(self, text: str) -> list[_Righted]:
-        """Where a text says one of the values, and what is to stand there."""
+    def spans(self, text: str, key: str | int = "") -> list[_Righted]:
+        """Where a text, held under `key`, says one of the values, and what is to stand there."""
         found = []
         for match in self._search.finditer(text) if self._search else ():
-            other, name = self._pairs[match[0]]
-            self.used.add(name)
-            found.append(_Righted(match.start(), match.end(), other))
+            new = self._pairs[match[0]]
+            self.used.add(new.name)
+            how = fitting(new.how, text, match.start(), key)
+            found.append(_Righted(match.start(), match.end(), written(new.value, how)))
         return found
 
-    def put_right(self, text: str) -> str:
+    def put_right(self, text: str, key: str | int = "") -> str:
         """A text with every value put right."""
-        return _cut(text, self.spans(text), 0, len(text))
+        return _cut(text, self.spans(text, key), 0, len(text))
 
 
 def _cut(text: str, spans: list[_Righted], begin: int, end: int) -> str:
@@ -146,15 +153,17 @@ def _body(data: bytes, values: _Values) -> bytes:
         values.look_for_those_in([text])
         return values.put_right(text).encode()
     values.look_for_those_in(strings(value))
-    right = _strings(value, values.put_right)
-    return data if right is value else rendered_like(text, right).encode()
-
-
-def _strings(value: JSON, change: Callable[[str], str]) -> JSON:
-    """A value with all its strings changed; the same object where none of them is another."""
-    texts = list(strings(value))
-    changed = [change(text) for text in texts]
-    return value if changed == texts else with_strings(value, iter(changed))
+    found = Leaves([], [])
+    root: list[JSON] = [copied(value, found)]
+    if isinstance(value, str):
+        found.told.append(Placed(root, 0, value))
+    changed = False
+    for leaf in (*found.told, *found.results):
+        right = values.put_right(leaf.text, leaf.name)
+        if right != leaf.text:
+            leaf.put(right)
+            changed = True
+    return rendered_like(text, root[0]).encode() if changed else data
 
 
 def _frames(frames: tuple[Frame, ...], values: _Values) -> tuple[Frame, ...]:
@@ -166,16 +175,31 @@ def _frames(frames: tuple[Frame, ...], values: _Values) -> tuple[Frame, ...]:
     values.look_for_those_in(texts)
     # All that is found before any is changed, as a text may be in two channels.
     found: dict[FrameLeaf, set[_Righted]] = defaultdict(set)
+    unsure: dict[FrameLeaf, set[_Righted]] = defaultdict(set)
+    """Of these, what ends with its text, which may go on in another channel."""
+    joined: dict[FrameLeaf, list[set[_Righted]]] = defaultdict(list)
+    """What is found of a text by each channel in which it goes on."""
     for channel, text in zip(channels, texts, strict=True):
-        spans = values.spans(text)
+        spans = values.spans(text, channel[0].key) if channel else []
         begin = 0
-        for leaf in channel if spans else ():
+        for leaf in channel:
             end = begin + len(leaf.text)
-            found[leaf].update(_within(spans, begin, end))
+            within = set(_within(spans, begin, end)) if spans else set()
+            found[leaf] |= within
+            if any(span.end == end for span in spans):
+                unsure[leaf] |= {right for right in within if right.end == len(leaf.text)}
+            if leaf is not channel[-1]:
+                joined[leaf].append(within)
             begin = end
-    for leaf, within in found.items():
+    for leaf, rights in found.items():
         old = leaf.text
-        leaf.text = _cut(old, _apart(within), 0, len(old))
+        # A value at the end of a text may be the beginning of a longer one that is none.
+        sure = [
+            right
+            for right in rights
+            if right not in unsure[leaf] or all(right in some for some in joined[leaf])
+        ]
+        leaf.text = _cut(old, _apart(sure), 0, len(old))
         if leaf.text != old:
             changed.add(leaf.frame)
     return tuple(
