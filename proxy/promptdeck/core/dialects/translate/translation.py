@@ -224,7 +224,8 @@ def _whole(
             for signal in signals:
                 listener.hear(signal)
         telling = _telling(client, asked, Variant.JSON, now)
-        told = chain(chain.from_iterable(map(telling.tell, signals)), telling.end())
+        told = [*chain.from_iterable(map(telling.tell, signals))]
+        told += telling.end()  # not before all has been told
         headers = heading(response.headers, JSON_TYPE)
         return as_whole(response._replace(headers=headers), client.fold(told))
     except Unfaithful as error:

@@ -270,7 +270,10 @@ def gone_on(upstream: str, model: str, frames: list[bytes], to: Aim | None = Non
         tuple(Frame(0, frame) for frame in frames),
     )
     told = answered(came, TRANSLATED[upstream], client, Variant.JSON, body, aim, 7)
-    output = client.message(told)["output"]
+    response = client.message(told)
+    assert (response["status"], response["error"]) == ("completed", None)
+    assert response["usage"]["total_tokens"] >= 0
+    output = response["output"]
     results = [
         {"type": "function_call_output", "call_id": item["call_id"], "output": "sunny"}
         for item in output
