@@ -24,6 +24,8 @@ TESTED_WITH = {
     "core/agent/credentials": "engine/agent/test_agent",
     "core/agent/history": "core/agent/test_running",
     "core/agent/streaming": "core/agent/test_running",
+    "core/dialects/mcp/revisions": "mcp/test_wire",
+    "engine/agent/relay": "server/test_tools",
     "core/dialects/mcp/dialect": "engine/agent/test_agent",
     "engine/agent/driving": "engine/agent/test_agent",
     "engine/agent/reading": "engine/agent/test_agent",

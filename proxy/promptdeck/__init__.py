@@ -61,6 +61,7 @@ imports upward and only `app` knows all the parts.
         mcp/          requests to MCP servers, as recordings have them
           dialect       what is asked, by whom, and what it counts for
           results       what a tool gave, for the model and for the client
+          revisions     those of the protocol
         sockets       and those of WebSockets, each message a request of its own
         choices, marks, pieces   what several have: choices that end, marks of caches, events
         variants      a recorded answer whole or as a stream: head and time
@@ -190,6 +191,7 @@ imports upward and only `app` knows all the parts.
         reading       an answer of the exchange, read whole or by frames
         tooling       servers asked through the exchange
         agent, driving   runs begun and shared; one driven to its end
+        relay         a server as a client of its own sees it
       decks/
         deck          the recordings behind one base_url, how far they are played
         bindings      which recorded ids stand for those of a run
@@ -228,6 +230,7 @@ imports upward and only `app` knows all the parts.
       reading       a client's request, as the engine takes it
       heading       the heads of answers, written
       errors, json   the one place where an error becomes JSON, and what else is said so
+      tools         MCP servers behind promptdeck
       stored, sessions   the paths that promptdeck answers itself
       logged, noted   log lines of requests; what is noted on one on its way
       answers/      written over aiohttp's request and response

@@ -160,6 +160,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             faults=Faults(),
             keeps=parts.keeps,
             agents=parts.agents,
+            tools=parts.tools,
             line=parts.upstream.line if parts.upstream else None,
             guard=Guard.of(server.host, server.hosts, server.origins, server.token),
             name=name,

@@ -7,6 +7,7 @@ closed; from the `Parts` each session is given an exchange and a library of its 
 import asyncio
 import logging
 import tempfile
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -50,6 +51,8 @@ class Parts(NamedTuple):
     keeps: Keeps | None
     claims: "Claims | None"
     budget: Budget
+    tools: "Callable[[], ToolHouse] | None"
+    """Asks MCP servers; None in replay."""
     agents: Agents | None
     """None where the upstream runs tools itself."""
     ports: list[int]
@@ -99,9 +102,11 @@ async def opened(
     keeps = _keeps(config, database, tasks, ends) if database else None
     budget = Budget(config.record.max_pending)
     ports: list[int] = []
-    agents = _agents(config, database, tasks, ends, ports) if runs_tools(config) else None
+    live = config.agent.tools == "live" or config.mode is not Mode.REPLAY
+    tools = _tools(config, ends, ports) if live else None
+    agents = _agents(config, tools, database, tasks, ends) if runs_tools(config) else None
     claims = _claims(config, ends)
-    return Parts(tasks, database, upstream, keeps, claims, budget, agents, ports)
+    return Parts(tasks, database, upstream, keeps, claims, budget, tools, agents, ports)
 
 
 async def _open_database(config: Config, ends: AsyncExitStack) -> Database | None:
@@ -150,45 +155,51 @@ def _keeps(
     return Keeps(completions, slips, deferred)
 
 
-def _agents(
-    config: Config,
-    database: Database | None,
-    tasks: asyncio.TaskGroup,
-    ends: AsyncExitStack,
-    ports: list[int],
-) -> Agents:
-    """Those who run tools for clients. Nothing of MCP is imported before a server is asked."""
+def _tools(config: Config, ends: AsyncExitStack, ports: list[int]) -> "Callable[[], ToolHouse]":
+    """What asks MCP servers. Nothing of MCP is imported before the first is asked."""
     settings = config.agent
+
     houses: list[ToolHouse] = []
 
     def house() -> "ToolHouse":
-        from .mcp.addresses import Allowance
-        from .mcp.house import ToolHouse
+        from .mcp import addresses
+        from .mcp.house import ToolHouse as House
 
-        def allowance() -> Allowance:
-            return Allowance(is_loopback(config.server.host), settings.allow, ports)
+        def allowance() -> addresses.Allowance:
+            return addresses.Allowance(is_loopback(config.server.host), settings.allow, ports)
 
         if not houses:
-            houses.append(ToolHouse(settings.servers, allowance, settings.tool_timeout))
+            houses.append(House(settings.servers, allowance, settings.tool_timeout))
         return houses[0]
 
     async def close() -> None:
-        await agents.finish(config.server.shutdown_timeout or 0)
         for one in houses:
             await one.close()
 
-    live = settings.tools == "live"
+    # Now, and not with the first: who asks them is closed before.
+    ends.push_async_callback(close)
+    return house
+
+
+def _agents(
+    config: Config,
+    tools: "Callable[[], ToolHouse] | None",
+    database: Database | None,
+    tasks: asyncio.TaskGroup,
+    ends: AsyncExitStack,
+) -> Agents:
+    """Those who run tools for clients."""
+    settings = config.agent
     limits = RunLimits(
-        live,
+        settings.tools == "live",
         settings.cache_tools == "read-only",
         settings.max_turns,
         settings.max_tool_calls,
         settings.run_timeout,
     )
-    asks = house if live or config.mode is not Mode.REPLAY else None
     handoffs = Handoffs(database, redactor_of(config)) if database else NothingKept()
-    agents = Agents(asks, tasks, handoffs, limits, keep_bytes=config.record.max_bytes)
-    ends.push_async_callback(close)
+    agents = Agents(tools, tasks, handoffs, limits, keep_bytes=config.record.max_bytes)
+    ends.push_async_callback(agents.finish, config.server.shutdown_timeout or 0)
     return agents
 
 

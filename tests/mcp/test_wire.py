@@ -5,6 +5,7 @@ import base64
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptdeck.core.dialects.mcp.revisions import OLD
 from promptdeck.mcp import wire
 
 
@@ -45,7 +46,5 @@ def test_only_what_is_there_is_mirrored() -> None:
 
 
 def test_the_older_era_has_no_envelope() -> None:
-    assert wire.Era(wire.OLD[0]).params({"name": "x"}) == {"name": "x"}
-    assert wire.Era(wire.OLD[0]).headers("tools/call", {"name": "x"}) == {
-        "MCP-Protocol-Version": wire.OLD[0]
-    }
+    assert wire.Era(OLD[0]).params({"name": "x"}) == {"name": "x"}
+    assert wire.Era(OLD[0]).headers("tools/call", {"name": "x"}) == {"MCP-Protocol-Version": OLD[0]}

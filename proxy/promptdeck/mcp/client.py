@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from promptdeck.core.dialects.mcp.revisions import MODERN, OLD, SERVER_INFO
 from promptdeck.core.dialects.pieces import as_list, as_object
 from promptdeck.core.text.jsontext import JSON, JSONObject
 from promptdeck.engine.agent.sides import MCPRefusal, MCPTrouble
@@ -21,6 +22,7 @@ from .trouble import NoSuchTransport, SessionLost
 
 _PROBE = 10.0
 """Seconds to answer what is asked first: a server that is started by npx or uvx takes some."""
+_OF_ITSELF = ("capabilities", "serverInfo", "instructions")
 _MOST_PAGES = 1000
 """A list that goes on longer never ends."""
 
@@ -71,6 +73,8 @@ class Local(NamedTuple):
 class _Acquaintance(NamedTuple):
     courier: Courier
     era: wire.Era
+    told: JSONObject
+    """What the server said of itself when it was met."""
 
 
 class ToolServer:
@@ -92,13 +96,12 @@ class ToolServer:
         tools: list[JSONObject] = []
         params: JSONObject = {}
         for _ in range(_MOST_PAGES):
-            result = await self._asked("tools/list", params, timeout)
+            result = await self.ask("tools/list", params, timeout)
             tools += (one for one in as_list(result.get("tools")) if isinstance(one, dict))
             cursor = result.get("nextCursor")
             if not isinstance(cursor, str):  # an empty one is a cursor
                 break
             params = {"cursor": cursor}
-        self._schemas = {str(one.get("name")): one.get("inputSchema") for one in tools}
         return tools
 
     async def call(self, tool: str, arguments: JSONObject, timeout: float) -> JSONObject:
@@ -107,12 +110,38 @@ class ToolServer:
         MCPRefusal where the server says no to the call itself; MCPTrouble.
         """
         params = {"name": tool, "arguments": arguments}
-        result = await self._asked("tools/call", params, timeout, self._schemas.get(tool))
+        result = await self.ask("tools/call", params, timeout)
         if result.get("resultType") == "input_required":
             raise MCPRefusal(
                 wire.UNKNOWN_METHOD, f"{tool} wants to be told more, which is not offered here"
             )
         return result
+
+    async def info(self, timeout: float) -> JSONObject:
+        """What it says of itself: `capabilities`, `serverInfo`, `instructions`. MCPTrouble."""
+        try:
+            async with asyncio.timeout(timeout):
+                told = (await self._connected()).told
+        except TimeoutError:
+            raise MCPTrouble("timeout", f"{self._name} did not greet us in time") from None
+        except NoSuchTransport as why:
+            raise self._trouble(f"answered {why}") from None
+        name = as_object(told.get("_meta")).get(SERVER_INFO)
+        known = {"serverInfo": name} | told if name else told
+        return {key: known[key] for key in _OF_ITSELF if known.get(key) is not None}
+
+    async def ask(self, method: str, params: JSONObject, timeout: float) -> JSONObject:
+        """The result of any other request. MCPTrouble, MCPRefusal."""
+        schema = self._schemas.get(str(params.get("name"))) if method == "tools/call" else None
+        result = await self._asked(method, params, timeout, schema)
+        if method == "tools/list":
+            self._learn(result)
+        return result
+
+    def _learn(self, listed: JSONObject) -> None:
+        """Remember the schemas of tools, which say what of a call stands in headers, too."""
+        for tool in as_list(listed.get("tools")):
+            self._schemas[str(as_object(tool).get("name"))] = as_object(tool).get("inputSchema")
 
     async def close(self) -> None:
         """Let the server go; one that is a process ends."""
@@ -152,7 +181,7 @@ class ToolServer:
         schema: JSON = None,
     ) -> JSONObject:
         self._number += 1
-        courier, era = connection
+        courier, era, _ = connection
         sent = wire.request(self._number, method, era.params(params))
         try:
             answer = await courier.ask(sent, era.headers(method, params, schema), timeout)
@@ -180,14 +209,16 @@ class ToolServer:
 
     async def _negotiated(self, courier: Courier) -> _Acquaintance:
         """Find out in which era a server speaks, and greet it so."""
-        era = wire.Era(wire.MODERN)
+        era = wire.Era(MODERN)
         try:
-            found = await self._result(_Acquaintance(courier, era), "server/discover", {}, _PROBE)
-            if wire.MODERN in wire.modern_versions(found):
-                return _Acquaintance(courier, era)
+            found = await self._result(
+                _Acquaintance(courier, era, {}), "server/discover", {}, _PROBE
+            )
+            if MODERN in wire.modern_versions(found):
+                return _Acquaintance(courier, era, found)
         except MCPRefusal as why:
             named = wire.modern_versions(as_object(why.data))
-            if why.code == wire.UNKNOWN_VERSION and named and not {*named} & {*wire.OLD}:
+            if why.code == wire.UNKNOWN_VERSION and named and not {*named} & {*OLD}:
                 raise self._trouble(f"speaks {', '.join(named)} only") from None
         except (NoSuchTransport, TimeoutError):
             pass
@@ -212,13 +243,14 @@ class ToolServer:
         answer = await courier.ask(asked, {}, _PROBE)
         if isinstance(error := answer.get("error"), dict):
             raise self._trouble(f"refuses the handshake: {error.get('message')}")
-        version = as_object(answer.get("result")).get("protocolVersion")
-        if version not in wire.OLD:
+        greeting = as_object(answer.get("result"))
+        version = greeting.get("protocolVersion")
+        if version not in OLD:
             raise self._trouble(f"speaks {version}, which is not known here")
         era = wire.Era(version)
         told = wire.notification("notifications/initialized")
         await courier.tell(told, era.headers(told["method"], {}))
-        return _Acquaintance(courier, era)
+        return _Acquaintance(courier, era, greeting)
 
     async def _forget(self, connection: _Acquaintance) -> None:
         """Connect anew the next time."""

@@ -90,6 +90,18 @@ class ToolHouse:
         with _Using(found):
             return await found.server.call(tool, arguments, self._timeout)
 
+    async def ask(self, server: Named, method: str, params: JSONObject) -> JSONObject:
+        """The result of any request to a server. MCPTrouble, MCPRefusal."""
+        found = await self._found(server, None)
+        with _Using(found):
+            return await found.server.ask(method, params, self._timeout)
+
+    async def info(self, server: Named) -> JSONObject:
+        """What a server says of itself. MCPTrouble."""
+        found = await self._found(server, None)
+        with _Using(found):
+            return await found.server.info(self._timeout)
+
     async def close(self) -> None:
         """Let all servers go."""
         if self._sweep:

@@ -11,13 +11,15 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from promptdeck import __version__
+from promptdeck.core.dialects.mcp.revisions import (
+    CLIENT_CAPABILITIES,
+    CLIENT_INFO,
+    MODERN,
+    OLD,
+    VERSION,
+)
 from promptdeck.core.dialects.pieces import as_object
 from promptdeck.core.text.jsontext import JSON, JSONObject
-
-MODERN = "2026-07-28"
-"""The revision without a handshake."""
-OLD = ("2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05")
-"""Those with one, the newest first: it is what a handshake offers."""
 
 UNKNOWN_METHOD = -32601
 UNKNOWN_VERSION = -32022
@@ -25,7 +27,6 @@ UNKNOWN_VERSION = -32022
 
 CLIENT: JSONObject = {"name": "promptdeck", "version": __version__}
 
-_META = "io.modelcontextprotocol/"
 # Which member of the parameters stands in the header Mcp-Name.
 _NAMED_BY = {"tools/call": "name", "prompts/get": "name", "resources/read": "uri"}
 # What a header's value can hold as it is (2026-07-28, Streamable HTTP: standard headers).
@@ -50,9 +51,9 @@ class Era(NamedTuple):
             return params
         meta = {
             **as_object(params.get("_meta")),
-            f"{_META}protocolVersion": self.version,
-            f"{_META}clientInfo": CLIENT,
-            f"{_META}clientCapabilities": {},
+            VERSION: self.version,
+            CLIENT_INFO: CLIENT,
+            CLIENT_CAPABILITIES: {},
         }
         return {**params, "_meta": meta}
 

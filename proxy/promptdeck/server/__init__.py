@@ -9,8 +9,11 @@ from weakref import WeakSet
 from aiohttp import web
 
 from promptdeck import __version__
+from promptdeck.core.agent.asked import Named
 from promptdeck.core.targets import PREFIXES, ROUTES, hint
 from promptdeck.engine.agent.agent import Agents
+from promptdeck.engine.agent.relay import Relay
+from promptdeck.engine.agent.sides import ToolWay
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.deferred import Deferred, deferral
 from promptdeck.engine.exchange import Exchange
@@ -25,7 +28,7 @@ from promptdeck.server.fast.lanes import Behind
 from promptdeck.stores.kept.completions import Completions
 from promptdeck.stores.kept.slips import Slips
 
-from . import errors, sockets, stored, upgrades
+from . import errors, sockets, stored, tools, upgrades
 from .guard import Guard, name_page
 from .json import json_response
 from .logged import shown
@@ -72,6 +75,8 @@ class Edge(NamedTuple):
     keeps: Keeps | None
     agents: Agents | None
     """Run tools for clients; None where the upstream does."""
+    tools: Callable[[], ToolWay] | None
+    """Asks MCP servers, called for the first; None in replay."""
     describe: Callable[[], dict[str, Any]]
     """What `/_deck/health` tells beside the version."""
     guard: Guard
@@ -109,6 +114,8 @@ def application(edge: Edge) -> web.Application:
     if keeps := edge.keeps:
         for prefix in PREFIXES:
             stored.add_routes(router, prefix, keeps.completions, keeps.slips, handlers.api)
+    for prefix in PREFIXES:
+        tools.add_routes(router, prefix, handlers.relay)
     for route in ROUTES:
         router.add_route("*", route, handlers.api)
     # Behind the API's, so that a cassette's name ends where they begin.
@@ -163,6 +170,19 @@ class _Handlers:
                 return await pass_on(request, answer, edge.pace.keep_alive, incoming.request)
             case Listed():
                 return json_response(answer.body, headers={"Cache-Status": answer.cache_status})
+
+    async def relay(self, request: web.Request) -> Relay:
+        """The stand-in for the MCP server that a path names, behind a session or a cassette."""
+        edge, name = self._edge, request.match_info["server"]
+        if session := request.match_info.get("session", ""):
+            found = edge.sessions.get(session)
+            exchange, deck = found.exchange, found.deck
+        else:
+            exchange, deck = (
+                edge.exchange,
+                await edge.decks.deck(request.match_info.get("name", "")),
+            )
+        return Relay(Named(name, slug=name), exchange, deck, edge.tools)
 
     def _tell(self, path: str) -> None:
         """Say once what is odd about a client's base_url, though it is served."""

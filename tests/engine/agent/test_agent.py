@@ -192,7 +192,10 @@ async def test_a_handoff_and_its_return(start: Start, provider: Upstream) -> Non
     sent = provider.seen[-1].json["messages"]
     assert [one["role"] for one in sent] == ["user", "assistant", "tool", "tool"]
     assert live[1]["choices"][0]["message"]["content"] == "There."
-    assert await both(await start(mode="replay", cassette="run", store="other.db")) == live
+    assert (
+        await both(await start(mode="replay", cassette="run", store=start.folder / "other.db"))
+        == live
+    )
 
 
 async def test_an_error_of_the_model_is_the_answer(start: Start, provider: Upstream) -> None:

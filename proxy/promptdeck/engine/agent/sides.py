@@ -49,3 +49,12 @@ class ToolWay(Protocol):
         self, server: Named, header: tuple[str, str] | None, tool: str, arguments: JSONObject
     ) -> JSONObject:
         """What a call gives, as MCP has it. MCPTrouble, MCPRefusal."""
+
+    async def ask(self, server: Named, method: str, params: JSONObject) -> JSONObject:
+        """The result of any request to a server, as a client of its own has it passed on.
+
+        MCPTrouble, MCPRefusal.
+        """
+
+    async def info(self, server: Named) -> JSONObject:
+        """What a server says of itself: `capabilities`, `serverInfo`, `instructions`. MCPTrouble"""

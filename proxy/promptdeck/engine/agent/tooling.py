@@ -116,7 +116,7 @@ class Tooling:
         cached = tool.reads_only and self._limits.cached_reads
         live = self._limits.live or mode is Mode.PASSTHROUGH or (mode is Mode.CACHE and not cached)
         async with self._places:
-            outcome = await self._outcome(request, ask, live=live)
+            outcome = await self.outcome(request, ask, live=live)
         took = outcome.get("took_ms")
         took_ms = took if isinstance(took, int) else 0
         if isinstance(result := outcome.get("result"), dict):
@@ -129,9 +129,9 @@ class Tooling:
 
         mode = self._exchange.mode
         live = mode in (Mode.PASSTHROUGH, Mode.CACHE)
-        return await self._outcome(mcp.listing(server.name), ask, live=live)
+        return await self.outcome(mcp.listing(server.name), ask, live=live)
 
-    async def _outcome(self, request: Request, ask: _Ask, *, live: bool) -> JSONObject:
+    async def outcome(self, request: Request, ask: _Ask, *, live: bool) -> JSONObject:
         """What comes of a question: `result`, `error` or `trouble`. HTTPError.
 
         With `live` the server is asked, and nothing is recorded.
@@ -165,7 +165,9 @@ async def _settled(ask: _Ask) -> bytes:
     try:
         result = await ask()
     except MCPRefusal as no:
-        return mcp.outcome(error={"code": no.code, "message": no.message}, took_ms=_since(began))
+        data = {"data": no.data} if no.data is not None else {}
+        told = {"code": no.code, "message": no.message, **data}
+        return mcp.outcome(error=told, took_ms=_since(began))
     except MCPTrouble as why:
         log.warning("MCP: %s", why.message)
         mend = {"recommendation": why.recommendation} if why.recommendation else {}

@@ -49,6 +49,16 @@ def calling(server: str, tool: str, arguments: JSONObject, asker: CalledBy | Non
     return _request(server, body)
 
 
+INFO = "server/info"
+"""Of our own: what a server says of itself, in either era's greeting."""
+
+
+def asking(server: str, method: str, params: JSONObject) -> Request:
+    """Any request to a server, of a client that asks it itself; what is about its message goes."""
+    said = {key: item for key, item in params.items() if key != "_meta"}
+    return _request(server, {"method": method, **({"params": said} if said else {})})
+
+
 def _request(server: str, body: JSONObject) -> Request:
     return Request("POST", PREFIX + quote(server, safe=""), "application/json", compact(body))
 
@@ -65,7 +75,8 @@ class ToolsDialect(Dialect):
         """False for what a run asked, which is known by its place in that; else by its method."""
         if not isinstance(body, dict):
             return True
-        return "asked_by" not in body and body.get("method") not in ("tools/list", "server/info")
+        method = str(body.get("method"))
+        return "asked_by" not in body and method != INFO and not method.endswith("/list")
 
     def counting(self, body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
         if "call_id" not in body:
@@ -78,6 +89,8 @@ class ToolsDialect(Dialect):
         if not isinstance(value, dict):
             return ""
         if isinstance(result := value.get("result"), dict):
+            if "content" not in result and "tools" not in result:
+                return written(result).decode()
             if isinstance(tools := result.get("tools"), list):
                 return "\n".join(_described(as_object(tool)) for tool in tools)
             label = "[failed] " if results.is_failure(result) else ""
@@ -89,7 +102,8 @@ class ToolsDialect(Dialect):
         asked = as_object(body)
         params = as_object(asked.get("params"))
         if asked.get("method") != "tools/call":
-            return [("tools", str(asked.get("method")))]
+            told = called(asked.get("method"), params) if params else str(asked.get("method"))
+            return [("mcp", told)]
         return [("tool", called(params.get("name"), params.get("arguments")))]
 
     def _problem_with_body(self, kind: str, body: bytes) -> str | None:
