@@ -163,7 +163,9 @@ def test_sources_stand_where_they_are_cited() -> None:
     told = {"url": "https://a", "title": "t", "content": "c", "start_index": 5, "end_index": 9}
     assert found[2] == Cited({"type": "url_citation", "url_citation": told})
     assert isinstance(found[3], Aside)
-    assert found[3].part.value == paper
+    assert found[3].part.value == {
+        "type": "citation", "citation": paper, "start_index": 5, "end_index": 9
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

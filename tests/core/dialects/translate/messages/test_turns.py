@@ -235,6 +235,14 @@ def test_what_anthropic_s_own_tools_did_stays_and_others_is_named() -> None:
     assert lost(there) == {"$.messages[1]": "web_search_call has no counterpart"}
 
 
+def test_what_tells_how_an_answer_was_made_does_not_go_back() -> None:
+    told = [{"type": kind, "x": 1} for kind in ("fallback", "compaction", "citation", "new")]
+    back = [{"type": kind} for kind in ("mcp_tool_use", "mcp_tool_result", "container_upload",
+            "bash_code_execution_tool_result")]  # fmt: skip
+    turn = assistant(*(Foreign("messages", one) for one in (*told, *back)), Words("a"))
+    assert messages(user(), turn, user())[1] == ("assistant", [*back, text("a")])
+
+
 # Reasoning and its signatures
 
 HERE = Signed("anthropic", NEW, "sig")

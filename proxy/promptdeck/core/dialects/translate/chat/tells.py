@@ -135,6 +135,7 @@ class ChatTelling:
                 told.citations.append(citation)
             case Aside(part):
                 after = {"content": told.said, "tool_calls": told.calls}
+                after["reasoning_details"] = told.details
                 index = len(told.beside)
                 told.beside.append({"index": index, **part._asdict(), "after": after})
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from promptdeck.core.dialects.base import MARKERS
-from promptdeck.core.dialects.pieces import as_list, as_object, objects_in, written
+from promptdeck.core.dialects.pieces import as_list, as_object, index_of, objects_in, written
 from promptdeck.core.dialects.translate.aim import Untranslatable
 from promptdeck.core.dialects.translate.neutral import (
     Foreign,
@@ -95,7 +95,7 @@ def _assistant(message: JSONObject, said: _CallsMade, path: str, at: int) -> Ite
     Where a block of reasoning stood amid text or calls is told by its detail; of all else the
     order is reasoning, text, calls.
     """
-    found = details.read(message)
+    found = _with_native(details.read(message), message)
     calls = [*_calls(message, said, at)]
     ids = {call.id for call in calls}
     # OpenRouter's entry for a signature of Google's on a call has the call's id and says no more.
@@ -106,12 +106,12 @@ def _assistant(message: JSONObject, said: _CallsMade, path: str, at: int) -> Ite
     signers = {one.thought.id: one.thought.signed for one in found if one.of == "call"}
     calls = [call._replace(signed=signers.get(call.id) or call.signed) for call in calls]
     found = [one for one in found if one.of != "call"]
-    if not any(one.of == "" for one in found) and (text := _reasoning(message)):
+    has_blocks = any(one.of == "" and one.foreign is None for one in found)
+    if not has_blocks and (text := _reasoning(message)):
         found.insert(0, Detail(Thought(text), Standing()))
-    found += [*_native(message)]
     content = message.get("content")
-    if isinstance(content, str):
-        yield from _interleaved(content, mark_of(message), calls, found)
+    if isinstance(content, str) or (content is None and not message.get("refusal")):
+        yield from _interleaved(content or "", mark_of(message), calls, found)
     else:
         yield from (_passage(one) for one in found)
         yield from _content(content, path, None)
@@ -148,13 +148,16 @@ def _passage(detail: Detail) -> Passage:
     )
 
 
-def _native(message: JSONObject) -> Iterator[Detail]:
-    """What a provider alone had in its answer, as it was told to the client."""
-    for one in objects_in([message.get("native_parts")]):
+def _with_native(found: Sequence[Detail], message: JSONObject) -> list[Detail]:
+    """The entries, and among them what a provider alone had in its answer, as it was told."""
+    among = [*found]
+    for already, one in enumerate(objects_in([message.get("native_parts")])):
         value, dialect = one.get("value"), one.get("dialect")
         if isinstance(value, dict) and isinstance(dialect, str):
-            spot = details.spot_of(one)
-            yield Detail(Thought(""), spot, foreign=Foreign(dialect, value))
+            before = index_of(as_object(one.get("after")), len(found), "reasoning_details")
+            detail = Detail(Thought(""), details.spot_of(one), foreign=Foreign(dialect, value))
+            among.insert(before + already, detail)
+    return among
 
 
 def _reasoning(message: JSONObject) -> str:

@@ -206,14 +206,18 @@ class MessagesHearing:
             yield Aside(Foreign("messages", _whole(block)))
 
     def _cited(self, block: _Hearable) -> Iterator[Signal]:
-        """The sources of a text: those with a URL in chat's form, others as they are."""
+        """The sources of a text: those with a URL in chat's form, others as they are.
+
+        What is beside is a block, which a citation is not: it stands in one of a name of ours.
+        """
         for one in block.citations:
             found = citation(one)
             if found is not None:
                 where = {"start_index": block.at, "end_index": self._length}
                 yield Cited({**found, "url_citation": {**found["url_citation"], **where}})
             elif isinstance(one, dict):
-                yield Aside(Foreign("messages", one))
+                where = {"start_index": block.at, "end_index": self._length}
+                yield Aside(Foreign("messages", {"type": "citation", "citation": one, **where}))
 
     def _called(self, block: _Hearable) -> Iterator[Signal]:
         """The arguments of a call that came at once, or not at all; its end."""

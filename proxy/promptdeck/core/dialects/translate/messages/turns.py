@@ -4,6 +4,7 @@ Turns of users and the assistant take turns: neighbours of one role are one mess
 calls come first in the message behind the calls, all of them; a text is never blank.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -152,7 +153,7 @@ class Talk:
             return _marked(_call(part, turn.path), part.cache)
         if isinstance(part, Foreign):
             if part.dialect == "messages":
-                return part.value
+                return part.value if _goes_back(part.value) else None
             self._say.lose_at(turn.path, f"{part.value.get('type', 'a part')} has no counterpart")
             return None
         if turn.role == "assistant":
@@ -228,6 +229,18 @@ class Talk:
         if kind == "text":
             # "final assistant content cannot end with trailing whitespace"
             last.blocks[-1]["text"] = str(last.blocks[-1]["text"]).rstrip()
+
+
+# Of blocks that tell of no tool: where a model was made to work in a container.
+_GO_BACK = re.compile(r"(server|mcp)_tool_use|\w+_tool_result|container_upload")
+
+
+def _goes_back(block: JSONObject) -> bool:
+    """True for a block of an answer that is taken in a request: others tell of how that was made.
+
+    Such as `fallback` and `compaction`, that only betas take.
+    """
+    return _GO_BACK.fullmatch(str(block.get("type"))) is not None
 
 
 def _calls(message: Turned) -> set[str]:
