@@ -39,6 +39,7 @@ TESTED_WITH = {
     "mcp/stdio": "mcp/test_client",
     "mcp/trouble": "mcp/test_client",
     "app": "engine/test_exchange",
+    "cli/shim": "cli/test_tools",
     "cli/completion": "cli/test_cli",
     "cli/config": "cli/test_cli",
     "cli/difference": "cli/test_cassette",

@@ -27,7 +27,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict
 from itertools import count
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aiohttp import web
 
@@ -37,6 +37,7 @@ from .core.dialects.homes import Homes
 from .core.dialects.providers import PROVIDERS
 from .core.policy import Mode
 from .engine.decks.deck import Deck
+from .engine.exchange import Exchange
 from .engine.stats import Stats
 from .library import Library
 from .listeners import cannot_listen
@@ -55,6 +56,9 @@ from .server.reading import Ground
 from .server.receiving import receivers
 from .sessions import Sessions
 from .stores.cassettes.file import SIZE, path_of, signature, signatures
+
+if TYPE_CHECKING:
+    from .mcp.house import ToolHouse
 
 log = logging.getLogger("promptdeck")
 
@@ -183,6 +187,33 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             await asyncio.wait([opening])
 
         yield Serving(config.server.host, port, counts, asked, report, ready, sessions)
+
+
+class Portless(NamedTuple):
+    """What answers requests of this process alone, as `portless` yields it."""
+
+    exchange: Exchange
+    deck: Deck
+    tools: "Callable[[], ToolHouse] | None"
+    """Asks MCP servers; None in replay."""
+    counts: Callable[[], Totals]
+
+
+@asynccontextmanager
+async def portless(config: Config) -> AsyncIterator[Portless]:
+    """What answers requests as a server would, until the block ends. UsageError as `serving`."""
+    async with _task_group() as tasks, AsyncExitStack() as ends:
+        ends.callback(PROCESS.close)
+        parts = await opened(config, f"{_PROCESS}-{next(_servers)}", tasks, ends)
+        exchange, library = parts.exchange(config), await parts.library(config)
+        deck = await library.deck("")
+        await deck.refresh()
+
+        def counts() -> Totals:
+            return Totals.of(exchange.stats, under_way=exchange.under_way)
+
+        ends.push_async_callback(exchange.finish, config.server.shutdown_timeout)
+        yield Portless(exchange, deck, parts.tools, counts)
 
 
 def _counting_down(seconds: float) -> Callable[[], float]:

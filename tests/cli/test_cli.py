@@ -62,7 +62,10 @@ def test_every_command_has_the_short_flag_for_help(path: tuple[str, ...]) -> Non
     [
         (("serv",), "did you mean serve?"),
         (("cassette", "shw"), "did you mean show?"),
-        (("xyz",), "there are serve, run, cassette, store, explain, match, config, completion"),
+        (
+            ("xyz",),
+            "there are serve, run, cassette, mcp, store, explain, match, config, completion",
+        ),
     ],
 )
 def test_an_unknown_command_is_wrong_usage_with_what_may_be_meant(

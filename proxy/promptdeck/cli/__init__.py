@@ -5,6 +5,7 @@
     hygiene       fix, merge, split, prune, dedupe, rename-model, redact
     stabilise     learns what varies between recordings of one run
     difference, mergedriver, transfer, live   diff; merge-driver; import, export; check, refresh
+    tools, shim   the group mcp: list and check; run, which stands in for a server
     options       flags that commands share, from the settings
     chosen        the cassettes that a command works on
     output        rows, sizes and counts, for people and as JSON
@@ -32,6 +33,7 @@ _COMMANDS = {
     "serve": ("serve:command", "Serve a base_url that records, caches and replays."),
     "run": ("run:command", "Run a command against a server of its own."),
     "cassette": ("cassette:command", "Look at cassettes, verify them, keep them clean."),
+    "mcp": ("tools:command", "Look at MCP servers, or stand in for one."),
     "store": ("store:command", "Look at the local cache, or clear it."),
     "explain": ("explain:command", "Say how a request is matched, and why it would miss."),
     "match": ("match:command", "Show what does not count when requests are compared."),

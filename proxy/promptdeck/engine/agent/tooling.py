@@ -19,6 +19,7 @@ from promptdeck.core.dialects.mcp import dialect as mcp
 from promptdeck.core.dialects.mcp.dialect import CalledBy
 from promptdeck.core.dialects.mcp.results import failure
 from promptdeck.core.dialects.pieces import as_list, as_object
+from promptdeck.core.dialects.providers import Route
 from promptdeck.core.interaction import Request
 from promptdeck.core.policy import Mode
 from promptdeck.core.secrets.redact import own_keys, without_keys
@@ -146,7 +147,9 @@ class Tooling:
         secrets = self._credentials.secrets
         keys = own_keys(secrets)
         hidden = request._replace(body=without_keys(request.body, keys))
-        incoming = Incoming(hidden, (), keys=keys, secrets=secrets, fly=fly)
+        # No provider's: by this name the recording says who answered.
+        route = Route(f"mcp:{mcp.server_in(request.target)}", "", hidden.body)
+        incoming = Incoming(hidden, (), route, keys=keys, secrets=secrets, fly=fly)
         answer = await heard(await self._exchange.answer(incoming, self._deck))
         return as_object(value_of(await whole(answer)))
 
