@@ -31,27 +31,30 @@ class StrictGoogle:
         self._issued: set[str] = set()
         self._numbers = itertools.count(1)
 
-    async def __call__(self, seen: Seen, request: web.Request) -> web.StreamResponse:
-        model, _, verb = request.path.rpartition("/")[2].partition(":")
-        body = seen.json
+    def reply(self, model: str, body: JSON) -> tuple[int, list[JSON]]:
+        """The status for a request, and the answer as the events of a stream, or the error."""
         why = refusal(model, body, self._issued.__contains__)
         if why is not None:
             self.refused.append(why)
             error = {"code": 400, "message": why, "status": "INVALID_ARGUMENT"}
-            return _answer({"error": error}, 400)
+            return 400, [{"error": error}]
         self.asked.append(body)
         self.models.append(model)
-        events = [*self._events(self.turns.pop(0), model)]
+        return 200, [*self._events(self.turns.pop(0), model)]
+
+    async def __call__(self, seen: Seen, request: web.Request) -> web.StreamResponse:
+        model, _, verb = request.path.rpartition("/")[2].partition(":")
+        status, events = self.reply(model, seen.json)
+        if status != 200:
+            return _answer(events[0], status)
         if verb == "generateContent":
-            parts = [part for event in events for part in _parts(event)]
-            events[-1]["candidates"][0]["content"] = {"role": "model", "parts": parts}
-            return _answer(events[-1])
+            return _answer(whole(events))
         if request.query.get("alt") != "sse":
             return _answer(events)
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
-        for event in events:
-            await response.write(b"data: %b\r\n\r\n" % orjson.dumps(event))
+        for frame in frames_of(events):
+            await response.write(frame)
         return response
 
     def signature(self) -> str:
@@ -87,9 +90,16 @@ def call(name: str, args: JSON | None = None, id: str = "") -> Part:  # noqa: A0
     return {"functionCall": told}
 
 
-def _parts(event: JSON) -> list[Part]:
-    parts: list[Part] = event["candidates"][0]["content"]["parts"]
-    return parts
+def whole(events: Sequence[JSON]) -> JSON:
+    """The answer of a body that is no stream: the last event with the parts of all."""
+    parts = [part for one in events for part in one["candidates"][0]["content"]["parts"]]
+    candidate = {**events[-1]["candidates"][0], "content": {"role": "model", "parts": parts}}
+    return {**events[-1], "candidates": [candidate]}
+
+
+def frames_of(events: Sequence[JSON]) -> list[bytes]:
+    """Events as Google writes them."""
+    return [b"data: %b\r\n\r\n" % orjson.dumps(event) for event in events]
 
 
 def _answer(value: Any, status: int = 200) -> web.Response:

@@ -527,7 +527,6 @@ def test_what_has_no_counterpart_is_named(name, value):
         ("credentials", {"a": 1}),
         ("agent_attributes", {"accuracy": 1}),
         ("max_turns", 3),
-        ("guardrails", [{}]),
         ("stream_options", {"include_usage": True}),
     ],
 )

@@ -3,6 +3,7 @@
 from urllib.parse import quote
 
 from promptdeck.core.dialects.translate.aim import Aim, Options, Written
+from promptdeck.core.dialects.translate.fields import STRIPPED
 from promptdeck.core.dialects.translate.neutral import Prompt
 from promptdeck.core.text.jsontext import JSONObject
 
@@ -13,10 +14,6 @@ from .turns import contents_of
 
 _STREAM = "streamGenerateContent?alt=sse"
 
-# Promptdeck's own business, and labels of it.
-_OURS = """credentials agent_attributes model_attributes handoff_config handoff_mode correlation_id
-    deferred_calls max_turns automatic_tool_execution stream_options guardrails deferred""".split()
-
 
 def written(prompt: Prompt, aim: Aim) -> Written:
     """A request as the model that it is meant for takes it.
@@ -25,7 +22,7 @@ def written(prompt: Prompt, aim: Aim) -> Written:
     """
     family = family_of(aim.model)
     options = Options(prompt)
-    options.drop(name for name in _OURS if name != "deferred" or not prompt.options.get(name))
+    options.drop([*STRIPPED, "stream_options"])
     system, contents = contents_of(prompt, aim, family, options)
     body: JSONObject = {"contents": contents}
     if system:
