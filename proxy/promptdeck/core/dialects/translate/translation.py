@@ -5,7 +5,7 @@ answer that is all there through `answered`: both do the same. What a dialect ne
 when the first request, or the first answer, of it comes by.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import import_module
 from itertools import chain
@@ -180,15 +180,24 @@ def answered(
         module = _module(upstream.name, "hears")
         broke = module.broken_of(response.status, response.headers, response.body)
         return _failed(response, client, broke)
-    if variant is Variant.JSON:
-        return _whole(response, upstream, client, asked, aim, now, memory)
+    frames = [frame.data for frame in response.frames]
     if not response.is_stream:
         try:
             frames = upstream.cut(upstream.message(response))
         except Unfaithful as error:
             return _failed(response, client, unreadable(str(error)))
+    if variant is Variant.JSON or not response.is_stream:
+        signals = _signals(frames, upstream, aim)
+        broke = next((signal for signal in signals if isinstance(signal, Broke)), None)
+        if broke is None and not response.is_stream and (why := upstream.problem_with(response)):
+            broke = unreadable(why)  # what is cut into a stream ends well, whatever it was
+        if broke is not None:
+            return _failed(response, client, broke)
+        if variant is Variant.JSON:
+            return _whole(response, signals, client, asked, now, memory)
         response = as_stream(response, frames)
-    translation = Translation(upstream, client, variant, asked, aim, now, memory)
+    told_as = Variant.SSE if variant is Variant.LIST else variant
+    translation = Translation(upstream, client, told_as, asked, aim, now, memory)
     told = [Frame(frame.offset_ms, translation.feed(frame.data)) for frame in response.frames]
     told.append(Frame(response.took_ms, translation.rest()))
     frames_of = [Frame(at, one) for at, data in told for one in sse.frames(data)]
@@ -197,36 +206,32 @@ def answered(
     return (client.in_variant(made, variant) or made) if variant is Variant.LIST else made
 
 
+def _signals(frames: Iterable[bytes], upstream: Dialect, aim: Aim) -> list[Signal]:
+    """All that a whole stream says."""
+    hearing = _hearing(upstream, aim)
+    return [
+        *chain.from_iterable(hearing.hear(sse.parse(frame)) for frame in frames),
+        *hearing.end(),
+    ]
+
+
 def _whole(
     response: Response,
-    upstream: Streamed,
+    signals: Sequence[Signal],
     client: Streamed,
     asked: JSONObject,
-    aim: Aim,
     now: int,
     memory: Memory | None,
 ) -> Response:
-    """A whole answer, cut or not, as the client's JSON."""
+    """A whole answer that says this, as the client's JSON."""
+    if memory is not None:
+        listener = Listener(memory)
+        for signal in signals:
+            listener.hear(signal)
+    telling = _telling(client, asked, Variant.JSON, now)
+    told = [*chain.from_iterable(map(telling.tell, signals)), *telling.end()]
+    headers = heading(response.headers, JSON_TYPE)
     try:
-        frames = (
-            [frame.data for frame in response.frames]
-            if response.is_stream
-            else upstream.cut(upstream.message(response))
-        )
-        hearing = _hearing(upstream, aim)
-        signals = [*chain.from_iterable(hearing.hear(sse.parse(frame)) for frame in frames)]
-        signals += hearing.end()
-        broke = next((signal for signal in signals if isinstance(signal, Broke)), None)
-        if broke is not None:
-            return _failed(response, client, broke)
-        if memory is not None:
-            listener = Listener(memory)
-            for signal in signals:
-                listener.hear(signal)
-        telling = _telling(client, asked, Variant.JSON, now)
-        told = [*chain.from_iterable(map(telling.tell, signals))]
-        told += telling.end()  # not before all has been told
-        headers = heading(response.headers, JSON_TYPE)
         return as_whole(response._replace(headers=headers), client.fold(told))
     except Unfaithful as error:
         return _failed(response, client, unreadable(str(error)))
