@@ -94,11 +94,12 @@ def stream(
     before_gate: int = 1,
     cut: bool = False,
     content_type: str = "text/event-stream",
+    headers: dict[str, str] | None = None,
 ) -> Answer:
     """Frames, a write each; those after `before_gate` wait for `gate`; `cut` drops the line."""
 
     async def answer(seen: Seen, request: web.Request) -> web.StreamResponse:
-        response = web.StreamResponse(headers={"Content-Type": content_type})
+        response = web.StreamResponse(headers={"Content-Type": content_type, **(headers or {})})
         await response.prepare(request)
         for number, frame in enumerate(frames):
             if gate and number == before_gate:

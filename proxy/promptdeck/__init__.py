@@ -66,6 +66,8 @@ imports upward and only `app` knows all the parts.
         choices, marks, pieces   what several have: choices that end, marks of caches, events
         variants      a recorded answer whole or as a stream: head and time
         recut         a stream made anew from its edited text
+        interpreted   an answer in another dialect than its client's, told to that
+        meaning       what a request asks, whatever its dialect
         providers     requests that bring their own provider
         homes         whose a call is, where it brings none
         chat/         and beside it messages/, responses/, gemini/ with the same files
@@ -184,6 +186,7 @@ imports upward and only `app` knows all the parts.
       stats         what it counts
       idempotency, firsts   first answers by their key; the first one given again
       listing       what recordings imply
+      elsewhere     what was recorded of a client of another dialect
       refusing      why there is no answer, where upstream must not be asked
       storing, deferred   answers kept for the client, answers fetched later
       agent/        an exchange of exchanges: runs

@@ -24,6 +24,7 @@ from weakref import WeakValueDictionary
 
 from .apart.process import Apart
 from .config import Config, in_ci
+from .core.dialects.interpreted import Remembering
 from .core.interaction import Request
 from .core.matching.normalize import normalize
 from .core.matching.rules import NO_RULES, Rules
@@ -146,7 +147,8 @@ class Library:
 
     `database` indexes cassettes, `cache` is its part that the mode cache reads and writes; a
     server that passes through has neither. With `hold`, as sessions may ask for, what is put
-    into a cassette is kept back in `held` until somebody releases it.
+    into a cassette is kept back in `held` until somebody releases it. `memory` keeps of translated
+    answers what their clients lose.
     """
 
     def __init__(
@@ -156,12 +158,14 @@ class Library:
         cache: Tape | None,
         *,
         hold: bool = False,
+        memory: Remembering | None = None,
     ) -> None:
         self._config = config
         self._database = database
         self._cache = cache
         self._canon = canon_of(config)
         self._hold = hold
+        self._memory = memory
         self._decks: dict[str, Deck] = {}
         self._blank: OrderedDict[str, Deck] = OrderedDict()
         """Those that nothing but a report would be lost with, the latest asked for last."""
@@ -258,6 +262,7 @@ class Library:
             refresh=tape.refresh if tape else None,
             glance=tape.glance if tape else lambda _: Glance(),
             rules=(lambda: tape.rules) if tape else tuple,
+            memory=self._memory,
         )
 
     def _holding(self, tape: Cassette) -> Store:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from .config import Config
+from .core.dialects.interpreted import Remembering, remembering
 from .core.hosts import is_loopback
 from .core.policy import Mode
 from .engine.agent.agent import Agents
@@ -57,6 +58,7 @@ class Parts(NamedTuple):
     """None where the upstream runs tools itself."""
     ports: list[int]
     """Those that the server listens on, once it does: no tool is asked there."""
+    memory: Remembering
 
     def exchange(self, config: Config) -> Exchange:
         """The way of requests under `config`, with counts of its own."""
@@ -74,6 +76,7 @@ class Parts(NamedTuple):
             # Only there does another process find what was asked meanwhile.
             claims=self.claims if config.mode is Mode.CACHE else None,
             budget=self.budget,
+            memory=self.memory,
         )
 
     async def library(self, config: Config, hold: bool = False) -> Library:
@@ -85,7 +88,7 @@ class Parts(NamedTuple):
             raise ClientError("this server passes through and keeps nothing", param="mode")
         cached = self.database and config.mode is Mode.CACHE
         cache = await cache_tape(self.database) if self.database and cached else None
-        return Library(config, self.database, cache, hold=hold)
+        return Library(config, self.database, cache, hold=hold, memory=self.memory)
 
 
 async def opened(
@@ -106,7 +109,9 @@ async def opened(
     tools = _tools(config, ends, ports) if live else None
     agents = _agents(config, tools, database, tasks, ends) if runs_tools(config) else None
     claims = _claims(config, ends)
-    return Parts(tasks, database, upstream, keeps, claims, budget, tools, agents, ports)
+    return Parts(
+        tasks, database, upstream, keeps, claims, budget, tools, agents, ports, remembering()
+    )
 
 
 async def _open_database(config: Config, ends: AsyncExitStack) -> Database | None:

@@ -11,11 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from .core.dialects.interpreted import marked, understood
 from .core.dialects.providers import Route, routed
 from .core.dialects.sockets import METHODS
-from .core.dialects.table import dialect_answering
+from .core.dialects.table import dialect_answering, dialect_in
 from .core.drift import Drift, Tier, compare
-from .core.interaction import Interaction
+from .core.interaction import Interaction, Response
 from .core.secrets.answers import cleared_response
 from .core.secrets.redact import Redactor
 from .core.text.jsontext import Unfaithful, parse
@@ -116,7 +117,6 @@ class Asker:
 
     def _judged(self, old: Interaction, head: Head, flight: Flight, take: Take) -> Anew:
         """Judge a flight that has ended: its drift, and what may replace `old` if anything may."""
-        dialect = dialect_answering(old)
         try:
             new = Recorder(self.redactor, errors=True, most=self.keep_bytes).interaction(
                 head, flight, take
@@ -124,12 +124,15 @@ class Asker:
         except NotKept as reason:
             drift = self._incomplete(old, head, flight, str(reason))
             return Anew(drift, problem=str(reason))
-        drift = compare(old.response, new.response, dialect)
+        drift = _drift(old, new.response)
         if not 200 <= head.status < 300:
             return Anew(drift, problem=f"status {head.status}")
         in_request = old.request.body.count(_REDACTED)
         return Anew(
-            drift, new._replace(id=old.id, request=old.request, redacted=in_request + new.redacted)
+            drift,
+            marked(
+                new._replace(id=old.id, request=old.request, redacted=in_request + new.redacted)
+            ),
         )
 
     def _incomplete(self, old: Interaction, head: Head, flight: Flight, reason: str) -> Drift:
@@ -146,8 +149,20 @@ class Asker:
             return bare
         # Notes tell what errors say, and some name the key that they do not like.
         live, _ = cleared_response(self.redactor, live, self.secrets)
-        drift = compare(old.response, live, dialect_answering(old))
+        drift = _drift(old, live)
         return Drift(Tier.SHAPE, (reason, *drift.notes)) if drift.tier.harmless else drift
+
+
+def _drift(old: Interaction, live: Response) -> Drift:
+    """How a live answer departs from a recorded one: as both came, where that can be compared.
+
+    Where they are in two dialects, as their client reads them.
+    """
+    now = old._replace(response=live)
+    dialect = dialect_answering(old)
+    if dialect is dialect_answering(now):
+        return compare(old.response, live, dialect)
+    return compare(understood(old), understood(now), dialect_in(old.request))
 
 
 async def _fly(upstream: Upstream, incoming: Incoming, flight: Flight) -> None:

@@ -55,6 +55,9 @@ HOP = "X-Promptdeck-Hop"
 SERVED = "X-Promptdeck-Served"
 """Who answered, of an answer from a chosen upstream: a `Provenance`."""
 
+RENDERED = "X-Promptdeck-Rendered"
+"""Of a recorded answer that is translated: digests of it, and of what its client was told then."""
+
 LOCATIONS = frozenset(
     ["location", "content-location", "operation-location", "azure-asyncoperation"]
 )

@@ -24,7 +24,7 @@ from promptdeck.errors import StoreUnavailable, UpstreamError
 
 from .asking import Incoming
 from .exchange import Exchange
-from .outcome import Flown, Listed, Served
+from .outcome import Flown, Gathered, Listed, Served
 
 _LOST = {"error": {"message": "promptdeck lost this answer; its log says how", "code": "lost"}}
 """What is collected where the answer could not be kept."""
@@ -139,9 +139,15 @@ async def _whole(answer: Served | Flown | Listed, most: int) -> tuple[int, bytes
                     if size > most:
                         return _told(_too_large(most))
                     parts.append(data)
-                return head.status, b"".join(parts)
+                if answer.interpreter() is None:
+                    return head.status, b"".join(parts)
+                gathered = Gathered(answer)
+                gathered.write(b"".join(parts))
+                told = gathered.told()
             except UpstreamError as error:
                 return _told(error)
+            else:
+                return told.status, told.body
             finally:
                 flight.leave(place)
 

@@ -15,6 +15,8 @@ from weakref import WeakSet
 
 from promptdeck.core import headers as http
 from promptdeck.core.counts import Counts
+from promptdeck.core.dialects.interpreted import Remembering
+from promptdeck.core.dialects.table import TRANSLATED
 from promptdeck.core.interaction import Request, header
 from promptdeck.core.matching.body import Body
 from promptdeck.core.matching.fingerprint import fingerprint
@@ -61,6 +63,7 @@ class Exchange:
         answered: Answered | None = None,
         claims: Claims | None = None,
         budget: Budget | None = None,
+        memory: Remembering | None = None,
     ) -> None:
         self.stats = Stats()
         self.lines: WeakSet[Line] = WeakSet()
@@ -68,8 +71,9 @@ class Exchange:
         self._canonicals = Canonicals(settings.rules, settings.redactor, check)
         self._rulings = Rulings(settings)
         self._sharing = Sharing(claims)
-        self._firsts = FirstAnswers()
+        self._firsts = FirstAnswers(settings.keep_bytes)
         self._settings = settings
+        self._memory = memory
         self._flights = Flights(way, tasks) if way else None
         self._budget = budget or Budget(settings.keep_bytes)
         self._landing = Landing(
@@ -263,6 +267,8 @@ class Exchange:
             case Action.SERVE:
                 return await self._serve(asked, deck, search)
             case Action.REFUSE:
+                if found := await self._found_elsewhere(asked, deck, search):
+                    return await self._serve(asked, deck, found)
                 return await self._refusals.refuse(asked, deck, search)
             case Action.FORWARD:
                 return self._forward(asked, deck, search, store=False)
@@ -273,6 +279,16 @@ class Exchange:
                 return self._forward(asked, deck, search, store=True)
             case _:
                 assert_never(action)
+
+    async def _found_elsewhere(self, asked: Asked, deck: Deck, search: Search) -> Search | None:
+        """The answer to who asked the same in another dialect, where nothing else is recorded."""
+        # What has been played, or is too old, is refused for that.
+        missing = search.reason == "not_recorded" and self._settings.mode is Mode.REPLAY
+        if not missing or asked.form.dialect.name not in TRANSLATED:
+            return None
+        from .elsewhere import found_elsewhere  # only for who moves between dialects
+
+        return await found_elsewhere(asked, deck, self._settings.rules.digest)
 
     @property
     def mode(self) -> Mode:
@@ -396,7 +412,15 @@ class Exchange:
         if shared and (flight := self._sharing.flight(place, asked.form.exact, sent)):
             self.stats.collapsed += 1
             status = http.cache_status(f"fwd={why}", "collapsed", key=asked.key)
-            return Flown(flight, flight.join(), status, asked.warning)
+            return Flown(
+                flight,
+                flight.join(),
+                status,
+                asked.incoming.request,
+                asked.warning,
+                memory=self._memory,
+                most=self._settings.keep_bytes,
+            )
         flown = self._fly(
             # What a client has already is to be recorded whole.
             asked.incoming._replace(headers=http.unconditional(asked.incoming.headers)),
@@ -451,4 +475,12 @@ class Exchange:
         ended = self._landing.of(flight, incoming, record, self._flights.start)
         self._flights.launch(incoming, flight, ended)
         stored = self._landing.stores(incoming)
-        return Flown(flight, place, cache_status, end_counts=stored)
+        return Flown(
+            flight,
+            place,
+            cache_status,
+            incoming.request,
+            end_counts=stored,
+            memory=self._memory,
+            most=self._settings.keep_bytes,
+        )

@@ -11,9 +11,13 @@ from .outcome import Flown, Listed, Served
 
 
 class FirstAnswers:
-    """The first answers of one exchange, those under way too, by the name that a key comes to."""
+    """The first answers of one exchange, those under way too, by the name that a key comes to.
 
-    def __init__(self) -> None:
+    `most` is how many bytes of one are translated as a whole.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
         self._known: Idempotency[Served | Flight] = Idempotency(_weight, _grows)
 
     async def answer(
@@ -28,7 +32,7 @@ class FirstAnswers:
         """
         first = await self._known.claim(name, incoming.request, _is_good)
         if first is not None:
-            return _again(first, incoming)
+            return self._again(first, incoming)
         try:
             answer = await ask()
             if not isinstance(answer, Listed):
@@ -38,14 +42,13 @@ class FirstAnswers:
             self._known.free(name)
         return answer
 
-
-def _again(first: Served | Flight, incoming: Incoming) -> Served | Flown:
-    """The answer that the first request with an Idempotency-Key got, or is getting, once more."""
-    status = http.cache_status("hit", detail="idempotency-key")
-    if isinstance(first, Flight):
-        return Flown(first, first.join(), status)
-    dealt = incoming.deal(first.key) if incoming.deal else None
-    return first._replace(cache_status=status, dealt=dealt, repeat=None)
+    def _again(self, first: Served | Flight, incoming: Incoming) -> Served | Flown:
+        """The answer that the first request with a key got, or is getting, once more."""
+        status = http.cache_status("hit", detail="idempotency-key")
+        if isinstance(first, Flight):
+            return Flown(first, first.join(), status, incoming.request, most=self._most)
+        dealt = incoming.deal(first.key) if incoming.deal else None
+        return first._replace(cache_status=status, dealt=dealt, repeat=None)
 
 
 def _is_good(first: Served | Flight) -> bool:

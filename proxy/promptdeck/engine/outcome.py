@@ -2,10 +2,13 @@
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from promptdeck.core.interaction import Response
+from promptdeck.core.dialects.interpreted import Interpreter, Remembering, interpreter_of
+from promptdeck.core.interaction import Request, Response
 from promptdeck.engine.decks.repeat import Repeat
 from promptdeck.engine.flights.flight import Flight
-from promptdeck.engine.flights.log import Reader
+from promptdeck.engine.flights.log import TOO_LARGE, Chunk, Reader
+from promptdeck.engine.flights.recorder import NotKept, response_of
+from promptdeck.errors import UpstreamError
 
 if TYPE_CHECKING:  # only configured faults need it at run time
     from promptdeck.core.faults.deal import Dealt
@@ -36,6 +39,8 @@ class Flown(NamedTuple):
     place: Reader
     cache_status: str
     """The value of the Cache-Status header (RFC 9211), if an answer comes."""
+    asked: Request
+    """What is answered, as the engine takes it."""
     warning: str = ""
     """What the contract finds odd in the request."""
     end_counts: bool = False
@@ -43,6 +48,20 @@ class Flown(NamedTuple):
 
     The client takes the end for a sign of that, so it must not be able to see it from a length.
     """
+    memory: Remembering | None = None
+    """What keeps of an answer that is translated what its client may lose."""
+    most: int = 0
+    """Bytes of an answer, decompressed, that is translated as a whole."""
+
+    def interpreter(self) -> Interpreter | None:
+        """What tells the client an answer in another dialect than its own; None for others.
+
+        Asked once the head has come.
+        """
+        head = self.flight.known_head
+        if head is None:
+            return None
+        return interpreter_of(self.asked, head.headers, self.flight.moment, self.memory)
 
     @property
     def error_status(self) -> str:
@@ -62,6 +81,48 @@ class Flown(NamedTuple):
         """
         flight = self.flight
         return self.error_status if flight.unkept or flight.failed else self.cache_status
+
+
+class Gathered:
+    """The body of an answer that is translated as a whole, gathered to be `told`.
+
+    What comes past the most that is held is let go: it is not told then.
+    """
+
+    def __init__(self, flown: Flown) -> None:
+        self._flown = flown
+        self._parts: list[bytes] = []
+        self._left = flown.most
+
+    def write(self, data: bytes) -> bool:
+        """Take a piece, as a `Follower`."""
+        self._left -= len(data)
+        if self._left >= 0:
+            self._parts.append(data)
+        else:
+            self._parts.clear()
+        return True
+
+    def told(self) -> Response:
+        """The answer as its client gets it, once all of it has come.
+
+        UpstreamError for one that cannot be read, or is too large.
+        """
+        interpreter, head = self._flown.interpreter(), self._flown.flight.known_head
+        if interpreter is None or head is None:
+            raise AssertionError("only what is in another dialect is gathered")
+        if self._left < 0:
+            raise _untranslatable(TOO_LARGE)
+        try:
+            response = response_of(head, [Chunk(0, b"".join(self._parts))], self._flown.most)
+        except NotKept as reason:
+            raise _untranslatable(str(reason)) from None
+        return interpreter.whole(response._replace(headers=head.headers))
+
+
+def _untranslatable(why: str) -> UpstreamError:
+    said = f"the answer cannot be translated: {why}"
+    return UpstreamError(said, code="untranslatable", retry=False)
 
 
 class Listed(NamedTuple):

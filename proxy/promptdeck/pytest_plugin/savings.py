@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
-    from promptdeck.core.interaction import Interaction, Response
+    from promptdeck.core.interaction import Interaction
 
 _LOCAL = ("localhost", "127.0.0.1", "::1")
 """Hosts that send no bills."""
@@ -66,7 +66,7 @@ def _worth(cassette: str) -> dict[str, Worth]:
 
 def _worth_of(item: "Interaction") -> Worth:
     """The worth of one recording; what has no usage cost its time only."""
-    answer = _answer(item.response)
+    answer = _answer(item)
     usage = answer.get("usage")
     tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
     if type(tokens) is not int:
@@ -74,12 +74,15 @@ def _worth_of(item: "Interaction") -> Worth:
     return Worth(tokens, item.response.took_ms, _price(answer, item.upstream, item.recorded_at))
 
 
-def _answer(response: "Response") -> dict[str, Any]:
+def _answer(item: "Interaction") -> dict[str, Any]:
     """A chat completion as JSON, whichever way it was sent; empty where it has no usage."""
     import orjson
 
     from promptdeck.core.dialects.chat.variants import to_json
+    from promptdeck.core.dialects.interpreted import understood
+    from promptdeck.core.interaction import Variant
 
+    response = understood(item, Variant.JSON)
     if b'"total_tokens"' not in response.body:
         return {}
     try:

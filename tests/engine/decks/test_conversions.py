@@ -9,10 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptdeck.core.dialects.interpreted import understood
+from promptdeck.core.dialects.translate.memory import Memory
+from promptdeck.core.dialects.translate.neutral import Prompt, Thought, ToolCall, Utterance
 from promptdeck.core.interaction import Frame, Interaction, Request, Response, Variant
 from promptdeck.engine.decks import conversions
 from promptdeck.engine.decks.conversions import Conversions
 from tests.scripted_upstream import chunks, completion
+from tests.translations import PAIRS
+from tests.translations import recorded as translated
 
 REQUEST = Request("POST", "/v1/chat/completions", "application/json", b'{"model":"m"}')
 JSON_HEADERS = (("content-type", "application/json"),)
@@ -99,3 +104,31 @@ def test_one_that_weighs_more_than_all_may_is_not_kept_and_takes_no_others_place
     assert made.converts(large, Variant.SSE)
     assert made.response(large, Variant.SSE) is not made.response(large, Variant.SSE)
     assert made.response(recording("x"), Variant.SSE) is small
+
+
+@pytest.mark.parametrize(("client", "upstream"), PAIRS)
+def test_an_answer_in_another_dialect_is_translated_once(client: str, upstream: str) -> None:
+    made = Conversions(Memory)
+    one = translated(client, upstream)
+    for variant in (Variant.SSE, Variant.JSON):
+        assert made.converts(one, variant)
+        assert made.response(one, variant) == understood(one, variant)
+        assert made.response(one, variant) is made.response(one, variant)
+
+
+def test_an_answer_that_cannot_be_told_in_another_variant_is_passed_over() -> None:
+    one = translated("chat", "messages")
+    cut = one._replace(response=one.response._replace(frames=one.response.frames[:-1]))
+    made = Conversions()
+    assert not made.converts(cut, Variant.JSON)
+    assert made.response(cut, Variant.JSON) is None
+    assert made.response(cut, Variant.SSE) == understood(cut)
+
+
+def test_what_is_signed_is_remembered_of_what_is_replayed() -> None:
+    memory = Memory()
+    Conversions(lambda: memory).response(translated("chat", "messages"), Variant.SSE)
+    call = ToolCall("toolu_1", "paint", "{}")
+    asked = Prompt("chat", "claude-opus-5", (Utterance("assistant", (call,), "$.messages[1]"),))
+    [turn] = memory.restored(asked).turns
+    assert [type(part) for part in turn.parts] == [Thought, Thought, ToolCall]

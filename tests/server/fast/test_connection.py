@@ -26,14 +26,18 @@ import promptdeck
 from promptdeck.app import Serving, serving
 from promptdeck.config import load
 from promptdeck.core.counts import COUNTED
-from promptdeck.core.headers import CREDENTIALS, HOP
+from promptdeck.core.headers import CREDENTIALS, HOP, SERVED
+from promptdeck.core.interaction import Interaction, Request, Variant
 from promptdeck.server.fast import connection as fastpath
+from promptdeck.stores.cassettes.save import New, save
 from promptdeck.stores.sqlite.admin import clear
 from tests.conftest import Start
 from tests.raw_client import HeadOf
+from tests.recordings import base_of, of
 from tests.scripted_upstream import upstream
 from tests.stores.cassettes import without_digests
 from tests.test_layout import MODULES
+from tests.translations import given_by
 
 CHAT = "/v1/chat/completions"
 
@@ -70,6 +74,9 @@ HIDDEN = BODIES.index(
 TURNS = [{"role": "user", "content": f"{number} " * 300} for number in range(12)]
 BODIES.append(orjson.dumps({"model": "m", "messages": TURNS, "user": "me"}))
 LONG = len(BODIES) - 1
+# In cassettes what a Messages server has answered to these, as a stream and whole.
+BODIES += [body("translated", stream=True), body("translated")]
+TRANSLATED = (LONG + 1, LONG + 2)
 _LENGTHS = (300, 20_000)
 
 
@@ -354,6 +361,16 @@ class House(threading.Thread):
             config = self._config("record", url, cassette=name, store=self.folder / "r.db")
             async with serving(config) as server:
                 await asyncio.to_thread(self._ask_all, server)
+            found = [self._translated(number) for number in TRANSLATED]
+            path = self.folder / "cassettes" / f"{name}.yaml"
+            await asyncio.to_thread(save, path, [New(*one, replace=False) for one in found])
+
+    def _translated(self, number: int) -> tuple[Interaction, bytes]:
+        """A recording of a Messages server's answer to a chat, and its form."""
+        streams = number == TRANSLATED[0]
+        request = Request("POST", CHAT, "application/json", BODIES[number])
+        variant = Variant.SSE if streams else Variant.JSON
+        return of(request, given_by("messages", stream=streams), variant), base_of(request)
 
     def _ask_all(self, server: Serving) -> None:
         client = Client(server.port)
@@ -393,7 +410,9 @@ asks = st.builds(
     cuts=st.lists(st.floats(0, 1), max_size=3).map(tuple) | st.just(()),
 )
 plain_asks = st.builds(
-    Ask, number=st.sampled_from([*range(7), LONG]), words=st.just(0) | st.integers(0, 10_000)
+    Ask,
+    number=st.sampled_from([*range(7), LONG, *TRANSLATED]),
+    words=st.just(0) | st.integers(0, 10_000),
 )
 # Some alone, as most clients send them; some in one packet, or cut anywhere.
 rounds = st.lists(
@@ -694,16 +713,16 @@ def named(node: ast.expr, names: dict[str, Any]) -> frozenset[str]:
 PARTS = ("server/", "engine/", "core/", "upstream/")
 # These have answers only.
 OF_ANSWERS = set(
-    """core/dialects/chat/variants core/drift core/faults/deal core/secrets/answers
-    engine/flights/recorder server/answers/rendering server/fast/ready server/fast/direct
-    upstream/head upstream/location""".split()
+    """core/dialects/chat/variants core/dialects/interpreted core/drift core/faults/deal
+    core/secrets/answers engine/flights/recorder server/answers/rendering server/fast/ready
+    server/fast/direct upstream/head upstream/location""".split()
 )
 # Of answers, too; or which headers travel, and what is taken out of recordings.
 OF_SOCKETS = frozenset(["sec-websocket-protocol", "sec-websocket-extensions"])
 ALL_THE_SAME = {
     "server/answers/passing": frozenset(["content-length", "transfer-encoding"]),
     "server/errors": frozenset(["cache-status"]),
-    "core/headers": CREDENTIALS | {"connection", "cookie", *OF_SOCKETS},
+    "core/headers": CREDENTIALS | {"connection", "cookie", SERVED.lower(), *OF_SOCKETS},
     "core/varying": frozenset(["vary", "content-range"]),
     "server/reading": frozenset(["content-length"]),  # left out of what travels
     # It has all headers as ever.

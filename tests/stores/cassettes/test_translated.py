@@ -2,7 +2,10 @@
 
 import pytest
 
+from promptdeck.core.dialects.interpreted import marked
 from promptdeck.core.dialects.table import says
+from promptdeck.core.matching.normalize import normalize
+from promptdeck.core.matching.rules import NO_RULES
 from promptdeck.core.text.jsontext import compact
 from promptdeck.imports.carry import carry
 from promptdeck.imports.export_har import archive
@@ -11,20 +14,13 @@ from promptdeck.stores.cassettes.diff import compare
 from promptdeck.stores.cassettes.file import read
 from promptdeck.stores.cassettes.fix import fix
 from promptdeck.stores.cassettes.save import New
-from promptdeck.stores.cassettes.verify import verify
+from promptdeck.stores.cassettes.verify import TOLD_OTHERWISE, verify
 from tests.dialects import PROTOCOLS
 from tests.recordings import REDACTOR, THEN, chat_request, interaction, of
-from tests.stores.cassettes import edited, saved
-from tests.translations import PAIRS, recorded
+from tests.stores.cassettes import edited, saved, written
+from tests.translations import PAIRS, SPOKEN, recorded
 
 pairs = pytest.mark.parametrize(("client", "upstream"), PAIRS)
-
-SPOKEN = {
-    "chat": "Hello, you",
-    "messages": "It is blue",
-    "responses": "It is blue",
-    "gemini": "It is blue",
-}
 
 
 @pairs
@@ -57,9 +53,6 @@ def test_a_request_that_repeats_an_edited_answer_is_named(path):
 
 @pairs
 def test_answers_are_compared_by_what_they_say(client, upstream):
-    from promptdeck.core.matching.normalize import normalize
-    from promptdeck.core.matching.rules import NO_RULES
-
     one = recorded(client, upstream)
     response = one.response
     other = one._replace(
@@ -99,3 +92,28 @@ def test_without_who_served_it_is_known_by_its_request_as_before(path):
     response = recorded("chat", "messages").response
     [one] = saved(path, of(chat_request("hi"), response._replace(headers=response.headers[:1])))
     assert says(one) == ""
+
+
+@pairs
+def test_what_a_new_version_tells_otherwise_is_named_and_accepted(path, client, upstream):
+    [one] = saved(path, marked(recorded(client, upstream)))
+    assert verify(path, REDACTOR) == []
+    *others, (name, value) = one.response.headers
+    # As if another version had recorded it.
+    old = (*others, (name, value[:-4] + "beef"))
+    written(path, one._replace(response=one.response._replace(headers=old)))
+    [flaw] = verify(path, REDACTOR, "x")
+    assert flaw.text == TOLD_OTHERWISE
+    assert flaw.mend.endswith("run promptdeck cassette fix x if that is right")
+    assert fix(path, REDACTOR).problems == []
+    assert read(path) == [one]
+    assert verify(path, REDACTOR) == []
+
+
+def test_an_edited_answer_is_told_as_it_is_now(path):
+    [one] = saved(path, marked(recorded("chat", "messages")))
+    edited(path, SPOKEN["messages"], "Nothing of the kind")
+    assert fix(path, REDACTOR).problems == []
+    [now] = read(path)
+    assert now.response.headers != one.response.headers
+    assert marked(now) is now

@@ -108,7 +108,7 @@ class Agents:
         shared = self._under_way.get(place) if mode.shares_flights else None
         if shared and shared.whole and not shared.failed:
             status = http.cache_status(status, "collapsed", key=job.key, detail="run")
-            return Flown(shared, shared.join(), status)
+            return Flown(shared, shared.join(), status, job.incoming.request)
         flight = Flight(keep_bytes=self._keep_bytes, outlives_readers=mode.fills_cassettes)
         reader = flight.join()
         self._under_way[place] = flight
@@ -124,7 +124,8 @@ class Agents:
             flight.land(_dropped() if task.cancelled() else None)
 
         task.add_done_callback(done)
-        return Flown(flight, reader, http.cache_status(status, key=job.key, detail="run"))
+        status = http.cache_status(status, key=job.key, detail="run")
+        return Flown(flight, reader, status, job.incoming.request)
 
     async def _fly(self, job: RunWanted, flight: Flight) -> None:
         """Fill a flight with a run's answer. Raises nothing."""

@@ -4,9 +4,10 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import NamedTuple
 
-from promptdeck.core.interaction import Headers
+from promptdeck.core.dialects.base import StreamFilter
+from promptdeck.core.interaction import Headers, Response
 from promptdeck.core.text import sse
-from promptdeck.engine.outcome import Flown, Listed, Served
+from promptdeck.engine.outcome import Flown, Gathered, Listed, Served
 
 
 class Inner(NamedTuple):
@@ -21,21 +22,47 @@ async def heard(answer: Served | Flown | Listed) -> Inner:
     """An answer from its head on. UpstreamError if none comes, also from its pieces."""
     match answer:
         case Served(response):
-            return Inner(response.status, response.headers, _recorded(answer))
+            return Inner(response.status, response.headers, _pieces(response))
         case Flown(flight):
             try:
                 head = await flight.head()
+                interpreter = answer.interpreter()
+                if interpreter and not interpreter.streams(*head):
+                    return await _told(answer)
             except BaseException:
                 flight.leave(answer.place)
                 raise
-            return Inner(head.status, head.headers, _coming(answer))
+            if interpreter is None:
+                return Inner(head.status, head.headers, _coming(answer))
+            headers = interpreter.heading(head.headers)
+            return Inner(head.status, headers, _translated(answer, interpreter.stream()))
         case Listed():
             raise AssertionError("no list is asked for here")
 
 
-async def _recorded(served: Served) -> AsyncGenerator[bytes, None]:
-    for frame in served.response.frames:
+async def _pieces(response: Response) -> AsyncGenerator[bytes, None]:
+    for frame in response.frames:
         yield frame.data
+
+
+async def _told(flown: Flown) -> Inner:
+    """An answer in another dialect that is translated as a whole. UpstreamError."""
+    gathered = Gathered(flown)
+    async with aclosing(_coming(flown)) as pieces:
+        async for data in pieces:
+            gathered.write(data)
+    told = gathered.told()
+    return Inner(told.status, told.headers, _pieces(told))
+
+
+async def _translated(flown: Flown, stream: StreamFilter) -> AsyncGenerator[bytes, None]:
+    """A stream of another dialect, as it comes."""
+    async with aclosing(_coming(flown)) as pieces:
+        async for data in pieces:
+            if shown := stream.feed(data):
+                yield shown
+    if rest := stream.rest():
+        yield rest
 
 
 async def _coming(flown: Flown) -> AsyncGenerator[bytes, None]:

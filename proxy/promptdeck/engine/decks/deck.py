@@ -12,7 +12,8 @@ from itertools import islice
 from operator import call
 from typing import Any, NamedTuple
 
-from promptdeck.core.interaction import Headers, Interaction, Response, Variant
+from promptdeck.core.dialects.interpreted import Remembering
+from promptdeck.core.interaction import Headers, Interaction, Request, Response, Variant
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized
 from promptdeck.core.matching.rules import Rules
@@ -66,7 +67,8 @@ class Deck:
     nothing is recorded. `exists` tells whether there is a cassette at all; `refresh` follows its
     file and tells whether that has changed, None where there is none. `glance` gives what tells
     whether it is to be followed before what is found of a fingerprint is believed; `rules` gives
-    the sets of rules by which some of its recordings are found, beside the exchange's.
+    the sets of rules by which some of its recordings are found, beside the exchange's. `memory`
+    keeps of translated answers what their clients lose.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class Deck:
         refresh: Callable[[str], Awaitable[bool]] | None = None,
         glance: Callable[[str], Glance] = lambda _: _NOTHING,
         rules: Callable[[], Sequence[Rules]] = tuple,
+        memory: Remembering | None = None,
     ) -> None:
         self.name = name
         self.exists = exists
@@ -94,7 +97,7 @@ class Deck:
         self._warned: set[str] = set()
         """Ids of the recordings whose age has been told."""
         self._refresh = refresh
-        self._conversions = Conversions()
+        self._conversions = Conversions(memory)
         self._moments = Moments()
         """When this deck's own recordings were made, such that replay keeps their order."""
         self._drawn = False
@@ -148,6 +151,7 @@ class Deck:
         only: bool = False,
         sent: Headers = (),
         also: Callable[[], Iterable[Sought]] = tuple,
+        client: Request | None = None,
     ) -> Search:
         """Find the recording whose turn it is, without playing it. StoreUnavailable.
 
@@ -155,7 +159,8 @@ class Deck:
         of the deck's. `upstream` is the base URL that would be asked: in a cache another one's
         answer is none, and with `only` nowhere. Cassettes are portable. `sent` are the headers of
         the request, as some answers hang on them. `also` gives other forms of it, for recordings
-        that are not found by the first one: it is called only then.
+        that are not found by the first one: it is called only then. `client` is the request of
+        one who has asked the same in another dialect.
         """
         state = self.state()
         older: Search | None = None
@@ -176,8 +181,8 @@ class Deck:
                     reason = "other_ids" if fit else "other_representation"
             place = (found, asked.variant)
             place = _place(place, same[0]) if same else place
-            for group in self._playable(same, asked, self.times_played(*place)):
-                search = self._search(group, found, place, wants, draws, state)
+            for group in self._playable(same, asked, self.times_played(*place), client):
+                search = self._search(group, found, place, wants, draws, state, client)
                 if varied:
                     # Who sends other headers may have to be given another one.
                     search = search._replace(until=0.0)
@@ -208,7 +213,7 @@ class Deck:
         return [row for row in rows if row.interaction.upstream == upstream] if only else rows
 
     def _playable(
-        self, rows: Sequence[Stored], asked: Normalized, turn: int
+        self, rows: Sequence[Stored], asked: Normalized, turn: int, client: Request | None
     ) -> Iterator[list[Stored]]:
         """Of a request's recordings in all variants, those to play to who wants one: in groups.
 
@@ -220,13 +225,15 @@ class Deck:
             yield group
         for variant in STAND_INS[asked.variant] if self._converts(asked) else ():
             group = [row for row in rows if row.interaction.variant == variant]
-            if group := self._convertible(group, asked.variant, turn):
+            if group := self._convertible(group, asked.variant, turn, client):
                 yield group
 
     def _converts(self, asked: Normalized) -> bool:
         return asked.dialect.converts and self._playing.converts
 
-    def _convertible(self, rows: Sequence[Stored], variant: Variant, turn: int) -> list[Stored]:
+    def _convertible(
+        self, rows: Sequence[Stored], variant: Variant, turn: int, client: Request | None
+    ) -> list[Stored]:
         """Of recordings in another variant: those that convert, in their order, as far as needed.
 
         Each is judged by itself. One that lacks what the variant holds is passed over, as if it
@@ -239,7 +246,7 @@ class Deck:
         judged = (
             row
             for row in (reversed(rows) if newest else rows)
-            if self._conversions.converts(row.interaction, variant)
+            if self._conversions.converts(row.interaction, variant, client)
         )
         return list(islice(judged, 1 if newest else turn + 2))
 
@@ -251,6 +258,7 @@ class Deck:
         wants: CacheControl,
         draws: int,
         state: Hashable,
+        client: Request | None,
     ) -> Search:
         """The recording in turn among the playable `rows`, hit or stale; a miss if none is left."""
         now = time.time()
@@ -263,7 +271,7 @@ class Deck:
                 return Search(Found.MISS, reason="expired", state=state)
             self._warn(interaction)
         _, variant = place
-        response = self._conversions.response(interaction, variant)
+        response = self._conversions.response(interaction, variant, client)
         if response is None:
             raise AssertionError("only what converts is played")
         expired = stored.expires_at is not None and stored.expires_at <= now
@@ -272,7 +280,7 @@ class Deck:
             found=Found.HIT if fresh and not expired else Found.STALE,
             stored=stored,
             response=response,
-            converted=response is not interaction.response,
+            converted=response is not interaction.response and interaction.variant != variant,
             key=key,
             requested=not fresh,
             until=self._playing.until(rows, self.times_played(*place), now),

@@ -13,6 +13,7 @@ is written to it in the very call that appends it.
 
 import asyncio
 import logging
+import time
 from collections.abc import AsyncIterator, Callable
 from copy import copy
 from functools import partial
@@ -65,6 +66,8 @@ class Flight(PieceLog):
         loop = asyncio.get_running_loop()
         self._clock = loop.time
         self._started = loop.time()
+        self.moment = time.time()
+        """When it was asked for, in seconds since the epoch."""
         self.last = self._started
         """When the latest piece came, by the loop's clock."""
         self._latest: tuple[bytes, bytes] = (b"", b"")

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import orjson
 
 from promptdeck.core import headers as http
+from promptdeck.core.dialects.interpreted import interpreter_of, marked
 from promptdeck.core.interaction import Request, Response, is_good
 from promptdeck.core.policy import Mode
 from promptdeck.engine.asking import Asked, Canonicals, Incoming
@@ -88,7 +88,7 @@ class Landing:
         if record:
             flight.refusal = partial(self._recorder.refusal, incoming.request.method)
         if record or self.stores(incoming):
-            return partial(self._ended, flight, incoming, record, start, time.time())
+            return partial(self._ended, flight, incoming, record, start)
         return flight.land
 
     def stores(self, incoming: Incoming) -> bool:
@@ -110,30 +110,22 @@ class Landing:
         incoming: Incoming,
         record: Record | None,
         start: Start,
-        started: float,
         error: UpstreamError | None,
     ) -> None:
-        """Land a flight whose answer has ended, at once or when that is stored; have it recorded.
-
-        `started` is when the request was sent, in seconds since the epoch.
-        """
+        """Land a flight whose answer has ended, at once or when that is stored, and record it."""
         if error or not self.stores(incoming):
             # Its readers need not wait for the recorder.
             flight.land(error)
-        start(
-            self._record(flight, incoming, record, started), partial(self._recorded, flight, record)
-        )
+        start(self._record(flight, incoming, record), partial(self._recorded, flight, record))
 
-    async def _record(
-        self, flight: Flight, incoming: Incoming, record: Record | None, started: float
-    ) -> None:
+    async def _record(self, flight: Flight, incoming: Incoming, record: Record | None) -> None:
         """Store and land what has not landed, then keep it, or log why not. Raises nothing."""
         try:
             if not flight.landed:
                 await self._store_flight(flight, incoming)
             flight.land()
             if record and (flight.unkept or not flight.failed):
-                await self._keep(flight, *record, started)
+                await self._keep(flight, *record)
         except NotKept as reason:
             # Else it is the answer's own fault: an error, or one that was cut off.
             lost = _came_well(flight) and bool(flight.unkept)
@@ -163,9 +155,10 @@ class Landing:
         except NotKept as reason:
             log.info("not stored: %s", reason)
         else:
-            await self.store(incoming, response)
+            interpreter = interpreter_of(incoming.request, response.headers, flight.moment)
+            await self.store(incoming, interpreter.whole(response) if interpreter else response)
 
-    async def _keep(self, flight: Flight, asked: Asked, deck: Deck, started: float) -> None:
+    async def _keep(self, flight: Flight, asked: Asked, deck: Deck) -> None:
         """Record a flight that has landed. NotKept says why not; StoreUnavailable."""
         settings, incoming = self._settings, asked.incoming
         if flight.unkept:
@@ -176,7 +169,7 @@ class Landing:
             request=request,
             variant=asked.form.variant,
             key=await self._base_key(asked),
-            recorded_at=started,
+            recorded_at=flight.moment,
             upstream=incoming.route.url if incoming.route else settings.upstream,
             secrets=(*http.secrets(incoming.headers), *incoming.secrets, *settings.secrets),
             headers=incoming.headers,
@@ -197,8 +190,10 @@ class Landing:
                 del response
         else:
             interaction = recorder.interaction(head, flight, take)
+        if settings.mode.fills_cassettes and http.served_in(interaction.response.headers):
+            interaction = await asyncio.to_thread(marked, interaction)
         mine = asked.mine
-        stored = Stored(interaction, mine.form.canonical, self._expiry(request, started))
+        stored = Stored(interaction, mine.form.canonical, self._expiry(request, flight.moment))
         kept = await deck.keep(mine.key, stored, overwrite=settings.mode is Mode.RECORD)
         self._stats.recorded += 1
         self._stats.redacted += interaction.redacted

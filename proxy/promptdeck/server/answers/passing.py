@@ -11,12 +11,13 @@ from aiohttp.abc import AbstractStreamWriter
 from multidict import CIMultiDict
 
 from promptdeck.core.interaction import Request
-from promptdeck.engine.outcome import Flown
+from promptdeck.engine.flights.flight import Head
+from promptdeck.engine.outcome import Flown, Gathered
 from promptdeck.errors import UpstreamError
-from promptdeck.server.heading import StreamAnswer
+from promptdeck.server.heading import Answer, StreamAnswer
 from promptdeck.server.noted import REQUEST_ID
 
-from .rendering import Rendering, chunk, flown_headers, rendering_of
+from .rendering import Rendering, chunk, flown_headers, head_of, rendering_of
 
 log = logging.getLogger("promptdeck")
 
@@ -36,6 +37,10 @@ async def pass_on(
         except UpstreamError as error:
             error.cache_status = flown.error_status
             raise
+        interpreter = flown.interpreter()
+        if interpreter and not interpreter.streams(*head):
+            return await _translated(request, flown)
+        head = head_of(head, interpreter)
         headers = CIMultiDict(flown_headers(head, flown, request[REQUEST_ID], request.raw_path))
         answer = StreamAnswer(status=head.status, headers=headers)
         writer = await answer.prepare(request)
@@ -44,6 +49,7 @@ async def pass_on(
         rendering = rendering_of(
             asked,
             headers.get("Content-Type", ""),
+            interpreter,
             has_length="Content-Length" in answer.headers,
         )
         client = _WebClient(request, answer, writer, rendering)
@@ -51,6 +57,21 @@ async def pass_on(
         return answer
     finally:
         flight.leave(place)
+
+
+async def _translated(request: web.Request, flown: Flown) -> web.StreamResponse:
+    """All of an answer that is translated as a whole, once it is there. UpstreamError."""
+    gathered = Gathered(flown)
+    try:
+        async for data in flown.flight.read(flown.place):
+            gathered.write(data)
+        told = gathered.told()
+    except UpstreamError as error:
+        error.cache_status = flown.error_status
+        raise
+    head = Head(told.status, told.headers)
+    headers = CIMultiDict(flown_headers(head, flown, request[REQUEST_ID], request.raw_path))
+    return Answer(status=told.status, headers=headers, body=told.body)
 
 
 async def _copy(client: "_WebClient", flown: Flown, keep_alive: float | None) -> None:
@@ -65,6 +86,12 @@ async def _copy(client: "_WebClient", flown: Flown, keep_alive: float | None) ->
     except UpstreamError as error:
         log.warning("%s", error)
         await client.cut(error)
+    except ConnectionError:
+        raise
+    except Exception:
+        # The head is out: what the middleware would say of it is none of this answer's bytes.
+        log.exception("an answer was broken off: unexpected error")
+        client.abort()
 
 
 class _WebClient:
@@ -116,6 +143,11 @@ class _WebClient:
     async def cut(self, error: UpstreamError) -> None:
         if said := self._rendering.cut(error):
             await self._answer.write_eof(said)
-        elif self._transport:
+        else:
             # For want of a better way to say so.
+            self.abort()
+
+    def abort(self) -> None:
+        """Break the connection off."""
+        if self._transport:
             self._transport.abort()

@@ -4,8 +4,11 @@ Recorded or coming, at once, at its pace or badly on purpose: each answer has on
 from `rendering_of`. Bytes in, bytes out; who writes them, and when, is another's business.
 """
 
+from collections.abc import Iterable
+
 from promptdeck.core.counts import Counts
-from promptdeck.core.dialects.base import Dialect
+from promptdeck.core.dialects.base import Dialect, StreamFilter
+from promptdeck.core.dialects.interpreted import Interpreter
 from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.headers import LOCATIONS, PERMISSIONS, is_sendable
 from promptdeck.core.interaction import Headers, Request
@@ -68,8 +71,9 @@ def flown_headers(head: Head, flown: Flown, request_id: str, sent: str) -> list[
     if "x-request-id" not in names:
         headers.append(("X-Request-Id", request_id))
     if flown.warning:
+        said = [value for name, value in headers if name.lower() == "warning"]
         headers = [item for item in headers if item[0].lower() != "warning"]
-        headers.append(("Warning", warning_of(flown.warning)))
+        headers.append(("Warning", warning_of(flown.warning, said)))
     if streams:
         headers = [item for item in headers if item[0].lower() not in _OF_STREAMS]
         headers.append(_UNBUFFERED)
@@ -99,22 +103,40 @@ def is_events(content_type: str) -> bool:
     return content_type.lower().startswith("text/event-stream")
 
 
-def warning_of(text: str) -> str:
+def warning_of(text: str, said: Iterable[str] = ()) -> str:
     """A Warning header's value: 299, miscellaneous persistent warning (RFC 7234, 5.5.7).
 
-    A header holds ASCII, and a quoted string no quotes: what they cannot hold is replaced.
+    What promptdeck `said` in the Warning headers that an answer has, as when it was translated,
+    goes with it. A header holds ASCII, and a quoted string no quotes: what they cannot hold is
+    replaced.
     """
     text = text.replace("\\", "/").replace('"', "'").encode("ascii", "replace").decode()
-    return f'299 promptdeck "{text}"'
+    ours = [value[len(_WARNING) : -1] for value in said if value.startswith(_WARNING)]
+    return f'{_WARNING}{"; ".join([text, *ours])}"'
+
+
+_WARNING = '299 promptdeck "'
+
+
+def head_of(head: Head, interpreter: Interpreter | None) -> Head:
+    """The head of an answer that comes piece by piece, as its client gets it."""
+    return Head(head.status, interpreter.heading(head.headers)) if interpreter else head
 
 
 def rendering_of(
-    asked: Request | Counts, content_type: str, *, has_length: bool = False
+    asked: Request | Counts,
+    content_type: str,
+    interpreter: Interpreter | None = None,
+    *,
+    has_length: bool = False,
 ) -> "Rendering":
     """The rendering of one answer: by what is asked, as the engine takes it, and what answers.
 
-    `content_type` is the answer's; `has_length` says that its head tells how long it is.
+    `content_type` is the answer's; `interpreter` tells it where it comes piece by piece in
+    another dialect than the client's; `has_length` says that its head tells how long it is.
     """
+    if interpreter:
+        return EventRendering(dialect_of(asked.method, asked.target), interpreter.stream())
     # With a length given, the very bytes are all that may be sent.
     if has_length or not is_events(content_type):
         return Rendering()
@@ -162,17 +184,17 @@ class EventRendering(Rendering):
 
     __slots__ = ("_between_frames", "_dialect", "_filter", "takes_comments")
 
-    def __init__(self, dialect: Dialect) -> None:
+    def __init__(self, dialect: Dialect, filter_: StreamFilter | None = None) -> None:
         self._dialect = dialect
-        self._filter = dialect.stream_filter()
+        self._filter = filter_ or dialect.stream_filter()
         self.takes_comments = dialect.takes_comments
         self._between_frames = True
 
     def feed(self, data: bytes) -> bytes:
         if not data:
             return data
-        if self._filter:
-            data = self._filter.feed(data)
+        if self._filter and not (data := self._filter.feed(data)):
+            return data
         self._between_frames = data.endswith((b"\n\n", b"\r\n\r\n"))
         return data
 

@@ -43,7 +43,7 @@ def add_common(headers: "CIMultiDict[str]", request_id: str, warning: str) -> No
     """Add what every answer has: a request's id, and what the contract finds odd, if anything."""
     headers.setdefault("X-Request-Id", request_id)
     if warning:
-        headers["Warning"] = warning_of(warning)
+        headers["Warning"] = warning_of(warning, headers.getall("Warning", ()))
 
 
 async def _paced(

@@ -12,15 +12,17 @@ from http import HTTPStatus
 from aiohttp.http import SERVER_SOFTWARE
 
 from promptdeck.core.counts import Counts
+from promptdeck.core.dialects.interpreted import Interpreter
 from promptdeck.engine.flights.flight import Head
 from promptdeck.engine.flights.silence import Silence
-from promptdeck.engine.outcome import Flown
+from promptdeck.engine.outcome import Flown, Gathered
 from promptdeck.errors import UpstreamError
 from promptdeck.server.answers.rendering import (
     LAST_CHUNK,
     Rendering,
     chunk,
     flown_headers,
+    head_of,
     rendering_of,
 )
 from promptdeck.server.errors import error_response
@@ -40,7 +42,7 @@ class Direct:
 
     __slots__ = (
         *("_chunked", "_flight", "_flown", "_head", "_keep_alive", "_outlet", "_place", "_request"),
-        "_asked",
+        *("_asked", "_gathered"),
         *("_request_id", "_rendering", "_silence", "_started", "_status"),
     )
 
@@ -70,6 +72,8 @@ class Direct:
         """0 until the answer has begun."""
         self._rendering = Rendering()
         self._chunked = False
+        self._gathered: Gathered | None = None
+        """What has come of an answer that is translated as a whole."""
 
     def begin(self) -> None:
         self._place.news = self._news
@@ -95,13 +99,40 @@ class Direct:
         if self._status:
             if self._place.follower:
                 self._go_on()
+        elif self._gathered:
+            self._gather(self._gathered)
         elif head := self._flight.known_head:
-            self._answer(head)
-            self._go_on()
+            interpreter = self._flown.interpreter()
+            if interpreter and not interpreter.streams(*head):
+                self._gathered = Gathered(self._flown)
+                self._gather(self._gathered)
+            else:
+                self._answer(head_of(head, interpreter), interpreter)
+                self._go_on()
         else:
             self._refuse(self._flight.error or UpstreamError("upstream gave no answer"))
 
-    def _answer(self, head: Head) -> None:
+    def _gather(self, gathered: Gathered) -> None:
+        """Take all there is; tell it once it is all, or go on to take what comes."""
+        if data := self._flight.take(self._place):
+            gathered.write(data)
+        if not self._flight.landed:
+            self._place.follower = gathered
+            return
+        if error := self._flight.error:
+            self._refuse(error)
+            return
+        try:
+            told = gathered.told()
+        except UpstreamError as error:
+            self._refuse(error)
+            return
+        length = ("content-length", str(len(told.body)))
+        self._answer(Head(told.status, (*told.headers, length)))
+        self._write(self._framed(told.body) + (LAST_CHUNK if self._chunked else b""))
+        self._done(self._flown.known_status)
+
+    def _answer(self, head: Head, interpreter: Interpreter | None = None) -> None:
         """Make the head, with what aiohttp adds to it."""
         status = self._status = head.status
         headers = flown_headers(head, self._flown, self._request_id, self._request.target)
@@ -115,7 +146,9 @@ class Direct:
             headers.append(("Transfer-Encoding", "chunked"))
         self._head = _head(status, headers)
         content_type = named.get("content-type", "")
-        self._rendering = rendering_of(self._asked, content_type, has_length=length is not None)
+        self._rendering = rendering_of(
+            self._asked, content_type, interpreter, has_length=length is not None
+        )
         if self._rendering.takes_comments and self._keep_alive:
             self._silence = Silence(self._flight, self._keep_alive)
             self._silence.tell = self._company

@@ -8,10 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 
+from promptdeck.core.dialects.interpreted import marked
 from promptdeck.core.dialects.recut import recut
 from promptdeck.core.dialects.streamed import Impossible
 from promptdeck.core.dialects.table import dialect_answering
-from promptdeck.core.interaction import Interaction
+from promptdeck.core.headers import RENDERED
+from promptdeck.core.interaction import Interaction, header
 from promptdeck.core.secrets.redact import Redactor
 
 from .echo import EditedAnswer, echoes
@@ -90,12 +92,18 @@ def _mended(piece: Piece, before: Piece | None, keep: Keep | None) -> Piece:
     `before` is the recording of the same id as it was, if that is known.
     """
     if not piece.says_otherwise:
-        return piece
+        new = _marked(piece.interaction)
+        return piece if new is piece.interaction else piece.laid_anew(new)
     item = piece.interaction
     if (keep or _edited(piece, before)) is Keep.FRAMES:
-        return piece.laid_anew(item)
+        return piece.laid_anew(_marked(item))
     said = recut(dialect_answering(item), item.response, piece.says or "")
-    return piece.laid_anew(item._replace(response=said))
+    return piece.laid_anew(_marked(item._replace(response=said)))
+
+
+def _marked(item: Interaction) -> Interaction:
+    """A recording that tells what its client is told now, if it has told what that was."""
+    return marked(item) if header(item.response.headers, RENDERED.lower()) else item
 
 
 def _edited(piece: Piece, before: Piece | None) -> Keep:

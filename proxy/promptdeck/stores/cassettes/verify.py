@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from promptdeck.core.dialects.interpreted import is_told_otherwise
 from promptdeck.core.dialects.table import says
 from promptdeck.core.interaction import Request
 from promptdeck.core.matching.fingerprint import fingerprint
@@ -83,6 +84,8 @@ _SPLIT = "run promptdeck cassette split {} --by conversation, and remove it"
 _FIX = "run promptdeck cassette fix {}"
 _FIX_OR_RESTORE = f"{_FIX}, else restore the file"
 _PRUNE = "run promptdeck cassette prune {} with the report"
+TOLD_OTHERWISE = "this version tells its client another answer than the one that recorded it"
+_REREAD = f"look at what it is now, and {_FIX} if that is right"
 _REDACT = "run promptdeck cassette redact {} and, if others may have seen the secret, revoke it"
 
 
@@ -107,6 +110,8 @@ def _problems(entry: Entry, redactor: Redactor) -> Iterator[tuple[str, str]]:
         told |= {"says", "answer"}
     if set(entry.altered) - told:
         yield told_altered(entry), f"if that is meant, {_FIX_OR_RESTORE}"
+    if is_told_otherwise(item):
+        yield TOLD_OTHERWISE, _REREAD
     try:
         dump(item)
     except CassetteError as error:
