@@ -4,6 +4,7 @@ The provider is a strict one: it refuses reasoning that it has not made, calls w
 all else that OpenAI refuses.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import orjson
@@ -192,10 +193,15 @@ ANTHROPIC = events(
         {"type": "thinking_delta", "thinking": "Hm."},
         {"type": "signature_delta", "signature": "EqQB"},
     ),
-    *block(1, {"type": "redacted_thinking", "data": "Eqyy"}),
-    *block(2, {"type": "text", "text": ""}, {"type": "text_delta", "text": "Let me see."}),
     *block(
-        3,
+        1,
+        {"type": "thinking", "thinking": "", "signature": ""},
+        {"type": "signature_delta", "signature": "Eqxx"},
+    ),
+    *block(2, {"type": "redacted_thinking", "data": "Eqyy"}),
+    *block(3, {"type": "text", "text": ""}, {"type": "text_delta", "text": "Let me see."}),
+    *block(
+        4,
         {"type": "tool_use", "id": "toolu_1", "name": "weather", "input": {}},
         {"type": "input_json_delta", "partial_json": '{"city":"Bern"}'},
     ),
@@ -246,10 +252,17 @@ CHAT = [
 ]  # fmt: skip
 
 
-def gone_on(upstream: str, model: str, frames: list[bytes], to: Aim | None = None) -> JSON:
+def gone_on(
+    upstream: str,
+    model: str,
+    frames: list[bytes],
+    to: Aim | None = None,
+    keeping: Callable[[JSON], JSON] = dict,
+) -> JSON:
     """The request that a Responses client goes on with, as the upstream has it, after this answer.
 
-    `to` is another upstream than the one that answered, where the client has changed its model.
+    `to` is another upstream than the one that answered, where the client has changed its model;
+    `keeping` is what the client keeps of an item.
     """
     aim = Aim(*{"messages": ("anthropic", "messages"), "gemini": ("google", "gemini")}.get(
         upstream, ("local", "chat")), model)  # fmt: skip
@@ -279,7 +292,7 @@ def gone_on(upstream: str, model: str, frames: list[bytes], to: Aim | None = Non
         for item in output
         if item["type"] == "function_call"
     ]
-    body["input"] += [*output, *results]
+    body["input"] += [*map(keeping, output), *results]
     request = Request("POST", "/v1/responses", "application/json", orjson.dumps(body))
     there = written(request, client, to or aim)
     assert {lost.path for lost in there.lost} <= {"$.reasoning.effort"}
@@ -287,14 +300,23 @@ def gone_on(upstream: str, model: str, frames: list[bytes], to: Aim | None = Non
     return sent
 
 
-def test_anthropic_s_blocks_come_back_as_they_were() -> None:
-    sent = gone_on("messages", "claude-opus-5-5", ANTHROPIC)
+def without_text(item: JSON) -> JSON:
+    """What langchain's streams keep of reasoning, without the id that codex does not keep."""
+    if item["type"] != "reasoning":
+        return item
+    return {"type": "reasoning", "summary": [], "encrypted_content": item["encrypted_content"]}
+
+
+@pytest.mark.parametrize("keeping", [dict, without_text])
+def test_anthropic_s_blocks_come_back_as_they_were(keeping: Callable[[JSON], JSON]) -> None:
+    sent = gone_on("messages", "claude-opus-5-5", ANTHROPIC, keeping=keeping)
     assert refused_by_anthropic(sent, {"anthropic-version": "2023-06-01"}) is None
     assert sent["messages"][1:] == [
         {
             "role": "assistant",
             "content": [
                 {"type": "thinking", "thinking": "Hm.", "signature": "EqQB"},
+                {"type": "thinking", "thinking": "", "signature": "Eqxx"},
                 {"type": "redacted_thinking", "data": "Eqyy"},
                 {"type": "text", "text": "Let me see."},
                 {

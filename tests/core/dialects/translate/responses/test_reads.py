@@ -147,7 +147,10 @@ def test_signatures_come_back_to_what_they_are_of() -> None:
     content = [{"type": "reasoning_text", "text": "Hm."}]
     [turn] = turns(
         reasoning("gAAA"),
-        reasoning(wrapped(SIGNED, "thought"), content=content),
+        reasoning(wrapped(SIGNED, "thought", "Hm."), content=content),
+        reasoning(wrapped(SIGNED, "thought", "So.")),
+        reasoning(wrapped(SIGNED, "thought")),
+        reasoning(wrapped(SIGNED, "hidden")),
         {"role": "assistant", "content": "There."},
         reasoning(wrapped(SIGNED, "text")),
         reasoning(wrapped(SIGNED, "text")),
@@ -158,6 +161,9 @@ def test_signatures_come_back_to_what_they_are_of() -> None:
     assert turn.parts == (
         Thought("", Signed("openai", "", "gAAA"), is_hidden=True),
         Thought("Hm.", SIGNED),
+        Thought("So.", SIGNED),
+        Thought("", SIGNED),
+        Thought("", SIGNED, is_hidden=True),
         Words("There.", signed=SIGNED),
         ToolCall("a", "f", "{}", SIGNED),
         ToolCall("b", "f", "{}"),

@@ -109,6 +109,16 @@ def test_a_text_is_told_from_its_item_down_to_its_pieces() -> None:
     assert {event["response"]["id"] for event in events if "response" in event} == {response["id"]}
 
 
+def test_ids_of_items_are_short_and_their_own() -> None:
+    ids = set()
+    for name in ("x" * 200, "x" * 201, "short"):
+        events = events_of(Opened(name, "m"), Spoken("a"), Finished("stop"))
+        assert events[-1]["response"]["id"] == f"resp_{name}"
+        ids.add(events[-1]["response"]["output"][0]["id"])
+    assert len(ids) == 3
+    assert max(map(len, ids)) <= 64
+
+
 def test_the_response_says_what_was_asked() -> None:
     asked: JSONObject = {
         "model": "mine", "instructions": "Be brief.", "temperature": 0, "top_p": 0.5,
@@ -175,11 +185,11 @@ def test_reasoning_is_an_item_with_its_signature_sealed() -> None:
     assert first == {
         "id": "rs_chatcmpl-1_0", "type": "reasoning", "summary": [],
         "content": [{"type": "reasoning_text", "text": "Hm."}],
-        "encrypted_content": wrapped(SIGNED, "thought"),
+        "encrypted_content": wrapped(SIGNED, "thought", "Hm."),
     }  # fmt: skip
     assert second == {
         "id": "rs_9", "type": "reasoning", "summary": [],
-        "encrypted_content": wrapped(SIGNED, "thought"),
+        "encrypted_content": wrapped(SIGNED, "hidden"),
     }  # fmt: skip
     assert third["type"] == "message"
 
@@ -300,7 +310,7 @@ def _plain(told: list[Signal]) -> dict[str, Any]:
     whole["usage"] = usage._replace(**details)
     whole["id"] = whole["id"].removeprefix("resp_")
     for choice in whole["choices"].values():
-        choice["sealed"] = [(one.text, one.signed) for one in choice["sealed"]]
+        choice["sealed"] = [(one.text, one.signed, one.is_hidden) for one in choice["sealed"]]
     return whole
 
 

@@ -221,7 +221,7 @@ class HeardItems:
         encrypted = told.get("encrypted_content")
         if not item.is_done or not isinstance(encrypted, str) or not encrypted:
             return
-        signed, of = unwrapped(encrypted, self._aim.upstream, self._aim.model)
+        signed, of, text = unwrapped(encrypted, self._aim.upstream, self._aim.model)
         if of == "call":
             self._for_call = signed
             return
@@ -233,9 +233,9 @@ class HeardItems:
         name = told.get("id")
         yield Sealed(
             Thought(
-                "\n\n".join(texts),
+                text or "\n\n".join(texts),
                 signed,
-                is_hidden=not texts,
+                is_hidden=of == "hidden" if of else not texts,
                 is_summary="summary" in places,
                 id=name if isinstance(name, str) else "",
             )

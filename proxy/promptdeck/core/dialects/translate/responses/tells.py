@@ -6,6 +6,8 @@ https://platform.openai.com/docs/api-reference/responses-streaming has the event
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from xxhash import xxh128_hexdigest
+
 from promptdeck.core.dialects.pieces import as_object, written
 from promptdeck.core.dialects.translate.neutral import (
     Broke,
@@ -124,7 +126,9 @@ class ResponsesTelling:
         own = opened.id.removeprefix("resp_") or f"{self._now:x}"
         asked = self._asked.get("model")
         model = opened.model or (asked if isinstance(asked, str) else "")
-        self._output = ToldOutput(own, spaces_of(self._asked))
+        # An item's id may have 64 characters, where a client takes it to OpenAI afterwards.
+        stem = own if len(own) <= 40 else xxh128_hexdigest(own.encode("utf-8", "surrogatepass"))
+        self._output = ToldOutput(stem, spaces_of(self._asked))
         self._response = {
             "id": f"resp_{own}",
             "object": "response",

@@ -224,7 +224,9 @@ class ToldOutput:
             if thought.text:
                 yield from self._said("reasoning", kind, thought.text)
         if self._open is not None and thought.signed is not None:
-            self._open.item["encrypted_content"] = wrapped(thought.signed, "thought")
+            of: Of = "hidden" if thought.is_hidden else "thought"
+            sealed = wrapped(thought.signed, of, thought.text)
+            self._open.item["encrypted_content"] = sealed
         yield from self._shut()
 
     def _marked(self, signed: Signed) -> Iterator[JSONObject]:

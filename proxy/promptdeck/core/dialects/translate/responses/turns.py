@@ -108,25 +108,23 @@ class _ReadItems:
     def _reasoning(self, item: JSONObject, path: str) -> None:
         """Reasoning; or the signature of the call behind it, or of the text before it."""
         encrypted, name = item.get("encrypted_content"), item.get("id")
-        signed = None
-        if isinstance(encrypted, str) and encrypted:
-            # Whose it is where promptdeck has not sealed it: of which model is not said.
-            signed, of = unwrapped(encrypted, "openai")
-            if of == "call":
-                self._for_call = signed
-                return
-            if of == "text":
-                self._mark(signed, path)
-                return
+        # Whose it is where promptdeck has not sealed it: of which model is not said.
+        made = unwrapped(encrypted, "openai") if isinstance(encrypted, str) and encrypted else None
+        if made is not None and made.of == "call":
+            self._for_call = made.signed
+            return
+        if made is not None and made.of == "text":
+            self._mark(made.signed, path)
+            return
         content, summary = (
             [part["text"] for part in map(as_object, as_list(item.get(place))) if _has_text(part)]
             for place in ("content", "summary")
         )
         text = "".join(content) if content else "\n\n".join(summary)
         thought = Thought(
-            text,
-            signed,
-            is_hidden=signed is not None and not text,
+            (made.text if made else "") or text,
+            made.signed if made else None,
+            is_hidden=made is not None and (made.of == "hidden" if made.of else not text),
             is_summary=bool(summary) and not content,
             id=name if isinstance(name, str) else "",
         )
