@@ -190,6 +190,18 @@ def test_reasoning_comes_before_the_content_and_the_rest_after_it():
     ]
 
 
+@pytest.mark.parametrize("content", ["b", None])
+def test_signed_reasoning_comes_before_what_it_led_to(content):
+    calls = [{"id": "c", "type": "function", "function": {"name": "n", "arguments": ""}}]
+    said = message(content=content, tool_calls=calls, reasoning="a", reasoning_details=[{"d": 1}])
+    assert [next(iter(delta)) for delta in deltas(said)[1:-1]] == [
+        "reasoning",
+        "reasoning_details",
+        *(["content"] if content else []),
+        "tool_calls",
+    ]
+
+
 def test_each_token_carries_its_own_log_probability():
     entries = [{"token": "He", "logprob": -1}, {"token": "y", "logprob": -2}]
     choice = message(content="Hey")["choices"][0]

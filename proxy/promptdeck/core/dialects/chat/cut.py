@@ -13,6 +13,7 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, compact
 _ON_EVERY_CHUNK = ("id", "object", "created", "model", "system_fingerprint", "service_tier")
 _OPENING = ("role", "content", "refusal")
 _SAID = ("reasoning_content", "reasoning", "content", "refusal")
+_SIGNED = ("reasoning_details",)
 _ARGUMENTS = (("function", "arguments"), ("custom", "input"), ("function_call", "arguments"))
 
 
@@ -60,11 +61,18 @@ def _cut_message(message: JSONObject, logprobs: JSON) -> Iterator[JSONObject]:
     said = {key: rest.pop(key) for key in _SAID if isinstance(rest.get(key), str)}
     role, content = rest.pop("role", "assistant"), "" if "content" in said else None
     yield {"delta": {"role": role, "content": content, "refusal": None}}
+    # Signed blocks are whole before the model goes on, as OpenRouter sends them.
+    signed = {key: rest.pop(key) for key in _SIGNED if key in rest}
     for key, text in said.items():
+        if key in _OPENING and signed:
+            yield {"delta": signed}
+            signed = {}
         if key == "content":
             yield from _cut_content(text, logprobs)
         else:
             yield from ({"delta": {key: word}} for word in words(text) or [text])
+    if signed:
+        yield {"delta": signed}
     yield from ({"delta": delta} for delta in _cut_calls(rest))
     if rest:
         yield {"delta": rest}

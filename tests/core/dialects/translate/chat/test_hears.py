@@ -125,6 +125,14 @@ def test_reasoning_is_heard_once(delta: JSON, mused: str) -> None:
     assert choice["text"] == "a"
 
 
+def test_a_block_that_comes_behind_its_text_says_nothing_again() -> None:
+    block = {"type": "reasoning.text", "text": "why", "signature": "c2ln"}
+    for key in ("reasoning", "reasoning_content"):
+        found = heard(piece({key: "why"}), piece({"reasoning_details": [block]}), piece({}, "stop"))
+        choice = added_up(found)["choices"][0]
+        assert (choice["mused"], len(choice["sealed"])) == ("why", 1)
+
+
 def test_signed_reasoning_is_whole_and_comes_before_what_it_led_to() -> None:
     entries = [
         {"index": 0, "type": "reasoning.text", "text": "w", "format": "anthropic-claude-v1"},

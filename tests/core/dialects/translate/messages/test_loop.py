@@ -1,4 +1,6 @@
-"""Loops of chat clients: what Anthropic answered goes back there as it came, and nowhere else."""
+"""Loops: what Anthropic answered a chat client goes back there as it came, and nowhere else; what
+others answered a client of Messages goes back to them so.
+"""
 
 from typing import Any
 
@@ -8,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.chat.dialect import CHAT
+from promptdeck.core.dialects.gemini.dialect import GEMINI
 from promptdeck.core.dialects.messages.dialect import MESSAGES
+from promptdeck.core.dialects.responses.dialect import RESPONSES
 from promptdeck.core.dialects.translate.aim import Aim
 from promptdeck.core.dialects.translate.translation import Memory, answered, written
 from promptdeck.core.interaction import Frame, Request, Response, Variant
@@ -117,3 +121,71 @@ def test_a_client_that_keeps_little_is_helped_by_what_is_remembered(variant: Var
     little = {key: message[key] for key in ("role", "content", "tool_calls")}
     assert sent(little, AIM, memory)["messages"][1]["content"] == content
     assert sent(little, AIM)["messages"][1]["content"] == content[1:]
+
+
+# Clients of Messages: what others have signed goes back to these.
+
+ADD = {"name": "add", "input_schema": {"type": "object"}}
+OPENROUTER = {
+    "id": "gen-1", "object": "chat.completion", "created": 1, "model": "m",
+    "choices": [{"index": 0, "finish_reason": "tool_calls", "message": {
+        "role": "assistant", "content": "a", "reasoning": "why", "reasoning_details": [
+            {"type": "reasoning.text", "text": "why", "signature": "c2ln", "index": 0}
+        ], "tool_calls": [{"id": "x|1", "type": "function",
+                           "function": {"name": "add", "arguments": "{}"}}]}}],
+}  # fmt: skip
+ANSWER = {
+    "id": "resp_1", "object": "response", "created_at": 1, "status": "completed", "model": "m",
+    "output": [
+        {"type": "reasoning", "id": "rs_1", "encrypted_content": "c2ln",
+         "summary": [{"type": "summary_text", "text": "why"}]},
+        {"type": "function_call", "id": "fc_1", "call_id": "x:1", "name": "add",
+         "arguments": "{}", "status": "completed"},
+    ],
+}  # fmt: skip
+CANDIDATE = {
+    "responseId": "r", "modelVersion": "m", "candidates": [{"index": 0, "finishReason": "STOP",
+    "content": {"role": "model", "parts": [
+        {"text": "a"},
+        {"functionCall": {"name": "add", "args": {}}, "thoughtSignature": "c2ln"},
+        {"functionCall": {"name": "add", "args": {}}},
+    ]}}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("variant", [Variant.JSON, Variant.SSE])
+@pytest.mark.parametrize(
+    ("aim", "upstream", "native", "place"),
+    [
+        (Aim("openrouter", "chat", "m", "openrouter"), CHAT, OPENROUTER, "reasoning_details"),
+        (Aim("openai", "responses", "gpt-6.2-sol", "openai"), RESPONSES, ANSWER,
+         "encrypted_content"),
+        (Aim("google", "gemini", "gemini-3.8-flash", "google"), GEMINI, CANDIDATE,
+         "thoughtSignature"),
+    ],
+)  # fmt: skip
+def test_what_others_signed_goes_back_there_alone(
+    aim: Aim, upstream: Any, native: dict[str, Any], place: str, variant: Variant
+) -> None:
+    response = Response(
+        200, (("content-type", "application/json"),), (Frame(5, orjson.dumps(native)),)
+    )
+    found = answered(response, upstream, MESSAGES, variant, {"model": "x/m"}, aim, 1_700_000_000)
+    content = MESSAGES.message(found)["content"]
+    results = [
+        {"type": "tool_result", "tool_use_id": block["id"], "content": "2"}
+        for block in content
+        if block["type"] == "tool_use"
+    ]
+    body = {"model": "x/m", "max_tokens": 99, "tools": [ADD], "messages": [
+        {"role": "user", "content": "hi"}, {"role": "assistant", "content": content},
+        {"role": "user", "content": results}]}  # fmt: skip
+    request = Request("POST", "/v1/messages", "application/json", orjson.dumps(body))
+    back = written(request, MESSAGES, aim).body
+    assert back.count(b"c2ln") == 1
+    assert place.encode() in back
+    for call in ("x|1", "x:1"):
+        assert (call in str(native)) == (call.encode() in back)
+    for other in (AIM, *OTHERS, aim._replace(model="m-2")):
+        if other.upstream != aim.upstream or other.model != aim.model:
+            assert b"c2ln" not in written(request, MESSAGES, other).body

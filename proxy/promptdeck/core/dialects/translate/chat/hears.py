@@ -63,6 +63,8 @@ class _HeardChoice:
         self._signer = (aim.upstream, aim.model)
         self._details: list[JSONObject] = []
         """The pieces of signed blocks that have not ended."""
+        self._is_read_out = False
+        """Whether reasoning has come as text, which blocks then only say again."""
 
     def hear(self, piece: JSONObject) -> Iterator[Signal]:
         """What a choice of a chunk says."""
@@ -104,9 +106,10 @@ class _HeardChoice:
         # Who has `reasoning_details` says their text in one of the others as well, most do.
         for key in ("reasoning_content", "reasoning"):
             if isinstance(text := delta.get(key), str) and text:
+                self._is_read_out = True
                 yield Mused(text, self.number)
                 return
-        for entry in entries:
+        for entry in () if self._is_read_out else entries:
             text = entry.get("text") or entry.get("summary")
             if isinstance(text, str) and text:
                 yield Mused(text, self.number, entry.get("type") == "reasoning.summary")
