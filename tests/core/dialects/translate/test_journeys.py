@@ -4,6 +4,7 @@ Each client sends back what it was told, as its SDK holds it. What a provider ha
 that provider, whole and in order, and no other ever sees it.
 """
 
+import re
 from collections.abc import Callable
 
 import orjson
@@ -151,8 +152,8 @@ def told(client: Streamed, asked: JSONObject, aim: Aim, turn: int, memory: Memor
     """An answer of a provider as its client holds it in the end."""
     frames = b"".join(native(aim.dialect, answer(aim, turn)))
     for text in SIGNATURES[aim]:  # the provider itself seals nothing
-        seal = sealed(Signed(aim.upstream, aim.model, text))
-        frames = frames.replace(seal.encode(), text.encode())
+        seal = re.escape(sealed(Signed(aim.upstream, aim.model, text)))
+        frames = re.sub(rf"{seal}[\w.+/=]*".encode(), text.encode(), frames)
     upstream, variant = DIALECTS[aim.dialect], variant_of(client.name)
     made = Translation(upstream, client, variant, asked, aim, NOW, memory)
     body = made.feed(frames) + made.rest() if client is not upstream else frames

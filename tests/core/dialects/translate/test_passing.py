@@ -16,6 +16,7 @@ from promptdeck.core.dialects.translate.aim import Aim
 from promptdeck.core.dialects.translate.chat.flavours import FLAVOURS
 from promptdeck.core.dialects.translate.fields import ROWS, STRIPPED
 from promptdeck.core.dialects.translate.neutral import Signed
+from promptdeck.core.dialects.translate.responses.wrapping import wrapped
 from promptdeck.core.dialects.translate.signing import sealed
 from promptdeck.core.dialects.translate.translation import Sent, written
 from promptdeck.core.interaction import Request
@@ -160,6 +161,13 @@ def test_google_s_parts_stay_without_a_foreign_signature() -> None:
     there = edited({"contents": [{"role": "model", "parts": parts}]},
                    Aim("google", "gemini", "m-2", "google"))  # fmt: skip
     assert there["contents"][0]["parts"] == [call, {**call, "thoughtSignature": "Z29v"}]
+
+
+def test_an_item_of_responses_gets_its_own_signature_back() -> None:
+    seal = wrapped(Signed("openai", "m-1", "Z3B0"), "thought", "I think.")
+    item = {"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": seal}
+    there = edited({"model": "m-1", "input": [item]}, Aim("openai", "responses", "m-1", "openai"))
+    assert there["input"] == [{**item, "encrypted_content": "Z3B0"}]
 
 
 def test_an_item_of_responses_has_no_id_where_its_reasoning_is_gone() -> None:

@@ -85,7 +85,7 @@ def _unsealed(body: JSONObject, dialect: str, aim: Aim) -> dict[Trail, bytes | N
             text = item.get(key)
             if not (isinstance(text, str) and text.startswith(SEAL.decode())):
                 continue
-            signed = opened(text)
+            signed = opened(text.partition(".")[0])  # behind a dot stands what it is of
             if goes_to(signed, aim):
                 edits[*place, key] = written(signed.text)
             elif key in _ON_PARTS and item.get("thought") is not True and len(item) > 1:
