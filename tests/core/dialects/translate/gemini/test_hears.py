@@ -155,9 +155,9 @@ def test_reasoning_is_told_apart_and_sealed_with_its_signature():
         frame({"text": "so", "thoughtSignature": "c2ln"}),
         frame({"text": "", "thoughtSignature": "YQ"}, reason="STOP"),
     ) == [
-        Mused("hm"),
-        Mused("hm"),
-        Sealed(Thought("hmhm", SIGNED)),
+        Mused("hm", is_summary=True),
+        Mused("hm", is_summary=True),
+        Sealed(Thought("hmhm", SIGNED, is_summary=True)),
         Spoken("so"),
         Marked(SIGNED),
         Marked(SIGNED._replace(text="YQ")),

@@ -218,9 +218,12 @@ class _HeardCandidate:
             return
         if text:
             self._mused.append(text)
-            yield Mused(text, self._number)
+            yield Mused(text, self._number, is_summary=True)
         if signed:
             thought = thought_of("".join(self._mused), signed)
+            if signed.text == part["thoughtSignature"]:
+                # Google's own: what it shows is a summary ("Thinking", "Thought summaries").
+                thought = thought._replace(is_summary=True)
             self._mused = []
             yield Sealed(thought, self._number)
 
