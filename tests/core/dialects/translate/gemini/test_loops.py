@@ -234,6 +234,7 @@ def test_anthropic_s_blocks_come_back_as_they_were(stream: bool) -> None:
             "role": "assistant",
             "content": [
                 {"type": "thinking", "thinking": "Hm.", "signature": "EqQB"},
+                {"type": "thinking", "thinking": "", "signature": "Eqxx"},
                 {"type": "redacted_thinking", "data": "Eqyy"},
                 {"type": "text", "text": "Let me see."},
                 called,
@@ -262,4 +263,4 @@ def test_another_provider_gets_no_foreign_signature(stream: bool) -> None:
     ):
         sent = contents_after("messages", CLAUDE.model, ANTHROPIC, to, stream=stream)
         told = orjson.dumps(sent).decode()
-        assert not [word for word in ("EqQB", "Eqyy", "promptdeck", "Hm.") if word in told]
+        assert not [word for word in ("EqQB", "Eqxx", "Eqyy", "promptdeck", "Hm.") if word in told]

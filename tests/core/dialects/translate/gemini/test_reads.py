@@ -233,7 +233,7 @@ def test_tools():
     assert made.tools == (
         Tool("f", "d", {"type": "object"}),
         Tool("g", None, {"type": "object", "x_y": 1}),
-        Tool("h", None, None),
+        Tool("h", None, {"type": "object", "properties": {}}),
         Foreign("gemini", {"googleSearch": {}}),
         Foreign("gemini", {"codeExecution": {}}),
     )

@@ -84,6 +84,10 @@ def _turns(body: JSONObject) -> Iterator[Utterance]:
             yield Utterance("assistant" if role == "model" else "user", tuple(parts), path)
 
 
+# Others want a schema of each function.
+_NO_ARGUMENTS = {"type": "object", "properties": {}}
+
+
 def _tools(tools: JSON) -> Iterator[Tool | Foreign]:
     for tool in map(as_object, tools if isinstance(tools, list) else [tools]):
         for key, value in tool.items():
@@ -93,7 +97,7 @@ def _tools(tools: JSON) -> Iterator[Tool | Foreign]:
             for function in map(as_object, as_list(value)):
                 schema = function.get("parametersJsonSchema")
                 if schema is None:
-                    schema = json_schema(function.get("parameters"))
+                    schema = json_schema(function.get("parameters")) or _NO_ARGUMENTS
                 yield Tool(str(function.get("name", "")), function.get("description"), schema)
 
 
