@@ -22,6 +22,7 @@ from promptdeck.relive import Asker
 from promptdeck.stores.cassettes.file import read
 from promptdeck.stores.cassettes.verify import verify
 from promptdeck.upstream import Upstream as Client
+from promptdeck.upstream.keys import Keys
 from tests.conftest import Start
 from tests.scripted_upstream import Upstream, chunks, completion, plain, raw, stream, upstream
 
@@ -307,7 +308,7 @@ async def test_an_answer_larger_than_what_is_kept_is_read_to_its_end(
 ) -> None:
     config = load({"upstream": provider.url}, {}).config
     provider.answers = [raw(orjson.dumps(completion("x" * 1_000_000)))]
-    client = Client(provider.url, None, 5, 5)
+    client = Client(provider.url, Keys(), 5, 5)
     asker = Asker(client, redactor_of(config), (), keep_bytes=1000, providers={})
     try:
         anew = await asker.ask(shell.recordings[0])

@@ -91,6 +91,7 @@ imports upward and only `app` knows all the parts.
           memory        what came signed with a call, for clients that do not keep it
           translation   the door: requests written, answers told
           passing       a request to an upstream of its own dialect
+          unsigned      a request without what was signed
           chat/
             reads, turns, wrapped   a request as a prompt, its messages, one provider's words
             writes, spoken   a prompt as a request, its turns
@@ -122,6 +123,8 @@ imports upward and only `app` knows all the parts.
             namespaces    tools that have long names elsewhere
       routing/
         upstreams     the providers built in, and the upstreams that the user names
+        belonging     which headers of a client may go to which of them
+        failing       what a failure means to who has others to try
         choosing      from a model's name, or a list, to what is tried in which order
         fitting       how well a model fits what an agent is to be good at
       agent/        tools run for the client: what a run decides
@@ -188,6 +191,12 @@ imports upward and only `app` knows all the parts.
       listing       what recordings imply
       elsewhere     what was recorded of a client of another dialect
       refusing      why there is no answer, where upstream must not be asked
+      routing/      requests that leave a choice of upstream or model
+        way           what chooses, and what goes straight on
+        trip          model after model, until one answers
+        writing       a request made anew for each
+        attempt       one asked once, its answer held back until it has content
+        breakers, waiting   whom to leave alone, when to ask again
       storing, deferred   answers kept for the client, answers fetched later
       agent/        an exchange of exchanges: runs
         sides         the way to MCP servers as the engine sees it
@@ -215,7 +224,7 @@ imports upward and only `app` knows all the parts.
       process       the other process, asked and ended
       child         what runs in it
     config/       every setting, declared once
-    upstream/     the way to the provider: a lean client, and aiohttp's for the odd case and sockets
+    upstream/     the way to a provider: a lean client, and aiohttp's for the odd case and sockets
     mcp/          the way to MCP servers
       wire          what is said in both eras of the protocol
       trouble       why a server cannot be used
@@ -256,6 +265,7 @@ imports upward and only `app` knows all the parts.
     library       from a configuration to the decks that play it
     outlook       what a start can tell of what will go wrong
     reach         whom a server may be reached by
+    routes, ways  where requests go, by a configuration; a way to each upstream
     sessions      decks of one's own, side by side
     parts         what the bare base_url and all sessions have in common, opened and closed
     listeners     who has a port that is wanted

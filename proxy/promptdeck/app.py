@@ -33,8 +33,6 @@ from aiohttp import web
 
 from .apart.process import PROCESS
 from .config import Config
-from .core.dialects.homes import Homes
-from .core.dialects.providers import PROVIDERS
 from .core.policy import Mode
 from .engine.decks.deck import Deck
 from .engine.exchange import Exchange
@@ -44,6 +42,7 @@ from .listeners import cannot_listen
 from .outlook import outlook
 from .parts import opened
 from .reach import check_reach
+from .routes import homes_of, keys_of, providers_of
 from .server import Edge, application
 from .server.answers.faulty import Faults
 from .server.answers.pace import Pace
@@ -165,7 +164,7 @@ async def serving(config: Config, *, fast: bool = True, workers: int = 1) -> Asy
             keeps=parts.keeps,
             agents=parts.agents,
             tools=parts.tools,
-            line=parts.upstream.line if parts.upstream else None,
+            line=parts.ways.default.line if parts.ways else None,
             guard=Guard.of(server.host, server.hosts, server.origins, server.token),
             name=name,
             describe=lambda: {"mode": str(config.mode), **counts()._asdict(), **worker},
@@ -234,11 +233,10 @@ def _counting_down(seconds: float) -> Callable[[], float]:
 
 def _ground(config: Config) -> Ground:
     """What requests are read by."""
-    settings = config.upstream
     return Ground(
-        providers={**PROVIDERS, **{item.name: item.url for item in settings.providers}},
-        homes=Homes(settings.url, settings.beside),
-        keys=tuple(filter(None, [settings.api_key])),
+        providers=providers_of(config),
+        homes=homes_of(config),
+        keys=keys_of(config, os.environ),
         max_values=config.server.max_values,
     )
 

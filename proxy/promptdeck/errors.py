@@ -11,6 +11,7 @@
         │   ├── CassetteMiss     400, 404: replay has no recording; never retried
         │   └── PatternError     400: a user's regular expression takes too long
         ├── UpstreamError        502, 504: the provider, or the way to it
+        │   └── Unsendable       400: a request that no upstream can be sent
         └── StoreUnavailable     503: replay cannot read its recordings
 
 A usage error ends the program with its own `exit_code` and a line on stderr; an HTTP
@@ -130,6 +131,15 @@ class UpstreamError(HTTPError):
     status = 502
     code = "upstream_unreachable"
     type = "upstream_error"
+
+
+class Unsendable(UpstreamError):
+    """A request that is sent to nobody, as it is wrong for whom it is meant."""
+
+    status = 400
+    code = "unsendable"
+    type = "invalid_request_error"
+    retry = False
 
 
 class StoreUnavailable(HTTPError):

@@ -36,6 +36,7 @@ from .engine.decks.deck import Deck
 from .engine.decks.playing import AfterLast, OnExpired, Playing
 from .engine.settings import Settings
 from .errors import ClientError
+from .routes import secrets_of
 from .stores.base import Glance, Store
 from .stores.cassettes.called import called
 from .stores.cassettes.file import SUFFIX, path_of, refuse_outside
@@ -115,7 +116,7 @@ def settings_of(config: Config) -> Settings:
         rules=rules_of(config),
         redactor=redactor_of(config),
         upstream=config.upstream.url,
-        secrets=tuple(filter(None, [config.upstream.api_key, config.server.token])),
+        secrets=secrets_of(config, os.environ),
         keep_bytes=config.record.max_bytes,
         # A cache that kept an error would go on to answer with it.
         keep_errors=config.record.errors and config.mode in (Mode.RECORD, Mode.RECORD_MISSING),

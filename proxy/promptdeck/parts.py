@@ -6,6 +6,7 @@ closed; from the `Parts` each session is given an exchange and a library of its 
 
 import asyncio
 import logging
+import os
 import tempfile
 from collections.abc import Callable
 from contextlib import AsyncExitStack
@@ -34,7 +35,7 @@ from .stores.sqlite.tape import cache_tape
 if TYPE_CHECKING:
     from .mcp.house import ToolHouse
     from .stores.base import Claims
-    from .upstream import Upstream
+    from .ways import Ways
 
 log = logging.getLogger("promptdeck")
 
@@ -48,7 +49,7 @@ class Parts(NamedTuple):
 
     tasks: asyncio.TaskGroup
     database: Database | None
-    upstream: "Upstream | None"
+    ways: "Ways | None"
     keeps: Keeps | None
     claims: "Claims | None"
     budget: Budget
@@ -63,13 +64,13 @@ class Parts(NamedTuple):
     def exchange(self, config: Config) -> Exchange:
         """The way of requests under `config`, with counts of its own."""
         # A session may replay on a server that has a way upstream: it must not take it.
-        upstream = self.upstream if config.mode is not Mode.REPLAY else None
+        ways = self.ways if config.mode is not Mode.REPLAY else None
         storing = self.keeps and Storing(
             self.keeps.completions, redactor_of(config), settings_of(config).secrets
         )
         return Exchange(
             settings_of(config),
-            upstream,
+            ways.routing if ways else None,
             self.tasks,
             check=check_of(config),
             answered=storing.keep if storing else None,
@@ -99,9 +100,10 @@ async def opened(
     `name` is the server's own, which goes with what it asks upstream.
     """
     database = await _open_database(config, ends)
-    upstream = _upstream(config, name)
-    if upstream:
-        ends.push_async_callback(upstream.close)
+    memory = remembering()
+    ways = _ways(config, name, memory)
+    if ways:
+        ends.push_async_callback(ways.close)
     keeps = _keeps(config, database, tasks, ends) if database else None
     budget = Budget(config.record.max_pending)
     ports: list[int] = []
@@ -109,9 +111,7 @@ async def opened(
     tools = _tools(config, ends, ports) if live else None
     agents = _agents(config, tools, database, tasks, ends) if runs_tools(config) else None
     claims = _claims(config, ends)
-    return Parts(
-        tasks, database, upstream, keeps, claims, budget, tools, agents, ports, remembering()
-    )
+    return Parts(tasks, database, ways, keeps, claims, budget, tools, agents, ports, memory)
 
 
 async def _open_database(config: Config, ends: AsyncExitStack) -> Database | None:
@@ -136,15 +136,13 @@ async def _open_database(config: Config, ends: AsyncExitStack) -> Database | Non
     return await ends.enter_async_context(Database(path, config.store.max_bytes))
 
 
-def _upstream(config: Config, name: str) -> "Upstream | None":
-    """The way upstream. In replay there is none: nothing could call it by mistake."""
+def _ways(config: Config, name: str, memory: Remembering) -> "Ways | None":
+    """The ways upstream. In replay there are none: nothing could call them by mistake."""
     if config.mode is Mode.REPLAY:
         return None
-    from .upstream import Upstream  # 3 ms, which a start in replay does not wait for
+    from .ways import Ways  # 3 ms, which a start in replay does not wait for
 
-    settings = config.upstream
-    timeouts = settings.connect_timeout, settings.read_timeout
-    return Upstream(settings.url, settings.api_key, *timeouts, name)
+    return Ways(config, os.environ, name, memory)
 
 
 def _keeps(

@@ -12,6 +12,7 @@ from promptdeck.engine.asking import Incoming
 from promptdeck.engine.sides import Full, Line
 from promptdeck.errors import UpstreamError
 from promptdeck.upstream import Upstream as Way
+from promptdeck.upstream.keys import Keys
 from tests.scripted_socket import created, response, talking
 from tests.scripted_upstream import Upstream, raw
 
@@ -43,7 +44,7 @@ Make = Callable[[str], tuple[Line, list[bytes]]]
 
 @pytest.fixture
 async def lines(provider: Upstream) -> AsyncIterator[Make]:
-    way = Way(provider.url, None, 5, 5)
+    way = Way(provider.url, Keys(), 5, 5)
 
     def make(target: str = "/v1/realtime") -> tuple[Line, list[bytes]]:
         strays: list[bytes] = []

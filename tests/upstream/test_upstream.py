@@ -8,6 +8,7 @@ import pytest
 from promptdeck.core.headers import PLACEHOLDER_KEY
 from promptdeck.core.targets import below
 from promptdeck.upstream import Upstream
+from promptdeck.upstream.keys import Keys
 from tests.conftest import Start
 from tests.scripted_upstream import chunks, raw, stream
 
@@ -92,7 +93,7 @@ async def test_a_redirect_is_the_clients_to_follow(start: Start) -> None:
 
 
 async def test_nothing_is_opened_before_the_first_call() -> None:
-    upstream = Upstream("http://127.0.0.1:9/v1", None, None, None)
+    upstream = Upstream("http://127.0.0.1:9/v1", Keys(), None, None)
     await upstream.close()
     assert upstream.calls == 0
 

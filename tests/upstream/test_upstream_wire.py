@@ -20,6 +20,7 @@ from promptdeck.engine.asking import Incoming
 from promptdeck.engine.sides import Full
 from promptdeck.errors import UpstreamError
 from promptdeck.upstream import Upstream
+from promptdeck.upstream.keys import Keys
 from promptdeck.upstream.lean import head_of
 from tests.clock import Clock, settle
 from tests.conftest import Start
@@ -30,7 +31,7 @@ BOTH = pytest.mark.parametrize("lean", [True, False], ids=["lean", "session"])
 
 @asynccontextmanager
 async def calling(url: str, *, lean: bool, timeout: float | None = 5) -> AsyncIterator[Upstream]:
-    upstream = Upstream(url, None, timeout, timeout)
+    upstream = Upstream(url, Keys(), timeout, timeout)
     upstream.lean = lean
     try:
         yield upstream

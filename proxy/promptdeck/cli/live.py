@@ -14,7 +14,6 @@ from typing import Any
 import click
 
 from promptdeck.config import Config, in_ci
-from promptdeck.core.dialects.providers import PROVIDERS
 from promptdeck.core.dialects.table import says
 from promptdeck.core.drift import Tier
 from promptdeck.core.headers import PLACEHOLDER_KEY
@@ -23,9 +22,11 @@ from promptdeck.core.text.wording import visible
 from promptdeck.errors import CassetteError, UsageError
 from promptdeck.library import redactor_of
 from promptdeck.relive import Anew, Asker
+from promptdeck.routes import providers_of
 from promptdeck.stores.cassettes.edit import Piece, edit
 from promptdeck.stores.cassettes.file import names, read
 from promptdeck.upstream import Upstream
+from promptdeck.upstream.keys import Key, Keys
 
 from . import options
 from .chosen import existing
@@ -75,14 +76,15 @@ async def _asking(config: Config, *, redirected: bool) -> AsyncIterator[Asker]:
     # That of `promptdeck run`, which is none.
     if key == PLACEHOLDER_KEY:
         key = None
-    upstream = Upstream(settings.url, key, settings.connect_timeout, settings.read_timeout)
+    keys = Keys(Key(key or ""))
+    upstream = Upstream(settings.url, keys, settings.connect_timeout, settings.read_timeout)
     try:
         yield Asker(
             upstream,
             redactor_of(config),
             secrets=(key,) if key else (),
             keep_bytes=config.record.max_bytes,
-            providers={**PROVIDERS, **{item.name: item.url for item in settings.providers}},
+            providers=providers_of(config),
             redirected=redirected,
         )
     finally:

@@ -212,12 +212,12 @@ class RoutingSection(NamedTuple):
         "how long an answer's head is held back for its first content: so long another model can"
         " still take its place",
     )
-    # Two may be chance; a model that fails three times in a row is down.
+    # Two may be chance; a model that fails three requests in a row is down.
     breaker: int = one(
         kinds.COUNT, "3", "after so many failures in a row a model is not asked for a while"
     )
     breaker_pause: float = one(
-        kinds.SPAN, "30s", "how long; then one request is let through to try. Retry-After lengthens"
+        kinds.SPAN, "10s", "how long; then one request is let through to try. Retry-After lengthens"
     )
 
 

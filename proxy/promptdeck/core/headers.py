@@ -58,6 +58,9 @@ SERVED = "X-Promptdeck-Served"
 RENDERED = "X-Promptdeck-Rendered"
 """Of a recorded answer that is translated: digests of it, and of what its client was told then."""
 
+ROUTE = "X-Promptdeck-Route"
+"""Which models were asked for an answer, in their order, and what became of each."""
+
 LOCATIONS = frozenset(
     ["location", "content-location", "operation-location", "azure-asyncoperation"]
 )

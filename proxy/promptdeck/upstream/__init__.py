@@ -1,5 +1,7 @@
 """The way upstream: where a call goes and with whose key, its errors in our words.
 
+keys         the headers that a call has, our key among them
+destination  where a base URL leads
 lean         the plain case, on a pool of connections of our own
 lines        WebSockets
 connection   one of them
@@ -34,9 +36,7 @@ To give up, call what `begin` returned, or cancel the task of `fly`: the connect
 
 import logging
 import math
-import re
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -44,28 +44,20 @@ import aiohttp
 from aiohttp.http import HttpProcessingError
 from yarl import URL
 
-from promptdeck.core.dialects.providers import BYOK_HEADERS
 from promptdeck.core.dialects.sockets import SOCKET
 from promptdeck.core.dialects.table import spoken_at
-from promptdeck.core.headers import (
-    CREDENTIALS,
-    EXTENSIONS,
-    HOP,
-    PLACEHOLDER_KEY,
-    key_in,
-    protocols,
-    to_client,
-    to_upstream,
-)
+from promptdeck.core.headers import EXTENSIONS, to_client
 from promptdeck.core.interaction import Headers, header
-from promptdeck.core.targets import below, is_target
+from promptdeck.core.targets import below
 from promptdeck.engine.asking import Incoming
 from promptdeck.engine.sides import Ended, Full, GiveUp, Line, Sink, Stray, Unanswered
 from promptdeck.errors import UpstreamError
 
 from .connection import Call
+from .destination import ENVIRONMENT, Destination, leaves_base
 from .framing import FramingError
-from .lean import IDEMPOTENT, Origin, Pool, call_of, head_of
+from .keys import Keys, offered
+from .lean import IDEMPOTENT, Pool, call_of, head_of
 from .lines import WebSocketLine, WebSocketLines
 from .location import leads, led_here
 from .session import LazyClient
@@ -77,13 +69,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("promptdeck")
 
 
-_DOT_SEGMENT = re.compile(
-    r"(?:^|[/\\]|%(?:25)*(?:2f|5c))(?:\.|%(?:25)*2e){1,2}(?=[/\\;]|%(?:25)*(?:2f|5c)|$)",
-    re.IGNORECASE,
-)
-"""A segment `.` or `..` of a path, also where it or a slash is encoded, more than once too, stands
-beside a backslash or before a `;`: servers differ in what of that they undo, and `..` leads some
-of them out of the base URL's path (RFC 3986, section 5.2.4), with our key."""
 _UNAUTHORIZED = 401
 """The status of an answer to who sent no key, or a wrong one (RFC 9110, section 15.5.2)."""
 _HEADS_KEPT = 256
@@ -96,26 +81,30 @@ _TROUBLE = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError, Fra
 class _Errand:
     """One call to a base URL: its answer is passed to a sink, its trouble put in our words."""
 
-    __slots__ = ("_answered", "_base", "_sink", "_target", "came", "keyless")
+    __slots__ = ("_answered", "_base", "_keyless", "_proxy", "_sink", "_target", "came")
 
-    def __init__(self, sink: Sink, base: str, target: str) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        base: str,
+        target: str,
+        keyless: Callable[[], str],
+        proxy: str | None = None,
+    ) -> None:
         self._sink = sink
         self._base = base
-        self.keyless: Callable[[], bool] | None = None
-        """Tells whether the request was sent without a key."""
+        self._keyless = keyless
+        """Tells how to set a key, where the request was sent without one."""
         self._target = target
+        self._proxy = proxy
         self._answered = False
         self.came = sink.came  # as it is: a method of ours would cost a call for each piece
 
     def headed(self, status: int, headers: Headers, data: bytes) -> Full:
         """Pass on a head, with the headers that clients get."""
         self._answered = True
-        if status == _UNAUTHORIZED and self.keyless and self.keyless():
-            log.warning(
-                "%s wants a key and none was sent: set OPENAI_API_KEY where your program runs, or"
-                " upstream.api_key for promptdeck",
-                self._base,
-            )
+        if status == _UNAUTHORIZED and (mend := self._keyless()):
+            log.warning("%s wants a key and none was sent: set %s", self._base, mend)
         if leads(headers):
             asked = URL(below(self._base, self._target), encoded=True)
             headers = led_here(headers, asked, URL(self._base, encoded=True))
@@ -129,23 +118,9 @@ class _Errand:
             return UpstreamError(f"{base} {why}", code="upstream_timeout", status=504)
         if self._answered:
             return UpstreamError(f"{base} cut its answer off: {error}", code="upstream_cut")
-        told = unreachable(base, error, _proxy_for(base))
+        told = unreachable(base, error, self._proxy)
         log.warning(told)  # its client may swallow it
         return UpstreamError(told)
-
-
-@dataclass(frozen=True, slots=True)
-class _Destination:
-    """Where calls to a base URL go."""
-
-    url: URL
-    path: str
-    """What is put before the rest of a target; no slash at its end."""
-    origin: Origin
-    proxy: str | None
-    """The proxy's URL, with its password."""
-    plain: bool
-    """Whether the lean client can reach it: HTTP or HTTPS, no proxy, user or query."""
 
 
 class _SharedHead(NamedTuple):
@@ -158,9 +133,9 @@ class _SharedHead(NamedTuple):
 class Upstream:
     """The engine's `Way` to a base URL, and to those that requests bring; `close` at the end.
 
-    Timeouts are in seconds, None for none: until connected, and without a byte from upstream.
-    `name` is the server's own, by which it knows a request that it has sent itself; none is told
-    where it is empty.
+    `keys` are sent where a client brings none. Timeouts are in seconds, None for none: until
+    connected, and without a byte from upstream. `proxy` is a proxy's URL, None for none, or what
+    `destination.ENVIRONMENT` says; `mend` tells how to set a key that is missing.
     """
 
     lean = True
@@ -169,21 +144,24 @@ class Upstream:
     def __init__(
         self,
         url: str,
-        api_key: str | None,
+        keys: Keys,
         connect_timeout: float | None,
         read_timeout: float | None,
-        name: str = "",
+        *,
+        proxy: str | None = ENVIRONMENT,
+        mend: str = "OPENAI_API_KEY where your program runs, or upstream.api_key for promptdeck",
     ) -> None:
         self.url = url
         self.calls = 0
         """How many requests were sent, or were tried to send."""
-        self._api_key = api_key
-        self._name = name
+        self._keys = keys
+        self._proxy = proxy
+        self._mend = mend
         self._read_timeout = read_timeout
         self._pool = Pool(connect_timeout)
         self._session = LazyClient(connect_timeout)
         self._lines = WebSocketLines(connect_timeout)
-        self._destinations: dict[str, _Destination] = {}
+        self._destinations: dict[str, Destination] = {}
         self._heads: dict[object, _SharedHead] = {}
 
     async def close(self) -> None:
@@ -205,12 +183,12 @@ class Upstream:
         destination = self._destination(base)
         if not (destination.plain and self.lean) or incoming.request.method in IDEMPOTENT:
             return None
-        if _leaves_base(incoming.request.target):
+        if leaves_base(incoming.request.target):
             return None
         connection = self._pool.waiting(destination.origin)
         if connection is None:
             return None
-        errand = _Errand(sink, base, incoming.request.target)
+        errand = self._errand(sink, incoming, base)
 
         def tell(error: Exception | None) -> None:
             # It had waited for a request, and was closed when this one came or just before.
@@ -222,7 +200,6 @@ class Upstream:
             else:
                 ended(errand.error(error) if error else None)
 
-        errand.keyless = partial(self._is_keyless, incoming)
         connection.begin(self._call(incoming, destination, base), errand, tell)
         self.calls += 1
         return partial(self._pool.give_back, destination.origin, connection)
@@ -235,8 +212,7 @@ class Upstream:
         """
         base = self._base(incoming)
         self.calls += 1
-        errand = _Errand(sink, base, incoming.request.target)
-        errand.keyless = partial(self._is_keyless, incoming)
+        errand = self._errand(sink, incoming, base)
         try:
             await self._asked(incoming, base, errand)
         except _TROUBLE as error:
@@ -252,12 +228,11 @@ class Upstream:
         async def opened(sink: Sink) -> "ClientWebSocketResponse":
             base = self._base(incoming)
             self.calls += 1
-            errand = _Errand(sink, base, incoming.request.target)
-            errand.keyless = partial(self._is_keyless, incoming)
+            errand = self._errand(sink, incoming, base)
             try:
                 return await self._lines.open(
                     URL(below(base, incoming.request.target), encoded=True),
-                    self._headers(incoming),
+                    self._keys.headers(incoming),
                     offered(incoming.headers),
                     errand,
                     compress="permessage-deflate" in header(incoming.headers, EXTENSIONS),
@@ -282,7 +257,7 @@ class Upstream:
                 status=400,
                 retry=False,
             )
-        if _leaves_base(incoming.request.target):
+        if leaves_base(incoming.request.target):
             raise UpstreamError(
                 "the path has a segment of dots, or does not begin with /v1/: it could lead out of"
                 " the upstream's base URL",
@@ -303,19 +278,19 @@ class Upstream:
         return self._session.fly(
             request.method,
             URL(below(base, request.target), encoded=True),
-            self._headers(incoming),
+            self._keys.headers(incoming),
             incoming.sent[0],
             errand,
             read_timeout=self._timeout_for(incoming.headers),
             proxy=destination.proxy,
         )
 
-    def _call(self, incoming: Incoming, destination: _Destination, base: str) -> Call:
+    def _call(self, incoming: Incoming, destination: Destination, base: str) -> Call:
         """A request as the lean client sends it. ValueError as `head_of`."""
         head = self._head(incoming, destination, base)
         return call_of(incoming.request.method, head.data, incoming.sent[0], head.read_timeout)
 
-    def _head(self, incoming: Incoming, destination: _Destination, base: str) -> "_SharedHead":
+    def _head(self, incoming: Incoming, destination: Destination, base: str) -> "_SharedHead":
         """The head of a request, made once for the same headers: clients repeat theirs."""
         request, route = incoming.request, incoming.route
         coding = incoming.sent[1]
@@ -324,57 +299,28 @@ class Upstream:
         if head is None:
             path = below(destination.path, request.target).partition("#")[0]
             host = destination.url.host_port_subcomponent or ""
-            data = head_of(request.method, path, host, self._headers(incoming))
+            data = head_of(request.method, path, host, self._keys.headers(incoming))
             head = _SharedHead(data, self._timeout_for(incoming.headers))
             if len(self._heads) >= _HEADS_KEPT:
                 self._heads.clear()
             self._heads[key] = head
         return head
 
-    def _destination(self, base: str) -> _Destination:
+    def _destination(self, base: str) -> Destination:
         """Where a base URL leads. Looked up once: neither URL nor environment change."""
-        if known := self._destinations.get(base):
-            return known
-        url, proxy = URL(base, encoded=True), _proxy_for(base)
-        plain = url.scheme in ("http", "https") and bool(url.raw_host) and not url.raw_query_string
-        origin = Origin(url.raw_host or "", url.port or 0, url.scheme == "https")
-        destination = _Destination(
-            url, url.raw_path.rstrip("/"), origin, proxy, plain and not proxy and not url.raw_user
-        )
-        self._destinations[base] = destination
+        destination = self._destinations.get(base)
+        if destination is None:
+            destination = self._destinations[base] = Destination.of(base, self._proxy)
         return destination
 
-    def _headers(self, incoming: Incoming) -> Headers:
-        """The client's headers for upstream, with our key where it has none of its own.
+    def _errand(self, sink: Sink, incoming: Incoming, base: str) -> _Errand:
+        """The errand of a request, whose answer goes to a sink."""
 
-        A request that brings its own provider brings that one's key, or none.
-        """
-        passed = (item for item in to_upstream(incoming.headers) if PLACEHOLDER_KEY not in item[1])
-        route = incoming.route
-        if route is None:
-            bare = tuple(passed)
-            own = any(name.lower() in CREDENTIALS for name, _ in bare)
-            own = own or any(map(key_in, offered(incoming.headers)))
-            key = "" if own else self._api_key
-        else:
-            # The client's other credentials are ours or another provider's: they stay here.
-            left_out = CREDENTIALS | BYOK_HEADERS if route.key else BYOK_HEADERS
-            bare = tuple(item for item in passed if item[0].lower() not in left_out)
-            key = route.key
-        if key:
-            bare = (*bare, ("Authorization", f"Bearer {key}"))
-        if coding := incoming.sent[1]:
-            bare = (*bare, ("Content-Encoding", coding))
-        if self._name:
-            came = header(incoming.headers, HOP.lower())
-            bare = (*bare, (HOP, f"{came},{self._name}" if came else self._name))
-        return bare
+        def keyless() -> str:
+            return self._mend if self._keys.is_missing(incoming) else ""
 
-    def _is_keyless(self, incoming: Incoming) -> bool:
-        """True if a request goes upstream without a credential of any kind."""
-        if any(map(key_in, offered(incoming.headers))):
-            return False
-        return not any(name.lower() in CREDENTIALS for name, _ in self._headers(incoming))
+        target, proxy = incoming.request.target, self._destination(base).proxy
+        return _Errand(sink, base, target, keyless, proxy)
 
     def _timeout_for(self, headers: Headers) -> float | None:
         """Seconds of silence: ours, or the client's where shorter, as nobody listens longer.
@@ -388,27 +334,3 @@ class Upstream:
             return self._read_timeout
         ours = self._read_timeout
         return seconds if 0 < seconds < (ours or math.inf) else ours
-
-
-def offered(headers: Headers) -> tuple[str, ...]:
-    """The protocols that a WebSocket's client offers, but for one that holds our placeholder."""
-    return tuple(one for one in protocols(headers) if PLACEHOLDER_KEY not in one)
-
-
-def _leaves_base(target: str) -> bool:
-    """True if a target, put behind a base URL, may lead elsewhere than below it."""
-    path = target.partition("?")[0].partition("#")[0]
-    # What begins otherwise would go on with the base URL's last segment, or its host.
-    return not is_target(path) or _DOT_SEGMENT.search(path) is not None
-
-
-def _proxy_for(base: str) -> str | None:
-    """The proxy that HTTP_PROXY, HTTPS_PROXY and NO_PROXY name for a base URL.
-
-    aiohttp's own `trust_env` would look on each call, and take credentials from ~/.netrc.
-    """
-    from urllib.request import getproxies, proxy_bypass  # 10 ms, at the first call only
-
-    url = URL(base)
-    bypassed = proxy_bypass(f"{url.host}:{url.port}")
-    return None if bypassed else getproxies().get(url.scheme)

@@ -79,6 +79,8 @@ def test_models_of_googles_own_naming_pass() -> None:
         (choosing(), "zzzzzzzz/claude", None),
         (choosing("anthropic", default=OWN), "antrophic/claude", "anthropic"),
         (choosing("local", default=OWN), "locl/llama", "local"),
+        (choosing("one", "two", default=OWN), "tow/llama", "two"),
+        (choosing("one", "two", default=OWN), "Two/llama", "two"),
     ],
 )
 def test_an_unknown_upstream_is_refused_with_the_list_and_the_nearest(

@@ -714,8 +714,9 @@ PARTS = ("server/", "engine/", "core/", "upstream/")
 # These have answers only.
 OF_ANSWERS = set(
     """core/dialects/chat/variants core/dialects/interpreted core/drift core/faults/deal
-    core/secrets/answers engine/flights/recorder server/answers/rendering server/fast/ready
-    server/fast/direct upstream/head upstream/location""".split()
+    core/dialects/translate/gemini/errors core/secrets/answers engine/flights/recorder
+    server/answers/rendering server/fast/ready server/fast/direct upstream/head
+    upstream/location""".split()
 )
 # Of answers, too; or which headers travel, and what is taken out of recordings.
 OF_SOCKETS = frozenset(["sec-websocket-protocol", "sec-websocket-extensions"])
@@ -726,7 +727,9 @@ ALL_THE_SAME = {
     "core/varying": frozenset(["vary", "content-range"]),
     "server/reading": frozenset(["content-length"]),  # left out of what travels
     # It has all headers as ever.
-    "upstream/__init__": CREDENTIALS | {"x-stainless-read-timeout", HOP.lower(), *OF_SOCKETS},
+    "upstream/__init__": {"x-stainless-read-timeout", *OF_SOCKETS},
+    "upstream/keys": CREDENTIALS | {HOP.lower()},
+    "engine/routing/trip": CREDENTIALS | {"x-stainless-read-timeout"},
     "server/sockets": OF_SOCKETS,  # an upgrade is none of the fast path's: server.upgrades
 }
 READERS = ["server/__init__", "upstream/__init__", *filter(lambda m: m.startswith(PARTS), MODULES)]

@@ -85,6 +85,10 @@ class Homes:
             # Their SDK appends it to the endpoint that it is given (openai 3.57, `lib/azure.py`).
             self._urls["azure"] = url.removesuffix("/v1").removesuffix("/openai") + "/openai"
 
+    def url_of(self, name: str) -> str | None:
+        """The base URL of a provider's own calls; None where that is the upstream's, or unknown."""
+        return self._urls.get(name)
+
     def route(self, request: Request, headers: Headers) -> Route | None:
         """Where a request goes; None for the upstream.
 

@@ -176,15 +176,8 @@ class Choosing:
         raise self._unknown(prefix, name)
 
     def _misspelt(self, prefix: str) -> str:
-        """The upstream that a prefix probably means; empty for none.
-
-        `mistralai/` and `deepseek-ai/` are nobody's slip: on one's own server they are makers.
-        """
-        import difflib  # 10 ms, and only where a prefix is no upstream's
-
-        names = [one for one in self._named if not prefix.startswith(one)]
-        near = difflib.get_close_matches(prefix.lower(), names, 1, _SLIP)
-        return near[0] if near else ""
+        """The upstream that a prefix probably means; empty for none."""
+        return next((name for name in self._named if _is_slip(prefix, name)), "")
 
     def _unknown(self, prefix: str, name: str) -> ClientError:
         import difflib
@@ -202,8 +195,33 @@ class Choosing:
         )
 
 
-_SLIP = 0.8
-"""How alike two names are (`difflib`, 1 for equal) of which one is a slip of the other."""
+_SHORTEST, _LONG = 3, 6
+"""Letters that a name must have to be misspelt by one of them, and by two."""
+
+
+def _is_slip(said: str, name: str) -> bool:
+    """True if a name was probably meant by what was said: a letter too many, too few, or swapped.
+
+    What begins with the name is another one: `mistralai/` and `deepseek-ai/` are makers of models.
+    """
+    if said.startswith(name) or len(name) < _SHORTEST:
+        return said.lower() == name
+    return _edits(said.lower(), name) <= (2 if len(name) >= _LONG else 1)
+
+
+def _edits(one: str, other: str) -> int:
+    """How many letters are to be put in, taken out, replaced or swapped with their neighbour."""
+    before: list[int] = []
+    row: list[int] = [*range(len(other) + 1)]
+    for at, letter in enumerate(one, 1):
+        last, row = row, [at]
+        for place, wanted in enumerate(other, 1):
+            least: int = min(last[place] + 1, row[-1] + 1, last[place - 1] + (letter != wanted))
+            swapped = at > 1 and place > 1 and (letter, one[at - 2]) == (other[place - 2], wanted)
+            row.append(min(least, before[place - 2] + 1) if swapped else least)
+        before = last
+    return row[-1]
+
 
 _MODEL, _ESCAPE = b'"model"', b"\\u00"
 # A text without a slash, behind the name: nothing that anybody but the default upstream knows.

@@ -124,6 +124,13 @@ class NamedUpstream(NamedTuple):
     by_responses: tuple[str, ...] = ()
     """Patterns of the models whose chats go by the Responses API."""
 
+    @property
+    def mend(self) -> str:
+        """Where its key may be set, for people."""
+        known = BUILTINS.get(self.name)
+        setting = f"upstreams.{self.name}.api_key"
+        return f"{known.keys[0]} where promptdeck runs, or {setting}" if known else setting
+
 
 def named_upstreams(
     declared: Iterable[Declared], environ: Mapping[str, str], urls: Mapping[str, str]
@@ -180,3 +187,13 @@ def provider_at(url: str) -> str:
         if host in hosts and not host.startswith("127."):
             return name
     return ""
+
+
+def upstreams_table() -> str:
+    """The table of built-in upstreams in the documentation, in Markdown."""
+    rows = [
+        f"| `{name}` | {', '.join(one.dialects)} | `{one.url}` | `{'` or `'.join(one.keys)}` |"
+        for name, one in BUILTINS.items()
+    ]
+    head = "| name | speaks | base URL | key |"
+    return "\n".join([head, "|---|---|---|---|", *rows]) + "\n"

@@ -1,0 +1,81 @@
+"""The `Way` of an exchange that has several upstreams: it chooses among their ways.
+
+What names a bare model goes straight on, as if there were no choice; so does what brings its own
+provider, and what is no model's.
+"""
+
+from promptdeck.core.dialects.table import dialect_of, with_model
+from promptdeck.core.routing.choosing import Choice
+from promptdeck.core.text.jsontext import JSONObject, Unfaithful, parse
+from promptdeck.engine.asking import Incoming
+from promptdeck.engine.sides import Ended, GiveUp, Sink
+from promptdeck.errors import ClientError, UpstreamError
+
+from .trip import Means, Trip
+from .writing import Asking, unsendable
+
+SEAL = b"cHJvbXB0ZGVjay8x"
+"""Begins what was signed elsewhere and came back through us, as `translate.signing.SEAL`: it goes
+to no upstream as it is, not even to the default one."""
+
+
+class Routing:
+    """Asks the default upstream, at this base URL, or whom a request's model chooses."""
+
+    def __init__(self, means: Means, default: str) -> None:
+        self._means = means
+        self._way = means.way("")
+        self._default = default
+        self._default_name = means.choosing.default_name or "default"
+
+    def begin(self, incoming: Incoming, sink: Sink, ended: Ended[UpstreamError]) -> GiveUp | None:
+        """As `Way`: None for what may leave a choice."""
+        if self._may_choose(incoming):
+            return None
+        return self._way.begin(incoming, sink, ended)
+
+    async def fly(self, incoming: Incoming, sink: Sink) -> None:
+        """As `Way`. Unsendable where no upstream can be asked for what a request wants."""
+        trip = self._trip(incoming, sink) if self._may_choose(incoming) else None
+        await (trip.run() if trip else self._way.fly(incoming, sink))
+
+    def _may_choose(self, incoming: Incoming) -> bool:
+        """False for nearly all that name one model of the default upstream; nothing is parsed."""
+        request, route = incoming.request, incoming.route
+        if request.method != "POST" or (route is not None and not route.is_home):
+            return False
+        if not dialect_of("POST", request.target).is_model:
+            return False
+        body = request.body
+        return SEAL in body or self._means.choosing.may_choose(body, request.target)
+
+    def _trip(self, incoming: Incoming, sink: Sink) -> Trip | None:
+        """The trip of a request that leaves a choice; None for one that does not. Unsendable."""
+        request, packed = incoming.request, incoming.packed
+        # What has a key in it is kept without, and sent with it.
+        data = packed.body if packed and not packed.coding else request.body
+        try:
+            body = parse(data)
+        except Unfaithful:
+            return None
+        if not isinstance(body, dict):
+            return None
+        try:
+            choices = self._means.choosing.choices(with_model(body, request.target))
+        except ClientError as error:
+            raise unsendable(error) from None
+        choices = choices or self._sealed(body, data, request.target)
+        if not choices:
+            return None
+        own = incoming.route.url if incoming.route else self._default
+        client = dialect_of("POST", request.target)
+        asking = Asking(incoming, body, data, client, own, self._default_name)
+        return Trip(asking, choices, sink, self._means)
+
+    def _sealed(self, body: JSONObject, data: bytes, target: str) -> tuple[Choice, ...] | None:
+        """The only choice for what holds another upstream's signature: it is written anew."""
+        named = with_model(body, target)
+        model = named.get("model") if isinstance(named, dict) else None
+        if SEAL not in data or not isinstance(model, str):
+            return None
+        return (Choice("", model, model),)

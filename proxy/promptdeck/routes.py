@@ -1,0 +1,94 @@
+"""From a configuration and an environment to where requests go: upstreams, keys, the choice."""
+
+from collections.abc import Mapping
+
+from .config import Config
+from .core.dialects.homes import Homes
+from .core.dialects.providers import PROVIDERS
+from .core.routing.choosing import Choosing
+from .core.routing.upstreams import Declared, NamedUpstream, named_upstreams
+
+_SAME_API = ("anthropic", "google", "ollama")
+"""Those of `upstream.NAME` whose base URL is that of the upstream of the same name as well: Cohere
+speaks chat completions elsewhere, and Azure has none that is known."""
+
+
+def upstreams_of(config: Config, environ: Mapping[str, str]) -> dict[str, NamedUpstream]:
+    """The upstreams by name, with the keys that the configuration and the environment have.
+
+    One that is the default upstream by another name has its key, where it has none of its own.
+    """
+    said = [
+        Declared(
+            name,
+            one.dialect,
+            one.base_url or "",
+            one.api_key or "",
+            one.auth,
+            one.retries,
+            one.by_responses,
+        )
+        for name, one in config.upstreams.items()
+    ]
+    beside = config.upstream.beside
+    urls = {name: beside[name] for name in _SAME_API if name in beside}
+    own = config.upstream
+    return {
+        # Named at all, even without a setting, is declared.
+        name: _with_own_key(
+            one._replace(declared=name in config.upstreams), own.url, own.api_key or ""
+        )
+        for name, one in named_upstreams(said, environ, urls).items()
+    }
+
+
+def _with_own_key(one: NamedUpstream, url: str, key: str) -> NamedUpstream:
+    if one.key or not key or one.url != url:
+        return one
+    return one._replace(key=key, key_from="upstream.api_key")
+
+
+def keys_of(config: Config, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """The keys that upstreams get from a server: its own, and those of its environment."""
+    named = [one.key for one in upstreams_of(config, environ).values()]
+    return tuple(dict.fromkeys(filter(None, [config.upstream.api_key, *named])))
+
+
+def secrets_of(config: Config, environ: Mapping[str, str]) -> tuple[str, ...]:
+    """All keys and tokens of a server, and what else is secret of its upstreams."""
+    extra = [value for one in config.upstreams.values() for value in one.headers.values()]
+    # Short values of headers are words, of which every other answer holds one.
+    long = [value for value in extra if len(value) > _SHORT]
+    return tuple(
+        dict.fromkeys(filter(None, [*keys_of(config, environ), config.server.token, *long]))
+    )
+
+
+_SHORT = 15
+
+
+def choosing_of(config: Config, environ: Mapping[str, str]) -> Choosing:
+    """How the models of requests are chosen."""
+    routing = config.routing
+    upstreams = upstreams_of(config, environ)
+    return Choosing(config.upstream.url, upstreams, routing.aliases, routing.patterns)
+
+
+def homes_of(config: Config) -> Homes:
+    """Where calls of providers' own protocols go that name no upstream."""
+    declared = {
+        name: one.base_url
+        for name, one in config.upstreams.items()
+        if name in _SAME_API and one.base_url
+    }
+    return Homes(config.upstream.url, {**declared, **config.upstream.beside})
+
+
+def providers_of(config: Config) -> dict[str, str]:
+    """The base URLs that a request may choose by X-Provider."""
+    declared = {
+        name: one.base_url
+        for name, one in config.upstreams.items()
+        if one.base_url and (one.dialect or ("chat",))[0] == "chat" and name not in _SAME_API[:2]
+    }
+    return {**PROVIDERS, **declared, **{item.name: item.url for item in config.upstream.providers}}
