@@ -635,9 +635,9 @@ def rows() -> dict[str, list[str]]:
     return {re.search(r"`(\w+)`", first)[1]: rest for first, *rest in cells}
 
 
-def test_the_table_has_a_row_of_three_cells_for_each_field() -> None:
+def test_the_table_has_a_row_of_four_cells_for_each_field() -> None:
     assert [*rows()] == [*FIELDS]
-    assert {len(row) for row in rows().values()} == {3}
+    assert {len(row) for row in rows().values()} == {4}
 
 
 SAMPLES = {"deferred": True, "n": 2, "messages": [], "credentials": {"a": 1}}

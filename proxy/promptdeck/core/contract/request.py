@@ -339,14 +339,18 @@ def _property(field: Field, shapes: dict[str, JSONSchema]) -> JSONSchema:
 
 
 def fields_table() -> str:
-    """README's table of the fields, in Markdown: type, whether it is in the key, whose it is."""
+    """README's table of the fields: type, whether it is in the key, whose it is, who has it."""
+    from promptdeck.core.dialects.translate.fields import reaches  # no request needs it
+
     shapes: dict[str, JSONSchema] = {}
     rows = [
         f"| `{name}`{', deprecated' * field.deprecated} "
-        f"| {label(field.schema.shape(shapes))} | {in_key(name)} | {field.provider} |"
+        f"| {label(field.schema.shape(shapes))} | {in_key(name)} | {field.provider} "
+        f"| {reaches(name)} |"
         for name, field in FIELDS.items()
     ]
-    return "\n".join(["| field | type | in the key | from |", "|---|---|---|---|", *rows])
+    head = ["| field | type | in the key | from | reaches |", "|---|---|---|---|---|"]
+    return "\n".join([*head, *rows])
 
 
 def in_key(name: str) -> str:
