@@ -60,6 +60,12 @@ def test_the_model_may_stand_in_the_path() -> None:
     assert sent(body, Aim("google", "gemini", "m 2", "google")) == Sent(
         "/v1beta/models/m%202:streamGenerateContent?alt=sse", body
     )
+    for name in ("google/m-1", "models/m-1", "a:b", "google%2Fm-1"):
+        asked = f"/v1beta/models/{name}:generateContent?key=a:b"
+        wanted = "/v1beta/models/m-2:generateContent?key=a:b"
+        assert sent(body, Aim("google", "gemini", "m-2", "google"), asked).target == wanted
+    tuned = "/v1beta/tunedModels/x:generateContent"
+    assert sent(body, Aim("google", "gemini", "tunedModels/x"), tuned).target == tuned
     azure = "/v1/deployments/m-1/chat/completions?api-version=1"
     assert sent(body, Aim("azure", "chat", "m-2"), azure).target == (
         "/v1/deployments/m-2/chat/completions?api-version=1"

@@ -4,6 +4,7 @@ lost.
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
+from urllib.parse import quote
 
 from promptdeck.core.text.jsontext import JSON, JSONObject
 from promptdeck.errors import ClientError
@@ -24,6 +25,15 @@ class Aim(NamedTuple):
     provider: str = ""
     """Whose rules hold there, where several speak one dialect: openai, mistral, xai and so on, a
     name of the table of built-in upstreams; empty for none of those."""
+
+
+_COLLECTIONS = ("models/", "tunedModels/", "publishers/", "projects/", "endpoints/")
+
+
+def resource(model: str) -> str:
+    """A model in a path of Google's protocol: `models/NAME`, unless it is of another collection."""
+    name = quote(model, safe="/-._~@")
+    return name if name.startswith(_COLLECTIONS) else f"models/{name}"
 
 
 class Lost(NamedTuple):

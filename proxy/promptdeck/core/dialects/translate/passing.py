@@ -15,10 +15,12 @@ from promptdeck.core.interaction import Request
 from promptdeck.core.text.jsontext import JSON, JSONObject
 from promptdeck.core.text.splicing import Trail, spliced
 
-from .aim import Aim, Lost
+from .aim import Aim, Lost, resource
 from .signing import SEAL, goes_to, opened
 
-_IN_PATH = re.compile(r"(?<=/deployments/)[^/?]+|(?<=/models/)[^:/?]+(?=:)")
+_DEPLOYMENT = re.compile(r"(?<=/deployments/)[^/?]+")
+# A name may have slashes, as one has with our prefix, and colons.
+_RESOURCE = re.compile(r"(?<=/)(?:models|tunedModels)/[^?]+(?=:\w+(?:\?|$))")
 
 # Members that hold signatures, by their dialect; of each the way to the objects they stand in.
 _ITEMS: Mapping[str, tuple[tuple[str, ...], ...]] = {
@@ -43,9 +45,9 @@ def passed(
     request: Request, body: JSON, dialect: str, aim: Aim, settings: Mapping[str, JSON]
 ) -> Passed:
     """The request as it goes on; `body` is its parsed body, None where that is no JSON."""
-    target = request.target
-    if _IN_PATH.search(target):
-        target = _IN_PATH.sub(quote(aim.model, safe="/-._~@"), target, count=1)
+    target = _DEPLOYMENT.sub(quote(aim.model, safe="/-._~@"), request.target, count=1)
+    if dialect == "gemini":
+        target = _RESOURCE.sub(resource(aim.model), target, count=1)
     if not isinstance(body, dict):
         return Passed(target, request.body)
     edits, lost = _edits(request, body, dialect, aim)

@@ -81,6 +81,7 @@ def test_the_target_names_model_and_verb():
     assert write().target == f"/v1beta/models/{NEW}:generateContent"
     assert write(stream=True).target == f"/v1beta/models/{NEW}:streamGenerateContent?alt=sse"
     assert write(model="models/gemini-x").target == "/v1beta/models/gemini-x:generateContent"
+    assert write(model="a/b:c").target == "/v1beta/models/a/b%3Ac:generateContent"
     assert write(model="tunedModels/a b").target == "/v1beta/tunedModels/a%20b:generateContent"
 
 

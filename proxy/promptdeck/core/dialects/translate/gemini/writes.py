@@ -1,8 +1,6 @@
 """A prompt as a request of Google's protocol."""
 
-from urllib.parse import quote
-
-from promptdeck.core.dialects.translate.aim import Aim, Options, Written
+from promptdeck.core.dialects.translate.aim import Aim, Options, Written, resource
 from promptdeck.core.dialects.translate.fields import STRIPPED
 from promptdeck.core.dialects.translate.neutral import Prompt
 from promptdeck.core.text.jsontext import JSONObject
@@ -35,11 +33,5 @@ def written(prompt: Prompt, aim: Aim) -> Written:
         body["toolConfig"] = config
     body |= settled(prompt, family, options, has_functions=has_functions)
     verb = _STREAM if prompt.stream else "generateContent"
-    target = f"/v1beta/{_resource(aim.model)}:{verb}"
+    target = f"/v1beta/{resource(aim.model)}:{verb}"
     return Written(target, body, options.lost())
-
-
-def _resource(model: str) -> str:
-    """The model in a path: `models/NAME`, unless it is of another collection."""
-    name = quote(model, safe="/-._~@:")
-    return name if "/" in name and not name.startswith("/") else f"models/{name}"
