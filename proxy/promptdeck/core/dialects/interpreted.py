@@ -28,7 +28,7 @@ from .base import Dialect, StreamFilter, essence
 from .pieces import as_object
 from .streamed import Streamed
 from .table import answered_in, dialect_in
-from .variants import STREAM_TYPE
+from .variants import JSON_TYPE, STREAM_TYPE
 
 if TYPE_CHECKING:  # at run time only what is to be translated needs it
     from .translate.aim import Aim
@@ -92,7 +92,7 @@ class Interpreter:
     def streams(self, status: int, headers: Headers) -> bool:
         """True if the answer of this head goes to its client piece by piece, as it comes."""
         events = essence(header(headers, "content-type")) == "text/event-stream"
-        return events and is_good(status) and self.variant in (Variant.SSE, Variant.SSE_USAGE)
+        return events and is_good(status) and self.variant is not Variant.JSON
 
     def stream(self) -> StreamFilter:
         """What makes the client's bytes of the upstream's, for an answer that `streams`."""
@@ -112,7 +112,8 @@ class Interpreter:
         """The headers of an answer that `streams`, as its client gets them."""
         from .translate.translation import heading
 
-        return self._signed(heading(headers, STREAM_TYPE))
+        kind = JSON_TYPE if self.variant is Variant.LIST else STREAM_TYPE
+        return self._signed(heading(headers, kind))
 
     def whole(self, response: Response, variant: Variant | None = None) -> Response:
         """A whole answer as its client gets it, in a variant, by default the one asked for.

@@ -11,7 +11,7 @@ from promptdeck.core.dialects.base import Dialect, StreamFilter
 from promptdeck.core.dialects.interpreted import Interpreter
 from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.headers import LOCATIONS, PERMISSIONS, is_sendable
-from promptdeck.core.interaction import Headers, Request
+from promptdeck.core.interaction import Headers, Request, Variant
 from promptdeck.core.targets import prefix_of
 from promptdeck.engine.flights.flight import Head
 from promptdeck.engine.outcome import Flown, Served
@@ -135,6 +135,8 @@ def rendering_of(
     `content_type` is the answer's; `interpreter` tells it where it comes piece by piece in
     another dialect than the client's; `has_length` says that its head tells how long it is.
     """
+    if interpreter and interpreter.variant is Variant.LIST:
+        return ListRendering(interpreter.stream())
     if interpreter:
         return EventRendering(dialect_of(asked.method, asked.target), interpreter.stream())
     # With a length given, the very bytes are all that may be sent.
@@ -174,6 +176,22 @@ class Rendering:
         connection can."""
         del error
         return b""
+
+
+class ListRendering(Rendering):
+    """A translated stream as one list of JSON, as Google's clients read it: there is no place in it
+    for a comment, nor for an error once a piece was cut in two."""
+
+    __slots__ = ("_filter",)
+
+    def __init__(self, filter_: StreamFilter) -> None:
+        self._filter = filter_
+
+    def feed(self, data: bytes) -> bytes:
+        return self._filter.feed(data)
+
+    def rest(self) -> bytes:
+        return self._filter.rest()
 
 
 class EventRendering(Rendering):
