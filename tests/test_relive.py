@@ -179,6 +179,21 @@ async def test_a_provider_gets_the_model_as_it_knows_it(
     assert [seen.json["model"] for seen in provider.seen] == ["tiny", "tiny"]
 
 
+async def test_what_was_chosen_by_its_models_name_is_chosen_again(
+    shell: Shell, start: Start
+) -> None:
+    async with upstream() as other:
+        named = f"{{other: {{base_url: '{other.url}', api_key: key-of-other}}}}"
+        environ = {"PROMPTDECK_UPSTREAMS": named}
+        deck = await start(environ, mode="record", cassette="trip")
+        await deck.chat("a list", model=["other/m", "tiny"])
+        other.seen.clear()
+        ran = await shell("check", "trip", "--live", OPENAI_API_KEY="ours", **environ)
+        assert "unreachable" not in ran.out
+        [seen] = other.seen
+        assert (seen.json["model"], seen.headers["Authorization"]) == ("m", "Bearer key-of-other")
+
+
 async def test_check_names_a_cassette_that_is_not_there(shell: Shell) -> None:
     for name in ("trap", "../trip"):
         assert isinstance((await shell("check", name, "--live")).error, UsageError)
@@ -309,7 +324,7 @@ async def test_an_answer_larger_than_what_is_kept_is_read_to_its_end(
     config = load({"upstream": provider.url}, {}).config
     provider.answers = [raw(orjson.dumps(completion("x" * 1_000_000)))]
     client = Client(provider.url, Keys(), 5, 5)
-    asker = Asker(client, redactor_of(config), (), keep_bytes=1000, providers={})
+    asker = Asker(client, provider.url, redactor_of(config), (), keep_bytes=1000, providers={})
     try:
         anew = await asker.ask(shell.recordings[0])
     finally:

@@ -163,6 +163,20 @@ async def test_in_the_cache_a_list_is_a_request_of_its_own(
     assert said(await deck.chat(model="one/a")) == "well again"
 
 
+async def test_a_cached_answer_is_none_of_a_name_that_has_come_to_mean_another_model(
+    start: Start, providers: Providers
+) -> None:
+    answers = []
+    for model in ("one/a", "two/b", "one/a"):
+        aliases = {"PROMPTDECK_ROUTING_ALIASES": f"{{fast: {model}}}"}
+        deck = await start(providers.environ() | aliases, mode="cache")
+        answers += [(await deck.chat(model="fast")).headers["X-Promptdeck-Served"]] * 2
+    assert answers == 2 * ["one/a; dialect=chat"] + 2 * ["two/b; dialect=chat"] + 2 * [
+        "one/a; dialect=chat"
+    ]
+    assert (len(providers["one"].seen), len(providers["two"].seen)) == (1, 1)
+
+
 @pytest.mark.parametrize("fast", [True, False])
 async def test_an_unknown_upstream_is_400_with_the_list_and_the_nearest(
     start: Start, providers: Providers, fast: bool

@@ -36,7 +36,7 @@ from .engine.decks.deck import Deck
 from .engine.decks.playing import AfterLast, OnExpired, Playing
 from .engine.settings import Settings
 from .errors import ClientError
-from .routes import secrets_of
+from .routes import scope_of, secrets_of
 from .stores.base import Glance, Store
 from .stores.cassettes.called import called
 from .stores.cassettes.file import SUFFIX, path_of, refuse_outside
@@ -253,6 +253,7 @@ class Library:
             after_last=AfterLast(self._config.replay.after_last),
             expires=_expires(self._config),
             on_expired=_on_expired(self._config),
+            scope=scope_of(self._config),
         )
         return Deck(
             name,

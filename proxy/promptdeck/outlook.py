@@ -9,12 +9,16 @@ from pathlib import Path
 
 from .config import Config
 from .core.policy import Mode
+from .routes import problems_of
 from .stores.cassettes.called import likely
 from .stores.cassettes.file import names, path_of
 
 
 def outlook(config: Config) -> Iterator[str]:
     """One line for each thing that will go wrong under `config`, with what to do about it."""
+    if config.mode is not Mode.REPLAY:
+        for name, why in problems_of(config, os.environ).items():
+            yield why if "." in name else f"upstreams.{name}: {why}"
     if config.mode.fills_cassettes:
         yield from _unwritable(config)
     elif config.mode is Mode.REPLAY or (config.mode is Mode.CACHE and config.cassette.name):

@@ -16,6 +16,7 @@ from .core.dialects.providers import Route, routed
 from .core.dialects.sockets import METHODS
 from .core.dialects.table import dialect_answering, dialect_in
 from .core.drift import Drift, Tier, compare
+from .core.headers import served_in
 from .core.interaction import Interaction, Response
 from .core.secrets.answers import cleared_response
 from .core.secrets.redact import Redactor
@@ -24,9 +25,9 @@ from .core.text.wording import visible
 from .core.varying import UNTOLD
 from .engine.asking import Incoming
 from .engine.flights.flight import Flight, Head
+from .engine.flights.launch import Way
 from .engine.flights.recorder import NotKept, Recorder, Take, response_of
 from .errors import UpstreamError
-from .upstream import Upstream
 
 _REDACTED = b"[redacted:"
 """How every placeholder begins that stands in a recorded request for a secret."""
@@ -50,7 +51,10 @@ class Asker:
     cassette is a file that others write, too, and could name a host of theirs.
     """
 
-    upstream: Upstream
+    way: Way
+    """To the upstream, and for what is asked of another by its model's name, to that one."""
+    upstream: str
+    """The upstream's base URL."""
     redactor: Redactor
     secrets: tuple[str, ...]
     """Taken out of answers besides what the redactor knows: the key."""
@@ -73,7 +77,7 @@ class Asker:
         started = time.time()
         incoming = self._incoming(old)
         try:
-            await asyncio.gather(_fly(self.upstream, incoming, flight), _read(flight))
+            await asyncio.gather(_fly(self.way, incoming, flight), _read(flight))
         # ValueError, since a URL in a cassette can be anything.
         except (UpstreamError, ValueError) as error:
             tier = Tier.ERROR if flight.size else Tier.UNREACHABLE
@@ -84,7 +88,7 @@ class Asker:
             variant=old.variant,
             key=old.key,
             recorded_at=started,
-            upstream=incoming.route.url if incoming.route else self.upstream.url,
+            upstream=incoming.route.url if incoming.route else self.upstream,
             secrets=self.secrets,
             headers=incoming.headers,
         )
@@ -96,7 +100,9 @@ class Asker:
         type_ = (("Content-Type", old.request.content_type),) if old.request.body else ()
         known = (item for item in old.request.selecting if item not in UNTOLD)
         headers = (*type_, *(item for item in known if item[0] != "content-type"))
-        if self.redirected or old.upstream in ("", self.upstream.url):
+        # Who was chosen by a model's name is chosen again.
+        chosen = served_in(old.response.headers) is not None
+        if self.redirected or chosen or old.upstream in ("", self.upstream):
             return Incoming(old.request, headers)
         return Incoming(old.request, headers, Route(old.upstream, "", self._body(old)))
 
@@ -165,10 +171,10 @@ def _drift(old: Interaction, live: Response) -> Drift:
     return compare(understood(old), understood(now), dialect_in(old.request))
 
 
-async def _fly(upstream: Upstream, incoming: Incoming, flight: Flight) -> None:
+async def _fly(way: Way, incoming: Incoming, flight: Flight) -> None:
     """Fill `flight` from upstream, and end it whatever happens. UpstreamError."""
     try:
-        await upstream.fly(incoming, flight)
+        await way.fly(incoming, flight)
     except UpstreamError as error:
         flight.land(error)
         raise

@@ -7,6 +7,8 @@ from .core.dialects.homes import Homes
 from .core.dialects.providers import PROVIDERS
 from .core.routing.choosing import Choosing
 from .core.routing.upstreams import Declared, NamedUpstream, named_upstreams
+from .core.text.jsontext import JSON, canonical
+from .errors import ClientError
 
 _SAME_API = ("anthropic", "google", "ollama")
 """Those of `upstream.NAME` whose base URL is that of the upstream of the same name as well: Cohere
@@ -92,3 +94,48 @@ def providers_of(config: Config) -> dict[str, str]:
         if one.base_url and (one.dialect or ("chat",))[0] == "chat" and name not in _SAME_API[:2]
     }
     return {**PROVIDERS, **declared, **{item.name: item.url for item in config.upstream.providers}}
+
+
+def problems_of(config: Config, environ: Mapping[str, str]) -> dict[str, str]:
+    """What is wrong with how upstreams are set: by the upstream's name, or by the setting."""
+    upstreams = upstreams_of(config, environ)
+    found: dict[str, str] = {}
+    for name, one in upstreams.items():
+        if why := _problem(one):
+            found[name] = why
+    choosing = choosing_of(config, environ)
+    for setting, models in (
+        ("routing.aliases", config.routing.aliases),
+        ("routing.patterns", config.routing.patterns),
+    ):
+        for name, stands_for in models.items():
+            try:
+                choosing.choices({"model": [one.replace("*", "MODEL") for one in stands_for]})
+            except ClientError as error:
+                found[f"{setting}.{name}"] = f"{setting}.{name}: {error.message}"
+    return found
+
+
+def _problem(one: NamedUpstream) -> str:
+    """What is wrong with how an upstream is set; empty for nothing."""
+    if not one.url:
+        return f"set upstreams.{one.name}.base_url: no provider of that name is built in"
+    if one.by_responses and "responses" not in one.dialects:
+        return "by_responses is set, and responses is not among its dialects"
+    if one.key and one.auth == "none":
+        return "it has a key, and auth: none keeps that back"
+    return ""
+
+
+def scope_of(config: Config) -> str:
+    """What names all that decides where a model's name leads, to keep a cache's answers apart.
+
+    Empty where nothing of that is set: then only the default upstream does.
+    """
+    named = {
+        name: [one.base_url, *one.dialect, *one.by_responses]
+        for name, one in config.upstreams.items()
+    }
+    routing = config.routing
+    said: JSON = [named, dict(routing.aliases), dict(routing.patterns)]
+    return canonical(said).decode() if named or routing.aliases or routing.patterns else ""

@@ -41,7 +41,7 @@ class Ways:
         routing = config.routing
         means = Means(
             choosing_of(config, environ),
-            self._way,
+            self.way,
             Breakers(routing.breaker, routing.breaker_pause),
             Patience(routing.retries, routing.retry_budget),
             routing.hold_back,
@@ -70,7 +70,7 @@ class Ways:
             if one.declared and one.key and (url := homes.url_of(one.name))
         }
 
-    def _way(self, name: str) -> Upstream:
+    def way(self, name: str) -> Upstream:
         """The way to an upstream by its name; by no name to the default one."""
         if not name:
             return self.default
@@ -90,5 +90,6 @@ class Ways:
             said.connect_timeout if said else own.connect_timeout,
             said.read_timeout if said else own.read_timeout,
             proxy=None if said and said.proxy == NO_PROXY else said.proxy if said else ENVIRONMENT,
+            setting=f"upstreams.{upstream.name}.base_url",
             mend=upstream.mend,
         )

@@ -14,6 +14,7 @@ from typing import Any
 import click
 
 from promptdeck.config import Config, in_ci
+from promptdeck.core.dialects.interpreted import remembering
 from promptdeck.core.dialects.table import says
 from promptdeck.core.drift import Tier
 from promptdeck.core.headers import PLACEHOLDER_KEY
@@ -22,11 +23,10 @@ from promptdeck.core.text.wording import visible
 from promptdeck.errors import CassetteError, UsageError
 from promptdeck.library import redactor_of
 from promptdeck.relive import Anew, Asker
-from promptdeck.routes import providers_of
+from promptdeck.routes import providers_of, secrets_of
 from promptdeck.stores.cassettes.edit import Piece, edit
 from promptdeck.stores.cassettes.file import names, read
-from promptdeck.upstream import Upstream
-from promptdeck.upstream.keys import Key, Keys
+from promptdeck.ways import Ways
 
 from . import options
 from .chosen import existing
@@ -76,19 +76,20 @@ async def _asking(config: Config, *, redirected: bool) -> AsyncIterator[Asker]:
     # That of `promptdeck run`, which is none.
     if key == PLACEHOLDER_KEY:
         key = None
-    keys = Keys(Key(key or ""))
-    upstream = Upstream(settings.url, keys, settings.connect_timeout, settings.read_timeout)
+    config = config._replace(upstream=settings._replace(api_key=key))
+    ways = Ways(config, os.environ, "", remembering())
     try:
         yield Asker(
-            upstream,
+            ways.routing,
+            settings.url,
             redactor_of(config),
-            secrets=(key,) if key else (),
+            secrets=secrets_of(config, os.environ),
             keep_bytes=config.record.max_bytes,
             providers=providers_of(config),
             redirected=redirected,
         )
     finally:
-        await upstream.close()
+        await ways.close()
 
 
 async def _checked(

@@ -81,7 +81,7 @@ _TROUBLE = (TimeoutError, aiohttp.ClientError, HttpProcessingError, OSError, Fra
 class _Errand:
     """One call to a base URL: its answer is passed to a sink, its trouble put in our words."""
 
-    __slots__ = ("_answered", "_base", "_keyless", "_proxy", "_sink", "_target", "came")
+    __slots__ = ("_answered", "_base", "_keyless", "_proxy", "_setting", "_sink", "_target", "came")
 
     def __init__(
         self,
@@ -90,13 +90,14 @@ class _Errand:
         target: str,
         keyless: Callable[[], str],
         proxy: str | None = None,
+        setting: str = "",
     ) -> None:
         self._sink = sink
         self._base = base
         self._keyless = keyless
         """Tells how to set a key, where the request was sent without one."""
         self._target = target
-        self._proxy = proxy
+        self._proxy, self._setting = proxy, setting
         self._answered = False
         self.came = sink.came  # as it is: a method of ours would cost a call for each piece
 
@@ -118,7 +119,7 @@ class _Errand:
             return UpstreamError(f"{base} {why}", code="upstream_timeout", status=504)
         if self._answered:
             return UpstreamError(f"{base} cut its answer off: {error}", code="upstream_cut")
-        told = unreachable(base, error, self._proxy)
+        told = unreachable(base, error, self._proxy, self._setting)
         log.warning(told)  # its client may swallow it
         return UpstreamError(told)
 
@@ -135,7 +136,8 @@ class Upstream:
 
     `keys` are sent where a client brings none. Timeouts are in seconds, None for none: until
     connected, and without a byte from upstream. `proxy` is a proxy's URL, None for none, or what
-    `destination.ENVIRONMENT` says; `mend` tells how to set a key that is missing.
+    `destination.ENVIRONMENT` says; `mend` tells how to set a key that is missing, `setting` is what
+    names the URL.
     """
 
     lean = True
@@ -149,6 +151,7 @@ class Upstream:
         read_timeout: float | None,
         *,
         proxy: str | None = ENVIRONMENT,
+        setting: str = "--upstream",
         mend: str = "OPENAI_API_KEY where your program runs, or upstream.api_key for promptdeck",
     ) -> None:
         self.url = url
@@ -156,7 +159,7 @@ class Upstream:
         """How many requests were sent, or were tried to send."""
         self._keys = keys
         self._proxy = proxy
-        self._mend = mend
+        self._mend, self._setting = mend, setting
         self._read_timeout = read_timeout
         self._pool = Pool(connect_timeout)
         self._session = LazyClient(connect_timeout)
@@ -320,7 +323,7 @@ class Upstream:
             return self._mend if self._keys.is_missing(incoming) else ""
 
         target, proxy = incoming.request.target, self._destination(base).proxy
-        return _Errand(sink, base, target, keyless, proxy)
+        return _Errand(sink, base, target, keyless, proxy, self._setting)
 
     def _timeout_for(self, headers: Headers) -> float | None:
         """Seconds of silence: ours, or the client's where shorter, as nobody listens longer.

@@ -16,12 +16,15 @@ _NO_TLS = ("WRONG_VERSION_NUMBER", "RECORD_LAYER_FAILURE")
 """OpenSSL's words where what comes is no TLS; which one depends on its version."""
 
 
-def unreachable(base: str, error: Exception, proxy: str | None = None) -> str:
+def unreachable(
+    base: str, error: Exception, proxy: str | None = None, setting: str = "--upstream"
+) -> str:
     """The sentence for a client whose call to `base` ended with `error` before any answer.
 
-    `proxy` is the URL of the proxy that was on the way. No secret of either is in it.
+    `proxy` is the URL of the proxy that was on the way; `setting` is what names `base`. No secret
+    of either is in it.
     """
-    why, mend = _told(base, error)
+    why, mend = _told(base, error, setting)
     if proxy:
         url, host = URL(proxy), URL(base).host
         mend = (
@@ -32,7 +35,7 @@ def unreachable(base: str, error: Exception, proxy: str | None = None) -> str:
     return _USERINFO.sub("//", f"cannot reach {base}: {why}" + (f"; {mend}" if mend else ""))
 
 
-def _told(base: str, error: Exception) -> tuple[str, str]:
+def _told(base: str, error: Exception, setting: str) -> tuple[str, str]:
     """What happened, and what to do about it; the latter is empty where nobody knows."""
     for cause in _causes(error):
         match cause:
@@ -53,7 +56,7 @@ def _told(base: str, error: Exception) -> tuple[str, str]:
             case ConnectionRefusedError():
                 return (
                     "nothing listens there (connection refused)",
-                    "start it, or name another upstream (--upstream)",
+                    f"start it, or name another upstream ({setting})",
                 )
     return str(error) or type(error).__name__, ""
 

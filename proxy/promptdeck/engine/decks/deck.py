@@ -205,7 +205,7 @@ class Deck:
     ) -> Sequence[Stored]:
         """A store's recordings under a fingerprint that may answer in place of an upstream."""
         if upstream and self._playing.newest and store is self._writer:
-            if rows := store.find(_scoped(key, upstream)):
+            if rows := store.find(_scoped(key, upstream + self._playing.scope)):
                 return rows
             # Kept by 0.1.0, which had one fingerprint for all of them.
             only = True
@@ -360,7 +360,7 @@ class Deck:
         if first:
             self._overwritten.add(place)
         if self._playing.newest:
-            key = _scoped(key, stored.interaction.upstream)
+            key = _scoped(key, stored.interaction.upstream + self._playing.scope)
         kept = await self._writer.put(key, stored, replace=self._playing.newest or first)
         self._ledger.recorded(kept.id)
         return kept

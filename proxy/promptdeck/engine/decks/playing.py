@@ -47,6 +47,8 @@ class Playing(NamedTuple):
     expires: float | None = None
     """Seconds from its recording to when a recording is too old; None: never."""
     on_expired: OnExpired = OnExpired.WARN
+    scope: str = ""
+    """What keeps a cache's answers apart besides the upstream: what the names of models mean."""
 
     def is_old(self, stored: Stored, now: float) -> bool:
         """True if a recording is older than `expires` at a moment (seconds since the epoch)."""
