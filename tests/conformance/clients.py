@@ -141,6 +141,60 @@ CLIENTS = (
 )
 
 
+_CHATS = ("anthropic/claude-opus-5-5", "google/gemini-3.8-flash", "answers/gpt-6.2-sol")
+"""Models that do not speak chat completions: that of `answers` speaks Responses."""
+_OTHERS = {
+    "openai chat py": ("openai", _OPENAI, "with_openai_chat.py", _CHATS),
+    "openai chat node": ("openai", _OPENAI, "with_openai_chat.mjs", _CHATS),
+    "dedalus_labs": ("dedalus_labs", "DEDALUS_BASE_URL", "with_dedalus.py", _CHATS),
+    "anthropic py": (
+        "anthropic",
+        _ANTHROPIC,
+        "with_anthropic.py",
+        ("mistral/mistral-large-latest", *_CHATS[1:]),
+    ),
+    "google-genai py": (
+        "google-genai",
+        _GOOGLE,
+        "with_google_genai.py",
+        ("mistral/mistral-large-latest", _CHATS[0], _CHATS[2]),
+    ),
+    "openai Responses py": (
+        "openai",
+        _OPENAI,
+        "with_openai.py",
+        ("mistral/mistral-large-latest", *_CHATS[:2]),
+    ),
+    "AI SDK chat": ("@ai-sdk/openai", _OPENAI, "with_ai_sdk.mjs chat", _CHATS),
+    "AI SDK messages": ("@ai-sdk/anthropic", _ANTHROPIC, "with_ai_sdk.mjs messages", _CHATS[1:]),
+}
+_OTHERS_OF_FRAMEWORKS = {
+    "langchain-openai": ("langchain-openai", _OPENAI, "with_langchain_openai.py", _CHATS),
+    "langchain-anthropic": (
+        "langchain-anthropic",
+        _ANTHROPIC,
+        "with_langchain_anthropic.py",
+        _CHATS[1:],
+    ),
+    "pydantic-ai": (
+        "pydantic-ai-slim",
+        _OPENAI,
+        _PYDANTIC,
+        tuple(f"openai-chat:{model}" for model in _CHATS),
+    ),
+}
+"""Clients that ask models of other protocols than theirs: package, base_url, program, models."""
+TRANSLATED = tuple(
+    Client(
+        f"{name} > {model.rpartition('/')[2]}", package, base_url, f"{program} {model}", framework
+    )
+    for framework, some in ((False, _OTHERS), (True, _OTHERS_OF_FRAMEWORKS))
+    for name, (package, base_url, program, models) in some.items()
+    for model in models
+)
+ALL = CLIENTS + TRANSLATED
+
+
 class Run(NamedTuple):
     """A program that has run."""
 
@@ -188,6 +242,9 @@ def record(client: Client, root: str) -> Run:
     if client.upstream:
         upstreams["PROMPTDECK_UPSTREAM_URL"] = root + client.upstream
     keys = {name: KEYS[provider] for name, provider in VARIABLES.items()}
+    answers = {"dialect": ["responses"], "base_url": f"{root}/openai/v1", "api_key": KEYS["openai"]}
+    named = {"answers": answers, "mistral": {"base_url": f"{root}/mistral/v1"}}
+    upstreams["PROMPTDECK_UPSTREAMS"] = orjson.dumps(named).decode()
     return _run(client, "record", "recorded", **upstreams, **keys)
 
 
@@ -261,14 +318,14 @@ def table(rows: list[Row]) -> Iterator[str]:
 
 
 def main(names: list[str]) -> int:
-    if unknown := set(names) - {client.name for client in CLIENTS}:
+    if unknown := set(names) - {client.name for client in ALL}:
         raise SystemExit(f"no client {', '.join(unknown)}; {__doc__}")
     prepare()
     shutil.rmtree(LOG, ignore_errors=True)
     LOG.mkdir(parents=True)
     for program in (HERE / "clients").glob("*.mjs"):
         shutil.copy(program, NODE)
-    chosen = [client for client in CLIENTS if not names or client.name in names]
+    chosen = [client for client in ALL if not names or client.name in names]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         log = LOG / "providers.txt"
         with started(log, sys.executable, str(HERE / "protocols.py")) as root:

@@ -1,10 +1,11 @@
 """What the programs of this folder ask, each with a client of its own, and how they tell of it.
 
-    python with_CLIENT.py recorded|unrecorded
+    python with_CLIENT.py recorded|unrecorded [MODEL]
 
 A program gives `main` functions that ask by its client and return what came. `recorded` runs all
 but the last and prints what each returned; `unrecorded` runs that, and prints the error that the
-client raises. Retries, timeouts and all else stay as the client has them.
+client raises. Retries, timeouts and all else stay as the client has them. With MODEL, whoever's
+that is, it asks for that one in place of its own provider's, and for nothing but answers.
 """
 
 import asyncio
@@ -35,6 +36,15 @@ TOOL = {"type": "function", "function": FUNCTION}
 """The tool as chat completions have it."""
 
 
+_OWN = ("count", "models")
+"""Steps that ask a client's own provider for something else than an answer."""
+
+
+def model(own: str) -> str:
+    """The model to ask for: that of the command line, or the client's own."""
+    return sys.argv[2] if len(sys.argv) > 2 else own
+
+
 def user(text: str) -> dict[str, Any]:
     return {"role": "user", "content": text}
 
@@ -48,6 +58,8 @@ def weather(city: str) -> str:
 def main(**steps: Callable[[], Any]) -> None:
     """Run the steps that the command line asks for; the last one is of what is not recorded."""
     warnings.simplefilter("ignore")
+    if len(sys.argv) > 2:
+        steps = {name: step for name, step in steps.items() if name not in _OWN}
     asyncio.run(_run(steps))
 
 

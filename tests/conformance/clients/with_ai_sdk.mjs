@@ -11,6 +11,9 @@ const models = {
   openai: () => openai("gpt-6.2-sol"),
   anthropic: () => anthropic("claude-opus-5-5"),
   "anthropic/v1": () => createAnthropic({ baseURL: `${root}/v1` })("claude-opus-5-5"),
+  // Any model, by chat completions and by Messages.
+  chat: () => openai.chat(process.argv[4]),
+  messages: () => anthropic(process.argv[4]),
   // It reads no variable.
   google: () => createGoogleGenerativeAI({ baseURL: `${root}/v1beta` })("gemini-3.8-flash"),
 };

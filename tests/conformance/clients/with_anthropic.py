@@ -1,10 +1,10 @@
 """Anthropic's SDK."""
 
 import anthropic
-from steps import PLAIN, RETURNED, SCHEMA, STREAMED, UNRECORDED, WEATHER, main, user, weather
+from steps import PLAIN, RETURNED, SCHEMA, STREAMED, UNRECORDED, WEATHER, main, model, user, weather
 
 client = anthropic.Anthropic()
-GIVEN = {"model": "claude-opus-5-5", "max_tokens": 100}
+GIVEN = {"model": model("claude-opus-5-5"), "max_tokens": 100}
 TOOL = {"name": "weather", "description": "Tells the weather.", "input_schema": SCHEMA}
 
 
@@ -34,7 +34,7 @@ def count() -> int:
 
 
 def models() -> list[str]:
-    return [model.id for model in client.models.list()]
+    return [one.id for one in client.models.list()]
 
 
 main(

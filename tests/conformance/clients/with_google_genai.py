@@ -2,10 +2,21 @@
 
 from google import genai
 from google.genai import types
-from steps import FUNCTION, PLAIN, RETURNED, SCHEMA, STREAMED, UNRECORDED, WEATHER, main, weather
+from steps import (
+    FUNCTION,
+    PLAIN,
+    RETURNED,
+    SCHEMA,
+    STREAMED,
+    UNRECORDED,
+    WEATHER,
+    main,
+    model,
+    weather,
+)
 
 client = genai.Client()
-MODEL = "gemini-3.8-flash"
+MODEL = model("gemini-3.8-flash")
 
 
 def ask(prompt: str) -> str:
@@ -35,7 +46,7 @@ def count() -> int:
 
 
 def models() -> list[str]:
-    return [model.name for model in client.models.list()]
+    return [one.name for one in client.models.list()]
 
 
 main(

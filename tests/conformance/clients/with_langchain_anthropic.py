@@ -4,8 +4,9 @@ from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import tool
 from steps import PLAIN, RETURNED, STREAMED, UNRECORDED, WEATHER, main, weather
+from steps import model as named
 
-model = ChatAnthropic(model="claude-opus-5-5", max_tokens=100)
+model = ChatAnthropic(model=named("claude-opus-5-5"), max_tokens=100)
 
 
 def stream() -> str:

@@ -3,10 +3,21 @@
 import json
 
 import openai
-from steps import FUNCTION, PLAIN, RETURNED, STREAMED, UNRECORDED, WEATHER, main, user, weather
+from steps import (
+    FUNCTION,
+    PLAIN,
+    RETURNED,
+    STREAMED,
+    UNRECORDED,
+    WEATHER,
+    main,
+    model,
+    user,
+    weather,
+)
 
 client = openai.OpenAI()
-MODEL = "gpt-6.2-sol"
+MODEL = model("gpt-6.2-sol")
 TOOL = {"type": "function", "strict": True, **FUNCTION}
 
 
@@ -34,7 +45,7 @@ def tools() -> str:
 
 
 def models() -> list[str]:
-    return [model.id for model in client.models.list()]
+    return [one.id for one in client.models.list()]
 
 
 main(
