@@ -6,9 +6,12 @@ from pathlib import Path
 import orjson
 import pytest
 
+from promptdeck.stores.cassettes.save import New, save
 from tests.command import promptdeck
 from tests.conftest import Start
+from tests.recordings import base_of
 from tests.scripted_upstream import plain
+from tests.translations import recorded as recorded_by
 
 
 @pytest.fixture
@@ -179,3 +182,13 @@ async def test_show_gives_a_terminal_nothing_to_obey(recorded: Path) -> None:
     assert ran.code == 0, ran.err
     assert "\x1b[2J" not in ran.out
     assert r"\x1b[2J" in ran.out
+
+
+async def test_show_tells_who_served_what_was_translated(tmp_path: Path) -> None:
+    path = tmp_path / "cassettes" / "c.yaml"
+    save(path, [New(one := recorded_by("chat", "messages"), base_of(one.request), replace=False)])
+    shown = (await promptdeck(tmp_path, "cassette", "show", "c")).out
+    assert "by anthropic/claude-opus-5, messages  sse" in shown
+    assert "It is blue, I think." in shown
+    [told] = orjson.loads((await promptdeck(tmp_path, "cassette", "show", "c", "--json")).out)
+    assert told["served"] == "anthropic/claude-opus-5, messages"

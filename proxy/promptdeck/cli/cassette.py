@@ -10,6 +10,7 @@ import click
 
 from promptdeck.config import Config
 from promptdeck.core.dialects.table import dialect_in, says, with_model
+from promptdeck.core.headers import served_in
 from promptdeck.core.interaction import Interaction
 from promptdeck.core.text.jsontext import Unfaithful, compact, parse
 from promptdeck.core.text.wording import visible
@@ -142,6 +143,7 @@ def _told(item: Interaction) -> dict[str, Any]:
         "upstream": item.upstream,
         "variant": str(item.variant),
         "model": _model(item),
+        "served": _served(item),
         "status": item.response.status,
         "frames": len(item.response.frames),
         "took_ms": item.response.took_ms,
@@ -169,12 +171,22 @@ def _model(item: Interaction) -> str:
     return model if isinstance(model, str) else ""
 
 
+def _served(item: Interaction) -> str:
+    """Who answered, where one of several upstreams was chosen: `anthropic/claude-opus-5, messages`.
+
+    Empty where it was not.
+    """
+    served = served_in(item.response.headers)
+    return f"{served.upstream}/{served.model}, {served.dialect}" if served else ""
+
+
 def _print_conversation(told: Mapping[str, Any]) -> None:
     """Print a recording as people read it: a head line, and a line or more for each turn."""
     click.secho(visible(told["id"]), bold=True, nl=False)
     secrets = f", {counted(told['redacted'], 'secret')} redacted" if told["redacted"] else ""
     click.echo(
-        f"  {visible(told['request'])}  {visible(told['model'])}  {told['variant']},"
+        f"  {visible(told['request'])}  {visible(told['model'])}"
+        f"{' by ' + visible(told['served']) if told['served'] else ''}  {told['variant']},"
         f" {counted(told['frames'], 'frame')} in {told['took_ms']} ms,"
         f" recorded {told['recorded']}{secrets}"
     )
