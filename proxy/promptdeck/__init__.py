@@ -169,6 +169,7 @@ imports upward and only `app` knows all the parts.
         file, save    where it lies, read and locked; recordings put into it
         called        as people call it: by its name, by its file, nearly right
         dump, load, reader   its text written, read, and the YAML that it is in
+        large         the text of a large recording, a part at a time
         digests       what each recording was when that was written
         section       a cassette's own rules
         progress      how work on a long one tells how far it has come

@@ -1,9 +1,11 @@
 """The values that recordings are made of."""
 
+import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.interaction import Frame, Response, frames_of, header
+from promptdeck.core.interaction import Frame, Response, frames_of, header, measures
 
 PAIRS = st.lists(st.tuples(st.integers(0, 10**6), st.binary(max_size=9)), max_size=5)
 NAMES = st.text("abXY-", min_size=1, max_size=5)
@@ -42,3 +44,10 @@ def test_a_stream_is_known_by_its_content_type() -> None:
     ):
         response = Response(200, (("Content-Type", content_type),), ())
         assert response.is_stream is stream
+
+
+@pytest.mark.parametrize("count", [0, 1, 1023, 1024, 1025, 3000])
+def test_frames_are_measured_by_time_and_length(count):
+    frames = [Frame(n, b"x" * (n % 7)) for n in range(count)]
+    assert orjson.loads(measures(frames)) == [[ms, len(data)] for ms, data in frames]
+    assert measures(frames) == orjson.dumps([(ms, len(data)) for ms, data in frames])

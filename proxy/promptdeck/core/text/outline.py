@@ -48,15 +48,40 @@ def _has_long(text: bytes) -> bool:
 def _cuts(text: bytes) -> Iterator[tuple[int, int]]:
     """What can be left out of a text, in order, by begin and end."""
     at = 0
-    while (quote := text.find(b'"', at)) >= 0:
-        yield from _numbers(text, at, quote)
-        end = _end(text, quote + 1)
-        if end < 0:
-            return
-        if end - quote > _LONG:
-            yield from _middle(text, quote + 1, end)
+    for begin, end in _strings(text):
+        yield from _numbers(text, at, begin - 1)
+        if end - begin > _LONG:
+            yield from _middle(text, begin, end)
         at = end + 1
     yield from _numbers(text, at, len(text))
+
+
+def _strings(text: bytes) -> Iterator[tuple[int, int]]:
+    """Where the strings of JSON text stand, keys too, by begin and end of what is in quotes."""
+    at = text.find(b'"') + 1
+    while at:
+        end = _end(text, at)
+        if end < 0:
+            return
+        yield at, end
+        at = text.find(b'"', end + 1) + 1
+
+
+def long_values(text: bytes, least: int) -> Iterator[tuple[int, int]]:
+    """Where strings of `least` bytes or more stand that are no keys, by begin and end."""
+    for begin, end in _strings(text):
+        if end - begin >= least and not text[end + 1 : end + 9].lstrip().startswith(b":"):
+            yield begin, end
+
+
+def parts_of(text: bytes, begin: int, end: int) -> Iterator[bytes]:
+    """The string `text[begin:end]` in parts, none of which cuts a character or an escape."""
+    at = begin
+    while at < end:
+        to = _boundary(text, at, at + _PART) if end - at > _PART + _ESCAPE else end
+        to = to if to > at else end
+        yield text[at:to]
+        at = to
 
 
 def _end(text: bytes, begin: int) -> int:

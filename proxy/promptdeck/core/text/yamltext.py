@@ -190,6 +190,11 @@ def _quoted(text: str) -> str:
     return _double_quoted(text)
 
 
+def quoted_part(text: str) -> str:
+    """A part of a text as it stands within double quotes."""
+    return _double_quoted(text)[1:-1]
+
+
 def _double_quoted(text: str) -> str:
     """Text in double quotes: JSON's, with escapes for what YAML takes for unprintable."""
     quoted = orjson.dumps(text).decode()

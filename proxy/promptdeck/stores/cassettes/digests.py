@@ -5,13 +5,13 @@ hook or a merge altered is not served. They are of values, not of the YAML that 
 indentation and the order of keys may change. Not against who forges: files are one's own.
 """
 
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-import orjson
 import xxhash
 
-from promptdeck.core.interaction import Interaction
+from promptdeck.core.interaction import Interaction, measures
 
 _LAW = "d1:"
 """Begins a line of digests, and names how they are made."""
@@ -40,11 +40,11 @@ def digests_of(item: Interaction, says: str | None) -> Digests:
     request, response = item.request, item.response
     asked = (request.method, request.target, request.content_type, *chain(*request.selecting))
     head = (item.variant, str(response.status), *chain(*response.headers))
-    frames = orjson.dumps([(ms, len(data)) for ms, data in response.frames])
+    frames = measures(response.frames)
     return Digests(
-        _digest(*map(_octets, asked), request.body),
-        _digest(*map(_octets, head), frames, response.body),
-        _digest(says.encode()) if says else "",
+        _digest([*map(_octets, asked), request.body]),
+        _digest([*map(_octets, head), frames], [data for _, data in response.frames]),
+        _digest([says.encode()]) if says else "",
     )
 
 
@@ -70,10 +70,17 @@ def _octets(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _digest(*parts: bytes) -> str:
-    """One digest of all parts, each with its length, so that none runs into the next."""
+def _digest(parts: Iterable[bytes], last: Sequence[bytes] | None = None) -> str:
+    """One digest of all parts, each with its length, so that none runs into the next.
+
+    `last` are the pieces of one more part: those of an answer, which would have to be joined.
+    """
     found = xxhash.xxh3_64()
     for part in parts:
         found.update(b"%d:" % len(part))
         found.update(part)
+    if last is not None:
+        found.update(b"%d:" % sum(map(len, last)))
+        for part in last:
+            found.update(part)
     return found.hexdigest()

@@ -47,7 +47,7 @@ def section_text(section: JSON) -> str:
     return "".join(f"{line}\n" for line in block({"match": section}))
 
 
-class _Richness(NamedTuple):
+class Richness(NamedTuple):
     """How readable an interaction is written; `dump` tries the most readable first."""
 
     structure: bool
@@ -56,7 +56,7 @@ class _Richness(NamedTuple):
     """UTF-8 as text."""
 
 
-_FORMS = (_Richness(True, True), _Richness(False, True), _Richness(False, False))
+FORMS = (Richness(True, True), Richness(False, True), Richness(False, False))
 
 
 def dump(interaction: Interaction) -> str:
@@ -64,10 +64,10 @@ def dump(interaction: Interaction) -> str:
 
     CassetteError if no form keeps it exactly.
     """
-    for form in _FORMS:
+    for form in FORMS:
         try:
-            text = "\n".join([*block([_plain(interaction, form)]), ""])
-            if _reads_back(text, interaction):
+            text = written(interaction, form)
+            if reads_back(text, interaction):
                 return text
         # A head can hold text that stands for no bytes, bodies a depth that is no YAML of ours;
         # times before the year 1 are none.
@@ -76,13 +76,48 @@ def dump(interaction: Interaction) -> str:
     raise CassetteError(f"recording {interaction.id} cannot be written as YAML without loss")
 
 
+def written(
+    interaction: Interaction,
+    form: Richness,
+    template: "Template | None" = None,
+    told: str | None = None,
+) -> str:
+    """The item of an interaction in one form, whether it can be read back or not.
+
+    `template` and `told`, the text for people, are found out where they are not given.
+    """
+    if told is None:
+        told = told_by(interaction)
+    return "\n".join([*block([_plain(interaction, form, template, told)]), ""])
+
+
+LARGE = 4 * 1024 * 1024
+"""Bytes of an answer from which `large` writes it, a part at a time.
+
+Of less `written` takes ten times the size, which is no more than a large one may take."""
+
+
+def is_large(interaction: Interaction) -> bool:
+    """True for one that `large` writes."""
+    return sum([len(data) for _, data in interaction.response.frames]) > LARGE
+
+
+def told_by(interaction: Interaction) -> str:
+    """The text for people of an answer in frames; empty where there is none, and of a large one.
+
+    To put one together takes ten times its size, and nobody reads that far.
+    """
+    streamed = as_stream(interaction.response)
+    return says(interaction) if streamed and not is_large(interaction) else ""
+
+
 _LARGE = 256 * 1024
 """Characters of a text whose data is left out where it is read back."""
 # Base64, mostly: what any reader of YAML gives back as it is, and 64 characters of as well as all.
 _DATA = re.compile(r"(?<![\w/+-])([\w/+-]{64})[\w/+-]{4000,}+", re.ASCII)
 
 
-def _reads_back(text: str, interaction: Interaction) -> bool:
+def reads_back(text: str, interaction: Interaction) -> bool:
     """True if an item's text is read as the interaction that it was made of.
 
     To read an image of 16 MB takes six times that, and a second in which no other thread runs.
@@ -95,7 +130,7 @@ def _reads_back(text: str, interaction: Interaction) -> bool:
             request=request._replace(body=_without_data(request.body)),
             response=Response(response.status, response.headers, frames),
         )
-        told = _told(says(interaction)) if _as_stream(response) else ""
+        told = _told(told_by(interaction))
         [found] = entries(HEADER + _told(text))
         if found.interaction == wanted and (found.says or "") == told:
             return True
@@ -112,11 +147,12 @@ def _told(text: str) -> str:
     return _DATA.sub(lambda found: found[1] + xxh3_128_hexdigest(found[0].encode()), text)
 
 
-def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
+def _plain(
+    interaction: Interaction, form: Richness, template: "Template | None", told: str
+) -> dict[str, JSON]:
     """The item as a JSON value, its keys in the order in which they are written."""
     request, response = interaction.request, interaction.response
-    streamed = _as_stream(response)
-    told = says(interaction) if streamed else ""
+    streamed = as_stream(response)
     return {
         "id": interaction.id,
         "key": interaction.key,
@@ -134,7 +170,7 @@ def _plain(interaction: Interaction, form: _Richness) -> dict[str, JSON]:
         "response": {
             "status": response.status,
             **_headers_out(response.headers),
-            **(_stream(response, told, form) if streamed else _answer(response, form)),
+            **(_stream(response, told, form, template) if streamed else _answer(response, form)),
         },
         "digest": str(digests_of(interaction, told)),
     }
@@ -145,7 +181,7 @@ def _type_out(content_type: str) -> dict[str, JSON]:
     return {} if content_type == JSON_TYPE else {"content-type": as_json(content_type)}
 
 
-def _request_body(body: bytes, form: _Richness) -> dict[str, JSON]:
+def _request_body(body: bytes, form: Richness) -> dict[str, JSON]:
     """A request's body under one key; `json` where it is compact JSON. Empty for none."""
     if form.structure:
         try:
@@ -158,7 +194,7 @@ def _request_body(body: bytes, form: _Richness) -> dict[str, JSON]:
     return _verbatim(body, form) if body else {}
 
 
-def _verbatim(body: bytes, form: _Richness) -> dict[str, JSON]:
+def _verbatim(body: bytes, form: Richness) -> dict[str, JSON]:
     """A body as `text` or, where that is not UTF-8 or not wanted, as `base64`."""
     if form.text:
         try:
@@ -178,18 +214,18 @@ def _headers_out(headers: Headers) -> dict[str, JSON]:
     return {"headers": [[as_json(part) for part in item] for item in headers]}
 
 
-def _as_stream(response: Response) -> bool:
+def as_stream(response: Response) -> bool:
     """True if a response is written frame by frame: a stream, or what is not of one frame."""
     return response.is_stream or len(response.frames) != 1
 
 
-def _answer(response: Response, form: _Richness) -> dict[str, JSON]:
+def _answer(response: Response, form: Richness) -> dict[str, JSON]:
     """Time and body of a response of one frame, which stand beside status and headers."""
     [frame] = response.frames
     return {"took": frame.offset_ms, **_answer_body(frame.data, form)}
 
 
-def _answer_body(body: bytes, form: _Richness) -> dict[str, JSON]:
+def _answer_body(body: bytes, form: Richness) -> dict[str, JSON]:
     """An answer's body under one key; `json` where a style writes it as it is, which is named."""
     if form.structure:
         try:
@@ -202,29 +238,34 @@ def _answer_body(body: bytes, form: _Richness) -> dict[str, JSON]:
     return _verbatim(body, form)
 
 
-def _stream(response: Response, told: str, form: _Richness) -> dict[str, JSON]:
+def _stream(
+    response: Response, told: str, form: Richness, template: "Template | None"
+) -> dict[str, JSON]:
     """Text for people, template and frames of a stream, which stand beside status and headers."""
-    template = _template(response.frames) if form.structure else None
+    template = template or (template_of(response.frames) if form.structure else None)
     return {
         **({"says": told} if told else {}),
         **({} if template is None or template.style == "compact" else {"style": template.style}),
         **({} if template is None else {"chunk": template.text}),
-        "frames": [[ms, *_frame_out(data, template, form)] for ms, data in response.frames],
+        "frames": [
+            [ms, *_frame_out(data, template if form.structure else None, form)]
+            for ms, data in response.frames
+        ],
     }
 
 
-def _template(frames: Sequence[Frame]) -> Template | None:
+def template_of(frames: Sequence[Frame]) -> Template | None:
     """The first template that two frames have; None where no two share one."""
     seen: set[Template] = set()
     for _, data in frames:
-        if template := _template_of(data):
+        if template := _with_delta(data):
             if template in seen:
                 return template
             seen.add(template)
     return None
 
 
-def _template_of(data: bytes) -> Template | None:
+def _with_delta(data: bytes) -> Template | None:
     """A frame with a place in it for its delta; None where it has none or not in plain sight."""
     delta, text = _delta(data)
     if delta is None or DELTA in text:
@@ -251,7 +292,7 @@ def _delta(data: bytes) -> tuple[JSON, str]:
     return (delta, text) if isinstance(delta, dict) else (None, "")
 
 
-def _frame_out(data: bytes, template: Template | None, form: _Richness) -> list[JSON]:
+def _frame_out(data: bytes, template: Template | None, form: Richness) -> list[JSON]:
     """A frame but for its milliseconds, in the first of the forms that gives it back."""
     if template:
         delta, text = _delta(data)

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import xxhash
 
@@ -239,12 +239,25 @@ def _is_being_written(temporary: Path) -> bool:
     return int(number) != os.getpid()  # of an earlier process of this number, if of any
 
 
-def overwrite(path: Path, data: bytes) -> Signature:
-    """Replace a file's content by `data`, whole or not at all, and return its signature. OSError.
+class Rewritten(NamedTuple):
+    """A file as it was written."""
 
-    Written beside it, synced and renamed; permissions stay. What a process that was killed at
+    signature: Signature
+    digest: str
+
+
+def overwrite(path: Path, data: bytes) -> Signature:
+    """`rewrite` with all in one piece; the file's signature. OSError."""
+    return rewrite(path, [data]).signature
+
+
+def rewrite(path: Path, pieces: Iterable[bytes]) -> Rewritten:
+    """Replace a file's content by pieces, whole or not at all. OSError, or whatever they raise.
+
+    Rewritten beside it, synced and renamed; permissions stay. What a process that was killed at
     this has left in the folder is cleared, so that git does not find it.
     """
+    found = xxhash.xxh3_128()
     for leftover in path.parent.glob(f".*{SUFFIX}.*"):
         if not _is_being_written(leftover):
             leftover.unlink(missing_ok=True)
@@ -253,7 +266,9 @@ def overwrite(path: Path, data: bytes) -> Signature:
         with temporary.open("wb") as file:
             if not (path.exists() or in_git(path)):
                 temporary.chmod(_PRIVATE)
-            file.write(data)
+            for data in pieces:
+                file.write(data)
+                found.update(data)
             file.flush()
             os.fsync(file.fileno())
             written = os.fstat(file.fileno())
@@ -266,4 +281,4 @@ def overwrite(path: Path, data: bytes) -> Signature:
     # To rename it was a change, too. If somebody has replaced it since, what is there is not ours.
     now = path.stat()
     ours = (now.st_ino, now.st_mtime_ns) == (written.st_ino, written.st_mtime_ns)
-    return _signature_of(now if ours else written)
+    return Rewritten(_signature_of(now if ours else written), found.hexdigest())

@@ -113,6 +113,16 @@ class YAMLReader:
         return values
 
 
+def scalar(text: str) -> JSON:
+    """The value of a text that is a scalar and no more. BadYAML."""
+    [(_, value)] = [
+        (key, reader.value())
+        for reader in [YAMLReader(f"? text\n: {text}\n")]
+        for key in reader.pairs()
+    ]
+    return value
+
+
 def _check(event: Any) -> None:
     """BadYAML for what JSON has no word for."""
     if isinstance(event, yaml.AliasEvent) or event.anchor:

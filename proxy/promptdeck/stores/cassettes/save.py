@@ -9,8 +9,8 @@ import os
 import re
 from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate, chain, pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -18,7 +18,7 @@ from promptdeck.core.interaction import Interaction
 from promptdeck.core.matching.fingerprint import order, recording_id
 from promptdeck.core.text.yamltext import flow
 
-from .file import Signature, decoded, digest, locked, overwrite
+from .file import Signature, decoded, digest, locked, rewrite
 from .progress import Progress, silently
 
 if TYPE_CHECKING:
@@ -83,18 +83,29 @@ def save(path: Path, news: Sequence[New], step: Progress = silently) -> Saved:
     OSError or CassetteError leave the file as it was.
     """
     # PyYAML is needed only where a file is written.
-    from .dump import HEADER
+    from .dump import HEADER, is_large
 
     path = Path(os.path.realpath(path))  # a link stays one
     path.parent.mkdir(parents=True, exist_ok=True)
     with locked(path.parent):
         data = path.read_bytes() if path.exists() else b""
+        before = digest(data)
         header, items = split(decoded(data, path), path) if data else (HEADER, [])
+        del data  # the file may be large
         items, gone = _without_replaced(items, news)
         named = _put(items, news, step)
-        text = "".join([header, *(item.text for item in items)]).encode()
-        written = overwrite(path, text)
-    return Saved(digest(data), digest(text), gone, named, written)
+        large = {one.id: one for one in named if is_large(one)}
+        written = rewrite(path, chain([header.encode()], chain.from_iterable(_texts(items, large))))
+    return Saved(before, written.digest, gone, named, written.signature)
+
+
+def _texts(items: Iterable["Item"], large: Mapping[str, Interaction]) -> Iterator[Iterable[bytes]]:
+    """The text of each item in pieces: of the `large` ones, that have none yet, as it is made."""
+    from .large import pieces
+
+    for item in items:
+        one = large.get(item.id)
+        yield chain([b"\n"], pieces(one)) if one else [item.text.encode()]
 
 
 def _without_replaced(items: Sequence[Item], news: Sequence[New]) -> tuple[list[Item], list[str]]:
@@ -118,9 +129,9 @@ def _without_replaced(items: Sequence[Item], news: Sequence[New]) -> tuple[list[
 def _put(items: list[Item], news: Sequence[New], step: Progress) -> list[Interaction]:
     """Insert recordings into `items`, each under the next id of its stem, where that sorts.
 
-    Returns them with their ids.
+    Returns them with their ids. Items of large ones have no text.
     """
-    from .dump import dump
+    from .dump import dump, is_large
 
     numbers = Numbers(item.id for item in items)
     # The greatest so far: it rises even where somebody has moved items about.
@@ -131,7 +142,8 @@ def _put(items: list[Item], news: Sequence[New], step: Progress) -> list[Interac
         one = new.interaction._replace(id=numbers.next(stem))
         place = bisect_right(greatest, order(one.id))
         greatest.insert(place, order(one.id))
-        items.insert(place, Item(one.id, one.key, one.variant, "\n" + dump(one)))
+        text = "" if is_large(one) else "\n" + dump(one)
+        items.insert(place, Item(one.id, one.key, one.variant, text))
         named.append(one)
         step(count / len(news))
     return named

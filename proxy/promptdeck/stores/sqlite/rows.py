@@ -12,7 +12,15 @@ from typing import Any, NamedTuple
 import orjson
 import xxhash
 
-from promptdeck.core.interaction import Frame, Headers, Interaction, Request, Response, Variant
+from promptdeck.core.interaction import (
+    Frame,
+    Headers,
+    Interaction,
+    Request,
+    Response,
+    Variant,
+    measures,
+)
 from promptdeck.core.text.octets import as_json, from_json
 from promptdeck.core.varying import UNTOLD
 from promptdeck.stores.base import Stored
@@ -131,7 +139,7 @@ def fresh_row(tape: int, key: str, stored: Stored, now: float) -> FreshRow:
     interaction = stored.interaction
     request, response = interaction.request, interaction.response
     body = blob_of(data for _, data in response.frames)
-    frames = _frames_of(response.frames)
+    frames = measures(response.frames).decode()
     texts = len(stored.canonical) + len(request.body) + size_of(body) + len(frames)
     row = FreshRow(
         n=0,
@@ -159,17 +167,6 @@ def fresh_row(tape: int, key: str, stored: Stored, now: float) -> FreshRow:
         body=body,
     )
     return row._replace(digest=_digest(row))
-
-
-_SOME = 4096
-"""Frames whose numbers are written at once: as objects of Python they take ten times the room."""
-
-
-def _frames_of(frames: Sequence[Frame]) -> str:
-    """Time and length of each frame as JSON: `[[ms, length], ...]`."""
-    some = (frames[at : at + _SOME] for at in range(0, len(frames), _SOME))
-    texts = [orjson.dumps([(ms, len(data)) for ms, data in part])[1:-1] for part in some]
-    return f"[{b','.join(texts).decode()}]"
 
 
 def _digest(row: FreshRow) -> bytes:
