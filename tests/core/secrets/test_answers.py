@@ -2,6 +2,7 @@
 
 import json  # noqa: TID251  what orjson refuses
 import random
+import tracemalloc
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from promptdeck.core.interaction import Frame, Response
-from promptdeck.core.secrets.answers import cleared_frames, cleared_response
+from promptdeck.core.secrets.answers import cleared_body, cleared_frames, cleared_response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from tests.secret_samples import A_SAMPLE, TEXTS, TOKENS, placeholder
@@ -279,3 +280,17 @@ def test_a_frame_of_megabytes_hides_no_secret(where):
     cleared, counts = cleared_frames(REDACTOR, frames(*map(CHAT.frame, told)))
     assert counts == {"openai": 1}
     assert CHAT.said(cleared) == "".join(told).replace(secret, placeholder("openai"))
+
+
+@pytest.mark.parametrize("none", ["null", "[]", "{ }"])
+def test_a_large_body_without_tokens_is_not_parsed_for_them(none):
+    data = b'{"logprobs": %b, "text":"%b"}' % (none.encode(), b"word " * 400_000)
+    tracemalloc.start()
+    try:
+        cleared, counts = cleared_body(REDACTOR, data)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert cleared is data
+    assert not counts
+    assert peak < 6_000_000  # its letters once, and some at a time

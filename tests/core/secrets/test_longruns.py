@@ -60,3 +60,15 @@ def test_no_run_is_outside_of_what_is_looked_at(text: str, begin: int, less: int
         for start, stop, word in stretch.runs:
             assert begin <= start < stop <= end
             assert text[start:stop] == word
+
+
+@pytest.mark.parametrize("between", [",", ", ", ",\n    "])
+def test_the_numbers_of_an_embedding_are_no_runs(between):
+    numbers = [
+        f"{sign}{whole}.{n:018}" for n in range(50) for sign in ("", "-") for whole in (0, 12)
+    ]
+    text = f'{{"embedding":[{between.join(numbers)}],"key":"0.123456789012345678"}}'
+    [stretch] = stretches(text, 0, len(text))
+    assert [run.word for run in stretch.runs] == [
+        "123456789012345678"
+    ]  # which a name stands before

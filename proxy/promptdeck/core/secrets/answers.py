@@ -58,12 +58,16 @@ def cleared_response(
     return Response(response.status, headers, frames), counts
 
 
+_TOKENS = re.compile(rb'"(?:token_)?logprobs?"\s*+:(?!\s*+(?:null|\[\s*+\]|\{\s*+\}))')
+"""A list of tokens, which most answers have none in the place of."""
+
+
 def cleared_body(
     redactor: Redactor, data: bytes, extra: Sequence[str] = ()
 ) -> tuple[bytes, Counter[str]]:
     """The body of a whole answer without secrets, also where its tokens are listed beside it."""
     counts: Counter[str] = Counter()
-    if b'"logprob' in data or b'"token_logprobs' in data:
+    if _TOKENS.search(data):
         text = data.decode("utf-8", "surrogateescape")
         value = parsed_or_none(text)
         if clear_tokens(redactor, [value], extra, counts):

@@ -29,6 +29,9 @@ _APART = ' ",\n'
 """Characters over which no secret reaches, nor what says that one follows but by its end."""
 JSON_ESCAPE = re.compile("u[0-9a-fA-F]{4}|[nrtbf]")
 _DIGIT = re.compile("[0-9]")
+_FRACTION = re.compile(r"[\[,]\s{0,8}-?[0-9]{1,3}\.\Z")
+"""What stands before the fraction of a number in a list: answers with embeddings have hundreds of
+thousands, 16 digits each, and to look at one takes 30 us."""
 _PLAIN = re.compile("(?:[A-Z]?[a-z]{2,}+|[A-Z]{2,12}(?![A-Za-z])|[A-Z]++(?=[A-Z][a-z])|[_/+-]++)++")
 """A run of words: `snake_case`, `CamelCase`, `HTTPServer`, `UPPER-CASE`, paths."""
 
@@ -103,7 +106,9 @@ def _long_runs(text: str, begin: int, mask: bytes, to: int) -> list[LongRun]:
             start = escape.end()  # what ends an escape is no part of what follows
         word = text[start : min(stop, start + MOST)]
         # A secret that is random has a digit, or its case changes as that of no name does.
-        if has_digit(word) or not (word.islower() or is_plain(word)):
+        if word.isdecimal() and _FRACTION.search(text, max(0, start - 12), start):
+            pass
+        elif has_digit(word) or not (word.islower() or is_plain(word)):
             runs.append(LongRun(start, stop, word))
         at = -1 if after < 0 else find(_LONG, after)
     return runs
