@@ -24,7 +24,10 @@ PYTHON = WORKSHOP / "venv" / "bin" / "python"
 """Has what REQUIREMENTS names."""
 FRAMEWORKS_PYTHON = WORKSHOP / "frameworks" / "bin" / "python"
 """Has what FRAMEWORKS names, which wants other versions of the SDKs below."""
-SDISTS = dict(re.findall(r"(?m)^(dedalus_labs|openai)\[.*\]==(.+)$", REQUIREMENTS.read_text()))
+SDISTS = dict(
+    re.findall(r"(?m)^(dedalus_labs|openai|anthropic)(?:\[.*\])?==(.+)$", REQUIREMENTS.read_text())
+)
+"""The packages whose source distributions are unpacked as well, for the tests in them."""
 NODE = WORKSHOP / "node"
 NODE_PACKAGES = (
     "openai@7.57.0",
@@ -41,7 +44,8 @@ NODE_PACKAGES = (
 def prepare() -> None:
     """Install what the requirements and NODE_PACKAGES name, and unpack source distributions."""
     ready = WORKSHOP / "ready"
-    wanted = sys.version + REQUIREMENTS.read_text() + FRAMEWORKS.read_text() + str(NODE_PACKAGES)
+    texts = REQUIREMENTS.read_text() + FRAMEWORKS.read_text()
+    wanted = f"{sys.version} {texts} {NODE_PACKAGES} {SDISTS}"
     if ready.exists() and ready.read_text() == wanted:
         return
     click.echo("setting up .conformance (two minutes, once)")
