@@ -16,6 +16,7 @@ from typing import Any
 import click
 import orjson
 from aiohttp import web
+from anthropic_rules import refusal
 from turns import CREATED, JSON, NUMBERS, Call, Refused, Turn, made_id, need, only, pieces
 from wire import in_json, refusals, sse, written
 
@@ -192,30 +193,17 @@ def _item(said: Call | str) -> tuple[JSON, list[JSON]]:
 
 # Anthropic's Messages.
 
-_MESSAGES = (
-    "model messages max_tokens system tools tool_choice stream metadata stop_sequences thinking"
-    " temperature top_p top_k output_config context_management service_tier container mcp_servers"
-    " cache_control diagnostics speed inference_geo betas"
-)
 
-
-def _messages_turn(asked: JSON) -> Turn:
-    only(asked, _MESSAGES, "{}: Extra inputs are not permitted")
+def _messages_turn(asked: JSON, request: web.Request) -> Turn:
     need(asked, "model", "messages")
-    open_calls: set[str] = set()
-    results = []
-    for message in asked["messages"]:
-        if message["role"] not in ("user", "assistant", "system"):
-            raise Refused(f"messages: Unexpected role {message['role']}")
-        content = message["content"]
-        blocks = [{"type": "text", "text": content}] if isinstance(content, str) else content
-        answered = {block["tool_use_id"] for block in blocks if block["type"] == "tool_result"}
-        if answered != open_calls and message["role"] != "system":
-            raise Refused("`tool_use` ids were found without `tool_result` blocks right after")
-        results = [_text(b.get("content")) for b in blocks if b["type"] == "tool_result"]
-        if any(block["type"] == "text" and not block["text"].strip() for block in blocks):
-            raise Refused("messages: text content blocks must contain non-whitespace text")
-        open_calls = {block["id"] for block in blocks if block["type"] == "tool_use"}
+    # What counts tokens takes no `max_tokens`.
+    if why := refusal(
+        {"max_tokens": 1, **asked}, {name.lower(): value for name, value in request.headers.items()}
+    ):
+        raise Refused(why)
+    last = asked["messages"][-1]["content"]
+    blocks = [] if isinstance(last, str) else last
+    results = [_text(b.get("content")) for b in blocks if b["type"] == "tool_result"]
     tools = {tool["name"]: tool.get("input_schema") or {} for tool in asked.get("tools") or ()}
     return Turn(orjson.dumps([asked.get("system"), asked["messages"]]).decode(), tools, results)
 
@@ -223,7 +211,7 @@ def _messages_turn(asked: JSON) -> Turn:
 async def messages(request: web.Request) -> web.StreamResponse:
     asked = await request.json()
     need(asked, "max_tokens")
-    said = _messages_turn(asked).reply()
+    said = _messages_turn(asked, request).reply()
     head = {"id": made_id("msg_01", 22), "type": "message", "role": "assistant"}
     head |= {"model": asked["model"], "stop_sequence": None}
     usage = {"input_tokens": 5, "output_tokens": 2}
@@ -257,7 +245,7 @@ async def messages(request: web.Request) -> web.StreamResponse:
 
 async def count_tokens(request: web.Request) -> web.StreamResponse:
     asked = await request.json()
-    return in_json({"input_tokens": len(_messages_turn(asked).prompt) + next(NUMBERS)})
+    return in_json({"input_tokens": len(_messages_turn(asked, request).prompt) + next(NUMBERS)})
 
 
 # Google's generateContent.
