@@ -2,7 +2,7 @@
 
 What promptdeck writes for Google validates as contents and `GenerateContentConfig`; what it tells
 a client, each event of a stream and the whole of it, as `GenerateContentResponse`. It is run by
-typed_google.py, with the packages of the conformance runs.
+typed_others.py, with the packages of the conformance runs.
 """
 
 from typing import Any

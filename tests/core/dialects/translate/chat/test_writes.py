@@ -112,3 +112,14 @@ def test_labels_of_promptdeck_and_dedalus_go_nowhere_without_a_word() -> None:
     assert not lost(body)
     assert sent(body).keys() == {"model", "messages"}
     assert [one.path for one in lost({"mcp_servers": ["a/b"]})] == ["$.mcp_servers"]
+
+
+def test_a_choice_of_a_tool_that_is_lost_is_lost_with_it() -> None:
+    custom = {"type": "custom", "custom": {"name": "g"}}
+    function = {"type": "function", "function": {"name": "f", "parameters": {}}}
+    body: JSONObject = {"tools": [custom, function], "tool_choice": custom}
+    assert sent(body)["tool_choice"] == custom
+    there = sent(body, MISTRAL)
+    assert there["tools"] == [function]
+    assert there["tool_choice"] == "auto"
+    assert {one.path for one in lost(body, MISTRAL)} == {"$.tools[0]", "$.tool_choice"}

@@ -112,18 +112,22 @@ def _tool(tool: Tool | Foreign, flavour: Flavour) -> JSONObject | None:
 def _choice(
     choice: ToolChoice, tools: Iterable[Tool | Foreign], flavour: Flavour, options: Options
 ) -> JSON:
-    if not choice.names or choice.mode == "none":
+    kinds = {tool.name: "custom" if tool.custom is not None else "function" for tool in tools
+             if isinstance(tool, Tool) and (tool.custom is None or flavour.has_custom)}  # fmt: skip
+    names = [name for name in choice.names if name in kinds]
+    if choice.names and not names:
+        options.lose("choice", "the tool that it names is not there")
+        return "auto"
+    if not names or choice.mode == "none":
         return choice.mode
-    customs = {tool.name for tool in tools if isinstance(tool, Tool) and tool.custom is not None}
 
     def named(name: str) -> JSONObject:
-        kind = "custom" if name in customs else "function"
-        return {"type": kind, kind: {"name": name}}
+        return {"type": kinds[name], kinds[name]: {"name": name}}
 
-    if len(choice.names) == 1 and choice.mode == "required":
-        return named(choice.names[0])
+    if len(names) == 1 and choice.mode == "required":
+        return named(names[0])
     if flavour.has_custom:
-        allowed = {"mode": choice.mode, "tools": [*map(named, choice.names)]}
+        allowed = {"mode": choice.mode, "tools": [*map(named, names)]}
         return {"type": "allowed_tools", "allowed_tools": allowed}
     options.lose("choice", "a choice among some of the tools has no counterpart")
     return choice.mode
