@@ -86,6 +86,7 @@ imports upward and only `app` knows all the parts.
           aim           whom a request is meant for, what is lost on the way
           signing       who signed a piece of reasoning goes with it
           broken        an answer that failed, as an error
+          freetext      tools that take text, where there are only functions
           fields        which provider has which field of the contract, as data
           reasoning     how much of it, in words and in tokens
           memory        what came signed with a call, for clients that do not keep it

@@ -21,6 +21,7 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, parse
 
 from .aim import Aim, Lost, Untranslatable, Written
 from .broken import OVERLOADED, error_of, unreadable
+from .freetext import FreeText, names_of
 from .memory import Listener, Memory
 from .neutral import Broke, Prompt, Signal
 from .passing import passed
@@ -113,6 +114,7 @@ class Translation:
         self._hearing = _hearing(upstream, aim)
         self._telling = _telling(client, asked, variant, now)
         self._listener = Listener(memory) if memory is not None else None
+        self._freely = FreeText(names) if (names := names_of(asked)) else None
         self._held: list[bytes] = []
         self._has_ended = False
 
@@ -155,6 +157,8 @@ class Translation:
             yield from self._telling.end()
 
     def _told(self, signals: Iterable[Signal]) -> Iterator[bytes]:
+        if self._freely is not None:
+            signals = chain.from_iterable(map(self._freely.of, signals))
         for signal in signals:
             if self._listener is not None:
                 self._listener.hear(signal)
@@ -194,6 +198,8 @@ def answered(
         if broke is not None:
             return _failed(response, client, broke)
         if variant is Variant.JSON:
+            if names := names_of(asked):
+                signals = [*chain.from_iterable(map(FreeText(names).of, signals))]
             return _whole(response, signals, client, asked, now, memory)
         response = as_stream(response, frames)
     told_as = Variant.SSE if variant is Variant.LIST else variant

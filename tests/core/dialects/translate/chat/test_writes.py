@@ -25,7 +25,7 @@ def lost(body: JSONObject, aim: Aim = OPENAI) -> list[Lost]:
 
 
 @settings(max_examples=60)
-@given(prompts(also=("pictures", "papers", "shape", "late", "custom")))
+@given(prompts(also=("pictures", "papers", "shape", "late")))
 def test_what_is_written_is_read_again(prompt: Prompt) -> None:
     there = written(prompt, LOCAL)
     assert not there.lost

@@ -419,7 +419,6 @@ def test_a_search_is_googles_and_goes_with_functions_in_newer_models(asked):
 def test_tools_without_a_counterpart_are_named():
     foreign = Foreign("messages", {"type": "computer_20250124"})
     assert lost(tools=(FUNCTION, foreign)) == {"$.tools[1]"}
-    assert lost(tools=(Tool("p", None, None, custom={}),)) == {"$.tools[0]"}
     found = {"search_context_size": "low"}
     assert lost(options={"web_search_options": found}) == {
         "$.web_search_options.search_context_size"

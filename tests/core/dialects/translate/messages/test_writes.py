@@ -176,7 +176,7 @@ def test_a_tool_that_takes_text_takes_it_in_an_object() -> None:
     there = asked(prompt(tools=(Tool("patch", "p", None, custom={}),)))
     schema = there.body["tools"][0]["input_schema"]
     assert (schema["required"], schema["properties"]) == (["input"], {"input": {"type": "string"}})
-    assert [*lost(there)] == ["$.tools[0]"]
+    assert not lost(there)
 
 
 def test_web_search_is_anthropic_s_own() -> None:

@@ -64,9 +64,7 @@ _OPENAIS = _row("openai")
 
 FLAVOURS: Mapping[str, Flavour] = {
     # Whoever it is: a server on this machine, a gateway. Most take more than OpenAI has.
-    "": Flavour(
-        _OPENAIS | {"top_k"}, reasoning="reasoning_content", has_names=True, has_custom=True
-    ),
+    "": Flavour(_OPENAIS | {"top_k"}, reasoning="reasoning_content", has_names=True),
     "openai": Flavour(
         _OPENAIS,
         refuses=True,

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator
 
 from promptdeck.core.dialects.translate.aim import Aim, Options, Written
+from promptdeck.core.dialects.translate.freetext import as_functions
 from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Shape, Tool, ToolChoice
 from promptdeck.core.dialects.translate.reasoning import effort_of, nearest
 from promptdeck.core.text.jsontext import JSON, JSONObject
@@ -16,6 +17,8 @@ TARGET = "/v1/chat/completions"
 def written(prompt: Prompt, aim: Aim) -> Written:
     """The request's body, and what of the prompt is not in it as it was asked for."""
     flavour, options = flavour_of(aim), Options(prompt)
+    if not flavour.has_custom:
+        prompt = as_functions(prompt, options)
     body: JSONObject = {
         "model": aim.model,
         "messages": Speaking(prompt, aim, flavour, options).messages(),

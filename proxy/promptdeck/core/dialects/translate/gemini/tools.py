@@ -32,8 +32,6 @@ def tools_of(prompt: Prompt, family: GoogleFamily, options: Options) -> list[JSO
                 options.lose_at(place, "has no counterpart")
             elif tool.dialect != "gemini" and tool.value.keys() - {"type", "name"}:
                 options.lose_at(place, "runs as Google runs it, without its settings")
-        elif tool.custom is not None:
-            options.lose_at(place, "functions take no plain text")
         else:
             functions.append(_function(tool, place, family, options))
     if isinstance(searches, dict):

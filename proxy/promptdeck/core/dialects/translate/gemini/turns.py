@@ -163,8 +163,6 @@ class _Contents:
 
 def _arguments(call: ToolCall, path: str) -> JSONObject:
     """The arguments of a call. Untranslatable where they are no object."""
-    if call.is_custom:
-        return {"input": call.arguments}
     try:
         value: JSON = exact(call.arguments.strip() or "{}")
     except Unfaithful:

@@ -2,6 +2,7 @@
 
 from promptdeck.core.dialects.translate.aim import Aim, Options, Written, resource
 from promptdeck.core.dialects.translate.fields import STRIPPED
+from promptdeck.core.dialects.translate.freetext import as_functions
 from promptdeck.core.dialects.translate.neutral import Prompt
 from promptdeck.core.text.jsontext import JSONObject
 
@@ -21,6 +22,7 @@ def written(prompt: Prompt, aim: Aim) -> Written:
     family = family_of(aim.model)
     options = Options(prompt)
     options.drop([*STRIPPED, "stream_options"])
+    prompt = as_functions(prompt, options)
     system, contents = contents_of(prompt, aim, family, options)
     body: JSONObject = {"contents": contents}
     if system:

@@ -250,13 +250,10 @@ def _calls(message: Turned) -> set[str]:
 
 def _call(part: ToolCall, path: str) -> JSONObject:
     """A call. Untranslatable where its arguments are no JSON object."""
-    if part.is_custom:
-        given: JSON = {"input": part.arguments}
-    else:
-        try:
-            given = load(part.arguments) if part.arguments.strip() else {}
-        except Unfaithful:
-            given = None
+    try:
+        given: JSON = load(part.arguments) if part.arguments.strip() else {}
+    except Unfaithful:
+        given = None
     if not isinstance(given, dict):
         what = f"the arguments of the call {part.id} of {part.name} are no JSON object"
         raise Untranslatable(what, param=path)

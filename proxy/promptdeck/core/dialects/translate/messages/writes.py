@@ -6,6 +6,7 @@ refuse as a whole is refused here, by the place in the client's own (`turns`).
 
 from promptdeck.core.dialects.pieces import as_object
 from promptdeck.core.dialects.translate.aim import Aim, Options, Untranslatable, Written
+from promptdeck.core.dialects.translate.freetext import as_functions
 from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Tool, ToolChoice
 from promptdeck.core.text.jsontext import JSONObject
 
@@ -36,6 +37,7 @@ def written(prompt: Prompt, aim: Aim) -> Written:
     """
     say, family = Options(prompt), family_of(aim.model)
     say.drop(_UNSAID)
+    prompt = as_functions(prompt, say)
     talk = Talk(prompt, aim, family, say)
     body: JSONObject = {"model": aim.model, "max_tokens": family.output}
     room = _room(say)
@@ -82,7 +84,7 @@ def _tools(prompt: Prompt, say: Options) -> list[JSONObject]:
     for number, tool in enumerate(prompt.tools):
         path = f"{prompt.path('tools')}[{number}]"
         if isinstance(tool, Tool):
-            tools.append(_declared(tool, path, say))
+            tools.append(_declared(tool))
         elif tool.dialect == "messages":
             tools.append(tool.value)
         else:
@@ -98,17 +100,12 @@ def _kind(tool: Foreign) -> str:
     return f"{tool.dialect}'s {kind}"
 
 
-def _declared(tool: Tool, path: str, say: Options) -> JSONObject:
-    """The declaration of a client's tool; one that takes text takes an object with it here."""
-    schema = tool.schema
-    if tool.custom is not None:
-        say.lose_at(path, 'takes its text in an object here, {"input": text}')
-        text: JSONObject = {"input": {"type": "string"}}
-        schema = {"type": "object", "properties": text, "required": ["input"]}
+def _declared(tool: Tool) -> JSONObject:
+    """The declaration of a client's tool."""
     told: JSONObject = {"name": tool.name}
     if tool.description:
         told["description"] = tool.description
-    told["input_schema"] = schema or {"type": "object", "properties": {}}
+    told["input_schema"] = tool.schema or {"type": "object", "properties": {}}
     if tool.strict:
         told["strict"] = True
     if tool.cache:
