@@ -22,6 +22,7 @@ MODULES = sorted(
 TESTED_WITH = {
     "core/agent/calls": "core/agent/test_running",
     "core/agent/credentials": "engine/agent/test_agent",
+    "core/agent/functions": "core/agent/test_running",
     "core/agent/history": "core/agent/test_running",
     "core/agent/streaming": "core/agent/test_running",
     "core/dialects/mcp/revisions": "mcp/test_wire",

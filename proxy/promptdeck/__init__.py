@@ -132,6 +132,7 @@ imports upward and only `app` knows all the parts.
         asked, credentials   the servers of a request; which gets which credential
         offering      the names under which tools are offered
         calls         the calls of a turn: whose each is, which waits for which
+        functions     what came before tools
         history       what the model is told of the turns before
         running       a run, from its request to its answer
         streaming     the same answer as a stream

@@ -14,7 +14,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -60,6 +60,8 @@ class Suite(NamedTuple):
     expected: int
     """Tests that must pass; one that is missing has failed."""
     run: Callable[[Round], Run]
+    settings: Mapping[str, str] = {}
+    """promptdeck's, as environment variables."""
 
 
 class Result(NamedTuple):
@@ -130,7 +132,8 @@ SUITES = (
     ),
     Suite("openai-create", 40, partial(_openai, [f"{_API}/chat", "-k", "create"])),
     Suite("openai-stored", 105, partial(_openai, [f"{_API}/chat", "-k", "not create"])),
-    Suite("dedalus-runner", 12, sessions),
+    # Its upstream runs tools itself, as Dedalus does.
+    Suite("dedalus-runner", 12, sessions, {"PROMPTDECK_AGENT_RUN": "upstream"}),
     Suite("node", 4, node),
 )
 
@@ -152,7 +155,9 @@ def _round(suite: Suite, mode: str, folder: Path, upstream: str) -> Result:
     serve = [str(Path(sys.executable).with_name("promptdeck")), "serve", "--port", "0"]
     # From one round to the next nothing is handed on but the cassette.
     places = ["--cassettes", str(folder / "cassettes"), "--store", str(folder / f"{mode}.db")]
-    with started(log, *serve, "--mode", mode, "--upstream", upstream, *places) as base_url:
+    with started(
+        log, *serve, "--mode", mode, "--upstream", upstream, *places, **suite.settings
+    ) as base_url:
         at = Round(mode, base_url.removesuffix("/v1"), folder)
         code = _finished(suite.run(at), out)
         with urlopen(f"{at.root}/_deck/health") as answer:

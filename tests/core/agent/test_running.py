@@ -291,6 +291,23 @@ def test_a_choice_that_forces_a_tool_forces_it_once() -> None:
         assert [one["tool_choice"] for one in ran.asked] == [first, "auto"]
 
 
+def test_a_client_that_knows_functions_alone() -> None:
+    function = {"name": "locate", "parameters": {"type": "object"}}
+    body = {"messages": [], "mcp_servers": [URL], "functions": [function],
+            "function_call": {"name": "locate"}}  # fmt: skip
+    add = call("add", '{"a":1,"b":1}')
+    ran = Ran(body, said(None, add), said("hm ", call("locate", '{"a":1}', 2)))
+    assert not {"functions", "function_call"} & ran.asked[0].keys()
+    assert [one["function"]["name"] for one in ran.asked[0]["tools"]] == ["locate", "add", "echo"]
+    assert ran.asked[0]["tool_choice"] == {"type": "function", "function": {"name": "locate"}}
+    assert ran.asked[0]["parallel_tool_calls"] is False
+    assert ran.message["function_call"] == {"name": "locate", "arguments": '{"a":1}'}
+    assert ran.answer["choices"][0]["finish_reason"] == "function_call"
+    assert not ran.message.get("tool_calls")
+    folded = fold(ran.frames)
+    assert folded["choices"] == ran.answer["choices"]
+
+
 @pytest.mark.parametrize("calls", [[["call_2"], ["call_1"]], [["call_1"], []]])
 def test_calls_that_wait_for_one_another_in_a_circle_wait_for_none(calls: Any) -> None:
     body = {"messages": [], "tools": [LOCATE], "mcp_servers": [URL], "handoff_mode": True}

@@ -198,6 +198,21 @@ async def test_a_handoff_and_its_return(start: Start, provider: Upstream) -> Non
     )
 
 
+async def test_a_handoff_that_is_not_known(start: Start, provider: Upstream) -> None:
+    provider.answers = model(said("fine"))
+    async with tool_server() as tools:
+        deck = await start(mode="cache")
+        asked: Message = {"mcp_servers": [tools.url], "correlation_id": "hs_gone"}
+        assert (await deck.chat(**asked)).status == 200
+        history = [{"role": "user", "content": "go"},
+                   {"role": "assistant", "content": None,
+                    "tool_calls": [call("locate"), call("add", at=2)]},
+                   {"role": "tool", "tool_call_id": "call_1", "content": "x"}]  # fmt: skip
+        got = await deck.chat(**asked, messages=history)
+        assert (got.status, got.json["error"]["code"]) == (400, "correlation_not_found")
+        assert got.json["error"]["param"] == "correlation_id"
+
+
 async def test_an_error_of_the_model_is_the_answer(start: Start, provider: Upstream) -> None:
     async def limited(seen: Seen, request: web.Request) -> web.StreamResponse:
         return web.json_response({"error": {"message": "slow down"}}, status=429)

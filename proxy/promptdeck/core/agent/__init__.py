@@ -5,8 +5,10 @@ called, and it is asked again with what they gave, until it calls none of ours. 
 decides; who asks, calls and waits is `engine.agent`.
 
 asked      the servers that a request names, and how it wants to be answered
+credentials   which server gets which credential
 offering   the names under which their tools are offered to the model
 calls      calls of one turn: whose each is, and which waits for which
+functions  what came before tools
 history    what the model is told of the turns before
 running    a run, from its request to its answer
 streaming  the same answer as a stream

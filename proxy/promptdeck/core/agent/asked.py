@@ -73,24 +73,15 @@ def wish_of(body: JSONObject, most_turns: int) -> Wish | None:
 
 
 def _refuse_together(body: JSONObject) -> None:
-    """ClientError for what makes no sense beside servers."""
+    """ClientError for what makes no sense beside servers: a run has one history, and one answer."""
     n = body.get("n")
-    wrong = "n" if isinstance(n, int) and n > 1 else ""
-    wrong = wrong or next((one for one in ("functions", "function_call") if body.get(one)), "")
-    if wrong:
+    if isinstance(n, int) and n > 1:
         raise ClientError(
-            f"{wrong} and mcp_servers cannot be had together: {_MENDS[wrong]}",
+            "n and mcp_servers cannot be had together: ask once for each answer",
             code="not_with_mcp_servers",
-            param=wrong,
+            param="n",
             retry=False,
         )
-
-
-_MENDS = {
-    "n": "ask once for each answer",
-    "functions": "use tools",
-    "function_call": "use tool_choice",
-}
 
 
 def _servers(value: JSON) -> Iterator[Named]:

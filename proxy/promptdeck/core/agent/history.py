@@ -100,6 +100,16 @@ def _turn(head: JSONObject | None, results: Sequence[JSONObject], issued: Issued
     return [{**base, "tool_calls": kept}, *told, *others]
 
 
+def unanswered(messages: Sequence[JSON]) -> list[str]:
+    """The ids of calls whose results are not behind them."""
+    waiting: list[str] = []
+    for one in messages:
+        waiting += _calls(one)
+        if (answered := as_object(one).get("tool_call_id")) in waiting:
+            waiting.remove(str(answered))
+    return waiting
+
+
 def ids_in(messages: JSON) -> frozenset[str]:
     """The ids of all calls that a history has, or has results of."""
     found = []

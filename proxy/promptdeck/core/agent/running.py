@@ -17,6 +17,7 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, compact
 from . import history
 from .asked import OWN_FIELDS, Wish
 from .calls import Called, Divided, arguments_in, calls_in, divided, in_order
+from .functions import as_function_call, as_tools, wants_functions
 from .history import Issued
 from .offering import Offered, choice_of
 
@@ -53,6 +54,8 @@ class Ending(NamedTuple):
     left: HandedOver | None
     cut_short: bool = False
     """True where no turn was left for what the model still wanted called."""
+    function: JSONObject | None = None
+    """The one call that the client is to make, where it knows functions alone."""
 
 
 class Running:
@@ -71,6 +74,8 @@ class Running:
         issued: Issued,
         key: str,
     ) -> None:
+        self._in_functions = wants_functions(body)
+        body = as_tools(body)
         self._wish = wish
         self._tools = tools
         self._errors = errors
@@ -115,6 +120,11 @@ class Running:
             }
             self._messages = history.with_late(self._messages, call, after, text_in(gave.result))
             self._note(called, gave)
+
+    @property
+    def unanswered(self) -> list[str]:
+        """The ids of calls in the history of which nobody says what they gave."""
+        return history.unanswered(self._messages)
 
     def question(self) -> JSONObject:
         """The body of the next request to the model."""
@@ -188,7 +198,10 @@ class Running:
         bare = tuple(
             {key: item for key, item in one.items() if key != "dependencies"} for one in calls
         )
-        return Ending(extras, bare, reason, self._usage, left, cut_short)
+        function = as_function_call(bare[0]) if self._in_functions and bare else None
+        if function:
+            bare, reason = (), "function_call"
+        return Ending(extras, bare, reason, self._usage, left, cut_short, function)
 
     def _left(self, parts: Divided) -> HandedOver:
         """What is remembered of a turn that ends with calls of the client's."""

@@ -66,8 +66,12 @@ class RunStream:
 
     def end(self, ending: Ending) -> Iterator[bytes]:
         """The run has ended: calls of the client's, numbered from 0, and how it ended."""
-        for index, call in enumerate(ending.calls):
-            delta: JSONObject = {"tool_calls": [{"index": index, **call}]}
+        deltas: list[JSONObject] = [
+            {"tool_calls": [{"index": index, **call}]} for index, call in enumerate(ending.calls)
+        ]
+        if ending.function:
+            deltas.append({"function_call": ending.function})
+        for delta in deltas:
             if not self._has_role:
                 delta, self._has_role = {"role": "assistant", **delta}, True
             yield _frame(self._chunk({"index": 0, "delta": delta, "finish_reason": None}))

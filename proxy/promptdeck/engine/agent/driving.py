@@ -21,7 +21,7 @@ from promptdeck.engine.asking import Incoming, SentBody
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.exchange import Exchange
 from promptdeck.engine.flights.flight import Flight
-from promptdeck.errors import HTTPError, UpstreamError
+from promptdeck.errors import ClientError, HTTPError, UpstreamError
 
 from .reading import frames, heard, whole
 from .sides import ToolWay
@@ -111,6 +111,14 @@ class DrivenRun:
         run = Running(job.body, job.wish, offers, errors, issued, job.key)
         if late := run.deferred():
             run.late(await self._calls(late, 0))
+        if job.wish.correlation and run.unanswered:
+            raise ClientError(
+                f"no handoff {job.wish.correlation} is known here (they are kept for an hour), and"
+                f" without it the calls {', '.join(run.unanswered)} have no results",
+                code="correlation_not_found",
+                param="correlation_id",
+                retry=False,
+            )
         while True:
             turn = len(self._turns) + 1
             with _step("the model", turn):
