@@ -42,6 +42,7 @@ conformance: $(READY)  ## real clients and the SDKs' own tests against promptdec
 	$(BIN)/python -m pytest -q tests/conformance/proxy_py.py
 	$(BIN)/python -m pytest -q tests/conformance/formatters.py
 	$(BIN)/python -m pytest -q tests/conformance/typed_*.py
+	$(BIN)/python -m pytest -q tests/conformance/tool_servers.py
 	$(BIN)/python -m pytest -q -s --timeout 3600 tests/conformance/memory.py
 	$(BIN)/python tests/conformance/run.py
 	$(BIN)/python tests/conformance/clients.py

@@ -20,10 +20,13 @@ HERE = Path(__file__).parent
 WORKSHOP = HERE.parents[1] / ".conformance"
 REQUIREMENTS = HERE / "requirements.txt"
 FRAMEWORKS = HERE / "frameworks.txt"
+TOOLS = HERE / "tools.txt"
 PYTHON = WORKSHOP / "venv" / "bin" / "python"
 """Has what REQUIREMENTS names."""
 FRAMEWORKS_PYTHON = WORKSHOP / "frameworks" / "bin" / "python"
 """Has what FRAMEWORKS names, which wants other versions of the SDKs below."""
+TOOLS_PYTHON = WORKSHOP / "tools" / "bin" / "python"
+"""Has what TOOLS names: servers of MCP, and the official SDK."""
 SDISTS = dict(
     re.findall(r"(?m)^(dedalus_labs|openai|anthropic)(?:\[.*\])?==(.+)$", REQUIREMENTS.read_text())
 )
@@ -38,13 +41,16 @@ NODE_PACKAGES = (
     "@ai-sdk/anthropic@3.0.140",
     "@ai-sdk/google@3.0.141",
     "zod@4.6.7",
+    "@modelcontextprotocol/server-everything@2026.8.31",
+    "@modelcontextprotocol/server-filesystem@2026.8.31",
+    "@modelcontextprotocol/server-memory@2026.8.31",
 )
 
 
 def prepare() -> None:
     """Install what the requirements and NODE_PACKAGES name, and unpack source distributions."""
     ready = WORKSHOP / "ready"
-    texts = REQUIREMENTS.read_text() + FRAMEWORKS.read_text()
+    texts = REQUIREMENTS.read_text() + FRAMEWORKS.read_text() + TOOLS.read_text()
     wanted = f"{sys.version} {texts} {NODE_PACKAGES} {SDISTS}"
     if ready.exists() and ready.read_text() == wanted:
         return
@@ -56,6 +62,7 @@ def prepare() -> None:
         for done in [
             pool.submit(_install, PYTHON, REQUIREMENTS),
             pool.submit(_install, FRAMEWORKS_PYTHON, FRAMEWORKS),
+            pool.submit(_install, TOOLS_PYTHON, TOOLS),
             pool.submit(install_node, NODE, NODE_PACKAGES),
             *(pool.submit(_unpack, *item) for item in SDISTS.items()),
         ]:
