@@ -19,7 +19,7 @@ from promptdeck.core.dialects.interpreted import Remembering
 from promptdeck.core.dialects.table import TRANSLATED
 from promptdeck.core.interaction import Request, header
 from promptdeck.core.matching.body import Body
-from promptdeck.core.matching.fingerprint import fingerprint
+from promptdeck.core.matching.fingerprint import fingerprint, turn_of
 from promptdeck.core.policy import ANYTHING, Action, Found, Mode, decide
 from promptdeck.engine.decks.deck import Deck, Search
 from promptdeck.engine.decks.repeat import Repeat
@@ -119,13 +119,14 @@ class Exchange:
             raise asked.known.refused.with_traceback(None)
         return asked.key, None
 
-    async def bare_key(self, incoming: Incoming) -> str:
-        """The fingerprint of a request's canonical form, by which its parts may be known.
+    async def turn(self, incoming: Incoming) -> tuple[str, str]:
+        """The fingerprint of a request's canonical form, and the turn that follows it.
 
-        The rules are not in it: one more that says nothing of the request changes nothing.
+        By these what the answer asks for is known. The rules are not in them: one more that says
+        nothing of the request changes nothing.
         """
-        known = await self._canonicals.known(incoming.request)
-        return fingerprint(known.form.canonical)
+        canonical = (await self._canonicals.known(incoming.request)).form.canonical
+        return fingerprint(canonical), turn_of(canonical, 1)
 
     def _unread(self, incoming: Incoming, why: str) -> Flown:
         """Pass on a request that cannot be read here, and record nothing. ClientError 415.

@@ -10,7 +10,9 @@ from aiohttp import web
 
 from promptdeck.core.dialects.chat.cut import cut
 from promptdeck.core.dialects.chat.fold import fold
+from promptdeck.core.interaction import Interaction
 from promptdeck.core.text import sse
+from promptdeck.stores.cassettes.file import read as read_cassette
 from tests import ROOT
 from tests.conftest import Deck, Got, Start
 from tests.core.agent.test_running import LOCATE, call, said
@@ -92,6 +94,28 @@ async def test_a_run_is_recorded_and_replayed_with_all_of_it_gone(
     assert replay.server.counts().misses == 0
     other = await replay.chat("2+3?", **{**asked, "stream": not streams})
     assert told(other)["mcp_tool_results"] == answer["mcp_tool_results"]
+
+
+async def test_a_cassette_tells_a_run_in_its_order(start: Start, provider: Upstream) -> None:
+    provider.answers = model(said("hm ", ADD, call("fail", at=2)), said("and ", call("add", at=3)),
+                             said("5"))  # fmt: skip
+    async with tool_server() as tools:
+        deck = await start(mode="record", cassette="run")
+        await deck.chat("go", mcp_servers=[{"name": "alpha", "url": tools.url}])
+        await deck.idle()
+    path = start.folder / "cassettes" / "run.yaml"
+    told = [asked for one in read_cassette(path) for asked in told_of(one)]
+    told.remove("tools/list")  # of the server, whichever run asks it
+    assert told[0] == "go"
+    assert sorted(told[1:3]) == ["add", "fail"]
+    assert told[3:] == ["go", "add", "go"]
+
+
+def told_of(one: Interaction) -> list[str]:
+    body = orjson.loads(one.request.body)
+    if "messages" in body:
+        return [body["messages"][0]["content"]]
+    return [body.get("params", {}).get("name", body["method"])]
 
 
 async def test_replay_imports_nothing_of_mcp(start: Start, provider: Upstream) -> None:

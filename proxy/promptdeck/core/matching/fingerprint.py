@@ -31,16 +31,29 @@ def recording_id(canonical: bytes, key: str, ordinal: int) -> str:
     ROOT is the digest of the conversation up to its first user message, TURNS
     counts messages, KEY is the fingerprint's start, and N counts the recordings
     of one request. Recordings of different conversations lie far apart in a
-    sorted file, so that two people's additions rarely touch.
+    sorted file, so that two people's additions rarely touch. A tool's call lies
+    behind the turn that asked for it.
     """
     # Six digits of the root are enough: where two conversations share them, their recordings
     # lie side by side, and no more. The key's eight tell apart what has one root and length.
-    head, _, body = canonical.partition(b"\n")
-    messages = _messages(body)
-    root = compact(_opening(messages)) if messages else head
     # A key of another making may hold anything; an id is a plain word in every file.
     start = _NO_WORD.sub("", key.rpartition(":")[2])[:8]
-    return f"{xxhash.xxh3_64_hexdigest(root)[:6]}-{len(messages):03}-{start}-{ordinal}"
+    return f"{turn_of(canonical)}-{start}-{ordinal}"
+
+
+def turn_of(canonical: bytes, further: int = 0) -> str:
+    """`ROOT-TURNS`: which turn of which conversation a request is, `further` turns on."""
+    head, _, body = canonical.partition(b"\n")
+    value = _object(body)
+    if asked := _TURN.fullmatch(str(_member(value.get("asked_by"), "turn"))):
+        return asked[0]
+    messages = value.get("messages")
+    messages = messages if isinstance(messages, list) else []
+    root = compact(_opening(messages)) if messages else head
+    return f"{xxhash.xxh3_64_hexdigest(root)[:6]}-{len(messages) + further:03}"
+
+
+_TURN = re.compile(r"[0-9a-f]{6}-[0-9]{3,6}")
 
 
 def order(recording: str) -> list[tuple[int, str]]:
@@ -57,14 +70,17 @@ _NO_WORD = re.compile(r"[^0-9A-Za-z]")
 _NUMBER = re.compile("[0-9]{1,18}")
 
 
-def _messages(body: bytes) -> list[Any]:
-    """A conversation's messages; none where the body has none that are read faithfully."""
+def _object(body: bytes) -> dict[str, Any]:
+    """A body's members; none where it is no object that is read faithfully."""
     try:
         value = parse(body)
     except Unfaithful:
-        return []
-    messages = value.get("messages") if isinstance(value, dict) else None
-    return messages if isinstance(messages, list) else []
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _member(value: Any, key: str) -> Any:
+    return value.get(key) if isinstance(value, dict) else None
 
 
 def _opening(messages: list[Any]) -> list[Any]:

@@ -97,7 +97,7 @@ class DrivenRun:
         self._tooling = Tooling(job.exchange, job.deck, asks, credentials, limits)
         self._stream = RunStream(usage=_wants_usage(job.body))
         self._turns: list[JSONObject] = []
-        self._asker = ""
+        self._asker = (job.key, "")
         self._made = 0
 
     async def drive(self) -> None:
@@ -137,7 +137,7 @@ class DrivenRun:
         """Ask the model; its answer, whole, of which the client has got what it may see."""
         job = self._job
         incoming = self._incoming(question)
-        self._asker = await job.exchange.bare_key(incoming)
+        self._asker = await job.exchange.turn(incoming)
         answer = await heard(await job.exchange.answer(incoming, job.deck))
         if answer.status >= 300:
             raise ModelRefused(answer.status, answer.headers, await whole(answer))
@@ -185,12 +185,12 @@ class DrivenRun:
                 retry=False,
             )
         servers = {server.name: server for server in self._job.wish.servers}
-        asked_by = self._asker or self._job.key
+        asked_by = self._asker
 
         async def call(number: int, one: Called) -> Gave:
             server = servers.get(one.tool.server) if one.tool else None
             with _step(f"the call of {one.name}", turn):
-                return await self._tooling.called(server, one, CalledBy(asked_by, number, one.id))
+                return await self._tooling.called(server, one, CalledBy(*asked_by, number, one.id))
 
         return await together(call(number, one) for number, one in enumerate(called))
 

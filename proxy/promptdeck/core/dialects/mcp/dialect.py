@@ -26,6 +26,8 @@ class CalledBy(NamedTuple):
 
     key: str
     """The fingerprint of the request to the model."""
+    turn: str
+    """Its conversation and turn, as ids of recordings begin: the call's own begins so, too."""
     number: int
     """Which call of the answer it is, counted from 0."""
     id: str
@@ -44,7 +46,7 @@ def calling(server: str, tool: str, arguments: JSONObject, asker: CalledBy | Non
         "params": {"name": tool, "arguments": arguments},
     }
     if asker:
-        body["asked_by"] = {"request": asker.key, "call": asker.number}
+        body["asked_by"] = {"request": asker.key, "turn": asker.turn, "call": asker.number}
         body["call_id"] = asker.id
     return _request(server, body)
 
