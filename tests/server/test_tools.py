@@ -72,6 +72,8 @@ async def test_both_eras_are_spoken_whatever_the_server_speaks(start: Start) -> 
         meta = {VERSION: MODERN, CLIENT_CAPABILITIES: {}}
         _, found = await ask(deck, request("server/discover", _meta=meta))
         assert found["result"]["supportedVersions"] == [MODERN]
+        _, listed = await ask(deck, request("tools/list", _meta=meta))
+        assert (listed["result"]["ttlMs"], listed["result"]["cacheScope"]) == (0, "private")
         arguments = {"a": 1, "b": 2}
         call = request("tools/call", 7, name="add", arguments=arguments, _meta=meta)
         _, result = await ask(deck, call)

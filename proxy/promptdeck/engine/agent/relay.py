@@ -78,7 +78,7 @@ class Relay:
             meta = {"_meta": {SERVER_INFO: named}} if named else {}
             rest = {key: item for key, item in result.items() if key != "serverInfo"}
             result = {"supportedVersions": [MODERN], "capabilities": {}, **rest, **meta}
-        return _result(number, {"resultType": "complete", **result} if modern else result)
+        return _result(number, _as_modern(method, result) if modern else result)
 
     async def _info(self) -> JSONObject:
         async def ask() -> JSON:
@@ -100,6 +100,16 @@ class Relay:
         if self._way is None:
             raise AssertionError("replay asks no server")
         return self._way
+
+
+def _as_modern(method: str, result: JSONObject) -> JSONObject:
+    """A result of a server of the older era as the newer one's clients read it.
+
+    What may be cached says for how long: of a server that does not say, not at all.
+    """
+    cacheable = method.endswith("/list") or method in ("resources/read", "server/discover")
+    fresh = {"ttlMs": 0, "cacheScope": "private"} if cacheable else {}
+    return {"resultType": "complete", **fresh, **result}
 
 
 def _result(number: JSON, result: JSONObject) -> JSONObject:
