@@ -29,6 +29,7 @@ from promptdeck.core.dialects.translate.neutral import (
     Usage,
     Weighed,
 )
+from promptdeck.core.dialects.translate.signing import sealed
 from promptdeck.core.text import sse
 from tests.chats import ANY_JSON
 from tests.core.dialects.translate.strategies import added_up
@@ -260,7 +261,7 @@ def test_what_google_alone_has_stands_beside():
     code = {"executableCode": {"language": "PYTHON", "code": "1"}, "thoughtSignature": "c2ln"}
     assert heard(frame(image, code, {}), frame(reason="STOP")) == [
         Aside(Foreign("gemini", image)),
-        Aside(Foreign("gemini", code)),
+        Aside(Foreign("gemini", {**code, "thoughtSignature": sealed(SIGNED)})),
     ]
 
 

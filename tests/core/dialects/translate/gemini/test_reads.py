@@ -234,9 +234,11 @@ def test_tools():
         Tool("f", "d", {"type": "object"}),
         Tool("g", None, {"type": "object", "x_y": 1}),
         Tool("h", None, {"type": "object", "properties": {}}),
-        Foreign("gemini", {"googleSearch": {}}),
         Foreign("gemini", {"codeExecution": {}}),
     )
+    assert made.options == {"web_search_options": {"search_context_size": "medium"}}
+    own = {"googleSearch": {"excludeDomains": ["a.example"]}}
+    assert read(tools=[own]).tools == (Foreign("gemini", own),)
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from promptdeck.core.dialects.translate.neutral import (
     Utterance,
     Words,
 )
+from promptdeck.core.dialects.translate.signing import sealed
 from tests.conformance.google_rules import refusal
 from tests.core.dialects.translate.strategies import essence_of, prompts, signatures
 
@@ -267,6 +268,10 @@ def test_media_are_within_a_result_where_the_model_takes_them_there():
             Paper("https://generativelanguage.googleapis.com/v1beta/files/x"),
             {"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/x"}},
         ),
+        (
+            Paper(id="files/abc"),
+            {"fileData": {"fileUri": "https://generativelanguage.googleapis.com/v1beta/files/abc"}},
+        ),
         (Sound("UklG", "wav"), {"inlineData": {"mimeType": "audio/wav", "data": "UklG"}}),
         (
             Paper("data:application/pdf;base64,JVBERi0=", name="a.pdf"),
@@ -328,6 +333,17 @@ def test_a_signature_goes_only_where_it_came_from_and_its_reasoning_with_it():
     ]
     for other in (Signed("anthropic", NEW, "x"), Signed("google", OLD, "x"), None):
         assert parts(other) == [{"text": "so"}, {"text": "."}]
+
+
+def test_what_google_alone_has_goes_back_signed_where_it_came_from():
+    def parts(signed):
+        code = {"executableCode": {"code": "1"}, "thoughtSignature": sealed(signed)}
+        beside = {"groundingMetadata": {"webSearchQueries": ["q"]}}
+        own = [Foreign("gemini", code), Foreign("gemini", beside)]
+        return contents(said("user", "hi"), said("assistant", *own), said("user", "go"))[1][1]
+
+    assert parts(SIGNED) == [{"executableCode": {"code": "1"}, "thoughtSignature": "c2ln"}]
+    assert parts(SIGNED._replace(model=OLD)) == [{"executableCode": {"code": "1"}}]
 
 
 def test_an_empty_text_may_bear_a_signature():
@@ -400,6 +416,8 @@ def test_the_clients_own_configuration_lies_below_what_the_contract_says():
     "asked",
     [
         {"options": {"web_search_options": {}}},
+        {"options": {"web_search_options": {"search_context_size": "medium"}}},
+        {"tools": (Foreign("gemini", {"google_search": {}}),)},
         {"tools": (Foreign("gemini", {"googleSearch": {}}),)},
         {"tools": (Foreign("messages", {"type": "web_search_20250305", "name": "web_search"}),)},
         {"tools": (Foreign("responses", {"type": "web_search"}),)},
@@ -471,7 +489,8 @@ def test_some_stand_beside(name, value, there):
 
 def test_tiers_have_googles_names():
     assert body(options={"service_tier": "flex"})["serviceTier"] == "flex"
-    assert body(options={"service_tier": "default"})["serviceTier"] == "standard"
+    for name in ("default", "standard"):
+        assert body(options={"service_tier": name})["serviceTier"] == "standard"
     assert "serviceTier" not in body(options={"service_tier": "auto"})
     assert lost(options={"service_tier": "scale"}) == {"$.service_tier"}
 

@@ -39,6 +39,11 @@ def uncited(sources: JSONObject) -> JSONObject:
     }
 
 
+def is_beside(value: JSONObject) -> bool:
+    """True for what stands beside a candidate's content, as `uncited` has it: no part of it."""
+    return value.keys() <= {"groundingMetadata", "urlContextMetadata"}
+
+
 def _grounded(metadata: JSONObject, data: bytes) -> Iterator[tuple[JSONObject, JSONObject]]:
     """Segments with their sources; sources that no segment names are of all the text."""
     chunks = [_source(as_object(chunk)) for chunk in as_list(metadata.get("groundingChunks"))]

@@ -39,7 +39,7 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful
 
 from .errors import broken_of, failure
 from .grounding import citations, uncited
-from .signatures import signed_by, thought_of
+from .signatures import sealed_part, signed_by, thought_of
 from .spoken import digest, exact, made_id
 
 __all__ = ["GeminiHearing", "broken_of"]
@@ -205,7 +205,9 @@ class _HeardCandidate:
         elif isinstance(part.get("text"), str) and part.keys() <= _WITH_TEXT:
             yield from self._text(part["text"], part)
         elif part:
-            yield Aside(Foreign("gemini", part), self._number)
+            signed = signed_by(part, self._aim.upstream, self._aim.model)
+            told = sealed_part(part, signed) if signed else part
+            yield Aside(Foreign("gemini", told), self._number)
 
     def _text(self, text: str, part: JSONObject) -> Iterator[Signal]:
         signed = signed_by(part, self._aim.upstream, self._aim.model)

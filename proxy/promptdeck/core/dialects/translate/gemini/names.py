@@ -45,5 +45,5 @@ BESIDE = {
     "store": "store",
 }
 
-TIERS = {"default": "standard", "flex": "flex", "priority": "priority"}
+TIERS = {one: one for one in ("standard", "flex", "priority")} | {"default": "standard"}
 """By the contract's `service_tier`, what Google calls it; `auto` is what it is without a word."""

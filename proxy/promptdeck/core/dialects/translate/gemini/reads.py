@@ -38,15 +38,19 @@ def prompt_of(body: JSONObject, target: str) -> Prompt:
     body = spelled(body)
     settings = as_object(body.get("generationConfig"))
     options, paths = _options(body, settings)
+    tools = [*_tools(body.get("tools"))]
+    if _PLAIN_SEARCH in tools:
+        options["web_search_options"] = _SEARCH
+        paths["web_search_options"] = "$.tools"
+        tools.remove(_PLAIN_SEARCH)
     thinking = settings.get("thinkingConfig")
-    tools = tuple(_tools(body.get("tools")))
     for name in ("tools", "choice", "shape", "thinking"):
         paths[name] = _PLACES[name]
     return Prompt(
         dialect="gemini",
         model=unquote(named[1]),
         turns=tuple(_turns(body)),
-        tools=tools,
+        tools=tuple(tools),
         choice=_choice(as_object(body.get("toolConfig"))),
         shape=_shape(settings),
         thinking=thinking_of(thinking) if isinstance(thinking, dict) else None,
@@ -84,6 +88,7 @@ def _turns(body: JSONObject) -> Iterator[Utterance]:
             yield Utterance("assistant" if role == "model" else "user", tuple(parts), path)
 
 
+_PLAIN_SEARCH = Foreign("gemini", {"googleSearch": {}})
 # Others want a schema of each function.
 _NO_ARGUMENTS = {"type": "object", "properties": {}}
 
@@ -128,6 +133,9 @@ _BY_NAME: Mapping[str, str] = {
     "toolConfig": "tool_config",
 }
 _TIERS = {there: name for name, there in TIERS.items()}
+# A search without settings of Google's own is what other providers have as well; this size is what
+# it has where none is said.
+_SEARCH = {"search_context_size": "medium"}
 
 
 def _options(body: JSONObject, settings: JSONObject) -> tuple[JSONObject, dict[str, str]]:

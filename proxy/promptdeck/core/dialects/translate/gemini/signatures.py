@@ -62,6 +62,19 @@ def sent(signed: Signed | None, aim: Aim) -> JSONObject:
     return {"thoughtSignature": signed.text}
 
 
+def sealed_part(part: JSONObject, signed: Signed) -> JSONObject:
+    """A part that no other protocol has, whose signature tells who made it, for which model."""
+    return {**part, "thoughtSignature": sealed(signed)}
+
+
+def unsealed(part: JSONObject, aim: Aim) -> JSONObject:
+    """Such a part as it goes back to Google: with its signature only where that came from."""
+    if "thoughtSignature" not in part:
+        return part
+    bare = {key: value for key, value in part.items() if key != "thoughtSignature"}
+    return bare | sent(signed_by(part), aim)
+
+
 def complete(contents: Sequence[JSONObject]) -> None:
     """Put the placeholder on the calls of the current turn that must be signed and are not."""
     for content in reversed(contents):

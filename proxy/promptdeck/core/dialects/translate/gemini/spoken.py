@@ -57,15 +57,23 @@ def media_of(part: Picture | Sound | Paper, path: str) -> JSONObject:
         if "base64" not in more:
             raise Untranslatable(f"{path}: a data URL must be base64", param=path)
         return _inline(kind or part.mime or _mime(name), data)
-    if not part.url:
+    url = part.url or _held_at(part.id if isinstance(part, Paper) else "")
+    if not url:
         raise Untranslatable(f"{path}: Google does not have this file", param=path)
-    mime = part.mime or _mime(part.url.partition("?")[0]) or _mime(name)
+    mime = part.mime or _mime(url.partition("?")[0]) or _mime(name)
     if not mime:
-        mime = "video/mp4" if part.url.startswith(_YOUTUBE) else ""
+        mime = "video/mp4" if url.startswith(_YOUTUBE) else ""
     if not mime and isinstance(part, Picture):
         mime = "image/jpeg"  # Google looks at the bytes, but wants some type
     held = {"mimeType": _RENAMED.get(mime, mime)} if mime else {}
-    return {"fileData": {"fileUri": part.url, **held}}
+    return {"fileData": {"fileUri": url, **held}}
+
+
+def _held_at(name: str) -> str:
+    """Where a file is that Google knows by this id; nothing for another provider's."""
+    if name.startswith("files/"):
+        return f"https://generativelanguage.googleapis.com/v1beta/{name}"
+    return name if name.startswith(("https://", "http://", "gs://")) else ""
 
 
 def _inline(mime: str, data: str) -> JSONObject:

@@ -32,7 +32,7 @@ from promptdeck.core.dialects.translate.neutral import (
 from promptdeck.core.interaction import Variant
 from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful
 
-from .grounding import grounded
+from .grounding import grounded, is_beside
 from .signatures import kept, kept_thought
 from .spoken import exact
 
@@ -42,8 +42,6 @@ _REASONS = {
     "length": "MAX_TOKENS",
     "content_filter": "SAFETY",
 }
-# What stands beside content in a candidate, not in a part of it.
-_BESIDE = ("groundingMetadata", "urlContextMetadata")
 
 
 class GeminiTelling:
@@ -125,7 +123,7 @@ class _ToldCandidate:
                 yield {"text": "", "thoughtSignature": kept(signed)}
             case CallOpened() | CallSaid() | CallClosed():
                 yield from self._hear_call(signal)
-            case Aside(part=Foreign(dialect="gemini", value=value)) if not _is_beside(value):
+            case Aside(part=Foreign(dialect="gemini", value=value)) if not is_beside(value):
                 yield value
             case _:
                 self._keep(signal)
@@ -178,10 +176,6 @@ class _ToldCandidate:
         told = {"id": call.id, "name": call.name, "args": arguments}
         signature = {"thoughtSignature": kept(call.signed)} if call.signed else {}
         yield {"functionCall": told, **signature}
-
-
-def _is_beside(value: JSONObject) -> bool:
-    return value.keys() <= set(_BESIDE)
 
 
 def _content(parts: Sequence[JSONObject]) -> JSONObject:

@@ -22,7 +22,7 @@ def tools_of(prompt: Prompt, family: GoogleFamily, options: Options) -> list[JSO
     """The functions in one list, and what Google runs itself, as far as they go together."""
     functions: list[JSONObject] = []
     run_there: dict[str, JSONObject] = {}
-    searches = options.take("web_search_options")
+    searches = _searches(prompt, options)
     for n, tool in enumerate(prompt.tools):
         place = f"{prompt.path('tools')}[{n}]"
         if isinstance(tool, Foreign):
@@ -34,23 +34,31 @@ def tools_of(prompt: Prompt, family: GoogleFamily, options: Options) -> list[JSO
                 options.lose_at(place, "runs as Google runs it, without its settings")
         else:
             functions.append(_function(tool, place, family, options))
-    if isinstance(searches, dict):
-        run_there |= _SEARCH
-        for key in searches:
-            options.lose_at(f"{prompt.path('web_search_options')}.{key}", "has no counterpart")
+    run_there |= searches
     if functions and run_there and not family.mixes:
         for name in run_there:
-            asked = "web_search_options" if searches is not None else "tools"
+            asked = "web_search_options" if name in searches else "tools"
             options.lose(asked, f"{name} does not go with functions, for this model")
         run_there = {}
     listed = [{name: value} for name, value in run_there.items()]
     return [*([{"functionDeclarations": functions}] if functions else []), *listed]
 
 
+def _searches(prompt: Prompt, options: Options) -> Mapping[str, JSONObject]:
+    """Google's search, where one of the web is asked for as chat completions have it."""
+    asked = options.take("web_search_options")
+    if not isinstance(asked, dict):
+        return {}
+    for key, value in asked.items():
+        if (key, value) != ("search_context_size", "medium"):  # what it is without a word
+            options.lose_at(f"{prompt.path('web_search_options')}.{key}", "has no counterpart")
+    return _SEARCH
+
+
 def _run_there(tool: Foreign) -> Mapping[str, JSONObject]:
     """A tool that Google runs, or the one of another provider that does the same."""
     if tool.dialect == "gemini":
-        return tool.value
+        return as_object(spelled(tool.value))
     kind = str(tool.value.get("type", ""))
     return next((there for begin, there in _RUN_THERE if kind.startswith(begin)), {})
 

@@ -20,7 +20,8 @@ from promptdeck.core.dialects.translate.neutral import (
 from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful
 
 from .families import GoogleFamily
-from .signatures import complete, sent
+from .grounding import is_beside
+from .signatures import complete, sent, unsealed
 from .spoken import exact, is_made_id, media_of, returned
 
 _NO_CACHE = "Google caches by itself: it takes no marks"
@@ -123,7 +124,7 @@ class _Contents:
             case Picture() | Sound() | Paper():
                 return [media_of(part, path)]
             case Foreign(dialect="gemini", value=value):
-                return [value]
+                return [] if is_beside(value) else [unsealed(value, self._aim)]
             case _:
                 self._options.lose_at(path, "holds what another provider's tools have done")
                 return []
