@@ -3,12 +3,13 @@
 `PROTOCOLS` has one entry for each dialect whose answers come whole or as a stream.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
 from hypothesis import strategies as st
 
-from promptdeck.core.interaction import Frame, Response
+from promptdeck.core.interaction import Frame, Response, Variant
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import compact
 from tests.chats import ANY_JSON, COMPLETIONS, HELLO, NAMES, NUMBERS, TEXT, record, with_unknown
@@ -34,6 +35,23 @@ class Protocol(NamedTuple):
     """A request."""
     stream_path: str = ""
     """Of a request for a stream, where the path tells."""
+    in_lines: bool = False
+    """Whether a stream has lines of JSON in place of events."""
+
+    @property
+    def variant(self) -> Variant:
+        """The variant of a stream."""
+        return Variant.LINES if self.in_lines else Variant.SSE
+
+    def streamed(self, frames: Sequence[bytes]) -> Response:
+        """A stream of these frames."""
+        kind = "application/x-ndjson" if self.in_lines else "text/event-stream"
+        return response(frames, kind)
+
+    def framed(self, value: Any) -> bytes:
+        """A frame with this value."""
+        data = value if isinstance(value, bytes) else orjson.dumps(value)
+        return data + b"\n" if self.in_lines else sse.encode(data)
 
 
 def response(frames, kind="text/event-stream", step=10):
@@ -598,6 +616,194 @@ COMPLETION_WHOLE = {
     ],
 }
 
+# Cohere
+
+
+def _event(kind, index=None, **message):
+    placed = {} if index is None else {"index": index}
+    return typed(kind, **placed, delta={"message": message})
+
+
+def _calls(**call):
+    return {"tool_calls": call}
+
+
+_TEXT_BLOCK = {"content": {"type": "text", "text": ""}}
+COHERE_STREAM = [
+    typed(
+        "message-start",
+        id="c1",
+        delta={"message": {"role": "assistant", "content": [], "tool_plan": "", "tool_calls": []}},
+    ),
+    _event("tool-plan-delta", tool_plan="I will"),
+    _event("tool-plan-delta", tool_plan=" paint."),
+    _event("content-start", 0, content={"type": "thinking", "thinking": ""}),
+    _event("content-delta", 0, content={"thinking": "Let me"}),
+    _event("content-delta", 0, content={"thinking": " look."}),
+    typed("content-end", index=0),
+    _event("content-start", 1, **_TEXT_BLOCK),
+    _event("content-delta", 1, content={"text": "It is"}),
+    _event("content-delta", 1, content={"text": " blue"}),
+    typed("content-end", index=1),
+    _event(
+        "tool-call-start",
+        0,
+        **_calls(id="c", type="function", function={"name": "paint", "arguments": ""}),
+    ),
+    _event("tool-call-delta", 0, **_calls(function={"arguments": '{"colour":'})),
+    _event("tool-call-delta", 0, **_calls(function={"arguments": '"blue"}'})),
+    typed("tool-call-end", index=0),
+    _event(
+        "citation-start",
+        0,
+        citations={"start": 0, "end": 2, "text": "It", "sources": [{"id": "d"}]},
+    ),
+    typed("citation-end", index=0),
+    typed("x-event-of-tomorrow", told=[1]),
+    typed(
+        "message-end",
+        delta={"finish_reason": "TOOL_CALL", "usage": {"tokens": {"output_tokens": 9}}},
+    ),
+]
+COHERE_WHOLE = {
+    "id": "c1",
+    "finish_reason": "TOOL_CALL",
+    "message": {
+        "role": "assistant",
+        "tool_plan": "I will paint.",
+        "content": [
+            {"type": "thinking", "thinking": "Let me look."},
+            {"type": "text", "text": "It is blue"},
+        ],
+        "tool_calls": [
+            {
+                "id": "c",
+                "type": "function",
+                "function": {"name": "paint", "arguments": '{"colour":"blue"}'},
+            }
+        ],
+        "citations": [{"start": 0, "end": 2, "text": "It", "sources": [{"id": "d"}]}],
+    },
+    "usage": {"tokens": {"output_tokens": 9}},
+    "other_events": [{"type": "x-event-of-tomorrow", "told": [1]}],
+}
+COHERE_TEXT = '[plan] I will paint.\n[reasoning] Let me look.\nIt is blue\npaint({"colour":"blue"})'
+_COHERE_CALLS = st.lists(
+    with_unknown(
+        record(
+            {"id": TEXT, "type": st.just("function")},
+            function=record({"name": NAMES, "arguments": TEXT}),
+        )
+    ),
+    max_size=2,
+)
+COHERE_ANSWERS = with_unknown(
+    record(
+        {
+            "id": TEXT,
+            "finish_reason": st.sampled_from(["COMPLETE", "MAX_TOKENS", "TOOL_CALL"]),
+            "message": with_unknown(
+                record(
+                    {"role": st.just("assistant")},
+                    tool_plan=st.none() | TEXT,
+                    tool_calls=_COHERE_CALLS,
+                    content=st.lists(
+                        with_unknown(record({"type": st.just("text"), "text": TEXT}))
+                        | record({"type": st.just("thinking"), "thinking": TEXT}),
+                        max_size=3,
+                    ),
+                    citations=st.lists(record({"start": NUMBERS, "text": TEXT}), max_size=2),
+                )
+            ),
+        },
+        usage=st.none() | OBJECTS,
+        logprobs=st.none() | st.lists(OBJECTS, max_size=2),
+    )
+)
+
+# Ollama
+
+
+def _line(**value):
+    return orjson.dumps({"model": "m", "created_at": "2026-11-28T10:00:00Z", **value}) + b"\n"
+
+
+def _piece(**message):
+    return _line(message={"role": "assistant", "content": "", **message}, done=False)
+
+
+_CALL = {"function": {"name": "paint", "arguments": {"colour": "blue"}}}
+OLLAMA_STREAM = [
+    _piece(thinking="Let me"),
+    _piece(thinking=" look."),
+    _piece(content="It is"),
+    _piece(content=" blue"),
+    _piece(tool_calls=[_CALL]),
+    _line(
+        message={"role": "assistant", "content": ""}, done=True, done_reason="stop", eval_count=9
+    ),
+]
+OLLAMA_WHOLE = {
+    "model": "m",
+    "created_at": "2026-11-28T10:00:00Z",
+    "message": {
+        "role": "assistant",
+        "content": "It is blue",
+        "thinking": "Let me look.",
+        "tool_calls": [_CALL],
+    },
+    "done": True,
+    "done_reason": "stop",
+    "eval_count": 9,
+}
+GENERATE_STREAM = [
+    _line(response="It is", done=False),
+    _line(response=" blue", done=False),
+    _line(response="", done=True, done_reason="stop", context=[1, 2]),
+]
+GENERATE_WHOLE = {
+    "model": "m",
+    "created_at": "2026-11-28T10:00:00Z",
+    "response": "It is blue",
+    "done": True,
+    "done_reason": "stop",
+    "context": [1, 2],
+}
+_COUNTED = {
+    "model": NAMES,
+    "created_at": TEXT,
+    "done": st.just(True),
+}
+_COUNTS = {
+    "done_reason": st.sampled_from(["stop", "length", "load"]),
+    "eval_count": NUMBERS,
+    "logprobs": st.none() | st.lists(OBJECTS, max_size=2),
+}
+OLLAMA_ANSWERS = with_unknown(
+    record(
+        {
+            **_COUNTED,
+            "message": with_unknown(
+                record(
+                    {"role": st.just("assistant"), "content": TEXT},
+                    thinking=st.none() | TEXT,
+                    tool_calls=st.none() | st.lists(record({"function": OBJECTS}), max_size=2),
+                    images=st.none(),
+                )
+            ),
+        },
+        **_COUNTS,
+    )
+)
+GENERATED = with_unknown(
+    record(
+        {**_COUNTED, "response": TEXT},
+        thinking=TEXT,
+        context=st.lists(NUMBERS, max_size=3),
+        **_COUNTS,
+    )
+)
+
 PROTOCOLS = {
     "chat": Protocol(
         "/v1/chat/completions",
@@ -662,6 +868,35 @@ PROTOCOLS = {
         len(GEMINI_STREAM),
         {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]},
         "/v1/models/gemini-4:streamGenerateContent?alt=sse",
+    ),
+    "cohere": Protocol(
+        "/v1/v2/chat",
+        COHERE_ANSWERS,
+        COHERE_STREAM,
+        COHERE_WHOLE,
+        COHERE_TEXT,
+        len(COHERE_STREAM),
+        {"model": "m", "messages": [{"role": "user", "content": "hi"}]},
+    ),
+    "ollama": Protocol(
+        "/v1/api/chat",
+        OLLAMA_ANSWERS,
+        OLLAMA_STREAM,
+        OLLAMA_WHOLE,
+        '[reasoning] Let me look.\nIt is blue\npaint({"colour":"blue"})',
+        len(OLLAMA_STREAM),
+        {"model": "m", "messages": [{"role": "user", "content": "hi"}], "stream": False},
+        in_lines=True,
+    ),
+    "generate": Protocol(
+        "/v1/api/generate",
+        GENERATED,
+        GENERATE_STREAM,
+        GENERATE_WHOLE,
+        "It is blue",
+        len(GENERATE_STREAM),
+        {"model": "m", "prompt": "hi", "stream": False},
+        in_lines=True,
     ),
 }
 

@@ -19,7 +19,7 @@ imports upward and only `app` knows all the parts.
         jsontext      JSON read without loss, written in any style, canonical
         yamltext      JSON values as YAML for people
         octets        text of a head that is no UTF-8
-        sse           a stream's bytes as frames
+        sse, lines    a stream's bytes as frames: events, or JSON a line
         rawjson       members of JSON that no parser reads
         outline       JSON with its long texts cut short
         splicing      JSON text changed in some places, byte for byte alike elsewhere
@@ -57,7 +57,7 @@ imports upward and only `app` knows all the parts.
         base          the questions that each dialect answers
         table         from method and path to a dialect
         streamed      base of those whose answers come whole or as a stream
-        completions, plain, cohere, ollama   the dialects without a folder
+        completions, plain   the dialects without a folder
         mcp/          requests to MCP servers, as recordings have them
           dialect       what is asked, by whom, and what it counts for
           results       what a tool gave, for the model and for the client
@@ -70,7 +70,7 @@ imports upward and only `app` knows all the parts.
         meaning       what a request asks, whatever its dialect
         providers     requests that bring their own provider
         homes         whose a call is, where it brings none
-        chat/         and beside it messages/, responses/, gemini/ with the same files
+        chat/         and beside it the others', with the same files
           dialect       what this protocol answers
           fold, cut     a stream to a message, a message to a stream
           saying        what is asked and answered, for people
@@ -81,6 +81,8 @@ imports upward and only `app` knows all the parts.
         messages/     Anthropic's
         responses/    OpenAI's other one
         gemini/       Google's
+        cohere/       Cohere's
+        ollama/       Ollama's, a stream of lines
         translate/    what is said in one, said in another
           neutral       a prompt and an answer's events, in no protocol's words
           aim           whom a request is meant for, what is lost on the way

@@ -3,9 +3,12 @@
 import asyncio
 import itertools
 import re
+from collections.abc import Sequence
+from typing import Any
 
 import orjson
 import pytest
+from aiohttp import ClientPayloadError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -14,8 +17,10 @@ from promptdeck.core.text import sse
 from promptdeck.engine.flights.flight import Head
 from promptdeck.engine.flights.log import Chunk
 from promptdeck.engine.flights.recorder import response_of
+from promptdeck.stores.cassettes.verify import verify
 from tests.conftest import Start
 from tests.dialects import PROTOCOLS, response
+from tests.recordings import REDACTOR
 from tests.scripted_upstream import Upstream, raw, stream
 
 ALL = pytest.mark.parametrize("name", PROTOCOLS)
@@ -30,13 +35,19 @@ def asking(name: str, *, streamed: bool, **more: object) -> tuple[str, bytes]:
     return sample.path, orjson.dumps(sample.body | more | ({"stream": True} if streamed else {}))
 
 
+def streaming(name: str, frames: Sequence[bytes], **more: Any) -> object:
+    """What the provider sends of a stream."""
+    kind = PROTOCOLS[name].streamed(()).content_type
+    return stream(frames, content_type=kind, **more)
+
+
 @ALL
 @FAST
 @pytest.mark.parametrize("mode", ["cache", "replay"])
 async def test_a_stream_answers_the_same_prompt_asked_for_json(
     start: Start, provider: Upstream, name: str, fast: bool, mode: str
 ) -> None:
-    provider.answers = [stream(PROTOCOLS[name].stream)]
+    provider.answers = [streaming(name, PROTOCOLS[name].stream)]
     cassette = {} if mode == "cache" else {"cassette": "a"}
     deck = await start(mode="cache" if mode == "cache" else "record", fast=fast, **cassette)
     first = await deck.request("POST", *asking(name, streamed=True))
@@ -44,7 +55,7 @@ async def test_a_stream_answers_the_same_prompt_asked_for_json(
         deck = await start(mode="replay", fast=fast, **cassette)
     for label in ("one", "two"):
         got = await deck.request("POST", *asking(name, streamed=False, user=label))
-        assert "converted-from=sse" in got.cache_status
+        assert f"converted-from={PROTOCOLS[name].variant}" in got.cache_status
         assert got.headers["Content-Type"] == "application/json"
         assert got.json == PROTOCOLS[name].whole
         again = await deck.request("POST", *asking(name, streamed=True, user=label))
@@ -65,7 +76,7 @@ async def test_an_answer_in_json_answers_the_same_prompt_asked_for_a_stream(
     for _ in range(2):
         got = await deck.request("POST", *asking(name, streamed=True))
         assert "converted-from=json" in got.cache_status
-        assert got.headers["Content-Type"].startswith("text/event-stream")
+        assert got.headers["Content-Type"].startswith(PROTOCOLS[name].streamed(()).content_type)
         dialect = dialect_of("POST", PROTOCOLS[name].path)
         assert got.body == b"".join(dialect.cut(PROTOCOLS[name].whole))  # type: ignore[attr-defined]
 
@@ -75,14 +86,15 @@ async def test_an_answer_in_json_answers_the_same_prompt_asked_for_a_stream(
 async def test_a_stream_that_0_1_0_kept_as_json_is_one(
     start: Start, provider: Upstream, name: str, fast: bool
 ) -> None:
-    provider.answers = [stream(PROTOCOLS[name].stream)]
+    provider.answers = [streaming(name, PROTOCOLS[name].stream)]
     deck = await start(mode="record", cassette="a")
     recorded = await deck.request("POST", *asking(name, streamed=True))
     if name == "chat":  # whose variants it knew
         return
     file = start.folder / "cassettes" / "a.yaml"
     kept = re.sub(r"(?m)^  digest: .*\n", "", file.read_text())
-    file.write_text(kept.replace("variant: sse", "variant: json"))
+    assert "variant: json" not in kept
+    file.write_text(re.sub("variant: (sse|lines)", "variant: json", kept))
     deck = await start(mode="replay", cassette="a", fast=fast)
     for _ in range(2):
         got = await deck.request("POST", *asking(name, streamed=True))
@@ -103,7 +115,8 @@ async def test_a_miss_is_400_in_the_shape_of_the_protocol(
     for streamed in (False, True):
         miss = await deck.request("POST", *asking(name, streamed=streamed, novel=1))
         assert (miss.status, miss.headers["x-should-retry"]) == (400, "false")
-        assert "$.novel" in miss.json["error"]["message"]
+        error = miss.json["error"]
+        assert "$.novel" in (error if PROTOCOLS[name].in_lines else error["message"])
         assert miss.headers["Content-Type"].startswith("application/json")
     elsewhere = await deck.request("POST", "/v1/threads", b"{}")
     assert (elsewhere.status, elsewhere.json["code"]) == (404, "cassette_miss")
@@ -115,8 +128,12 @@ async def test_a_stream_that_breaks_off_ends_with_what_its_readers_raise_on(
     start: Start, provider: Upstream, name: str, fast: bool
 ) -> None:
     sample = PROTOCOLS[name]
-    provider.answers = [stream(sample.stream[:2], cut=True)]
+    provider.answers = [streaming(name, sample.stream[:2], cut=True)]
     deck = await start(mode="cache", fast=fast)
+    if sample.in_lines:  # whose readers see by the connection that it broke
+        with pytest.raises(ClientPayloadError):
+            await deck.request("POST", *asking(name, streamed=True))
+        return
     for _ in range(2):
         got = await deck.request("POST", *asking(name, streamed=True))
         begun = b"".join(sample.stream[:2])
@@ -135,12 +152,13 @@ async def test_silence_is_bridged_where_all_clients_of_the_protocol_survive_it(
 ) -> None:
     deck = await start(mode="cache", environ={"PROMPTDECK_SERVER_KEEP_ALIVE": "20ms"}, fast=fast)
     gate, frames = asyncio.Event(), PROTOCOLS[name].stream
-    provider.answers = [stream(frames, gate=gate, before_gate=2)]
+    provider.answers = [streaming(name, frames, gate=gate, before_gate=2)]
     asked = asyncio.create_task(deck.request("POST", *asking(name, streamed=True)))  # noqa: TID251
     await asyncio.sleep(0.2)
     gate.set()
     body = (await asked).body
-    assert (b": keep-alive\n\n" in body) == (name != "gemini")
+    survive = name != "gemini" and not PROTOCOLS[name].in_lines
+    assert (b": keep-alive\n\n" in body) == survive
     assert body.replace(b": keep-alive\n\n", b"") == b"".join(frames)
 
 
@@ -149,7 +167,10 @@ async def test_silence_is_bridged_where_all_clients_of_the_protocol_survive_it(
 def test_any_cut_of_the_bytes_is_recorded_as_the_same_events(
     name: str, data: st.DataObject, end: bytes
 ) -> None:
-    sample, head = PROTOCOLS[name], Head(200, (("content-type", "text/event-stream"),))
+    sample = PROTOCOLS[name]
+    head = Head(200, (("content-type", sample.streamed(()).content_type),))
+    if sample.in_lines:
+        end = end if end != b"\r" else b"\n"
     text = b"".join(sample.stream).replace(b"\r\n", b"\n").replace(b"\n", end)
     places = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=8)))
     cuts = itertools.pairwise([0, *places, len(text)])
@@ -160,3 +181,84 @@ def test_any_cut_of_the_bytes_is_recorded_as_the_same_events(
     assert len(recorded.frames) == len(sample.stream)
     assert dialect.message(recorded) == sample.whole
     assert dialect.problem_with(recorded) is None
+
+
+KEPT_BEFORE = r"""# promptdeck cassette: model calls recorded once, replayed for ever.
+promptdeck: 1
+interactions:
+
+- id: 471d68-001-34ae8ec7-1
+  key: p1:34ae8ec7cf37b3d702ef10518bac7cce
+  recorded: "2026-11-28T14:05:44.570Z"
+  upstream: http://127.0.0.1:35699/v1
+  variant: json
+  request:
+    method: POST
+    target: /api/chat
+    json:
+      model: m
+      messages:
+      - role: user
+        content: hi
+      options: null
+  response:
+    status: 200
+    headers:
+      content-type: application/x-ndjson
+    took: 13
+    text: |
+      {"model":"m","message":{"role":"assistant","content":"It is"},"done":false}
+      {"model":"m","message":{"role":"assistant","content":" blue"},"done":false}
+      {"model":"m","message":{"role":"assistant","content":""},"done":true,"done_reason":"stop"}
+  digest: d1:65699a1a405535e6-bf3a0c0ba0e7a449
+
+- id: 471d68-001-e7100aea-1
+  key: p1:e7100aea1874c49a1d082c928c10998d
+  recorded: "2026-11-28T14:05:45.024Z"
+  upstream: http://127.0.0.1:35699/v1
+  variant: json
+  request:
+    method: POST
+    target: /v2/chat
+    json:
+      model: m
+      messages:
+      - role: user
+        content: hi
+      stream: true
+  response:
+    status: 200
+    headers:
+      content-type: text/event-stream
+    says: It is
+    frames:
+    - [1, "event: message-start\ndata: {\"type\":\"message-start\",\"id\":\"c\",\"delta\":{\"message\":{\"role\":\"assistant\"}}}"]
+    - [1, "event: content-start\ndata: {\"type\":\"content-start\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"type\":\"text\",\"text\":\"\"}}}}"]
+    - [1, "event: content-delta\ndata: {\"type\":\"content-delta\",\"index\":0,\"delta\":{\"message\":{\"content\":{\"text\":\"It is\"}}}}"]
+    - [1, "event: content-end\ndata: {\"type\":\"content-end\",\"index\":0}"]
+    - [1, "event: message-end\ndata: {\"type\":\"message-end\",\"delta\":{\"finish_reason\":\"COMPLETE\"}}"]
+  digest: d1:0b555c47e5332346-0a48d515286b93fd-32a34f70ab1c8990
+"""  # noqa: E501  as it was written
+
+
+async def test_ollamas_and_coheres_streams_that_were_kept_before_they_converted_go_on_hitting(
+    start: Start,
+) -> None:
+    """As an older version wrote them: `stream` counted, and all lines were one text."""
+    file = start.folder / "cassettes" / "a.yaml"
+    file.parent.mkdir()
+    file.write_text(KEPT_BEFORE)
+    assert verify(file, REDACTOR) == []
+    deck = await start(mode="replay", cassette="a")
+    messages = [{"role": "user", "content": "hi"}]
+    for path, asked, said in (
+        ("/v1/api/chat", {"options": None}, "It is blue"),
+        ("/v1/v2/chat", {"stream": True}, "It is"),
+    ):
+        body = orjson.dumps({"model": "m", "messages": messages, **asked})
+        got = await deck.request("POST", path, body)
+        assert "hit" in got.cache_status
+        assert "converted" not in got.cache_status
+        body = orjson.dumps({"model": "m", "messages": messages, "stream": False})
+        whole = (await deck.request("POST", path, body)).json["message"]["content"]
+        assert said in (whole, whole[0].get("text") if isinstance(whole, list) else "")

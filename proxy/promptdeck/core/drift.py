@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from promptdeck.core.dialects.base import Dialect
 from promptdeck.core.dialects.pieces import as_object
+from promptdeck.core.text import lines
 from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, same
 from promptdeck.core.text.wording import cut, shared_text, visible
 
@@ -166,6 +167,8 @@ def _events(response: Response) -> list[tuple[str, JSON]]:
     """Name and value of each event; a whole answer is one event."""
     if not response.is_stream:
         return [("", _body(response))]
+    if response.in_lines:
+        return [("", _value(line)) for line in lines.frames(response.body) if line.strip()]
     events = map(sse.parse, sse.frames(response.body))
     return [(event.event, _value(event.data)) for event in events if event.data]
 

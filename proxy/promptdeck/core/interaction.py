@@ -1,8 +1,8 @@
 """What a recording is made of, as frozen values.
 
 An `Interaction` is one request and one whole response. A streamed response is
-a list of frames, one SSE event each with the blank line that ends it; any
-other response is a single frame. Joining the frames gives the body, byte for
+a list of frames, one SSE event each with the blank line that ends it, or a line
+with its end; any other response is a single frame. Joining the frames gives the body, byte for
 byte. The same request recorded with and without `stream` makes two
 interactions that share a key: two *variants*.
 """
@@ -33,10 +33,12 @@ class Variant(StrEnum):
     """A stream with `stream_options.include_usage`: one more chunk at the end."""
     LIST = "list"
     """A stream as one JSON array of its pieces, as Google sends it where `alt=sse` is not said."""
+    LINES = "lines"
+    """A stream with a piece a line, as Ollama sends it where nobody says `stream: false`."""
 
 
 class Frame(NamedTuple):
-    """A piece of a response's body: one SSE event, or the whole of any other."""
+    """A piece of a response's body: an event or a line of a stream, or the whole of any other."""
 
     offset_ms: int
     """When its last byte came: milliseconds after the request was sent."""
@@ -104,15 +106,21 @@ class Response(NamedTuple):
 
     @property
     def is_stream(self) -> bool:
-        """True for a stream of server-sent events: by its type, or else by how it begins.
+        """True for a stream of events or of lines: by its type, or else by how it begins.
 
-        Some servers send streams as text/plain or without a type.
+        Some servers send streams of events as text/plain or without a type.
         """
-        if self.content_type.lower().startswith("text/event-stream"):
+        if self.content_type.lower().startswith("text/event-stream") or self.in_lines:
             return True
         return bool(self.frames) and self.frames[0].data.lstrip(b"\r\n").startswith(_FIELDS)
 
+    @property
+    def in_lines(self) -> bool:
+        """True for a stream of JSON with a piece a line."""
+        return self.content_type.partition(";")[0].strip().lower() in _LINES
 
+
+_LINES = frozenset(["application/x-ndjson", "application/ndjson", "application/stream+json"])
 # With what a stream of events begins (WHATWG HTML, 9.2.6); a comment begins with the colon.
 _FIELDS = (b"data:", b"event:", b"id:", b"retry:", b": ")
 

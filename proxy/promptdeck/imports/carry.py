@@ -21,6 +21,7 @@ from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.targets import BEFORE_ANOTHER, asked_below, below, target_of
 from promptdeck.core.text import sse
+from promptdeck.core.text.lines import data_of
 from promptdeck.core.varying import UNTOLD, named, selecting, varies, with_varied
 from promptdeck.stores.cassettes.save import New
 
@@ -129,11 +130,9 @@ def _tells_of_error(response: Response) -> bool:
     """True for an answer that is an error though its status is not."""
     if not response.is_stream:
         return is_error(value_of(response.body))
-    events = [sse.parse(frame.data) for frame in response.frames]
-    return any(
-        event.event == "error" or is_error(value_of((event.data or "").encode("utf-8", "replace")))
-        for event in events
-    )
+    said = [data_of(frame.data).encode("utf-8", "replace") for frame in response.frames]
+    named = any(sse.parse(frame.data).event == "error" for frame in response.frames)
+    return named or any(is_error(value_of(text)) for text in said)
 
 
 class Moment(NamedTuple):

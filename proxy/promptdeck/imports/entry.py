@@ -19,8 +19,8 @@ import orjson
 from promptdeck.core.codings import BrokenCoding, Codings, UnknownCoding, UnpackedTooLarge
 from promptdeck.core.dialects.sockets import OPENING, SWITCHED
 from promptdeck.core.interaction import Frame, Headers, Response, header
-from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON
+from promptdeck.core.text.lines import cutter
 
 from .lost import known_url, told, typed_answer, typed_request
 
@@ -216,9 +216,10 @@ def framed(headers: Headers, body: bytes, first_ms: int = 0, last_ms: int = 0) -
 
     A stream has no times of its own here: they are spread evenly from `first_ms` to `last_ms`.
     """
-    if not Response(200, headers, (Frame(last_ms, body),)).is_stream:
-        return (Frame(last_ms, body),)
-    data = sse.frames(body)
+    whole = Response(200, headers, (Frame(last_ms, body),))
+    if not whole.is_stream:
+        return whole.frames
+    data = cutter(in_lines=whole.in_lines)([body])
     step = (last_ms - first_ms) / max(1, len(data) - 1)
     return tuple(Frame(round(first_ms + n * step), item) for n, item in enumerate(data))
 

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptdeck.core.dialects.cohere import COHERE
+from promptdeck.core.dialects.cohere.dialect import COHERE
 from tests.chats import ANY_JSON
 from tests.dialects import answer, response, typed
 

@@ -15,8 +15,8 @@ from promptdeck.core.interaction import Request, Variant
 from promptdeck.core.matching.normalize import normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
-from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import Unfaithful, same
+from promptdeck.core.text.lines import cutter, data_of
 from promptdeck.errors import ClientError, UpstreamError
 from tests.chats import ANY_JSON, TEXT
 from tests.dialects import PROTOCOLS, answer, response
@@ -32,7 +32,7 @@ def dialect(name):
 
 def values(frames):
     """The JSON in frames, where there is any."""
-    texts = [(sse.parse(frame).data or "").strip() for frame in frames]
+    texts = [data_of(frame).strip() for frame in frames]
     return [orjson.loads(text) for text in texts if text.startswith("{")]
 
 
@@ -64,13 +64,16 @@ def test_a_stream_that_was_folded_and_cut_folds_into_the_same(name):
     between=st.sampled_from([b"", b": ping\n\n", b'event: ping\ndata: {"type": "ping"}\n\n']),
 )
 def test_how_a_stream_is_written_and_cut_makes_no_difference(name, data, end, between):
-    frames = PROTOCOLS[name].stream
-    if name in ("chat", "completions", "gemini") and between.startswith(b"event"):
-        return  # which have no events but their chunks
-    text = b"\xef\xbb\xbf" + between.join([b"", *frames]).replace(b"\n", end)
+    sample, frames = PROTOCOLS[name], PROTOCOLS[name].stream
+    if name in ("chat", "completions", "gemini", "cohere") and between.startswith(b"event"):
+        return  # which have no events but their own
+    if sample.in_lines:
+        end, between = (end if end != b"\r" else b"\n"), b"\n" * len(between[:1])
+    begin = b"" if sample.in_lines else b"\xef\xbb\xbf"
+    text = begin + between.join([b"", *frames]).replace(b"\n", end)
     places = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=5)))
     pieces = [text[a:b] for a, b in itertools.pairwise([0, *places, len(text)])]
-    assert dialect(name).fold(sse.frames(b"".join(pieces))) == PROTOCOLS[name].whole
+    assert dialect(name).fold(cutter(in_lines=sample.in_lines)(pieces)) == sample.whole
 
 
 @ALL
@@ -78,7 +81,8 @@ def test_how_a_stream_is_written_and_cut_makes_no_difference(name, data, end, be
 def test_each_variant_answers_for_the_others(name, data):
     message = data.draw(PROTOCOLS[name].messages)
     mine = dialect(name)
-    stream = mine.in_variant(answer(message), Variant.SSE)
+    variant = PROTOCOLS[name].variant
+    stream = mine.in_variant(answer(message), variant)
     assert stream is not None
     assert stream.is_stream
     whole = mine.in_variant(stream, Variant.JSON)
@@ -86,20 +90,18 @@ def test_each_variant_answers_for_the_others(name, data):
     assert not whole.is_stream
     if name not in ("chat", "completions"):  # whose usage is asked for by itself
         assert same(orjson.loads(whole.body), message)
-    assert mine.in_variant(stream, Variant.SSE).body == stream.body
+    assert mine.in_variant(stream, variant).body == stream.body
 
 
 @ALL
 @given(st.lists(st.dictionaries(TEXT, ANY_JSON) | st.binary(max_size=9), max_size=4))
 def test_any_stream_folds_into_an_object_or_is_unfaithful(name, chunks):
-    frames = [
-        sse.encode(chunk if isinstance(chunk, bytes) else orjson.dumps(chunk)) for chunk in chunks
-    ]
+    frames = [PROTOCOLS[name].framed(chunk) for chunk in chunks]
     try:
         assert isinstance(dialect(name).fold(frames), dict)
     except Unfaithful:
         return
-    dialect(name).says(response(frames))
+    dialect(name).says(PROTOCOLS[name].streamed(frames))
 
 
 @ALL
@@ -110,14 +112,14 @@ def test_a_stream_with_any_values_in_it_is_read_without_a_crash(name, data):
     at = data.draw(st.integers(0, len(frames) - 1))
     [value] = values([frames[at]]) or [{}]
     _spoil(value, data.draw(ANY_JSON), data.draw(st.integers(0, 30)))
-    spoilt = [*frames[:at], sse.encode(orjson.dumps(value)), *frames[at + 1 :]]
+    spoilt = [*frames[:at], PROTOCOLS[name].framed(value), *frames[at + 1 :]]
     try:
         message = dialect(name).fold(spoilt)
         dialect(name).cut(message)
     except Unfaithful:
         return
-    dialect(name).says(response(spoilt))
-    dialect(name).problem_with(response(spoilt))
+    dialect(name).says(PROTOCOLS[name].streamed(spoilt))
+    dialect(name).problem_with(PROTOCOLS[name].streamed(spoilt))
 
 
 def _spoil(value, other, place):
@@ -143,7 +145,7 @@ def _spoil(value, other, place):
 def test_a_stream_is_whole_from_its_end_on_and_not_before(name):
     frames, end = PROTOCOLS[name].stream, PROTOCOLS[name].end
     for count in range(len(frames) + 1):
-        problem = dialect(name).problem_with(response(frames[:count]))
+        problem = dialect(name).problem_with(PROTOCOLS[name].streamed(frames[:count]))
         assert (problem is None) == (count >= end), count
 
 
@@ -153,9 +155,11 @@ def test_a_cut_stream_is_whole_and_less_of_it_is_not(name, data):
     message = PROTOCOLS[name].whole
     frames = dialect(name).cut(message)
     text = b"".join(frames)
-    assert dialect(name).problem_with(response(frames)) is None
+    whole = PROTOCOLS[name].streamed(frames)
+    assert dialect(name).problem_with(whole) is None
     length = data.draw(st.integers(1, len(b"".join(frames[:-2]))))
-    assert dialect(name).problem_with(response(sse.frames(text[:length]))) is not None
+    cut = PROTOCOLS[name].streamed(cutter(in_lines=PROTOCOLS[name].in_lines)([text[:length]]))
+    assert dialect(name).problem_with(cut) is not None
 
 
 @ALL
@@ -164,7 +168,7 @@ def test_an_error_anywhere_in_a_stream_is_a_failure(name):
     told = dialect(name).error_event(UpstreamError("it broke"))
     for at in range(end):
         spoilt = [*frames[:at], told, *frames[at:]]
-        assert dialect(name).problem_with(response(spoilt)), at
+        assert dialect(name).problem_with(PROTOCOLS[name].streamed(spoilt)), at
 
 
 # What counts
@@ -187,7 +191,8 @@ def test_a_label_does_not_count(name, label):
 @given(data=st.data())
 def test_everything_else_counts(name, data):
     body = PROTOCOLS[name].body
-    field = data.draw(st.sampled_from([*body, "temperature", "tools", "x_new"]))
+    fields = [field for field in body if field != "stream"]
+    field = data.draw(st.sampled_from([*fields, "temperature", "tools", "x_new"]))
     value = data.draw(ANY_JSON.filter(lambda value: value not in (None, [], {})))
     other = body | {field: value}
     if not same(other.get(field), body.get(field)):
@@ -202,7 +207,7 @@ def test_the_variant_does_not_count(name):
     path = path or PROTOCOLS[name].path
     for written in (orjson.dumps(streamed), orjson.dumps(streamed)[:-1] + b',"big":1e999}'):
         request = Request("POST", path, "application/json", written)
-        assert normalize(request, Rules(), Redactor()).variant is Variant.SSE
+        assert normalize(request, Rules(), Redactor()).variant is PROTOCOLS[name].variant
     request = Request("POST", PROTOCOLS[name].path, "application/json", orjson.dumps(body))
     assert normalize(request, Rules(), Redactor()).variant is Variant.JSON
 
@@ -227,7 +232,7 @@ def test_a_body_with_a_wrong_type_is_read_as_what_it_is(name, kind):
 @ALL
 def test_an_answer_says_the_same_in_both_forms(name):
     sample = PROTOCOLS[name]
-    assert dialect(name).says(response(sample.stream)) == sample.text
+    assert dialect(name).says(sample.streamed(sample.stream)) == sample.text
     assert dialect(name).says(answer(sample.whole)) == sample.text
 
 
@@ -240,7 +245,7 @@ def test_a_request_tells_who_says_what(name):
 @given(new=TEXT.filter(lambda text: text.strip() == text and len(text) > 1))
 def test_another_text_can_be_put_in_the_place_of_one_that_was_said(name, new):
     sample, mine = PROTOCOLS[name], dialect(name)
-    recorded = response(sample.stream)
+    recorded = sample.streamed(sample.stream)
     leaves = [*mine.texts(mine.message(recorded))]
     for leaf in leaves:
         if len(leaf.text) < 3 or sample.text.count(leaf.text) != 1:
@@ -263,7 +268,8 @@ def test_another_text_can_be_put_in_the_place_of_one_that_was_said(name, new):
 def test_an_error_has_the_shape_of_its_protocol(name):
     error = ClientError("no recording", code="cassette_miss", details={"reason": "not_recorded"})
     told = dialect(name).error(error, "req-1")
-    assert told["error"]["message"] == "no recording"
+    message = told["error"] if PROTOCOLS[name].in_lines else told["error"]["message"]
+    assert message == "no recording"
     assert dialect(name).problem_with(answer(told))
 
 

@@ -211,7 +211,7 @@ class Dialect:
         `in_runs` are a stream's frames as `runs` puts them together, if that has been done.
         The status is not judged.
         """
-        if response.is_stream:
+        if response.is_stream and not response.in_lines:
             in_runs = runs(sse.frames(response.body)) if in_runs is None else in_runs
             # What tells whether a stream is whole is the same in all frames of a run.
             return self._problem_with_stream([run.first for run in in_runs])

@@ -16,6 +16,13 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, compact,
 _CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3\U00020000-\U0003ffff"
 _WORD = rf'\s*(?:[{_CJK}]{{1,2}}[^\w\s]*|[^\s"{_CJK}]+"?|")|\s+'
 
+OTHER_EVENTS = "other_events"
+"""Where a message that a stream adds up to has the events that nobody here has heard of.
+
+Readers of messages pass over what they do not know, and nothing is lost that way: `cut` puts
+them back into a stream.
+"""
+
 # An escape of half a character of two (UTF-16): a model's token may be no more than that.
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
 

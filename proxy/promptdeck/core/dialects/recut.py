@@ -9,8 +9,8 @@ from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from promptdeck.core.interaction import Frame, Response
-from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, Unfaithful, parse, render, style_of
+from promptdeck.core.text.lines import data_of
 
 from .base import Dialect
 from .pieces import as_object, whole_characters, words
@@ -120,7 +120,7 @@ def _with(
 
 def _carriers(dialect: Streamed, frames: Sequence[Frame], slot: Hashable) -> dict[int, _Carrier]:
     """The frames that carry some of the text in a slot, or all of it again, by their number."""
-    texts = [sse.parse(frame.data).data or "" for frame in frames]
+    texts = [data_of(frame.data) for frame in frames]
     values = [as_object(_read(text)) for text in texts]
     leaves: dict[int, list[TextLeaf]] = {}
     for n, leaf in dialect.dealt(values):

@@ -11,13 +11,13 @@ from promptdeck.core.text.jsontext import JSON
 
 from .base import Dialect
 from .chat.dialect import CHAT
-from .cohere import COHERE
+from .cohere.dialect import COHERE
 from .completions import COMPLETIONS
 from .gemini.dialect import GEMINI
 from .homes import home_of
 from .mcp.dialect import PREFIX, TOOLS
 from .messages.dialect import MESSAGES
-from .ollama import OLLAMA
+from .ollama.dialect import OLLAMA
 from .plain import PLAIN_MODEL
 from .responses.dialect import RESPONSES
 from .sockets import METHODS, OPENING, SOCKET, SOCKETS, Socket

@@ -30,9 +30,11 @@ def as_one(response: Response, body: bytes, content_type: str) -> Response:
     return Response(response.status, headers, (Frame(response.took_ms, body),))
 
 
-def as_stream(response: Response, frames: Sequence[bytes]) -> Response:
+def as_stream(
+    response: Response, frames: Sequence[bytes], content_type: str = STREAM_TYPE
+) -> Response:
     """A response with these frames as its body, which take as long as its own."""
-    headers = _retyped(response.headers, STREAM_TYPE)
+    headers = _retyped(response.headers, content_type)
     pace = _pace(response.took_ms, len(frames))
     return Response(response.status, headers, tuple(map(Frame, pace, frames)))
 

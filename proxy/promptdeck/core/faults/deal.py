@@ -20,8 +20,8 @@ import xxhash
 from promptdeck.core.dialects.base import Dialect
 from promptdeck.core.dialects.table import HTTP
 from promptdeck.core.interaction import Frame, Headers, Response
-from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import compact
+from promptdeck.core.text.lines import data_of
 from promptdeck.errors import HTTPError
 
 from .plan import Fault, Plan
@@ -225,7 +225,7 @@ def _malformed(frames: list[Frame], number: int, *, is_stream: bool) -> list[Fra
 
 def _has_object(data: bytes, is_stream: bool) -> bool:
     """True if a frame's data looks like a JSON object."""
-    text = (sse.parse(data).data or "") if is_stream else data.decode("utf-8", "replace")
+    text = data_of(data) if is_stream else data.decode("utf-8", "replace")
     return text.lstrip().startswith("{") and text.rstrip().endswith("}")
 
 

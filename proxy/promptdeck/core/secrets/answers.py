@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 from promptdeck.core.interaction import Frame, Headers, Response
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON
+from promptdeck.core.text.lines import is_line
 from promptdeck.core.text.outline import outlined
 from promptdeck.core.text.runs import (
     LeafPath,
@@ -315,6 +316,10 @@ _LINE = re.compile(r"([^\r\n]*)(\r\n|\r|\n|\Z)")
 
 def with_value(frame: bytes, value: JSON) -> bytes:
     """The frame with other data, in the style and lines of the old; every other line stays."""
+    if is_line(frame):
+        text = frame.decode()
+        said = text.strip()
+        return text.replace(said, rendered_like(said, value), 1).encode()
     lines = iter(rendered_like(sse.parse(frame).data or "", value).split("\n"))
     kept = []
     written = False

@@ -52,8 +52,17 @@ def members(text: bytes) -> Iterator[tuple[RawPath, int, int]]:
 
 def is_true(text: bytes, path: RawPath) -> bool:
     """True if JSON text has `true` at a path."""
+    return _has(text, path, b"true")
+
+
+def is_false(text: bytes, path: RawPath) -> bool:
+    """True if JSON text has `false` at a path."""
+    return _has(text, path, b"false")
+
+
+def _has(text: bytes, path: RawPath, word: bytes) -> bool:
     return any(
-        found == path and text[begin:end].strip() == b"true" for found, begin, end in members(text)
+        found == path and text[begin:end].strip() == word for found, begin, end in members(text)
     )
 
 

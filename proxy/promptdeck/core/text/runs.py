@@ -18,6 +18,7 @@ import orjson
 
 from . import sse
 from .jsontext import JSON, Unfaithful, parse
+from .lines import data_of
 
 LeafPath = tuple[str | int, ...]
 """Where in an event's JSON a text stands: keys and places, and `index=N` for what is numbered."""
@@ -360,7 +361,7 @@ def event_value(frame: bytes) -> JSON:
         frame.decode()
     except UnicodeDecodeError:
         return None
-    text = sse.parse(frame).data or ""
+    text = data_of(frame)
     if text == sse.DONE:
         return None
     try:

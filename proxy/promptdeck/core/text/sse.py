@@ -61,6 +61,33 @@ def _at(data: bytes, ends: Iterable[int]) -> list[bytes]:
     return [data[a:b] for a, b in pairwise([0, *ends, len(data)]) if a < b]
 
 
+_AT_ONCE = 1024 * 1024
+"""Bytes of pieces that are joined to be cut, unless it takes more for one frame."""
+
+
+def in_frames(pieces: Iterable[bytes]) -> list[bytes]:
+    """All frames of a stream's pieces: those of all joined, without joining all of a long one.
+
+    What ends a frame is told by no more than the byte behind it, so that of those found in a part
+    only the last may turn out to be another.
+    """
+    found: list[bytes] = []
+    part: list[bytes] = []
+    held, enough = 0, _AT_ONCE
+    ended = False
+    for piece in pieces:
+        part.append(piece)
+        held += len(piece)
+        ended = ended or b"\n" in piece or b"\r" in piece
+        if held > enough and ended:  # else all of it is within one line
+            ended = False
+            *whole, rest = frames(b"".join(part))
+            found += whole
+            part, held = [rest], len(rest)
+            enough = _AT_ONCE + 2 * held  # a frame of many parts is not joined anew for each
+    return found + frames(b"".join(part))
+
+
 def is_whole(frame: bytes) -> bool:
     """True if a blank line ends this frame: the last one of a cut-off stream has none."""
     return _BLANK_LINE.search(frame) is not None

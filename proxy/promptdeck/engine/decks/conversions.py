@@ -11,10 +11,11 @@ from promptdeck.core.interaction import Interaction, Request, Response, Variant,
 
 # The two ways to lose least first: a stream with usage holds all that JSON holds, and the reverse.
 STAND_INS = {
-    Variant.JSON: (Variant.SSE_USAGE, Variant.SSE, Variant.LIST),
+    Variant.JSON: (Variant.SSE_USAGE, Variant.SSE, Variant.LIST, Variant.LINES),
     Variant.SSE: (Variant.SSE_USAGE, Variant.LIST, Variant.JSON),
     Variant.SSE_USAGE: (Variant.JSON, Variant.SSE, Variant.LIST),
     Variant.LIST: (Variant.SSE, Variant.SSE_USAGE, Variant.JSON),
+    Variant.LINES: (Variant.JSON,),
 }
 """By variant asked for: in which variants an answer may stand in for it, best first."""
 

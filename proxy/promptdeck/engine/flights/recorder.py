@@ -2,7 +2,7 @@
 
 import zlib
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate, islice, repeat
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ from promptdeck.core.interaction import (
 from promptdeck.core.matching.clean import keepable
 from promptdeck.core.secrets.answers import cleared_response
 from promptdeck.core.secrets.redact import Redactor
-from promptdeck.core.text import sse
+from promptdeck.core.text.lines import cutter
 from promptdeck.core.text.outline import outlined
 from promptdeck.core.text.runs import Run, runs, windows
 from promptdeck.core.varying import varies, with_varied
@@ -186,8 +186,13 @@ def response_of(head: Head, chunks: Sequence[Chunk | Frame], most: int) -> Respo
     headers = kept(head.headers)
     # How a body begins tells a stream whose type does not; some servers send a byte at a time.
     begin = b"".join(chunk.data[:64] for chunk in islice(chunks, _BEGIN))
-    is_stream = Response(head.status, headers, (Frame(0, begin),)).is_stream
-    return Response(head.status, headers, _frames(chunks) if is_stream else _whole(chunks))
+    response = Response(head.status, headers, (Frame(0, begin),))
+    frames = (
+        _frames(chunks, cutter(in_lines=response.in_lines))
+        if response.is_stream
+        else _whole(chunks)
+    )
+    return response._replace(frames=frames)
 
 
 def _whole(chunks: Sequence[Chunk | Frame]) -> tuple[Frame, ...]:
@@ -196,10 +201,12 @@ def _whole(chunks: Sequence[Chunk | Frame]) -> tuple[Frame, ...]:
     return (Frame(last, b"".join(chunk.data for chunk in chunks)),)
 
 
-def _frames(chunks: Sequence[Chunk | Frame]) -> tuple[Frame, ...]:
-    """The SSE frames of a stream, each with the time at which its last byte came."""
+def _frames(
+    chunks: Sequence[Chunk | Frame], cut: Callable[[Iterable[bytes]], list[bytes]]
+) -> tuple[Frame, ...]:
+    """The frames of a stream, each with the time at which its last byte came."""
     pieces = [data for _, data in chunks]
-    frames = _split(pieces)
+    frames = cut(pieces)
     # Nearly always each comes by itself: then pieces are frames, and no ends are to be found.
     if frames == pieces:
         return frames_of(chunks)
@@ -207,29 +214,6 @@ def _frames(chunks: Sequence[Chunk | Frame]) -> tuple[Frame, ...]:
     ends = [*accumulate(map(len, pieces))]
     last_pieces = map(bisect_left, repeat(ends), accumulate(map(len, frames)))
     return frames_of(zip(map(moments.__getitem__, last_pieces), frames, strict=True))
-
-
-def _split(pieces: Sequence[bytes]) -> list[bytes]:
-    """The SSE frames of a stream's pieces: those of all joined, without joining all of a long one.
-
-    What ends a frame is told by no more than the byte behind it, so that of those found in a part
-    only the last may turn out to be another.
-    """
-    found: list[bytes] = []
-    part: list[bytes] = []
-    held, enough = 0, _AT_ONCE
-    ended = False
-    for piece in pieces:
-        part.append(piece)
-        held += len(piece)
-        ended = ended or b"\n" in piece or b"\r" in piece
-        if held > enough and ended:  # else all of it is within one line
-            ended = False
-            *whole, rest = sse.frames(b"".join(part))
-            found += whole
-            part, held = [rest], len(rest)
-            enough = _AT_ONCE + 2 * held  # a frame of many parts is not joined anew for each
-    return found + sse.frames(b"".join(part))
 
 
 def encoding_of(headers: Headers) -> str:

@@ -8,6 +8,7 @@ from promptdeck.core.interaction import Frame, Interaction, Response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, Unfaithful, compact, parse, render, same, style_of
+from promptdeck.core.text.lines import is_line
 
 from .edit import Piece
 from .progress import Progress, silently
@@ -49,6 +50,8 @@ def _with_model(item: Interaction, old: str, new: str) -> Interaction:
 
 def _frame_with_model(frame: bytes, old: str, new: str) -> bytes:
     """A frame of a stream with its model renamed in its data."""
+    if is_line(frame):
+        return _body(frame, old, new)
     event = sse.parse(frame)
     data = (event.data or "").encode()
     written = _body(data, old, new)

@@ -34,7 +34,7 @@ from .file import (
 from .save import New, Saved, save
 from .section import own_rules, own_rules_of
 
-_INDEX_VERSION = 5
+_INDEX_VERSION = 6
 """To be raised when an index of the same file by the same laws would hold something else."""
 _EMPTY = digest(b"")
 """The state of a file that is not there, which is as good as an empty one."""

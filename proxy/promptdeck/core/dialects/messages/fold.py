@@ -6,7 +6,7 @@ here, and what that leaves out is kept: members that it has never heard of.
 
 from collections.abc import Iterable
 
-from promptdeck.core.dialects.pieces import as_list, as_object, index_of, typed
+from promptdeck.core.dialects.pieces import OTHER_EVENTS, as_list, as_object, index_of, typed
 from promptdeck.core.text.jsontext import JSON, JSONObject, parse
 
 # Strings of a delta that are whole, where all others go on from delta to delta.
@@ -17,9 +17,6 @@ _READ = frozenset(
     """message_start content_block_start content_block_delta content_block_stop message_delta
     message_stop ping error""".split()
 )
-# Where events stand that nobody here has heard of: readers of messages pass over what they do
-# not know, and nothing is lost that way.
-_OTHERS = "other_events"
 
 
 def fold(frames: Iterable[bytes]) -> JSONObject:
@@ -58,8 +55,8 @@ def _beside(message: JSONObject, others: list[JSON]) -> JSONObject:
 
     Empty where `others`, the unknown events of the stream, are none, or there is no message.
     """
-    told = [*as_list(message.get(_OTHERS)), *others]
-    return {_OTHERS: told} if message and others else {}
+    told = [*as_list(message.get(OTHER_EVENTS)), *others]
+    return {OTHER_EVENTS: told} if message and others else {}
 
 
 def _end(message: JSONObject, value: JSONObject) -> None:
