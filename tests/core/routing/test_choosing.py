@@ -208,13 +208,14 @@ MODELS = st.one_of(
 @given(
     MODELS,
     st.dictionaries(TEXTS, st.one_of(TEXTS, st.fixed_dictionaries({"model": TEXTS})), max_size=3),
+    st.dictionaries(TEXTS, st.one_of(TEXTS, st.fixed_dictionaries({"model": TEXTS})), max_size=2),
     st.booleans(),
 )
 def test_whatever_is_a_choice_is_seen_in_the_text(
-    model: Any, beside: dict[str, Any], indented: bool
+    model: Any, before: dict[str, Any], behind: dict[str, Any], indented: bool
 ) -> None:
     chooser = choosing()
-    body = {**beside, "model": model}
+    body = {**before, "model": model, **behind}
     data = orjson.dumps(body, option=orjson.OPT_INDENT_2 if indented else 0)
     try:
         chosen = chooser.choices(body) is not None
@@ -235,7 +236,11 @@ def test_whatever_is_a_choice_is_seen_in_the_text(
         (b'{"model":["a"]}', True),
         (b'{"model":\n{"model":"a"}}', True),
         (b'{"mod\\u0065l":"a/b"}', True),
-        (b'{"tools":[{"model":{"type":"string"}}],"model":"a"}', True),
+        (b'{"tools":[{"model":{"type":"string"}}],"model":{"model":"a"}}', True),
+        (b'{"tools":[{"model":{"type":"string"}}],"model":"a","stream":true}', False),
+        (b'{"model":"a/b","metadata":{"model":"a"}}', True),
+        (b'{"model":"a/b","metadata":{"x":1,"model":"a","y":"z"}}', True),
+        (b'{"model":"a/b","messages":[{"content":"{\\"model\\":\\"a\\"}"}]}', True),
     ],
 )
 def test_a_bare_model_is_told_without_parsing(body: bytes, may: bool) -> None:
