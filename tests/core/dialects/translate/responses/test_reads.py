@@ -324,11 +324,12 @@ def test_how_much_is_reasoned() -> None:
     assert read(reasoning={"summary": "auto"}).thinking == Thinking(shown=True)
     assert read(reasoning={"effort": None, "summary": None}).thinking is None
     why = "has no counterpart"
-    assert lost_of(reasoning={"mode": "pro", "context": "all_turns"}) == (
+    assert lost_of(reasoning={"mode": "pro", "context": "current_turn"}) == (
         Lost("$.reasoning.context", why),
         Lost("$.reasoning.mode", why),
     )
-    assert lost_of(reasoning={"mode": "standard", "context": "auto"}) == ()
+    for context in ("auto", "all_turns"):
+        assert lost_of(reasoning={"mode": "standard", "context": context}) == ()
 
 
 def test_all_else_is_an_option_by_the_contract_s_name() -> None:

@@ -3,7 +3,7 @@
 https://platform.openai.com/docs/api-reference/responses/create
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from promptdeck.core.dialects.pieces import as_list, as_object
@@ -43,6 +43,11 @@ _UNSAID: tuple[tuple[str, JSON], ...] = (
     ("truncation", "disabled"),
     ("context_management", []),
 )
+# Of all turns: what is signed always goes back, as far as it may.
+_UNSAID_OF_REASONING: Mapping[str, tuple[JSON, ...]] = {
+    "context": (None, "auto", "all_turns"),
+    "mode": (None, "standard"),
+}
 _PATHS = {
     "max_tokens": "$.max_output_tokens",
     "choice": "$.tool_choice",
@@ -184,8 +189,8 @@ class _ReadBody:
         asked = as_object(self._body.get("reasoning"))
         effort = asked.get("effort")
         summary = asked.get("summary") or asked.get("generate_summary")
-        for name, unsaid in (("context", "auto"), ("mode", "standard")):
-            if asked.get(name) not in (None, unsaid):
+        for name, unsaid in _UNSAID_OF_REASONING.items():
+            if asked.get(name) not in unsaid:
                 self._beside(f"$.reasoning.{name}", asked[name])
         if not isinstance(effort, str) and not summary:
             return None
