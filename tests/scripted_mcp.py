@@ -153,6 +153,8 @@ class ToolServing:
         self.how = how
         """json, stream, cut (a stream that breaks off and is taken up), events (the oldest)."""
         self.token = ""
+        self.pause = 0.0
+        """Seconds that each call takes."""
         self.port = 0
         self.sessions: set[str] = set()
         self.gone = 0
@@ -211,6 +213,8 @@ class ToolServing:
             return _write(writer, 404, b"no such session")
         if message.get("params", {}).get("name") == "slow":
             await asyncio.sleep(30)
+        if self.pause and message["method"] == "tools/call":
+            await asyncio.sleep(self.pause)
         status, answer = self.script.answer(message, headers)
         data = orjson.dumps(answer) if answer else b""
         if self.how == "json" or status != 200:

@@ -267,6 +267,7 @@ imports upward and only `app` knows all the parts.
         outlet        a connection as those two see it
     imports/      other tools' recordings, and HAR
     relive        a recorded request asked again
+    retool        what MCP servers offer, asked again
     library       from a configuration to the decks that play it
     outlook       what a start can tell of what will go wrong
     reach         whom a server may be reached by

@@ -15,7 +15,8 @@ import click
 
 from promptdeck.config import Config, in_ci
 from promptdeck.core.dialects.interpreted import remembering
-from promptdeck.core.dialects.table import says
+from promptdeck.core.dialects.mcp.dialect import TOOLS
+from promptdeck.core.dialects.table import dialect_in, says
 from promptdeck.core.drift import Tier
 from promptdeck.core.headers import PLACEHOLDER_KEY
 from promptdeck.core.interaction import Interaction
@@ -23,6 +24,7 @@ from promptdeck.core.text.wording import visible
 from promptdeck.errors import CassetteError, UsageError
 from promptdeck.library import redactor_of
 from promptdeck.relive import Anew, Asker
+from promptdeck.retool import ToolAsker
 from promptdeck.routes import providers_of, secrets_of
 from promptdeck.stores.cassettes.edit import Piece, edit
 from promptdeck.stores.cassettes.file import names, read
@@ -46,6 +48,9 @@ def check(*, chosen: Sequence[str], live: bool, as_json: bool, **flags: Any) -> 
     was recorded from or of --upstream, and tells the tier of what changed: unreachable,
     error, shape (a field gone, a type changed, another stream protocol), content (other
     words), same. Nothing is rewritten. Exits with 1 if anything is worse than content.
+
+    MCP servers are asked what they offer: each tool is named whose description or schema
+    is another. Calls are made again only where their server says that they change nothing.
 
     upstream.api_key or OPENAI_API_KEY is sent, but to upstream.url only.
 
@@ -98,13 +103,38 @@ async def _checked(
     """Ask the recordings, each with its cassette's name, one after the other: a row for each."""
     rows = []
     hidden = not sys.stderr.isatty()
-    async with _asking(config, redirected=redirected) as asker:
+    left = 0
+    async with _asking(config, redirected=redirected) as asker, _asking_tools(config) as tools:
         with click.progressbar(found, label="asking", file=sys.stderr, hidden=hidden) as progress:
             for name, item in progress:
-                drift = (await asker.ask(item)).drift
+                if dialect_in(item.request) is TOOLS:
+                    drift = await tools.ask(item)
+                else:
+                    drift = (await asker.ask(item)).drift
+                if drift is None:
+                    left += 1
+                    continue
                 row = {"cassette": name, "recording": item.id, "tier": str(drift.tier)}
                 rows.append({**row, "notes": list(drift.notes)})
+    if left:
+        told = counted(left, "request")
+        click.echo(f"{told} to MCP servers not asked again: they may change something", err=True)
     return rows
+
+
+@asynccontextmanager
+async def _asking_tools(config: Config) -> AsyncIterator[ToolAsker]:
+    """What asks the MCP servers of the configuration again, until the block ends."""
+    from promptdeck.mcp.addresses import Allowance
+    from promptdeck.mcp.house import ToolHouse
+
+    settings = config.agent
+    allowance = Allowance(loopback=True, hosts=settings.allow)
+    house = ToolHouse(settings.servers, lambda: allowance, settings.tool_timeout)
+    try:
+        yield ToolAsker(house)
+    finally:
+        await house.close()
 
 
 def _print_checked(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
@@ -165,6 +195,9 @@ class _Review:
         found = read(self.path)
         async with _asking(config, redirected=redirected) as asker:
             for number, old in enumerate(found, 1):
+                if dialect_in(old.request) is TOOLS:
+                    click.echo(f"{visible(old.id)} is an MCP server's: record the run anew\n")
+                    continue
                 click.secho(f"{number} of {len(found)}: {visible(old.id)}", bold=True)
                 anew = await asker.ask(old)
                 self.seen += 1

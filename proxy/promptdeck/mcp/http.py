@@ -199,7 +199,9 @@ class _Pinned(AbstractResolver):
 
 def client_to(place: Whereabouts | None, headers: Mapping[str, str]) -> aiohttp.ClientSession:
     """A client session to one server; of the environment's proxies it knows nothing."""
-    connector = aiohttp.TCPConnector(resolver=_Pinned(place)) if place else aiohttp.TCPConnector()
+    resolver = _Pinned(place) if place else None
+    # No limit: a call that is slow must not hold up those of other runs.
+    connector = aiohttp.TCPConnector(limit=0, resolver=resolver)
     return aiohttp.ClientSession(
         connector=connector,
         headers=dict(headers),

@@ -271,6 +271,44 @@ async def test_one_run_for_one_key_and_for_those_who_ask_the_same_at_once(
         assert len(tools.script.calls) == 2
 
 
+async def test_live_tools_under_a_recorded_model(start: Start, provider: Upstream) -> None:
+    provider.answers = model(said(None, ADD), said("5"))
+    async with tool_server() as tools:
+        asked = {"mcp_servers": [{"name": "alpha", "url": tools.url}]}
+        await (await start(mode="record", cassette="run")).chat(**asked)
+        replay = await start({"PROMPTDECK_AGENT_TOOLS": "live"}, mode="replay", cassette="run")
+        assert (await replay.chat(**asked)).status == 200
+        assert len(tools.script.calls) == 2
+        tools.script.results["add"] = lambda _: {"content": [{"type": "text", "text": "six"}]}
+        missed = await replay.chat(**asked)
+        assert missed.json["error"]["details"]["run"] == {"turn": 2, "asked": "the model"}
+        assert "six" in str(missed.json)
+
+
+async def test_many_runs_at_once_wait_for_none_of_the_others(
+    start: Start, provider: Upstream
+) -> None:
+    calls = [call("add", '{"a":1,"b":1}', n) for n in range(5)]
+
+    async def reply(seen: Seen, request: web.Request) -> web.StreamResponse:
+        done = any(one["role"] == "tool" for one in seen.json["messages"])
+        body = orjson.dumps(said("ok") if done else said(None, *calls))
+        return web.Response(body=body, content_type="application/json")
+
+    provider.answers = [reply]
+    async with tool_server() as tools:
+        tools.pause = 0.3
+        deck = await start(mode="passthrough")
+        began = asyncio.get_running_loop().time()
+        got = await asyncio.gather(
+            *(deck.chat(f"go {n}", mcp_servers=[tools.url]) for n in range(50))
+        )
+        assert [one.status for one in got] == [200] * 50
+        assert len(tools.script.calls) == 250
+        # One after the other they would take 75 s.
+        assert asyncio.get_running_loop().time() - began < 10
+
+
 async def test_no_turn_is_left(start: Start, provider: Upstream) -> None:
     provider.answers = model(said(None, ADD))
     async with tool_server() as tools:
