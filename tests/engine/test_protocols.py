@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.table import dialect_of
+from promptdeck.core.secrets.answers import cleared_body
 from promptdeck.core.text import sse
 from promptdeck.engine.flights.flight import Head
 from promptdeck.engine.flights.log import Chunk
@@ -262,3 +263,29 @@ async def test_ollamas_and_coheres_streams_that_were_kept_before_they_converted_
         body = orjson.dumps({"model": "m", "messages": messages, "stream": False})
         whole = (await deck.request("POST", path, body)).json["message"]["content"]
         assert said in (whole, whole[0].get("text") if isinstance(whole, list) else "")
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", '"ISO-8859-1"', "windows-1252", "utf-16"])
+async def test_json_in_another_charset_is_kept_as_it_came(
+    start: Start, provider: Upstream, charset: str
+) -> None:
+    whole = {"choices": [{"message": {"content": "café"}, "finish_reason": "stop", "index": 0}]}
+    body = orjson.dumps(whole).decode().encode(charset.strip('"'))
+    kind = {"Content-Type": f"application/json; charset={charset}"}
+    provider.answers = [raw(body, headers=kind)]
+    for mode in ("record", "replay"):
+        deck = await start(mode=mode, cassette="a")
+        got = await deck.request("POST", *asking("chat", streamed=False))
+        assert (got.status, got.body) == (200, body)
+        assert ("stored" in got.cache_status) == (mode == "record")
+    assert "hit" in got.cache_status
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32-be", "iso-8859-1"])
+def test_a_key_in_an_answer_in_another_charset_is_taken_out(encoding: str) -> None:
+    key = "sk-proj-" + "Ab1" * 16
+    told = f'{{"text": "caf\u00e9 {key} x"}}'
+    data, counts = cleared_body(REDACTOR, told.encode(encoding))
+    assert counts
+    assert key not in data.decode(encoding)
+    assert data.decode(encoding).startswith('{"text": "café ')

@@ -1,9 +1,13 @@
 """Bodies packed as a Content-Encoding says, unpacked: what counts of one is what it says.
 
 gzip and deflate always; br and zstd where their packages are installed, as the extra `codings`
-has them. All that comes out of any step stays within a limit, so that no bomb goes off.
+has them. All that comes out of any step stays within a limit, so that no bomb goes off. And
+text in another charset, read.
 """
 
+import codecs
+import contextlib
+import re
 import zlib
 from collections.abc import Callable
 from functools import partial
@@ -171,3 +175,26 @@ def _zstandard() -> Unpack:
 def _check(size: int, most: int) -> None:
     if size > most:
         raise UnpackedTooLarge
+
+
+_CHARSET = re.compile(r'(?i);\s*charset\s*=\s*"?([\w.:-]{1,40})')
+# Those of a byte a character in which ASCII is itself: what is searched for in bytes is found.
+_OF_BYTES = re.compile(r"iso8859|cp12[0-9]{2}|latin|koi8|mac[_-]")
+
+
+def readable(body: bytes, content_type: str) -> bytes:
+    """A body as UTF-8, where its type names another charset that it is in.
+
+    RFC 8259 wants JSON in UTF-8; some servers say `charset=iso-8859-1`, and mean it.
+    """
+    named = _CHARSET.search(content_type)
+    if named is None or body.isascii():
+        return body
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        with contextlib.suppress(LookupError, UnicodeDecodeError):
+            name = codecs.lookup(named[1]).name
+            if _OF_BYTES.match(name):
+                return body.decode(name).encode()
+    return body

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 import orjson
 
+from promptdeck.core.codings import readable
 from promptdeck.core.interaction import Response, Variant
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, compact
@@ -215,7 +216,7 @@ class Dialect:
             in_runs = runs(sse.frames(response.body)) if in_runs is None else in_runs
             # What tells whether a stream is whole is the same in all frames of a run.
             return self._problem_with_stream([run.first for run in in_runs])
-        body = response.body
+        body = readable(response.body, response.content_type)
         if not body.strip():
             # Nothing is all there is to 204, and to 202 for what is accepted.
             nothing = not self.is_model or response.status in _BODILESS

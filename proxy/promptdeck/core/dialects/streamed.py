@@ -7,6 +7,7 @@ A protocol of this kind says how its streams add up (`fold`), how its messages a
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
+from promptdeck.core.codings import readable
 from promptdeck.core.interaction import Response, Variant
 from promptdeck.core.text import rawjson
 from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, parse
@@ -93,7 +94,7 @@ class Streamed(Model):
     def message(self, response: Response) -> JSONObject:
         if response.is_stream:
             return self.fold(frame.data for frame in response.frames)
-        value = parse(response.body)
+        value = parse(readable(response.body, response.content_type))
         if not isinstance(value, dict):
             raise Unfaithful("the answer is no JSON object")
         return value

@@ -5,6 +5,7 @@ is put together, searched as one text, and cut out of the frames in which it sta
 then is each frame cleared by itself.
 """
 
+import json  # noqa: TID251  tells the encoding of JSON
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -66,8 +67,19 @@ _TOKENS = re.compile(rb'"(?:token_)?logprobs?"\s*+:(?!\s*+(?:null|\[\s*+\]|\{\s*
 def cleared_body(
     redactor: Redactor, data: bytes, extra: Sequence[str] = ()
 ) -> tuple[bytes, Counter[str]]:
-    """The body of a whole answer without secrets, also where its tokens are listed beside it."""
+    """The body of a whole answer without secrets, also where its tokens are listed beside it.
+
+    Of JSON in UTF-16 or UTF-32, too, in which no letter of a secret stands beside the next.
+    """
     counts: Counter[str] = Counter()
+    encoding = json.detect_encoding(data[:64]) if b"\0" in data[:64] else "utf-8"
+    if not encoding.startswith("utf-8"):
+        try:
+            text = data.decode(encoding)
+        except UnicodeDecodeError:
+            return redactor.body(data, extra)
+        cleared, counts = cleared_body(redactor, text.encode(), extra)
+        return (cleared.decode().encode(encoding) if counts else data), counts
     if _TOKENS.search(data):
         text = data.decode("utf-8", "surrogateescape")
         value = parsed_or_none(text)
