@@ -16,7 +16,7 @@ from .chat.counting import variant_asked
 from .chat.cut import cut as cut_chat
 from .chat.fold import fold as fold_chat
 from .choices import problem_with_choices
-from .pieces import as_list, as_object, chunk, index_of, objects_in, words
+from .pieces import Deals, as_list, as_object, chunk, index_of, objects_in, words
 from .streamed import Streamed, TextLeaf
 
 _NAMING = ("id", "object", "created", "model", "system_fingerprint")
@@ -42,8 +42,8 @@ class CompletionsDialect(Streamed):
     def fold(self, frames: Iterable[bytes]) -> JSONObject:
         return fold(frames)
 
-    def cut(self, message: JSONObject) -> list[bytes]:
-        return cut(message, include_usage=True)
+    def cut(self, message: JSONObject, deal: Deals = words) -> list[bytes]:
+        return cut(message, include_usage=True, deal=deal)
 
     def in_variant(self, response: Response, variant: Variant) -> Response | None:
         return variants.in_variant(response, variant, fold, cut)
@@ -127,17 +127,17 @@ def _grow(whole: JSONObject, choice: JSONObject) -> None:
             whole[key] = told
 
 
-def cut(completion: JSONObject, include_usage: bool) -> list[bytes]:
+def cut(completion: JSONObject, include_usage: bool, deal: Deals = words) -> list[bytes]:
     """The frames of a stream that folds into `completion`, word by word."""
     if _has(completion, "message"):
-        return cut_chat(completion, include_usage)
+        return cut_chat(completion, include_usage, deal)
     named = {key: completion[key] for key in _NAMING if key in completion}
     chunks: list[JSONObject] = []
     for position, choice in enumerate(map(as_object, as_list(completion.get("choices")))):
         index = index_of(choice, position)
         text = choice.get("text")
         # All but the text comes with the last of it.
-        *begin, end = (words(text) if isinstance(text, str) else []) or [""]
+        *begin, end = (deal(text) if isinstance(text, str) else []) or [""]
         pieces = [{"index": index, "text": word, "finish_reason": None} for word in begin]
         last = choice | ({"text": end} if isinstance(text, str) else {})
         chunks += ({**named, "choices": [piece]} for piece in (*pieces, last))

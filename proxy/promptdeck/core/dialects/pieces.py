@@ -5,7 +5,7 @@ Every function takes JSON of any shape; what cannot be read without loss is Unfa
 
 import json  # noqa: TID251  orjson refuses half an emoji
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain
 
 from promptdeck.core.text import sse
@@ -49,9 +49,18 @@ def index_of(item: JSONObject, otherwise: int, key: str = "index") -> int:
     return index if isinstance(index, int) else otherwise
 
 
+Deals = Callable[[str], list[str]]
+"""Cuts a text into the pieces that events have one each; joined they are the text."""
+
+
 def words(text: str) -> list[str]:
     """`text` in the pieces of which its stream would have one each; joined they are `text`."""
     return re.findall(_WORD, text)  # compiled by the first call, not by each start
+
+
+def at_once(text: str) -> list[str]:
+    """`text` in one piece, for a stream that nobody reads word by word; none where it is empty."""
+    return [text] if text else []
 
 
 def chunk(frame: bytes) -> JSONObject:

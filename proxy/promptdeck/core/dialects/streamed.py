@@ -13,7 +13,7 @@ from promptdeck.core.text import rawjson
 from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, parse
 
 from .base import Dropped, Model
-from .pieces import whole_characters
+from .pieces import Deals, whole_characters, words
 from .variants import as_stream, as_whole
 
 
@@ -52,8 +52,8 @@ class Streamed(Model):
         """The message that a stream's frames add up to. Unfaithful if they cannot be read."""
         raise NotImplementedError
 
-    def cut(self, message: JSONObject) -> list[bytes]:
-        """The frames of a stream that folds into this message."""
+    def cut(self, message: JSONObject, deal: Deals = words) -> list[bytes]:
+        """The frames of a stream that folds into this message; `deal` cuts its texts."""
         raise NotImplementedError
 
     def text_of(self, message: JSONObject) -> str:

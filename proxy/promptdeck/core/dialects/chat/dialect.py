@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from promptdeck.core.dialects.base import Dropped
 from promptdeck.core.dialects.choices import problem_with_choices
-from promptdeck.core.dialects.pieces import objects_in
+from promptdeck.core.dialects.pieces import Deals, objects_in, words
 from promptdeck.core.dialects.streamed import Streamed, TextLeaf
 from promptdeck.core.interaction import Response, Variant
 from promptdeck.core.text import sse
@@ -37,8 +37,8 @@ class ChatDialect(Streamed):
     def fold(self, frames: Iterable[bytes]) -> JSONObject:
         return fold(frames)
 
-    def cut(self, message: JSONObject) -> list[bytes]:
-        return cut(message, include_usage=True)
+    def cut(self, message: JSONObject, deal: Deals = words) -> list[bytes]:
+        return cut(message, include_usage=True, deal=deal)
 
     def in_variant(self, response: Response, variant: Variant) -> Response | None:
         return variants.in_variant(response, variant)

@@ -6,6 +6,7 @@ https://docs.cohere.com/reference/chat and .../reference/chat-stream
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from promptdeck.core.dialects.base import names_failure, value_of
+from promptdeck.core.dialects.pieces import Deals, words
 from promptdeck.core.dialects.streamed import Streamed, TextLeaf
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject, compact
@@ -25,8 +26,8 @@ class CohereDialect(Streamed):
     def fold(self, frames: Iterable[bytes]) -> JSONObject:
         return fold(frames)
 
-    def cut(self, message: JSONObject) -> list[bytes]:
-        return cut(message)
+    def cut(self, message: JSONObject, deal: Deals = words) -> list[bytes]:
+        return cut(message, deal)
 
     def text_of(self, message: JSONObject) -> str:
         return saying.text_of(message)

@@ -6,7 +6,7 @@ https://ai.google.dev/api/generate-content
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from promptdeck.core.dialects.base import Dropped, names_failure
-from promptdeck.core.dialects.pieces import as_list, as_object, chunk
+from promptdeck.core.dialects.pieces import Deals, as_list, as_object, chunk, words
 from promptdeck.core.dialects.streamed import Streamed, TextLeaf
 from promptdeck.core.dialects.variants import JSON_TYPE, as_one, as_stream, as_whole
 from promptdeck.core.interaction import Response, Variant
@@ -62,8 +62,8 @@ class GeminiDialect(Streamed):
     def fold(self, frames: Iterable[bytes]) -> JSONObject:
         return fold(map(chunk, frames))
 
-    def cut(self, message: JSONObject) -> list[bytes]:
-        return [*map(_frame, cut(message))]
+    def cut(self, message: JSONObject, deal: Deals = words) -> list[bytes]:
+        return [*map(_frame, cut(message, deal))]
 
     def message(self, response: Response) -> JSONObject:
         return fold(_pieces(response))

@@ -6,6 +6,7 @@ https://docs.anthropic.com/en/api/messages and .../messages-streaming
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from promptdeck.core.dialects.base import Dropped, value_of
+from promptdeck.core.dialects.pieces import Deals, words
 from promptdeck.core.dialects.streamed import Streamed, TextLeaf
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject
@@ -51,8 +52,8 @@ class MessagesDialect(Streamed):
     def fold(self, frames: Iterable[bytes]) -> JSONObject:
         return fold(frames)
 
-    def cut(self, message: JSONObject) -> list[bytes]:
-        return cut(message)
+    def cut(self, message: JSONObject, deal: Deals = words) -> list[bytes]:
+        return cut(message, deal)
 
     def text_of(self, message: JSONObject) -> str:
         return "\n".join(saying.lines(message))

@@ -6,7 +6,7 @@ https://github.com/ollama/ollama/blob/main/docs/api.md
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from promptdeck.core.dialects.base import names_failure, value_of, values_of
-from promptdeck.core.dialects.pieces import as_object
+from promptdeck.core.dialects.pieces import Deals, as_object, words
 from promptdeck.core.dialects.streamed import Streamed, TextLeaf
 from promptdeck.core.dialects.variants import as_stream, as_whole
 from promptdeck.core.interaction import Response, Variant
@@ -42,8 +42,8 @@ class OllamaDialect(Streamed):
     def fold(self, frames: Iterable[bytes]) -> JSONObject:
         return fold(_values(frames))
 
-    def cut(self, message: JSONObject) -> list[bytes]:
-        return [compact(piece) + b"\n" for piece in cut(message)]
+    def cut(self, message: JSONObject, deal: Deals = words) -> list[bytes]:
+        return [compact(piece) + b"\n" for piece in cut(message, deal)]
 
     def message(self, response: Response) -> JSONObject:
         return self.fold(_frames(response))

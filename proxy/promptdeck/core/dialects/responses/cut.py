@@ -6,7 +6,7 @@ is that of https://platform.openai.com/docs/api-reference/responses-streaming.
 
 from collections.abc import Iterator, Mapping
 
-from promptdeck.core.dialects.pieces import as_list, as_object, event, words
+from promptdeck.core.dialects.pieces import Deals, as_list, as_object, event, words
 from promptdeck.core.text.jsontext import JSON, JSONObject
 
 from .fold import ENDS
@@ -42,8 +42,8 @@ _PARTS: Mapping[JSON, tuple[str, str]] = {
 }
 
 
-def cut(response: JSONObject) -> list[bytes]:
-    """The frames of a stream that folds into `response`."""
+def cut(response: JSONObject, deal: Deals = words) -> list[bytes]:
+    """The frames of a stream that folds into `response`; `deal` cuts its texts."""
     begun = response | {"output": []}
     if "status" in response:
         begun["status"] = "in_progress"
@@ -55,14 +55,14 @@ def cut(response: JSONObject) -> list[bytes]:
         *(
             {**one, "output_index": index}
             for index, item in enumerate(as_list(response.get("output")))
-            for one in _item(as_object(item))
+            for one in _item(as_object(item), deal)
         ),
         {"type": last, "response": response},
     ]
     return [event({**one, "sequence_number": number}) for number, one in enumerate(events)]
 
 
-def _item(item: JSONObject) -> Iterator[JSONObject]:
+def _item(item: JSONObject, deal: Deals) -> Iterator[JSONObject]:
     """The events of one item of the output, without its index."""
     kind = item.get("type")
     begun = item | ({"status": "in_progress"} if "status" in item else {})
@@ -78,11 +78,11 @@ def _item(item: JSONObject) -> Iterator[JSONObject]:
     yield {"type": "response.output_item.added", "item": begun}
     yield from ({"type": f"response.{kind}.{step}", **named} for step in before)
     for number, part in enumerate(as_list(item.get("summary"))):
-        yield from _summary(as_object(part), named | {"summary_index": number})
+        yield from _summary(as_object(part), named | {"summary_index": number}, deal)
     for number, part in enumerate(as_list(item.get("content"))):
-        yield from _part(as_object(part), named | {"content_index": number})
+        yield from _part(as_object(part), named | {"content_index": number}, deal)
     if isinstance(text, str):
-        yield from _text(dealt, key, text, named | _name(item))
+        yield from _text(dealt, key, text, named | _name(item), deal)
     yield from ({"type": f"response.{kind}.{step}", **named} for step in after)
     yield {"type": "response.output_item.done", "item": item}
 
@@ -92,15 +92,15 @@ def _name(item: JSONObject) -> JSONObject:
     return {"name": item["name"]} if item.get("type") == "function_call" and "name" in item else {}
 
 
-def _summary(part: JSONObject, named: JSONObject) -> Iterator[JSONObject]:
+def _summary(part: JSONObject, named: JSONObject, deal: Deals) -> Iterator[JSONObject]:
     """The events of a part of a reasoning's summary."""
     yield {"type": "response.reasoning_summary_part.added", **named, "part": part | {"text": ""}}
     if isinstance(text := part.get("text"), str):
-        yield from _text("reasoning_summary_text", "text", text, named)
+        yield from _text("reasoning_summary_text", "text", text, named, deal)
     yield {"type": "response.reasoning_summary_part.done", **named, "part": part}
 
 
-def _part(part: JSONObject, named: JSONObject) -> Iterator[JSONObject]:
+def _part(part: JSONObject, named: JSONObject, deal: Deals) -> Iterator[JSONObject]:
     """The events of a part of an item's content."""
     kind, key = _PARTS.get(part.get("type"), ("", ""))
     text = part.get(key)
@@ -110,7 +110,7 @@ def _part(part: JSONObject, named: JSONObject) -> Iterator[JSONObject]:
             begun = {**begun, place: []}
     yield {"type": "response.content_part.added", **named, "part": begun}
     if isinstance(text, str):
-        yield from _text(kind, key, text, named, as_list(part.get("logprobs")))
+        yield from _text(kind, key, text, named, deal, as_list(part.get("logprobs")))
     for number, annotation in enumerate(as_list(part.get("annotations"))):
         yield {
             "type": "response.output_text.annotation.added",
@@ -122,14 +122,19 @@ def _part(part: JSONObject, named: JSONObject) -> Iterator[JSONObject]:
 
 
 def _text(
-    kind: str, key: str, text: str, named: JSONObject, logprobs: list[JSON] | None = None
+    kind: str,
+    key: str,
+    text: str,
+    named: JSONObject,
+    deal: Deals,
+    logprobs: list[JSON] | None = None,
 ) -> Iterator[JSONObject]:
     """The events that deal out a text, in its tokens where they are told, and tell it again."""
     head = f"response.{kind}"
     name = named.get("name")
     named = {key: value for key, value in named.items() if key != "name"}
     told: JSONObject = {"logprobs": []} if kind == "output_text" else {}
-    for word, tokens in _tokens(text, logprobs or []):
+    for word, tokens in _tokens(text, logprobs or [], deal):
         carried = {"logprobs": tokens} if tokens else told
         yield {"type": f"{head}.delta", **named, "delta": word, **carried}
     whole = {"logprobs": logprobs or []} if kind == "output_text" else {}
@@ -137,7 +142,7 @@ def _text(
     yield {"type": f"{head}.done", **named, key: text, **own, **whole}
 
 
-def _tokens(text: str, logprobs: list[JSON]) -> Iterator[tuple[str, list[JSON]]]:
+def _tokens(text: str, logprobs: list[JSON], deal: Deals) -> Iterator[tuple[str, list[JSON]]]:
     """A text in pieces, each with the log probabilities that come with it."""
     tokens = [as_object(entry).get("token") for entry in logprobs]
     texts = [token for token in tokens if isinstance(token, str)]
@@ -145,6 +150,6 @@ def _tokens(text: str, logprobs: list[JSON]) -> Iterator[tuple[str, list[JSON]]]
         yield from ((token, [entry]) for token, entry in zip(texts, logprobs, strict=True))
         return
     rest = logprobs
-    for word in words(text):
+    for word in deal(text):
         yield word, rest
         rest = []

@@ -6,6 +6,7 @@ https://platform.openai.com/docs/api-reference/responses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from promptdeck.core.dialects.base import Dropped
+from promptdeck.core.dialects.pieces import Deals, words
 from promptdeck.core.dialects.streamed import Streamed, TextLeaf
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject, compact
@@ -43,8 +44,8 @@ class ResponsesDialect(Streamed):
     def fold(self, frames: Iterable[bytes]) -> JSONObject:
         return fold(frames)
 
-    def cut(self, message: JSONObject) -> list[bytes]:
-        return cut(message)
+    def cut(self, message: JSONObject, deal: Deals = words) -> list[bytes]:
+        return cut(message, deal)
 
     def text_of(self, message: JSONObject) -> str:
         return "\n".join(saying.lines(message))

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import Any, NamedTuple, Protocol
 
 from promptdeck.core.dialects.base import Dialect, essence, value_of
+from promptdeck.core.dialects.pieces import at_once, words
 from promptdeck.core.dialects.pieces import written as text_of
 from promptdeck.core.dialects.streamed import Streamed
 from promptdeck.core.dialects.variants import JSON_TYPE, STREAM_TYPE, as_stream, as_whole
@@ -23,7 +24,7 @@ from .aim import Aim, Lost, Untranslatable, Written
 from .broken import OVERLOADED, error_of, unreadable
 from .freetext import FreeText, names_of
 from .memory import Listener, Memory
-from .neutral import Broke, Prompt, Signal
+from .neutral import Broke, CallSaid, Mused, Prompt, Signal, Spoken
 from .passing import passed
 
 __all__ = [
@@ -187,7 +188,9 @@ def answered(
     frames = [frame.data for frame in response.frames]
     if not response.is_stream:
         try:
-            frames = upstream.cut(upstream.message(response))
+            # In words only for who reads them: 4,000 take 80 ms on the way, whole texts 1 ms.
+            deal = at_once if variant is Variant.JSON else words
+            frames = upstream.cut(upstream.message(response), deal)
         except Unfaithful as error:
             return _failed(response, client, unreadable(str(error)))
     if variant is Variant.JSON or not response.is_stream:
@@ -235,12 +238,34 @@ def _whole(
         for signal in signals:
             listener.hear(signal)
     telling = _telling(client, asked, Variant.JSON, now)
-    told = [*chain.from_iterable(map(telling.tell, signals)), *telling.end()]
+    told = [*chain.from_iterable(map(telling.tell, _joined(signals))), *telling.end()]
     headers = heading(response.headers, JSON_TYPE)
     try:
         return as_whole(response._replace(headers=headers), client.fold(told))
     except Unfaithful as error:
         return _failed(response, client, unreadable(str(error)))
+
+
+_TextSignal = Spoken | Mused | CallSaid
+
+
+def _joined(signals: Iterable[Signal]) -> Iterator[Signal]:
+    """The signals, pieces of one text that follow on one another as one of them."""
+    whole: _TextSignal | None = None
+    texts: list[str] = []
+    for signal in signals:
+        if whole is not None:
+            if type(signal) is type(whole) and signal._replace(text="") == whole:
+                texts.append(signal.text)
+                continue
+            yield whole._replace(text="".join(texts))
+            whole = None
+        if isinstance(signal, _TextSignal):
+            whole, texts = signal._replace(text=""), [signal.text]
+        else:
+            yield signal
+    if whole is not None:
+        yield whole._replace(text="".join(texts))
 
 
 def _failed(response: Response, client: Dialect, broke: Broke) -> Response:
