@@ -105,6 +105,11 @@ def test_parallel_calls_one_a_chunk_are_counted_across_the_stream():
     assert told["finished"] == ["tool_calls"]
 
 
+def test_a_call_has_the_name_that_the_client_knows():
+    assert one(frame(call("_2fa"), call("_f"), reason="stop"))["calls"][0][1] == "2fa"
+    assert one(frame(call("_2fa"), call("_f"), reason="stop"))["calls"][1][1] == "_f"
+
+
 def test_a_call_without_an_id_gets_the_same_each_time_and_another_than_the_next():
     frames = [frame(call("f"), call("f"), reason="STOP")]
     [first, second] = [one[0] for one in one(*frames)["calls"].values()]

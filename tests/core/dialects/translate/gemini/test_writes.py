@@ -1,5 +1,7 @@
 """A prompt as a request of Google's: each rule of its own, and what it cannot carry by its name."""
 
+import re
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from promptdeck.core.dialects.translate.aim import Aim, Untranslatable
 from promptdeck.core.dialects.translate.gemini.reads import prompt_of
 from promptdeck.core.dialects.translate.gemini.signatures import PLACEHOLDER
-from promptdeck.core.dialects.translate.gemini.spoken import made_id
+from promptdeck.core.dialects.translate.gemini.spoken import called_name, function_name, made_id
 from promptdeck.core.dialects.translate.gemini.writes import written
 from promptdeck.core.dialects.translate.neutral import (
     Foreign,
@@ -291,6 +293,7 @@ def test_each_kind_of_part(passage, part):
 def test_what_other_providers_ran_is_named():
     turns = [said("user", "hi"), said("assistant", "x", Foreign("messages", {})), said("user", "y")]
     assert lost(*turns) == {"$.messages[1]"}
+    assert lost(said("system", Picture(PNG)), said("user", "hi")) == {"$.messages[0]"}
     assert lost(said("user", "hi", name="ann")) == {"$.messages[0].name"}
     assert lost(said("user", Picture(PNG, detail="low"))) == {"$.messages[0]"}
     assert lost(said("user", Words("hi", cache={"type": "ephemeral"}))) == {"$..cache_control"}
@@ -444,6 +447,33 @@ def test_tools_without_a_counterpart_are_named():
     assert lost(tools=(FUNCTION,), parallel=False) == {"$.parallel"}
 
 
+def test_a_name_that_google_refuses_is_another_there_and_the_clients_own_here():
+    tool = FUNCTION._replace(name="2fa")
+    choice = ToolChoice("required", ("2fa",))
+    turns = [
+        said("user", "hi"),
+        said("assistant", call(tool="2fa", signed=SIGNED)),
+        said("user", result("c1", "x")),
+    ]
+    made = body(*turns, tools=(tool,), choice=choice)
+    assert refusal(NEW, made) is None
+    [declared] = made["tools"][0]["functionDeclarations"]
+    parts = [part for content in made["contents"] for part in content["parts"]]
+    names = [
+        declared["name"],
+        *made["toolConfig"]["functionCallingConfig"]["allowedFunctionNames"],
+        parts[1]["functionCall"]["name"],
+        parts[2]["functionResponse"]["name"],
+    ]
+    assert names == ["_2fa"] * 4
+
+
+@given(st.text("_-a0", min_size=1, max_size=5))
+def test_names_are_told_apart_there_and_back(name):
+    assert called_name(function_name(name)) == name
+    assert re.match("[a-z_]", function_name(name))
+
+
 # What else is asked
 
 
@@ -522,6 +552,7 @@ def test_a_voice():
         ("deferred", True),
         ("seed", 2**40),
         ("metadata", {"a": 1}),
+        ("stop", [*"abcdef"]),
         ("unheard_of", 1),
     ],
 )

@@ -40,7 +40,7 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful
 from .errors import broken_of, failure
 from .grounding import citations, uncited
 from .signatures import sealed_part, signed_by, thought_of
-from .spoken import digest, exact, made_id
+from .spoken import called_name, digest, exact, made_id
 
 __all__ = ["GeminiHearing", "broken_of"]
 
@@ -175,7 +175,8 @@ class _HeardCandidate:
             yield Weighed(tokens, self._number)
         grow(self._sources, {key: candidate[key] for key in _SOURCES if key in candidate})
         reason = candidate.get("finishReason")
-        if isinstance(reason, str) and reason not in _UNSAID:
+        reason = reason.upper() if isinstance(reason, str) else ""
+        if reason not in _UNSAID:
             self.reason = reason
             if names_failure(reason) or reason in _FAILURES:
                 told = candidate.get("finishMessage")
@@ -254,7 +255,7 @@ class _HeardCandidate:
         name = own if isinstance(own, str) and own else ""
         name = name or made_id(self._answer, self._number, number)
         signed = signed_by(part, self._aim.upstream, self._aim.model)
-        yield CallOpened(number, name, str(call["name"]), signed, choice=self._number)
+        yield CallOpened(number, name, called_name(str(call["name"])), signed, choice=self._number)
         yield CallSaid(number, written(call["args"]).decode(), self._number)
         yield CallClosed(number, self._number)
 

@@ -13,6 +13,8 @@ from .names import BESIDE, GENERATION, TIERS, spelled
 _SAMPLING = ("temperature", "top_p", "top_k")
 _PENALTIES = ("presence_penalty", "frequency_penalty")
 _GENERATION = "$.generationConfig."
+_STOPS = 5
+"""How many stop sequences there may be (API reference, `GenerationConfig`)."""
 
 
 def settled(
@@ -50,6 +52,9 @@ def _sampled(family: GoogleFamily, options: Options) -> JSONObject:
             continue
         if why := _refusal(name, value, family):
             options.lose(name, why)
+        elif name == "stop" and isinstance(value, list) and len(value) > _STOPS:
+            options.lose(name, f"the first {_STOPS} of them are kept")
+            config[there] = value[:_STOPS]
         else:
             config[there] = value
     if "logprobs" in config:

@@ -1,6 +1,7 @@
 """Single parts of contents: media, what a function returned, ids of calls."""
 
 import json  # noqa: TID251  orjson alters numbers beyond 64 bits, and refuses half an emoji
+import re
 from typing import NoReturn
 
 import xxhash
@@ -44,6 +45,24 @@ def digest(text: str) -> str:
 def is_made_id(name: str) -> bool:
     """True for an id that `made_id` made: Google does not know it."""
     return name.startswith(_MADE) and len(name) == len(_MADE) + 16
+
+
+# "Invalid function name. Must start with a letter or an underscore", says Google; other providers
+# take `2fa` and `-x` as well.
+_ODD = re.compile(r"_*[0-9-]")
+
+
+def function_name(name: str) -> str:
+    """A function's name as Google takes it: with an underscore before what must not be first.
+
+    So has one that begins so already: `called_name` takes it off again.
+    """
+    return f"_{name}" if _ODD.match(name) else name
+
+
+def called_name(name: str) -> str:
+    """The name by which the client knows the function that Google calls so."""
+    return name[1:] if name.startswith("_") and _ODD.match(name) else name
 
 
 def media_of(part: Picture | Sound | Paper, path: str) -> JSONObject:
@@ -90,7 +109,10 @@ def returned(result: ToolResult, name: str, path: str, *, within: bool) -> list[
     Media are `within` the result where the model takes them there, else they follow it.
     """
     text = "".join(part.text for part in result.parts if isinstance(part, Words))
-    told: JSONObject = {"name": name, "response": _response(text, failed=result.failed)}
+    told: JSONObject = {
+        "name": function_name(name),
+        "response": _response(text, failed=result.failed),
+    }
     if result.id and not is_made_id(result.id):
         told = {"id": result.id, **told}
     media = [

@@ -9,6 +9,7 @@ from promptdeck.core.text.jsontext import JSONObject
 
 from .families import GoogleFamily
 from .names import spelled
+from .spoken import function_name
 
 # What a tool that its provider runs is called elsewhere, and here.
 _SEARCH: Mapping[str, JSONObject] = {"googleSearch": {}}
@@ -66,7 +67,7 @@ def _run_there(tool: Foreign) -> Mapping[str, JSONObject]:
 def _function(tool: Tool, place: str, family: GoogleFamily, options: Options) -> JSONObject:
     if tool.strict and not family.validates:
         options.lose_at(f"{place}.strict", "this model is not held to a schema")
-    told: JSONObject = {"name": tool.name}
+    told: JSONObject = {"name": function_name(tool.name)}
     if tool.description is not None:
         told["description"] = tool.description
     # Without arguments none are declared.
@@ -107,7 +108,7 @@ _MODES = {"none": "NONE", "auto": "AUTO", "required": "ANY"}
 
 def _chosen(choice: ToolChoice, declared: list[str], options: Options) -> JSONObject:
     """What a choice is as configuration; nothing where what is to be called is not there."""
-    names = [name for name in choice.names if name in declared]
+    names = [name for name in map(function_name, choice.names) if name in declared]
     if choice.mode == "required" and not (names if choice.names else declared):
         options.lose("choice", "there is no such function to be called")
         return {}

@@ -22,7 +22,7 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful
 from .families import GoogleFamily
 from .grounding import is_beside
 from .signatures import complete, sent, unsealed
-from .spoken import exact, is_made_id, media_of, returned
+from .spoken import exact, function_name, is_made_id, media_of, returned
 
 _NO_CACHE = "Google caches by itself: it takes no marks"
 
@@ -44,9 +44,10 @@ def contents_of(
         if contents.listed:
             # There is no place for it amid the conversation, and it is no word of the user's.
             options.lose_at(turn.path, "the system speaks before all turns")
-        system += (
-            {"text": part.text} for part in turn.parts if isinstance(part, Words) and part.text
-        )
+        texts = [part.text for part in turn.parts if isinstance(part, Words)]
+        if len(texts) < len(turn.parts):
+            options.lose_at(turn.path, "the system speaks in text alone")
+        system += ({"text": text} for text in texts if text)
     listed = contents.whole()
     if not listed or listed[0]["role"] == "model":
         first = next((one.path for one in prompt.turns if one.role != "system"), "$.messages")
@@ -132,7 +133,7 @@ class _Contents:
     def _call(self, call: ToolCall, path: str) -> JSONObject:
         self._waiting.append(call)
         self._results.append(None)
-        told: JSONObject = {"name": call.name, "args": _arguments(call, path)}
+        told: JSONObject = {"name": function_name(call.name), "args": _arguments(call, path)}
         if call.id and not is_made_id(call.id):
             told = {"id": call.id, **told}
         return {"functionCall": told, **sent(call.signed, self._aim)}
