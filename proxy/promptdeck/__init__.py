@@ -198,6 +198,7 @@ imports upward and only `app` knows all the parts.
       refusing      why there is no answer, where upstream must not be asked
       routing/      requests that leave a choice of upstream or model
         way           what chooses, and what goes straight on
+        means         what all trips have in common
         trip          model after model, until one answers
         writing       a request made anew for each
         attempt       one asked once, its answer held back until it has content

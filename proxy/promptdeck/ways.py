@@ -8,7 +8,7 @@ from .config.kinds import NO_PROXY
 from .core.dialects.interpreted import Remembering
 from .core.routing.upstreams import NamedUpstream
 from .engine.routing.breakers import Breakers
-from .engine.routing.trip import Clock, Means
+from .engine.routing.means import Clock, Means
 from .engine.routing.waiting import Patience
 from .engine.routing.way import Routing
 from .routes import choosing_of, homes_of, upstreams_of

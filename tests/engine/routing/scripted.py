@@ -12,7 +12,7 @@ from promptdeck.core.routing.choosing import Choosing
 from promptdeck.core.routing.upstreams import Declared, named_upstreams
 from promptdeck.engine.asking import Incoming
 from promptdeck.engine.routing.breakers import Breakers
-from promptdeck.engine.routing.trip import Clock, Means
+from promptdeck.engine.routing.means import Clock, Means
 from promptdeck.engine.routing.waiting import Patience
 from promptdeck.engine.routing.way import Routing
 from promptdeck.engine.sides import Ended, GiveUp, Sink

@@ -4,25 +4,21 @@ First all in their order; then, as long as the request has patience, those again
 another time. With further models it goes on rather than wait.
 """
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Hashable, Mapping
+from collections.abc import Hashable
 from contextlib import nullcontext
 from typing import NamedTuple
 
-from promptdeck.core.dialects.interpreted import Remembering
 from promptdeck.core.dialects.translate.unsigned import names_signature, unsigned
 from promptdeck.core.headers import CREDENTIALS, ROUTE, SERVED, Provenance
 from promptdeck.core.interaction import Headers, header
-from promptdeck.core.routing.choosing import Choice, Choosing
+from promptdeck.core.routing.choosing import Choice
 from promptdeck.core.text.jsontext import JSON
-from promptdeck.engine.flights.launch import Way
 from promptdeck.engine.sides import Sink
 from promptdeck.errors import HTTPError, Unsendable, UpstreamError
 
 from .attempt import Failed, HeldAnswer, attempted
-from .breakers import Breakers
-from .waiting import Patience, Waiting
+from .means import Means
+from .waiting import Waiting
 from .writing import Asking, Sendable
 
 _OVERLOADED = 529
@@ -30,46 +26,6 @@ _OVERLOADED = 529
 _TIMEOUT = "x-stainless-read-timeout"
 """By which the openai SDK tells after how many seconds it gives up."""
 _NO_DEADLINE = 1e9
-
-
-class Clock(NamedTuple):
-    """Time and chance, as a trip takes them: tests have their own."""
-
-    monotonic: Callable[[], float]
-    wall: Callable[[], float]
-    random: Callable[[], float]
-    sleep: Callable[[float], Awaitable[None]]
-
-    @classmethod
-    def of_machine(cls) -> "Clock":
-        """The machine's own."""
-        import random
-
-        return cls(time.monotonic, time.time, random.random, asyncio.sleep)
-
-
-class Means(NamedTuple):
-    """What all trips of a server have in common."""
-
-    choosing: Choosing
-    way: Callable[[str], Way]
-    """The way to an upstream, by its name; by no name to the default one."""
-    breakers: Breakers
-    patience: Patience
-    hold_back: float
-    """Seconds for which an answer's head waits for content."""
-    strict: bool
-    """Whether what an upstream cannot be told is an error, and no warning."""
-    rooms: Mapping[str, asyncio.Semaphore]
-    """By upstream, where no more than so many requests may be under way."""
-    memory: Remembering
-    clock: Clock
-
-    def retries(self, choice: Choice) -> int:
-        """How often a model is asked again."""
-        upstream = self.choosing.upstreams.get(choice.upstream)
-        own = upstream.retries if upstream else None
-        return self.patience.retries if own is None else own
 
 
 class _Try(NamedTuple):

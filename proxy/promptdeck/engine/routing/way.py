@@ -4,6 +4,8 @@ What names a bare model goes straight on, as if there were no choice; so does wh
 provider, and what is no model's.
 """
 
+from typing import TYPE_CHECKING
+
 from promptdeck.core.dialects.table import dialect_of, with_model
 from promptdeck.core.routing.choosing import Choice
 from promptdeck.core.text.jsontext import JSONObject, Unfaithful, parse
@@ -11,8 +13,10 @@ from promptdeck.engine.asking import Incoming
 from promptdeck.engine.sides import Ended, GiveUp, Sink
 from promptdeck.errors import ClientError, UpstreamError
 
-from .trip import Means, Trip
-from .writing import Asking, unsendable
+from .means import Means
+
+if TYPE_CHECKING:
+    from .trip import Trip
 
 SEAL = b"cHJvbXB0ZGVjay8x"
 """Begins what was signed elsewhere and came back through us, as `translate.signing.SEAL`: it goes
@@ -49,8 +53,11 @@ class Routing:
         body = request.body
         return SEAL in body or self._means.choosing.may_choose(body, request.target)
 
-    def _trip(self, incoming: Incoming, sink: Sink) -> Trip | None:
+    def _trip(self, incoming: Incoming, sink: Sink) -> "Trip | None":
         """The trip of a request that leaves a choice; None for one that does not. Unsendable."""
+        from .trip import Trip  # who has one upstream makes none
+        from .writing import Asking, unsendable
+
         request, packed = incoming.request, incoming.packed
         # What has a key in it is kept without, and sent with it.
         data = packed.body if packed and not packed.coding else request.body
