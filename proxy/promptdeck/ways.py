@@ -45,6 +45,7 @@ class Ways:
             Breakers(routing.breaker, routing.breaker_pause),
             Patience(routing.retries, routing.retry_budget),
             routing.hold_back,
+            routing.first_byte,
             config.contract.strict,
             {
                 upstream: asyncio.Semaphore(one.max_concurrent)

@@ -41,6 +41,7 @@ OTHER: Mapping[str, tuple[str, Any]] = {
     "routing.retries": ("0", 0),
     "routing.retry_budget": ("0", 0.0),
     "routing.hold_back": ("1.5s", 1.5),
+    "routing.first_byte": ("20s", 20.0),
     "routing.breaker": ("7", 7),
     "routing.breaker_pause": ("2m", 120.0),
     "server.host": ("0.0.0.0", "0.0.0.0"),

@@ -212,6 +212,11 @@ class RoutingSection(NamedTuple):
         "how long an answer's head is held back for its first content: so long another model can"
         " still take its place",
     )
+    first_byte: float | None = one(
+        kinds.LIMIT,
+        "none",
+        "longest wait for an answer's first byte where another model is left to be asked",
+    )
     # Two may be chance; a model that fails three requests in a row is down.
     breaker: int = one(
         kinds.COUNT, "3", "after so many failures in a row a model is not asked for a while"

@@ -124,6 +124,21 @@ async def test_the_head_waits_for_content_and_no_longer_than_it_may() -> None:
     assert b"late" in got.body
 
 
+async def test_another_model_does_not_wait_for_ever_for_the_first_byte() -> None:
+    async def silent(incoming: Any, sink: Any) -> None:
+        await asyncio.Event().wait()
+
+    ways = {"a": ScriptedWay(silent), "b": ScriptedWay(answer("from b"))}
+    got = Got()
+    await routing(ways, first_byte=0.02).fly(asking(LIST), got)
+    assert got.headers["x-promptdeck-served"] == "b/y; dialect=chat"
+    assert "no byte of an answer came within 0.02 s" in got.route
+    # Where none is left, only the upstream's own timeout counts.
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.05):
+            await routing(ways, first_byte=0.02).fly(asking("a/x"), Got())
+
+
 async def test_the_last_ones_status_comes_with_all_attempts() -> None:
     ways = {
         "a": ScriptedWay(failing(503, "down")),
@@ -166,6 +181,12 @@ async def test_an_overload_is_told_as_its_client_knows_it(at: str, status: int) 
 
 
 # Each attempt is made anew
+
+
+async def test_a_large_request_is_read_and_written_while_others_are_served() -> None:
+    way = ScriptedWay(answer("yes"))
+    await routing({"a": way}).fly(asking("a/x", user="u" * 300_000), Got())
+    assert way.models == ["x"]
 
 
 async def test_settings_are_the_models_own_and_the_requests_fields_win() -> None:

@@ -53,16 +53,27 @@ class Failed(NamedTuple):
         return sink.headed(self.status, _with(self.headers, self.heading()), self.body)
 
 
+class Patient(NamedTuple):
+    """How long one try may take before its answer begins, in seconds."""
+
+    hold_back: float
+    """For its head, once that has come, to have content behind it."""
+    first_byte: float | None
+    """For its head to come; None for as long as its upstream's own timeout."""
+
+
 async def attempted(
-    way: Way, incoming: Incoming, held: "HeldAnswer", hold_back: float, now: Callable[[], float]
+    way: Way, incoming: Incoming, held: "HeldAnswer", patient: Patient, now: Callable[[], float]
 ) -> Failed | None:
     """Ask by a way; None once the client has its answer, else why it got nothing of it.
 
-    The head is held back for `hold_back` seconds at most; `now` tells the time in seconds since
-    the epoch. UpstreamError for an answer that breaks off after its client got some of it.
+    `now` tells the time in seconds since the epoch. UpstreamError for an answer that breaks off
+    after its client got some of it.
     """
     loop = asyncio.get_running_loop()
-    timer = loop.call_later(hold_back, held.waited)
+    timers = [loop.call_later(patient.hold_back, held.waited)]
+    if patient.first_byte:
+        timers.append(loop.call_later(patient.first_byte, held.silent, patient.first_byte))
     try:
         async with asyncio.timeout(None) as scope:
             held.stop = lambda: scope.reschedule(loop.time())
@@ -74,7 +85,8 @@ async def attempted(
             raise
         return held.broken(error)
     finally:
-        timer.cancel()
+        for timer in timers:
+            timer.cancel()
         held.stop = None
     return held.ended(now())
 
@@ -99,6 +111,8 @@ class HeldAnswer:
         self._size = 0
         self._listening: Listening | None = None
         self._has_waited = False
+        self._silence = 0.0
+        """Seconds for which nothing came, where that was too long."""
         self.released = False
         """True once the client has its answer, or is getting it."""
         self.stop: Callable[[], object] | None = None
@@ -144,6 +158,12 @@ class HeldAnswer:
         elif self._status and not self.released:
             self._end()  # of an error enough has come
 
+    def silent(self, seconds: float) -> None:
+        """So long an answer's head has been waited for."""
+        if not self._status:
+            self._silence = seconds
+            self._end()
+
     def _end(self) -> None:
         if self.stop:
             self.stop()
@@ -169,6 +189,9 @@ class HeldAnswer:
         """
         if self.released:
             return None
+        if self._silence:
+            told = f"no byte of an answer came within {self._silence:g} s"
+            return self.broken(UpstreamError(told, code="upstream_timeout", status=504))
         from promptdeck.core.dialects.translate.broken import broken_of, error_of
 
         body = b"".join(self._pieces)

@@ -39,6 +39,9 @@ class Means(NamedTuple):
     patience: Patience
     hold_back: float
     """Seconds for which an answer's head waits for content."""
+    first_byte: float | None
+    """Seconds for which a head is waited for where another model is left; None: as long as its
+    upstream's own timeout."""
     strict: bool
     """Whether what an upstream cannot be told is an error, and no warning."""
     rooms: Mapping[str, asyncio.Semaphore]

@@ -4,6 +4,7 @@ First all in their order; then, as long as the request has patience, those again
 another time. With further models it goes on rather than wait.
 """
 
+import asyncio
 from collections.abc import Hashable
 from contextlib import nullcontext
 from typing import NamedTuple
@@ -16,10 +17,10 @@ from promptdeck.core.text.jsontext import JSON
 from promptdeck.engine.sides import Sink
 from promptdeck.errors import HTTPError, Unsendable, UpstreamError
 
-from .attempt import Failed, HeldAnswer, attempted
+from .attempt import Failed, HeldAnswer, Patient, attempted
 from .means import Means
 from .waiting import Waiting
-from .writing import Asking, Sendable
+from .writing import LARGE, Asking, Sendable
 
 _OVERLOADED = 529
 """Anthropic's status for what others say by 503, which their SDKs try again."""
@@ -67,6 +68,8 @@ class Trip:
         self._started = means.clock.monotonic()
         told = header(asking.incoming.headers, _TIMEOUT)
         self._deadline = self._started + (_seconds(told) or _NO_DEADLINE)
+        self._has_others = False
+        """True while a model is left that was not yet asked."""
         self._tries: list[_Try] = []
         self._last: Failed | None = None
         """The failure of the model that was asked last."""
@@ -77,6 +80,7 @@ class Trip:
     async def run(self) -> None:
         """Ask until the client has its answer. UpstreamError where it gets none."""
         for place in range(len(self._choices)):
+            self._has_others = place + 1 < len(self._choices)
             if await self._answered(place):
                 return
         waiting = Waiting(self._means.patience, self._deadline, self._clock.random)
@@ -155,7 +159,12 @@ class Trip:
     async def _asked(self, choice: Choice) -> Failed | None:
         """Ask a model, and once more without what was signed if that is what it will not have."""
         upstream = self._means.choosing.upstreams.get(choice.upstream)
-        made = self._asking.made_for(choice, upstream, self._means.memory())
+        args = choice, upstream, self._means.memory()
+        if len(self._asking.data) > LARGE:
+            # Others are served meanwhile.
+            made = await asyncio.to_thread(self._asking.made_for, *args)
+        else:
+            made = self._asking.made_for(*args)
         if made.lost and self._means.strict:
             raise _lossy(choice, made)
         failed = await self._sent(choice, made)
@@ -174,10 +183,10 @@ class Trip:
         means = self._means
         incoming = made.incoming._replace(headers=self._in_time(made.incoming.headers))
         held = HeldAnswer(self._sink, made.dialect, made.aim, lambda: self._heading(choice, made))
+        patient = Patient(means.hold_back, means.first_byte if self._has_others else None)
         async with means.rooms.get(choice.upstream) or nullcontext():
-            return await attempted(
-                means.way(choice.upstream), incoming, held, means.hold_back, self._clock.wall
-            )
+            way = means.way(choice.upstream)
+            return await attempted(way, incoming, held, patient, self._clock.wall)
 
     def _in_time(self, headers: Headers) -> Headers:
         """The headers of a later try, whose client has less time left than it said."""

@@ -4,6 +4,7 @@ What names a bare model goes straight on, as if there were no choice; so does wh
 provider, and what is no model's.
 """
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from promptdeck.core.dialects.table import dialect_of, with_model
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 SEAL = b"cHJvbXB0ZGVjay8x"
 """Begins what was signed elsewhere and came back through us, as `translate.signing.SEAL`: it goes
 to no upstream as it is, not even to the default one."""
+
+_LARGE = 256 * 1024
+"""Bytes of a body that is parsed in a thread: some 2 ms."""
 
 
 class Routing:
@@ -40,7 +44,12 @@ class Routing:
 
     async def fly(self, incoming: Incoming, sink: Sink) -> None:
         """As `Way`. Unsendable where no upstream can be asked for what a request wants."""
-        trip = self._trip(incoming, sink) if self._may_choose(incoming) else None
+        trip: Trip | None = None
+        if self._may_choose(incoming):
+            # Others are served meanwhile.
+            large = len(incoming.request.body) > _LARGE
+            args = incoming, sink
+            trip = await asyncio.to_thread(self._trip, *args) if large else self._trip(*args)
         await (trip.run() if trip else self._way.fly(incoming, sink))
 
     def _may_choose(self, incoming: Incoming) -> bool:

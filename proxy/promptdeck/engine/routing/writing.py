@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 TRANSLATED = ("chat", "messages", "responses", "gemini")
 """The dialects of clients that any upstream can answer."""
 
+LARGE = 256 * 1024
+"""Bytes of a body that is written anew in a thread: to read so many takes some 2 ms."""
+
 _FAMILIES: Mapping[str, str] = {
     "messages/count_tokens": "messages",
     "responses/input_tokens": "responses",
@@ -117,6 +120,7 @@ class Asking(NamedTuple):
             raise Unsendable(
                 f"{upstream.name} is asked in {upstream.dialects[0]}, which has no {path}",
                 code="no_endpoint",
+                status=404,
                 param="$.model",
             )
         body = spliced(request.body, {("model",): compact(choice.model)})
