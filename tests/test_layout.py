@@ -24,6 +24,7 @@ TESTED_WITH = {
     "core/agent/credentials": "engine/agent/test_agent",
     "core/agent/functions": "core/agent/test_running",
     "core/agent/history": "core/agent/test_running",
+    "core/agent/steps": "engine/agent/test_agent",
     "core/agent/streaming": "core/agent/test_running",
     "core/dialects/mcp/revisions": "mcp/test_wire",
     "engine/agent/relay": "server/test_tools",

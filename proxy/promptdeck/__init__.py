@@ -138,6 +138,7 @@ imports upward and only `app` knows all the parts.
         history       what the model is told of the turns before
         running       a run, from its request to its answer
         streaming     the same answer as a stream
+        steps         the first step, found without a run
       misses/
         differences, diff   where two requests differ: places, a unified diff
         sketch        a request in little, for the nearest of thousands

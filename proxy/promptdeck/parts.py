@@ -199,6 +199,7 @@ def _agents(
         settings.max_turns,
         settings.max_tool_calls,
         settings.run_timeout,
+        config.replay.pace,
     )
     handoffs = Handoffs(database, redactor_of(config)) if database else NothingKept()
     agents = Agents(tools, tasks, handoffs, limits, keep_bytes=config.record.max_bytes)

@@ -15,12 +15,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
 from openai import AsyncOpenAI
 from workshop import NODE, PYTHON, TOOLS_PYTHON, prepare
 
 from tests import ROOT
+from tests.command import promptdeck, serve
 from tests.conftest import Start
 from tests.core.agent.test_running import call, said
 from tests.engine.agent.test_agent import model
@@ -238,3 +240,55 @@ async def test_dedalus_runner_calls_tools_of_both_sides(
     assert told[0][0].endswith("It is at 48.8 N.")
     assert told[1] == told[0]
     assert replay.server.counts().misses == 0
+
+
+async def _broken(asking: Any) -> bool:
+    """True if a request breaks off."""
+    try:
+        await asking
+    except aiohttp.ClientError:
+        return True
+    return False
+
+
+async def test_a_proxy_that_is_killed_in_mid_run(provider: Upstream, tmp_path: Path) -> None:
+    asked = {
+        "model": "m",
+        "messages": [{"role": "user", "content": "go"}],
+        "mcp_servers": ["sums"],
+    }
+    script = [sys.executable, str(ROOT / "tests/scripted_mcp.py"), MODERN]
+    hangs = asyncio.Event()
+
+    async def hang(seen: Any, request: Any) -> Any:
+        hangs.set()
+        await asyncio.sleep(60)
+
+    add = call("add", '{"a":2,"b":3}')
+    flags = ["--mode", "record-missing", "--cassette", "run", "--upstream", provider.url]
+    variables = servers({"sums": {"command": script}})
+    provider.answers = model(said(None, add), hang)
+    async with (
+        serve(tmp_path, *flags, **variables) as server,
+        aiohttp.ClientSession() as session,
+        asyncio.TaskGroup() as group,
+    ):
+        url = f"{server.base_url}/chat/completions"
+        asking = group.create_task(_broken(session.post(url, json=asked)))
+        await hangs.wait()
+        server.process.kill()
+        await server.process.wait()
+        assert await asking
+    verified = await promptdeck(tmp_path, "cassette", "verify", "run")
+    assert verified.code == 0, verified.err
+    provider.answers = model(said("five"))
+    async with (
+        serve(tmp_path, *flags, **variables) as server,
+        aiohttp.ClientSession() as session,
+        session.post(f"{server.base_url}/chat/completions", json=asked) as response,
+    ):
+        answer = await response.json()
+    assert answer["choices"][0]["message"]["content"] == "five"
+    assert answer["tools_executed"] == ["add"]
+    # The first turn and its call were kept whole, and so are not asked again.
+    assert [len(one.json["messages"]) for one in provider.seen] == [1, 3, 3]

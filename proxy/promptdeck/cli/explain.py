@@ -10,13 +10,15 @@ from typing import Any
 import click
 
 from promptdeck.config import Config
+from promptdeck.core.dialects.base import value_of
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Request
 from promptdeck.core.matching.fingerprint import fingerprint
 from promptdeck.core.matching.normalize import Normalized, normalize
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.misses.explain import Explanation, Reason, explain
+from promptdeck.core.text.jsontext import compact
 from promptdeck.errors import ForeignFile, UsageError
-from promptdeck.library import canon_of, redactor_of, rules_of
+from promptdeck.library import canon_of, redactor_of, rules_of, runs_tools
 from promptdeck.stores.cassettes.file import names, path_of, read
 from promptdeck.stores.cassettes.section import own_rules_of
 from promptdeck.stores.cassettes.store import Canon
@@ -57,12 +59,34 @@ def command(*, request_file: str, target: str, as_json: bool, **flags: Any) -> N
             body = file.read()
     except OSError as error:
         raise UsageError(f"cannot read {request_file}: {error.strerror}") from None
-    finding = _find(config, Request("POST", target, "application/json", body))
+    asked = Request("POST", target, "application/json", body)
+    step = _first_step(config, asked)
+    if step and not as_json:
+        click.echo("run        tools are run for this request; its first one to the model is:")
+    finding = _find(config, step or asked)
     if as_json:
         print_json(finding.as_dict())
     else:
         finding.echo()
     sys.exit(int(finding.miss is not None))
+
+
+def _first_step(config: Config, request: Request) -> Request | None:
+    """The first request to the model of a run; None for a request that is answered by none."""
+    if not (runs_tools(config) and b'"mcp_servers"' in request.body):
+        return None
+    from promptdeck.core.agent.asked import wish_of
+    from promptdeck.core.agent.steps import first_question, listed_in
+
+    body = value_of(request.body)
+    wish = wish_of(body, config.agent.max_turns) if isinstance(body, dict) else None
+    if wish is None:
+        return None
+    folder = config.cassette.dir
+    chosen = [config.cassette.name] if config.cassette.name else names(folder)
+    paths = [path for name in chosen if (path := path_of(folder, name)).exists()]
+    listed = dict(filter(None, (listed_in(one) for path in paths for one in read(path))))
+    return request._replace(body=compact(first_question(body, wish, listed)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from promptdeck.core.interaction import Interaction
 from promptdeck.core.text import sse
 from promptdeck.stores.cassettes.file import read as read_cassette
 from tests import ROOT
+from tests.command import promptdeck
 from tests.conftest import Deck, Got, Start
 from tests.core.agent.test_running import LOCATE, call, said
 from tests.scripted_mcp import OLD, tool_server
@@ -307,6 +308,34 @@ async def test_many_runs_at_once_wait_for_none_of_the_others(
         assert len(tools.script.calls) == 250
         # One after the other they would take 75 s.
         assert asyncio.get_running_loop().time() - began < 10
+
+
+async def test_a_run_at_its_recorded_pace(start: Start, provider: Upstream) -> None:
+    provider.answers = model(said(None, ADD), said("5"))
+    async with tool_server() as tools:
+        tools.pause = 0.3
+        asked = {"mcp_servers": [{"name": "alpha", "url": tools.url}]}
+        await (await start(mode="record", cassette="run")).chat(**asked)
+    replay = await start(mode="replay", cassette="run", pace="recorded")
+    began = asyncio.get_running_loop().time()
+    assert (await replay.chat(**asked)).status == 200
+    assert asyncio.get_running_loop().time() - began >= 0.3
+
+
+async def test_explain_explains_the_first_step(start: Start, provider: Upstream) -> None:
+    provider.answers = model(said(None, ADD), said("5"))
+    async with tool_server() as tools:
+        asked = {"mcp_servers": [{"name": "alpha", "url": tools.url}]}
+        deck = await start(mode="record", cassette="run")
+        await deck.chat("2+3?", **asked)
+        await deck.idle()
+    for prompt, code in ("2+3?", 0), ("3+3?", 1):
+        message = {"role": "user", "content": prompt}
+        body = orjson.dumps({"model": "m", "messages": [message], **asked})
+        ran = await promptdeck(start.folder, "explain", "-", "--cassette", "run", stdin=body)
+        assert ran.code == code
+        assert ran.out.startswith("run ")
+        assert "add" in ran.out
 
 
 async def test_no_turn_is_left(start: Start, provider: Upstream) -> None:

@@ -12,4 +12,5 @@ functions  what came before tools
 history    what the model is told of the turns before
 running    a run, from its request to its answer
 streaming  the same answer as a stream
+steps      the first step, found without a run
 """

@@ -138,7 +138,7 @@ class DrivenRun:
         job = self._job
         incoming = self._incoming(question)
         self._asker = await job.exchange.turn(incoming)
-        answer = await heard(await job.exchange.answer(incoming, job.deck))
+        answer = await heard(await job.exchange.answer(incoming, job.deck), self._limits.pace)
         if answer.status >= 300:
             raise ModelRefused(answer.status, answer.headers, await whole(answer))
         if not job.streams:

@@ -1,5 +1,7 @@
 """An answer of the exchange, read as a chat completion: whole, or frame by frame as it comes."""
 
+import asyncio
+import math
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import NamedTuple
@@ -18,11 +20,14 @@ class Inner(NamedTuple):
     pieces: AsyncGenerator[bytes, None]
 
 
-async def heard(answer: Served | Flown | Listed) -> Inner:
-    """An answer from its head on. UpstreamError if none comes, also from its pieces."""
+async def heard(answer: Served | Flown | Listed, pace: float = math.inf) -> Inner:
+    """An answer from its head on. UpstreamError if none comes, also from its pieces.
+
+    The delays of a recorded one are divided by `pace`; infinity is at once.
+    """
     match answer:
         case Served(response):
-            return Inner(response.status, response.headers, _pieces(response))
+            return Inner(response.status, response.headers, _pieces(response, pace))
         case Flown(flight):
             try:
                 head = await flight.head()
@@ -40,8 +45,13 @@ async def heard(answer: Served | Flown | Listed) -> Inner:
             raise AssertionError("no list is asked for here")
 
 
-async def _pieces(response: Response) -> AsyncGenerator[bytes, None]:
+async def _pieces(response: Response, pace: float = math.inf) -> AsyncGenerator[bytes, None]:
+    passed = 0.0
     for frame in response.frames:
+        due = frame.offset_ms / 1000 / pace
+        if due > passed:
+            await asyncio.sleep(due - passed)
+            passed = due
         yield frame.data
 
 

@@ -6,6 +6,7 @@ gives changes the next request to the model by itself.
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import NamedTuple, TypeVar
@@ -54,6 +55,8 @@ class RunLimits(NamedTuple):
     """Calls of tools in any run."""
     run_timeout: float | None = None
     """Seconds for a whole run."""
+    pace: float = math.inf
+    """Delays of recorded steps are divided by this."""
 
 
 async def together(asked: Iterable[Awaitable[_T]]) -> list[_T]:
@@ -150,8 +153,8 @@ class Tooling:
         # No provider's: by this name the recording says who answered.
         route = Route(f"mcp:{mcp.server_in(request.target)}", "", hidden.body)
         incoming = Incoming(hidden, (), route, keys=keys, secrets=secrets, fly=fly)
-        answer = await heard(await self._exchange.answer(incoming, self._deck))
-        return as_object(value_of(await whole(answer)))
+        answer = await self._exchange.answer(incoming, self._deck)
+        return as_object(value_of(await whole(await heard(answer, self._limits.pace))))
 
     def _asked(self) -> ToolWay:
         if self._way is None:
