@@ -95,6 +95,11 @@ def test_what_is_no_object_with_a_text_is_text_itself(arguments: str, text: str)
     assert told[1:-1] == [CallSaid(0, text)]
 
 
+def test_who_has_declared_a_function_gets_an_object() -> None:
+    told = heard(CallOpened(0, "a", "f", is_custom=True), CallSaid(0, "x"), CallClosed(0))
+    assert told == [CallOpened(0, "a", "f"), CallSaid(0, '{"input":"x"}'), CallClosed(0)]
+
+
 def test_a_call_that_comes_as_text_is_left_alone() -> None:
     told = [CallOpened(0, "a", "patch", is_custom=True), CallSaid(0, "x"), CallClosed(0)]
     assert heard(*told) == told
@@ -112,8 +117,10 @@ def test_which_tools_take_text() -> None:
         ],
         "input": [{"type": "additional_tools", "tools": [space]}, {"tools": [{"type": "custom"}]}],
     }
-    assert names_of(asked) == {"exec", "patch", "functions__exec"}
-    assert names_of({"tools": None, "input": "text"}) == frozenset()
+    assert names_of("responses", asked) == {"exec", "patch", "functions__exec"}
+    assert names_of("responses", {"tools": None, "input": "text"}) == frozenset()
+    # Anthropic's word for functions of the client's.
+    assert names_of("messages", asked) == names_of("gemini", asked) == frozenset()
 
 
 # Clients that have such tools, before each upstream that has none

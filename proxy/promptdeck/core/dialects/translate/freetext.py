@@ -72,11 +72,14 @@ def _called(part: Passage) -> Passage:
     return part
 
 
-def names_of(asked: JSONObject) -> frozenset[str]:
-    """The tools that take text of a client's request, by their names elsewhere.
+def names_of(dialect: str, asked: JSONObject) -> frozenset[str]:
+    """The tools that take text of a request in this dialect, by their names elsewhere.
 
-    In chat completions' form and in that of Responses, where they may be in a namespace.
+    Chat completions have them and Responses, where they may be in a namespace. What Anthropic
+    calls custom is a function.
     """
+    if dialect not in ("chat", "responses"):
+        return frozenset()
     tools = as_list(asked.get("tools"))
     for item in as_list(asked.get(INPUT)):
         if isinstance(item, dict) and item.get("type") == "additional_tools":
@@ -98,26 +101,32 @@ def _names(tools: Iterable[JSON]) -> Iterator[str]:
 
 
 class FreeText:
-    """An answer's calls of tools that take text, as the client has declared them."""
+    """An answer's calls as their client has declared the tools: text, or an object with it."""
 
     def __init__(self, names: frozenset[str]) -> None:
+        """`names` are the tools that take text."""
         self._names = names
-        self._held: dict[tuple[int, int], list[str]] = {}
-        """Arguments of calls that are under way, which are no text before they are whole."""
+        self._held: dict[tuple[int, int], tuple[bool, list[str]]] = {}
+        """By choice and number, of calls that are under way: whether to tell their text, and what
+        has come of that. An object is none before it is whole."""
 
     def of(self, signal: Signal) -> Iterable[Signal]:
-        """What a signal says to this client: the text of a call when that is whole."""
+        """What a signal says to this client: the rest of a call of the other kind at its end."""
         match signal:
-            case CallOpened(number, name=name, is_custom=False) if name in self._names:
-                self._held[signal.choice, number] = []
-                return [signal._replace(is_custom=True)]
+            case CallOpened(number, name=name, is_custom=is_custom, choice=choice):
+                takes_text = name in self._names
+                if takes_text is is_custom:
+                    return [signal]
+                self._held[choice, number] = takes_text, []
+                return [signal._replace(is_custom=takes_text)]
             case CallSaid(number, text, choice) if (choice, number) in self._held:
-                self._held[choice, number].append(text)
+                self._held[choice, number][1].append(text)
                 return []
             case CallClosed(number, choice) if (choice, number) in self._held:
-                text = _text_in("".join(self._held.pop((choice, number))))
-                said = [CallSaid(number, text, choice)] if text else []
-                return [*said, signal]
+                takes_text, said = self._held.pop((choice, number))
+                whole = "".join(said)
+                text = _text_in(whole) if takes_text else written({INPUT: whole}).decode()
+                return [*([CallSaid(number, text, choice)] if text else []), signal]
         return [signal]
 
 

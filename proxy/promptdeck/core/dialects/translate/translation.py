@@ -115,7 +115,7 @@ class Translation:
         self._hearing = _hearing(upstream, aim)
         self._telling = _telling(client, asked, variant, now)
         self._listener = Listener(memory) if memory is not None else None
-        self._freely = FreeText(names) if (names := names_of(asked)) else None
+        self._freely = FreeText(names_of(client.name, asked))
         self._held: list[bytes] = []
         self._has_ended = False
 
@@ -158,9 +158,7 @@ class Translation:
             yield from self._telling.end()
 
     def _told(self, signals: Iterable[Signal]) -> Iterator[bytes]:
-        if self._freely is not None:
-            signals = chain.from_iterable(map(self._freely.of, signals))
-        for signal in signals:
+        for signal in chain.from_iterable(map(self._freely.of, signals)):
             if self._listener is not None:
                 self._listener.hear(signal)
             yield from self._telling.tell(signal)
@@ -201,8 +199,9 @@ def answered(
         if broke is not None:
             return _failed(response, client, broke)
         if variant is Variant.JSON:
-            if names := names_of(asked):
-                signals = [*chain.from_iterable(map(FreeText(names).of, signals))]
+            signals = [
+                *chain.from_iterable(map(FreeText(names_of(client.name, asked)).of, signals))
+            ]
             return _whole(response, signals, client, asked, now, memory)
         response = as_stream(response, frames)
     told_as = Variant.SSE if variant is Variant.LIST else variant
