@@ -18,6 +18,7 @@ from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import dialects
 import disk
 import hits
 import inprocess
@@ -40,6 +41,7 @@ CASES: dict[str, Callable[[Bench], Iterator[Case]]] = {
     "misses": misses.cases,
     "slow": slow.cases,
     "starts": starts.cases,
+    "dialects": dialects.cases,
 }
 WITH_PEERS = {
     "memory": memory.cases,
