@@ -1,5 +1,8 @@
 """The door: what goes through it in pieces, and whole."""
 
+import subprocess
+import sys
+
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -116,3 +119,27 @@ def test_a_body_that_is_none_is_the_client_s_fault(body: bytes) -> None:
     messages = Aim("anthropic", "messages", "m", "anthropic")
     with pytest.raises(Untranslatable):
         written(request, CHAT, messages)
+
+
+_LATE = """
+import sys
+import promptdeck.app
+from promptdeck.core.dialects.table import dialect_of
+here = "promptdeck.core.dialects.translate"
+print(*[name for name in sys.modules if name.startswith(here)])
+from promptdeck.core.dialects.translate.aim import Aim
+from promptdeck.core.dialects.translate.translation import Translation
+from promptdeck.core.interaction import Variant
+chat, messages = (dialect_of("POST", path) for path in ("/v1/chat/completions", "/v1/messages"))
+Translation(messages, chat, Variant.SSE, {}, Aim("anthropic", "messages", "m"), 0).rest()
+print(*sorted({name.split(".")[4] for name in sys.modules if name.startswith(here + ".")}))
+"""
+
+
+def test_nothing_is_imported_before_it_is_needed() -> None:
+    """A server starts without, and an answer brings in what its two dialects need."""
+    said = subprocess.run([sys.executable, "-c", _LATE], capture_output=True, text=True, check=True)
+    before, after = said.stdout.splitlines()
+    assert before == ""
+    assert {"chat", "messages"} <= {*after.split()}
+    assert not {"gemini", "responses"} & {*after.split()}
