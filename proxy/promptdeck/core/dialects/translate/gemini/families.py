@@ -21,6 +21,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from promptdeck.core.dialects.translate.neutral import Thinking
+from promptdeck.core.dialects.translate.reasoning import EFFORTS, effort_of
 
 _ALL = ("MINIMAL", "LOW", "MEDIUM", "HIGH")
 _NO_LEAST = _ALL[1:]
@@ -94,7 +95,6 @@ def family_of(model: str) -> GoogleFamily:
 
 
 _WANTED = ("enabled", "adaptive")
-_EFFORTS = ("minimal", "low", "medium", "high", "xhigh", "max")
 
 # As Google's own endpoint for OpenAI's SDK has it (ai.google.dev/gemini-api/docs/openai,
 # "Thinking"); above that as much as the model takes.
@@ -112,51 +112,42 @@ class Musing(NamedTuple):
 
 def mused(thinking: Thinking, family: GoogleFamily) -> Musing:
     """How much to think, in the words of a family."""
-    effort, budget = thinking.effort, thinking.budget
-    if thinking.mode == "disabled" or budget == 0:
-        effort, budget = "none", None
-    elif thinking.mode == "between_tools" and not effort:
-        effort = "minimal"
+    if thinking.mode == "between_tools" and not thinking.effort:
+        thinking = thinking._replace(effort="minimal")
+    effort = effort_of(thinking)
     if family.levels:
-        return _in_level(effort, budget, family.levels)
+        return _in_level(effort, thinking, family.levels)
     if family.budgets:
-        return _in_budget(effort, budget, family, thinks=bool(thinking.mode))
-    asks = effort not in ("", "none") or budget is not None or thinking.mode in _WANTED
+        return _in_budget(effort, thinking, family)
+    asks = effort not in ("", "none") or thinking.mode in _WANTED or bool(thinking.budget)
     return Musing({}, "the model does not reason" if asks else "")
 
 
-def _in_level(effort: str, budget: int | None, levels: tuple[str, ...]) -> Musing:
-    if not effort and budget is not None and budget > 0:
-        effort = next((one for one, most in _BUDGETS.items() if budget <= most), "xhigh")
-        # 1,024 is what clients say for little, not for least.
-        effort = "low" if effort == "minimal" and budget > 512 else effort
-        level = _nearest(effort, levels)
-        return Musing({"thinkingLevel": level}, f"{budget} tokens became level {level.lower()}")
+def _in_level(effort: str, thinking: Thinking, levels: tuple[str, ...]) -> Musing:
     if not effort:
         return Musing({})  # dynamic is what it is without a word
-    level = _nearest(effort, levels)
-    why = "" if level.lower() == effort else f"{effort} became {level.lower()}"
+    at = EFFORTS.index(effort if effort in EFFORTS else "medium")
+    # Of two that are as near the higher, as Google's own has `medium` for one with two levels.
+    level = min(reversed(levels), key=lambda one: abs(EFFORTS.index(one.lower()) - at))
+    asked = thinking.effort or (f"{thinking.budget} tokens" if thinking.budget else effort)
+    why = "" if level.lower() == asked else f"{asked} became {level.lower()}"
     return Musing({"thinkingLevel": level}, why)
 
 
-def _nearest(effort: str, levels: tuple[str, ...]) -> str:
-    """The level next to an effort; of two that are as near the higher, as Google's own has it."""
-    at = _EFFORTS.index(effort) if effort in _EFFORTS else -1 if effort == "none" else 2
-    return min(reversed(levels), key=lambda level: abs(_EFFORTS.index(level.lower()) - at))
-
-
-def _in_budget(effort: str, budget: int | None, family: GoogleFamily, *, thinks: bool) -> Musing:
+def _in_budget(effort: str, thinking: Thinking, family: GoogleFamily) -> Musing:
     least, most = family.budgets or (0, 0)
+    budget = thinking.budget
     if effort == "none":
         if family.stops:
             return Musing({"thinkingBudget": 0})
         return Musing({"thinkingBudget": least}, f"it cannot be turned off: {least} tokens")
     if budget is None and effort:
-        budget = most if effort in _EFFORTS[-2:] else min(_BUDGETS.get(effort, 8192), most)
-        why = f"{effort} became {budget} tokens" if effort not in _BUDGETS else ""
-        return Musing({"thinkingBudget": max(budget, least)}, why)
+        budget = _BUDGETS.get(effort, most if effort in EFFORTS else _BUDGETS["medium"])
+        why = f"{effort} became {min(budget, most)} tokens" if effort not in _BUDGETS else ""
+        return Musing({"thinkingBudget": min(max(budget, least), most)}, why)
     if budget is None or budget < 0:
-        return Musing({"thinkingBudget": -1} if budget or thinks else {})
+        dynamic = budget is not None or thinking.mode in _WANTED
+        return Musing({"thinkingBudget": -1} if dynamic else {})
     fitting = min(max(budget, least), most)
     why = "" if fitting == budget else f"{budget} tokens became {fitting}"
     return Musing({"thinkingBudget": fitting}, why)
