@@ -322,6 +322,26 @@ async def test_what_is_recorded_by_http_is_no_miss(start: Start, provider: Upstr
     assert deck.server.counts().misses == 0
 
 
+@pytest.mark.parametrize("path", ["/v1/responses", "/v1/somewhere"])
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b"", "text/plain"), (b"{}", "application/json"), (b"data: {}\n\n", "text/event-stream")],
+)
+async def test_a_handshake_that_is_answered_as_a_get_is_no_recording(
+    start: Start, provider: Upstream, body: bytes, kind: str, path: str
+) -> None:
+    for mode in ("record", "record-missing"):
+        provider.answers = [raw(body, headers={"Content-Type": kind})]
+        deck = await start(mode=mode, cassette="c")
+        assert (await refused(deck, path))[0] in (200, 426)
+        # What the deck is to hold is of another call.
+        provider.answers = [plain("yes")]
+        await deck.chat()
+    assert "WEBSOCKET" not in cassette(start)
+    deck = await start(mode="replay", cassette="c")
+    assert (await refused(deck, path))[0] == 426
+
+
 async def test_a_refusal_of_upstream_is_passed_on_as_it_came(
     start: Start, provider: Upstream
 ) -> None:

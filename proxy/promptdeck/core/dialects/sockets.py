@@ -161,6 +161,20 @@ class Socket(Dialect):
         return None
 
 
+class OpeningSocket(Socket):
+    """The opening of a socket: upstream has accepted it, or its answer is none.
+
+    Some answer the handshake as the plain GET that it also is: what comes then opens nothing.
+    """
+
+    whole = "upstream switches protocols, and the socket ends well"
+
+    def problem_with(self, response: Response, in_runs: Sequence[Run] | None = None) -> str | None:
+        if response.status != SWITCHED:
+            return f"upstream does not open the socket: it answers by HTTP, {response.status}"
+        return super().problem_with(response, in_runs)
+
+
 class RealtimeSocket(Socket):
     """OpenAI's Realtime: events come when they come, errors among them, and the session goes on.
 
@@ -283,6 +297,7 @@ def _abnormal(frames: list[bytes]) -> str | None:
 
 
 SOCKET = Socket()
+OPENED = OpeningSocket()
 SOCKETS: Mapping[str, Socket] = {
     "responses": ResponsesSocket("responses"),
     # The last is Mistral's.

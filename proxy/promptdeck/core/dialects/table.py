@@ -20,7 +20,7 @@ from .messages.dialect import MESSAGES
 from .ollama.dialect import OLLAMA
 from .plain import PLAIN_MODEL
 from .responses.dialect import RESPONSES
-from .sockets import METHODS, OPENING, SOCKET, SOCKETS, Socket
+from .sockets import METHODS, OPENED, OPENING, SOCKET, SOCKETS, Socket
 
 HTTP = Dialect()
 """Everything that is no model's endpoint: it creates, changes, deletes, lists or polls."""
@@ -123,7 +123,7 @@ def dialect_of(method: str, target: str) -> Dialect:
     if method == "POST":
         return _dialect_of(target.partition("?")[0])
     if method in METHODS:
-        return SOCKET if method == OPENING else spoken_at(target) or SOCKET
+        return OPENED if method == OPENING else spoken_at(target) or SOCKET
     return HTTP
 
 
