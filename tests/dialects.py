@@ -453,6 +453,13 @@ RESPONSES_STREAM = _numbered(
     *_items(),
     ("completed", {"response": RESPONSES_WHOLE}),
 )
+RESPONSES_READ = RESPONSES_WHOLE | {
+    "other_events": [
+        orjson.loads(sse.parse(frame).data or "")
+        for frame in RESPONSES_STREAM
+        if b"event_of_tomorrow" in frame
+    ]
+}
 RESPONSES_TEXT = """[reasoning] Let me look.
 web_search({"query":"sky"})
 It is blue
@@ -854,7 +861,7 @@ PROTOCOLS = {
         "/v1/responses",
         RESPONSES,
         RESPONSES_STREAM,
-        RESPONSES_WHOLE,
+        RESPONSES_READ,
         RESPONSES_TEXT,
         len(RESPONSES_STREAM),
         {"model": "m", "input": "hi"},

@@ -289,3 +289,22 @@ def test_a_key_in_an_answer_in_another_charset_is_taken_out(encoding: str) -> No
     assert counts
     assert key not in data.decode(encoding)
     assert data.decode(encoding).startswith('{"text": "café ')
+
+
+async def test_a_miss_names_places_as_the_client_wrote_them(
+    start: Start, provider: Upstream
+) -> None:
+    provider.answers = [raw(orjson.dumps(PROTOCOLS["gemini"].whole))]
+
+    def asked(tokens: int) -> tuple[str, bytes]:
+        path, body = asking(
+            "gemini", streamed=False, generation_config={"max_output_tokens": tokens}
+        )
+        return path, body
+
+    await (await start(mode="record", cassette="a")).request("POST", *asked(1))
+    miss = await (await start(mode="replay", cassette="a")).request("POST", *asked(2))
+    assert (
+        "$.generation_config.max_output_tokens: recorded 1, asked 2"
+        in miss.json["error"]["message"]
+    )

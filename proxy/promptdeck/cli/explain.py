@@ -147,7 +147,15 @@ def _find(config: Config, request: Request) -> _Lookup:
     if not hits:
         recorded = searched.pop(form.canonical, [])
         others = searched.items()
-        miss = explain(form.canonical, recorded, reason, others=others, cassette=cassette)
+        body = value_of(request.body)
+        miss = explain(
+            form.canonical,
+            recorded,
+            reason,
+            others=others,
+            written=lambda path: form.dialect.path_written(path, body),
+            cassette=cassette,
+        )
     return _Lookup(form, fingerprint(form.canonical, rules.digest), hits, miss)
 
 

@@ -8,6 +8,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 from promptdeck.core import headers as http
+from promptdeck.core.dialects.base import value_of
 from promptdeck.core.dialects.sockets import MESSAGE, OPENING
 from promptdeck.core.dialects.table import spoken_at
 from promptdeck.core.headers import NO_UPGRADE, UPGRADE_REQUIRED
@@ -120,10 +121,12 @@ class Refusals:
             known = asked.forms
             forms = [(law, one.form.canonical) for law, one in known]
             sought = [Sought(one.key, one.form.canonical) for _, one in known]
+            dialect, body = asked.form.dialect, asked.incoming.request.body
             return await asyncio.to_thread(
                 _explained,
                 await deck.nearest(forms, _CANDIDATES),
                 search.reason,
+                written=lambda path: dialect.path_written(path, value_of(body)),
                 cassette=deck.name,
                 times_recorded=deck.times_recorded(sought),
                 times_played=sum(deck.times_played(*one.place) for _, one in known),

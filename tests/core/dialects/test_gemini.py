@@ -150,3 +150,33 @@ def test_a_signed_part_stays_by_itself():
         {"text": "b", "thoughtSignature": "s"},
         {"text": "c"},
     ]
+
+
+BODY = {
+    "contents": {"role": "user", "parts": {"text": "hi"}},
+    "generation_config": {"max_output_tokens": 9, "topP": 1},
+    "tools": [{"function_declarations": [{"name": "f", "parameters": {"a_b": 1}}]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "written"),
+    [
+        ("$.generationConfig.maxOutputTokens", "$.generation_config.max_output_tokens"),
+        ("$.generationConfig.topP", "$.generation_config.topP"),
+        ("$.generationConfig.seed", "$.generation_config.seed"),
+        ("$.tools[0].functionDeclarations[0].name", "$.tools[0].function_declarations[0].name"),
+        (
+            "$.tools[0].functionDeclarations[0].parameters.a_b",
+            "$.tools[0].function_declarations[0].parameters.a_b",
+        ),
+        ("$.contents[0].parts[0].text", "$.contents[0].parts[0].text"),
+        ("$.systemInstruction.parts[0].text", "$.systemInstruction.parts[0].text"),
+        ("$.tools[3].functionDeclarations", "$.tools[3].functionDeclarations"),
+        ("endpoint", "endpoint"),
+        ("$", "$"),
+    ],
+)
+def test_a_place_is_named_as_the_client_wrote_it(path, written):
+    assert GEMINI.path_written(path, BODY) == written
+    assert GEMINI.path_written(path, b"no json") == path

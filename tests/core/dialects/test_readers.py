@@ -33,12 +33,14 @@ def test_openai_reads_the_response(which):
     sample = PROTOCOLS["responses"]
     frames = sample.stream if which == "recorded" else dialect("responses").cut(sample.whole)
     got = read_responses(frames).to_dict(mode="json", exclude_unset=True)
+    got.pop("other_events", None)
+    whole = {key: item for key, item in sample.whole.items() if key != "other_events"}
     for one in got["output"]:
         # What the parsing helper adds.
         one.pop("parsed_arguments", None)
         for part in one.get("content") or []:
             part.pop("parsed", None)
-    assert got == Response.construct(**sample.whole).to_dict(mode="json")
+    assert got == Response.construct(**whole).to_dict(mode="json")
 
 
 def read_messages(frames):

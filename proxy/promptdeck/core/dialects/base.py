@@ -199,6 +199,11 @@ class Dialect:
         """An item of one of `lists`, `place`, as it counts wherever it stands."""
         return self.counting({place: [item]}, [])[place][0]
 
+    def path_written(self, path: str, body: JSON) -> str:
+        """The place that a path of the counted form names, as a request's body itself has it."""
+        del body
+        return path
+
     def counting_once(self, body: dict[str, JSON]) -> dict[str, JSON]:
         """A copy of a body with what counted in 0.1.0, whose recordings are found by that.
 

@@ -7,7 +7,7 @@ a terminal. Requests are given by their canonical forms.
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from heapq import nlargest
 from statistics import fmean
@@ -296,6 +296,7 @@ def explain(
     reason: Reason = Reason.NOT_RECORDED,
     *,
     others: Iterable[ByRules] = (),
+    written: Callable[[str], str] = str,
     cassette: str = "",
     times_recorded: int = 0,
     times_played: int = 0,
@@ -305,7 +306,8 @@ def explain(
     `asked` is its canonical form, `recorded` are pairs of id and canonical form of all that it
     could have been answered with: each is looked at, so call it where 0.03 ms for each do no
     harm. `others` are the same by further rules, those of cassettes: with each recording the
-    request is compared by its own. `cassette` is a name to be told, the counts are for
+    request is compared by its own. `written` gives a place as the client's own body has it.
+    `cassette` is a name to be told, the counts are for
     Reason.CONSUMED.
     """
     searched: defaultdict[bytes, list[tuple[str, bytes]]] = defaultdict(list)
@@ -328,7 +330,7 @@ def explain(
     return Explanation(
         reason,
         near,
-        tuple(found),
+        tuple([replace(item, path=written(item.path)) for item in found]),
         diff,
         cassette,
         times_recorded,

@@ -76,6 +76,33 @@ def camel(name: str, holder: dict[str, JSON]) -> str:
     return name if camel in holder else camel
 
 
+_STEP = re.compile(r"\.([^\W\d][\w-]*)|\[(\d+)\]|.+", re.DOTALL)
+
+
+def path_written(path: str, body: JSON) -> str:
+    """A path by the names of JSON, with those that the client has in its body: `max_output_tokens`.
+
+    From where the body is put otherwise than the path has it, the path stays.
+    """
+    written = path[:1]
+    holder = body
+    for step in _STEP.finditer(path, 1):
+        name, index = step[1], step[2]
+        if name and isinstance(holder, dict):
+            names = (own for own in holder if own == name or camel(own, holder) == name)
+            name = next(names, name)
+            holder = holder.get(name)
+            written += f".{name}"
+        elif index and isinstance(holder, list) and int(index) < len(holder):
+            holder = holder[int(index)]
+            written += step[0]
+        elif index == "0" and isinstance(holder, dict):
+            written += step[0]  # what stands by itself is a list of one
+        else:
+            return written + path[step.start() :]
+    return written
+
+
 def _standard(text: str) -> str:
     """Base64 in its standard alphabet, unpadded ("either standard or URL-safe base64 encoding
     with/without paddings are accepted", proto3's JSON mapping)."""

@@ -14,7 +14,7 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, compact,
 from promptdeck.errors import HTTPError
 
 from . import saying
-from .counting import counted_target, counting, wants_events
+from .counting import counted_target, counting, path_written, wants_events
 from .cut import cut
 from .fold import fold
 
@@ -58,6 +58,9 @@ class GeminiDialect(Streamed):
 
     def counting(self, body: dict[str, JSON], dropped: list[Dropped]) -> dict[str, JSON]:
         return counting(super().counting(body, dropped))
+
+    def path_written(self, path: str, body: JSON) -> str:
+        return path_written(path, body)
 
     def fold(self, frames: Iterable[bytes]) -> JSONObject:
         return fold(map(chunk, frames))

@@ -6,8 +6,8 @@ stream may be read that has no last event. So items are put together as their ev
 
 from collections.abc import Iterable, Mapping
 
-from promptdeck.core.dialects.pieces import as_list, as_object, index_of, typed
-from promptdeck.core.text.jsontext import JSONObject
+from promptdeck.core.dialects.pieces import OTHER_EVENTS, as_list, as_object, index_of, typed
+from promptdeck.core.text.jsontext import JSON, JSONObject
 
 ENDS = ("response.completed", "response.incomplete", "response.failed")
 
@@ -37,6 +37,7 @@ def fold(frames: Iterable[bytes]) -> JSONObject:
     """
     response: JSONObject = {}
     items: dict[int, JSONObject] = {}
+    others: list[JSON] = []
     for kind, value in typed(frames):
         if isinstance(told := value.get("response"), dict):
             response = told
@@ -45,8 +46,31 @@ def fold(frames: Iterable[bytes]) -> JSONObject:
             items[index_of(value, len(items), "output_index")] = {**as_object(value.get("item"))}
         elif (index := index_of(value, 0, "output_index")) in items:
             _grow(items[index], kind.removeprefix("response."), value)
+        if not (isinstance(told, dict) or _is_known(kind)):
+            others.append(value)
     output = [items[index] for index in sorted(items)]
-    return response if response.get("output") or not output else {**response, "output": output}
+    if output and not response.get("output"):
+        response = {**response, "output": output}
+    if others and response:
+        before = as_list(response.get(OTHER_EVENTS))
+        response = {**response, OTHER_EVENTS: [*before, *others]}
+    return response
+
+
+# Steps of an item that is under way, whose end tells all that there was to them.
+_STEPS = frozenset(
+    """in_progress searching generating interpreting completed failed incomplete queued added done
+    partial_image""".split()
+)
+_BESIDE = frozenset(["error", "ping", "keepalive", "response.audio.delta"])
+
+
+def _is_known(kind: str) -> bool:
+    """True for the type of an event that tells nothing which is not in the response, too."""
+    if not kind.startswith("response."):
+        return kind in _BESIDE
+    what, _, step = kind.removeprefix("response.").rpartition(".")
+    return kind in _BESIDE or step in _STEPS or what in _TEXTS or what == "audio.transcript"
 
 
 def place_of(kind: str) -> tuple[str, str, str] | None:
