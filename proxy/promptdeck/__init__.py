@@ -104,7 +104,7 @@ imports upward and only `app` knows all the parts.
             details       signed reasoning in both
           messages/     Anthropic's
             reads, blocks   a request is a prompt, its blocks are parts
-            writes, turns, sources   a prompt is a request, its turns are messages
+            writes, turns, sources, schemas   a prompt is a request, its turns are messages
             families, thinking   what models refuse, how they are made to think
             hears, tells  a stream is signals, signals are a stream
             counts, ids, loose   tokens; ids of calls; signatures without a place

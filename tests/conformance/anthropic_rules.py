@@ -171,6 +171,24 @@ def _thinking(body: JSON, model: _Model) -> Iterator[str]:
             yield "output_config.format is not supported by this model"
         if config["format"].keys() != {"type", "schema"}:
             yield "output_config.format: Extra inputs are not permitted"
+        yield from _schema(config["format"]["schema"])
+
+
+_BOUNDS = {"minimum", "maximum", "multipleOf", "minLength", "maxLength", "maxItems"}
+
+
+def _schema(schema: Any) -> Iterator[str]:
+    if not isinstance(schema, dict):
+        return
+    if schema.get("type") == "object" and schema.get("additionalProperties") is not False:
+        yield "For 'object' type, 'additionalProperties' must be explicitly set to false"
+    if bounds := _BOUNDS & schema.keys():
+        yield f"For '{schema.get('type')}' type, property '{min(bounds)}' is not supported"
+    inner = [schema.get("items"), *schema.get("anyOf", ()), *schema.get("allOf", ())]
+    for name in ("properties", "$defs"):
+        inner += schema.get(name, {}).values()
+    for one in inner:
+        yield from _schema(one)
 
 
 def _tools(body: JSON, model: _Model) -> Iterator[str]:

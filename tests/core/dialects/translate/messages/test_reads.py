@@ -178,7 +178,7 @@ def test_whatever_comes_is_a_prompt_or_refused(body: dict[str, Any]) -> None:
 
 def _sayable(prompt: Prompt) -> Prompt:
     """A prompt as Messages can say it."""
-    shape = prompt.shape and Shape(prompt.shape.schema)
+    shape = prompt.shape and Shape({**prompt.shape.schema, "additionalProperties": False})
     return prompt._replace(model=MODEL, shape=shape)
 
 

@@ -248,10 +248,17 @@ def test_tools_that_were_called_must_be_declared() -> None:
 
 def test_a_schema_is_the_answer_s_format() -> None:
     there = asked(prompt(shape=Shape(SCHEMA, "name", "d", True), thinking=Thinking("high")))
+    closed = {**SCHEMA, "additionalProperties": False}
     assert there.body["output_config"] == {
-        "effort": "high", "format": {"type": "json_schema", "schema": SCHEMA}
+        "effort": "high", "format": {"type": "json_schema", "schema": closed}
     }  # fmt: skip
     assert not there.lost
+
+
+def test_what_of_a_schema_is_not_known_there_is_named() -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer", "maximum": 3}}}
+    there = asked(prompt(shape=Shape(schema)))
+    assert lost(there) == {"$.shape": "only told the model in words: maximum"}
 
 
 def test_any_json_is_no_form_that_can_be_had() -> None:

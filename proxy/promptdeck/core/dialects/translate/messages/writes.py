@@ -11,6 +11,7 @@ from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Tool, To
 from promptdeck.core.text.jsontext import JSONObject
 
 from .families import Family, family_of
+from .schemas import fitting
 from .thinking import Deliberation, deliberation
 from .turns import Talk
 
@@ -193,7 +194,10 @@ def _config(prompt: Prompt, family: Family, thoughts: Deliberation, say: Options
         config["effort"] = thoughts.effort
     shape = prompt.shape
     if shape is not None and isinstance(shape.schema, dict) and family.schemas:
-        config["format"] = {"type": "json_schema", "schema": shape.schema}
+        schema, words = fitting(shape.schema)
+        if words:
+            say.lose("shape", f"only told the model in words: {', '.join(words)}")
+        config["format"] = {"type": "json_schema", "schema": schema}
     told: JSONObject = {"output_config": config} if config else {}
     return told | ({"thinking": thoughts.thinking} if thoughts.thinking else {})
 
