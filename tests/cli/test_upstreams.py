@@ -110,7 +110,8 @@ async def test_what_fails_is_told_without_the_key_within_its_time(
     async def waits(seen: Any, request: Any) -> Any:
         if "slow" in seen.path:
             await asyncio.sleep(5)
-        refusal = {"error": {"message": f"Incorrect API key provided: {HUSH}"}}
+        sent = seen.headers.get("Authorization", "none")
+        refusal = {"error": {"message": f"Incorrect API key provided: {sent}"}}
         return await raw(orjson.dumps(refusal), status=401)(seen, request)
 
     provider.answers = [waits]

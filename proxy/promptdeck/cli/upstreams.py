@@ -14,11 +14,11 @@ from promptdeck.core.dialects.base import values_of
 from promptdeck.core.dialects.interpreted import remembering
 from promptdeck.core.dialects.translate.broken import broken_of
 from promptdeck.core.interaction import Headers, Request, is_good
+from promptdeck.core.routing.belonging import masked
 from promptdeck.core.routing.upstreams import NamedUpstream
-from promptdeck.core.secrets.redact import own_keys, without_keys
 from promptdeck.engine.asking import Incoming
 from promptdeck.errors import UpstreamError
-from promptdeck.routes import problems_of, secrets_of, upstreams_of
+from promptdeck.routes import problems_of, upstreams_of
 from promptdeck.ways import Ways
 
 from . import options
@@ -108,13 +108,12 @@ async def _asked(
     """Ask those that are set, or have a key, for their models, all at once; by name."""
     able = [one for one in upstreams if one.url and (one.key or one.declared)]
     ways = Ways(config, os.environ, "", remembering())
-    secrets = own_keys(secrets_of(config, os.environ))
     answers: dict[str, _ModelList] = {}
     hidden = not sys.stderr.isatty()
     with click.progressbar(length=len(able), label="asking", file=sys.stderr, hidden=hidden) as bar:
 
         async def ask(one: NamedUpstream) -> None:
-            answers[one.name] = await _models_of(ways, one, timeout, secrets)
+            answers[one.name] = await _models_of(ways, one, timeout)
             bar.update(1)
 
         try:
@@ -143,9 +142,7 @@ class _Kept:
             self.data += data
 
 
-async def _models_of(
-    ways: Ways, one: NamedUpstream, timeout: float, secrets: tuple[bytes, ...]
-) -> _ModelList:
+async def _models_of(ways: Ways, one: NamedUpstream, timeout: float) -> _ModelList:
     """Ask one upstream for its models, `timeout` seconds at most."""
     target = _ENDPOINTS.get(one.dialects[0], "/v1/models")
     incoming = Incoming(Request("GET", target, "", b""), _VERSION.get(one.dialects[0], ()))
@@ -158,8 +155,7 @@ async def _models_of(
     except (UpstreamError, ValueError) as error:
         return _ModelList(problem=str(error))
     if not is_good(body.status):
-        # Some say the key again that they do not like.
-        said = without_keys(body.data, secrets)
+        said = masked(body.data, one.key)
         told = broken_of(body.status, body.headers, said).message
         mend = f"; set {one.mend}" if not one.key else ""
         return _ModelList(problem=f"status {body.status}: {told}{mend}")

@@ -339,6 +339,24 @@ async def test_an_upstream_may_be_asked_again_as_often_as_is_set_for_it() -> Non
     assert len(way.seen) == 1
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500])
+async def test_no_error_tells_the_client_a_key_that_it_did_not_send(status: int) -> None:
+    key = "sk-hush-0123456789"
+    reply = failing(status, f"Incorrect API key provided: {key}", Content_Length="99")
+    ways = {name: ScriptedWay(reply) for name in "ab"}
+    secret = {name: Declared(name, url=f"http://{name}/v1", key=key) for name in "ab"}
+    for model in ("a/x", LIST):
+        got = Got()
+        told = ""
+        try:
+            await routing(ways, **secret).fly(asking(model), got)
+            assert got.headers["content-length"] == str(len(got.body))
+        except UpstreamError as error:
+            told = f"{error.message} {error.details} {error.headers}"
+        assert "hush" not in told + got.body.decode() + got.route
+        assert "Incorrect" in told + got.body.decode()
+
+
 # Breakers
 
 
@@ -394,8 +412,9 @@ async def test_a_limit_of_a_callers_own_key_is_that_callers() -> None:
         await routed.fly(asking("google/x", ("x-goog-api-key", key)), got)
         assert got.status == status
     got = Got()
-    with pytest.raises(UpstreamError, match="not asked again for 60 s"):
+    with pytest.raises(UpstreamError, match="not asked again for 60 s") as caught:
         await routed.fly(asking("google/x", ("x-goog-api-key", "one")), got)
+    assert caught.value.status == 429
 
 
 async def test_where_all_are_left_alone_the_client_is_told_when_to_come_back() -> None:

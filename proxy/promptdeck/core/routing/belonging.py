@@ -41,3 +41,17 @@ def _goes(name: str, upstream: NamedUpstream, dialect: str, *, own: bool) -> boo
     if name in _OF_ACCOUNT:
         return own
     return all(dialect == only or not name.startswith(one) for one, only in _OF_DIALECT.items())
+
+
+_SHORTEST = 8
+"""Characters that a key has at least: what is shorter may be a word."""
+
+
+def masked(data: bytes, key: str) -> bytes:
+    """What an upstream says of a request, without the key that this was sent with.
+
+    Some tell it again to whoever was refused, and the client is not the one who has sent it.
+    """
+    if len(key) < _SHORTEST:
+        return data
+    return data.replace(key.encode(), b"[redacted:key]")

@@ -7,7 +7,6 @@ that the answer is passed on whatever it will be, and its client is kept company
 
 import asyncio
 from collections.abc import Callable, Iterable
-from http import HTTPStatus
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,6 +14,7 @@ from promptdeck.core.dialects.base import Dialect, essence
 from promptdeck.core.dialects.streamed import Streamed
 from promptdeck.core.headers import ROUTE, SERVED
 from promptdeck.core.interaction import Frame, Headers, Response, header, is_good
+from promptdeck.core.routing.belonging import masked
 from promptdeck.core.routing.failing import leads_on, retry_after
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import Unfaithful
@@ -49,8 +49,12 @@ class Failed(NamedTuple):
     """Gives the headers that go with it besides."""
 
     def pass_on(self, sink: Sink) -> Full:
-        """Give a client the answer as it came."""
-        return sink.headed(self.status, _with(self.headers, self.heading()), self.body)
+        """Give a client the answer as it came, as far as it came."""
+        length = ("Content-Length", str(len(self.body)))
+        headers = tuple(
+            length if item[0].lower() == "content-length" else item for item in self.headers
+        )
+        return sink.headed(self.status, _with(headers, self.heading()), self.body)
 
 
 class Patient(NamedTuple):
@@ -95,15 +99,22 @@ class HeldAnswer:
     """The sink of one try: holds an answer back, passes it on, or tells why it failed.
 
     `dialect` is the upstream's, `aim` whom it is asked of; no aim where nothing is known of how
-    answers fail. `heading` gives the headers that go with the answer besides its own.
+    answers fail. `key` is what no error may tell; `heading` gives the headers that go with the
+    answer besides its own.
     """
 
     def __init__(
-        self, sink: Sink, dialect: Dialect, aim: "Aim | None", heading: Callable[[], Headers]
+        self,
+        sink: Sink,
+        dialect: Dialect,
+        aim: "Aim | None",
+        key: str,
+        heading: Callable[[], Headers],
     ) -> None:
         self._sink = sink
         self._dialect = dialect
         self._aim = aim if isinstance(dialect, Streamed) else None
+        self._key = key
         self._heading = heading
         self._status = 0
         self._headers: Headers = ()
@@ -121,12 +132,8 @@ class HeldAnswer:
     def headed(self, status: int, headers: Headers, data: bytes) -> Full:
         """As a `Sink`."""
         self._status, self._headers = status, headers
-        if is_good(status):
-            passes = self._aim is None or self._has_waited
-        else:
-            # A refusal may be one for the sake of a signature.
-            passes = not leads_on(status) and status != HTTPStatus.BAD_REQUEST
-        if passes:
+        # A refusal may be one for the sake of a signature, or tell the key that is refused.
+        if is_good(status) and (self._aim is None or self._has_waited):
             return self._release(data)
         if self._aim and is_good(status) and _is_stream(headers):
             self._listening = Listening(self._dialect, self._aim)
@@ -194,11 +201,11 @@ class HeldAnswer:
             return self.broken(UpstreamError(told, code="upstream_timeout", status=504))
         from promptdeck.core.dialects.translate.broken import broken_of, error_of
 
-        body = b"".join(self._pieces)
+        body = masked(b"".join(self._pieces), self._key)
         if is_good(self._status):
             broke = self._listening.ended() if self._listening else self._broke(body)
             if broke is None:
-                self._let_go()
+                self._let_go()  # as it came
                 return None
         else:
             broke = broken_of(self._status, self._headers, body)

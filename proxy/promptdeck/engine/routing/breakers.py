@@ -16,11 +16,13 @@ _LONGEST = 600.0
 class _Breaker:
     """One model's: closed, open until a moment, or half open while one request tries."""
 
-    __slots__ = ("failures", "tried_since", "until")
+    __slots__ = ("failures", "status", "tried_since", "until")
 
     def __init__(self) -> None:
         self.failures = 0
         """In a row."""
+        self.status = 0
+        """Of the last failure."""
         self.until = 0.0
         """The moment until which it is open; in the past where it is not."""
         self.tried_since: float | None = None
@@ -51,14 +53,24 @@ class Breakers:
         breaker.tried_since = now
         return 0.0
 
+    def status(self, key: Hashable) -> int:
+        """The status of a model's last failure."""
+        return self._breakers[key].status
+
     def succeeded(self, key: Hashable) -> None:
         """A model has answered: it is asked as before."""
         self._breakers.pop(key, None)
 
     def failed(
-        self, key: Hashable, now: float, retry_after: float | None, *, again: bool = False
+        self,
+        key: Hashable,
+        now: float,
+        retry_after: float | None,
+        *,
+        again: bool = False,
+        status: int = 503,
     ) -> None:
-        """A model has failed, and may have said when it wants to be asked again.
+        """A model has failed with a status, and may have said when it wants to be asked again.
 
         One that has failed the same request before has not failed in a row `again`.
         """
@@ -67,6 +79,7 @@ class Breakers:
         if len(self._breakers) > _MOST:
             self._breakers.popitem(last=False)
         breaker.failures += not again
+        breaker.status = status
         was_tried, breaker.tried_since = breaker.tried_since is not None, None
         if was_tried or breaker.failures >= self._most:
             # Of two moments the later one: what was said before still holds.

@@ -5,6 +5,7 @@ another time. With further models it goes on rather than wait.
 """
 
 import asyncio
+import logging
 from collections.abc import Hashable
 from contextlib import nullcontext
 from typing import NamedTuple
@@ -22,11 +23,14 @@ from .means import Means
 from .waiting import Waiting
 from .writing import LARGE, Asking, Sendable
 
+log = logging.getLogger("promptdeck")
+
 _OVERLOADED = 529
 """Anthropic's status for what others say by 503, which their SDKs try again."""
 _TIMEOUT = "x-stainless-read-timeout"
 """By which the openai SDK tells after how many seconds it gives up."""
 _NO_DEADLINE = 1e9
+_TOO_MANY = 429
 
 
 class _Try(NamedTuple):
@@ -112,7 +116,8 @@ class Trip:
             return False
         means, key = self._means, self._breaker_key(choice)
         if pause := means.breakers.wait(key, began):
-            self._note(choice, _paused(choice, pause), began, place, asked=False)
+            paused = _paused(choice, pause, means.breakers.status(key))
+            self._note(choice, paused, began, place, asked=False)
             return False
         try:
             failed = await self._asked(choice)
@@ -137,7 +142,8 @@ class Trip:
             breakers.succeeded(key)
         elif failed.leads_on:
             now, again = self._clock.monotonic(), place in self._left
-            breakers.failed(key, now, failed.retry_after, again=again)
+            status = failed.error.status
+            breakers.failed(key, now, failed.retry_after, again=again, status=status)
         else:
             breakers.neutral(key)
 
@@ -148,6 +154,8 @@ class Trip:
         now, error = self._clock.monotonic(), failed.error
         seconds = now - began
         self._tries.append(_Try(choice, error.message, error.status, error.code, seconds, asked))
+        if asked:
+            log.info("%s failed: %d %s", choice.name, error.status, error.code)
         if asked or self._last is None:
             self._last = failed
         if failed.leads_on:
@@ -181,11 +189,15 @@ class Trip:
     async def _sent(self, choice: Choice, made: Sendable) -> Failed | None:
         """Send a request to its upstream, when there is room for it there."""
         means = self._means
-        incoming = made.incoming._replace(headers=self._in_time(made.incoming.headers))
-        held = HeldAnswer(self._sink, made.dialect, made.aim, lambda: self._heading(choice, made))
+        upstream = means.choosing.upstreams.get(choice.upstream)
+        key = upstream.key if upstream else ""
+        held = HeldAnswer(
+            self._sink, made.dialect, made.aim, key, lambda: self._heading(choice, made)
+        )
         patient = Patient(means.hold_back, means.first_byte if self._has_others else None)
         async with means.rooms.get(choice.upstream) or nullcontext():
             way = means.way(choice.upstream)
+            incoming = made.incoming._replace(headers=self._in_time(made.incoming.headers))
             return await attempted(way, incoming, held, patient, self._clock.wall)
 
     def _in_time(self, headers: Headers) -> Headers:
@@ -273,12 +285,12 @@ def _seconds(told: str) -> float | None:
     return seconds if 0 < seconds < _NO_DEADLINE else None
 
 
-def _paused(choice: Choice, pause: float) -> Failed:
-    """The failure of a model that is not asked for a while."""
+def _paused(choice: Choice, pause: float, status: int) -> Failed:
+    """The failure of a model that is not asked for a while, with the status of its last one."""
     error = UpstreamError(
         f"{choice.name} has failed and is not asked again for {pause:.0f} s",
         code="upstream_paused",
-        status=503,
+        status=status if status == _TOO_MANY else 503,
     )
     error.headers = {"retry-after": f"{pause:.0f}"}
     return Failed(error, leads_on=True, retry_after=pause)
