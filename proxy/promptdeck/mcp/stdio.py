@@ -19,8 +19,9 @@ from .duplex import Duplex
 _INHERITED = ("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "LC_ALL", "TMPDIR")
 _LONGEST_LINE = 64 * 1024 * 1024
 """Bytes of one message: an image in base64 is some megabytes."""
-_GRACE = 2.0
-"""Seconds that a process has to end by itself, and again once it was asked to."""
+_GRACE = (0.5, 2.0, 2.0)
+"""Seconds that a process has to end by itself, as its input has ended; once it was asked to; and
+once it was made to."""
 _LAST_WORDS = 0.5
 """Seconds to wait for them."""
 _TOLD = 2000
@@ -85,12 +86,12 @@ class StdioCourier:
         process = self._process
         if process.stdin:
             process.stdin.close()
-        for sign in (None, signal.SIGTERM, signal.SIGKILL):
+        for sign, grace in zip((None, signal.SIGTERM, signal.SIGKILL), _GRACE, strict=True):
             if sign is not None and process.returncode is None:
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(process.pid, sign)
             with suppress(TimeoutError):
-                async with asyncio.timeout(_GRACE):
+                async with asyncio.timeout(grace):
                     await process.wait()
                 break
         for task in self._tasks:
