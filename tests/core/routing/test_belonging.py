@@ -39,6 +39,17 @@ def test_a_clients_keys_go_to_its_own_upstream_and_to_no_other(default: str, tar
                 assert passed == {key for key, owner in OWN_HEADERS.items() if owner == name}
 
 
+@pytest.mark.parametrize("client", ["chat", "responses", "messages", "gemini"])
+@pytest.mark.parametrize("dialect", ["chat", "responses", "messages", "gemini"])
+def test_on_a_server_of_several_providers_a_key_is_of_its_client_s(
+    client: str, dialect: str
+) -> None:
+    upstream = UPSTREAMS["corp"]
+    passed = belonging(SENT, upstream, upstream.url, dialect, client)
+    alike = client == dialect or {client, dialect} == {"chat", "responses"}
+    assert {key.lower() for key, _ in passed} == (CREDENTIALS if alike else frozenset())
+
+
 @pytest.mark.parametrize("name", BUILTINS)
 def test_a_key_in_a_header_of_one_provider_goes_to_that_one(name: str) -> None:
     sent = (("x-api-key", "a"), ("X-Goog-Api-Key", "g"), ("Authorization", "Bearer c"))

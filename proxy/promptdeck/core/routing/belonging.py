@@ -26,13 +26,22 @@ def is_own(upstream: NamedUpstream, own_url: str) -> bool:
     return upstream.url.rstrip("/") == own_url.rstrip("/")
 
 
-def belonging(headers: Headers, upstream: NamedUpstream, own_url: str, dialect: str) -> Headers:
+def belonging(
+    headers: Headers, upstream: NamedUpstream, own_url: str, dialect: str, client: str = ""
+) -> Headers:
     """Those of a client's headers that may go to an upstream, which is spoken to in a dialect.
 
-    `own_url` is the base URL that the request would go to without a choice.
+    `own_url` is the base URL that the request would go to without a choice, `client` the dialect
+    that it was asked in, where that may be another: one server may be of several providers, and
+    a key is of the one whose protocol its client speaks. OpenAI's two have the same.
     """
-    own = is_own(upstream, own_url)
+    own = is_own(upstream, own_url) and _keyed(dialect) == _keyed(client or dialect)
     return tuple(item for item in headers if _goes(item[0].lower(), upstream, dialect, own=own))
+
+
+def _keyed(dialect: str) -> str:
+    """What dialects have alike that are asked with the same keys."""
+    return "openai" if dialect in ("chat", "responses") else dialect
 
 
 def _goes(name: str, upstream: NamedUpstream, dialect: str, *, own: bool) -> bool:

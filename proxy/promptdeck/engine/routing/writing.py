@@ -136,7 +136,8 @@ class Asking(NamedTuple):
         if upstream is None:
             route = route._replace(body=request.body) if route else None
         else:
-            headers, route = belonging(headers, upstream, self.own_url, dialect), None
+            own = self.own_url, dialect, self.client.name
+            headers, route = belonging(headers, upstream, *own), None
             if not is_own(upstream, self.own_url):
                 request = request._replace(target=without_key(request.target))
         names = {name.lower() for name, _ in wants}
