@@ -243,7 +243,9 @@ def record(client: Client, root: str) -> Run:
         upstreams["PROMPTDECK_UPSTREAM_URL"] = root + client.upstream
     keys = {name: KEYS[provider] for name, provider in VARIABLES.items()}
     answers = {"dialect": ["responses"], "base_url": f"{root}/openai/v1", "api_key": KEYS["openai"]}
-    named = {"answers": answers, "mistral": {"base_url": f"{root}/mistral/v1"}}
+    # Their keys are in the environment.
+    own = ("anthropic", "google", "mistral")
+    named = {"answers": answers, **{name: {"base_url": f"{root}/{name}/v1"} for name in own}}
     upstreams["PROMPTDECK_UPSTREAMS"] = orjson.dumps(named).decode()
     return _run(client, "record", "recorded", **upstreams, **keys)
 
@@ -268,7 +270,8 @@ def _run(client: Client, mode: str, which: str, **variables: str) -> Run:
         told = [line for line in err.read().splitlines() if line.startswith("promptdeck: ")]
     said: dict[str, Any] = {}
     for line in done.stdout.splitlines():
-        said |= orjson.loads(line)
+        if line.startswith(b"{"):  # the AI SDK warns there, too
+            said |= orjson.loads(line)
     return Run(done.returncode, said, " ".join(told))
 
 
@@ -295,6 +298,8 @@ def _wrong(client: Client, recorded: Run, replayed: Run, missed: Run) -> Iterato
     # 6 is promptdeck's: the program has ended well, as it caught the error.
     if missed.code != 6 or "0 hits, 1 miss," not in missed.summary:
         yield f"a miss ended with {missed.code}: {missed.summary}"
+    if client in TRANSLATED and "dialect=" not in (client.folder / "cassettes/it.yaml").read_text():
+        yield "nothing was translated"
     yield from _kept_keys(client)
 
 

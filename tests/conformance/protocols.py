@@ -156,7 +156,8 @@ async def responses(request: web.Request) -> web.StreamResponse:
     done = {**base, "status": "completed", "output": [item], "usage": usage}
     if not asked.get("stream"):
         return in_json(done)
-    started = {**item, "status": "in_progress"} | ({"content": []} if "content" in item else {})
+    nothing = {"content": []} if "content" in item else {"arguments": ""}
+    started = {**item, "status": "in_progress", **nothing}
     events: list[JSON] = [
         {"type": "response.created", "response": {**base, "output": []}},
         {"type": "response.output_item.added", "output_index": 0, "item": started},

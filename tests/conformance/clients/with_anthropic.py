@@ -21,7 +21,7 @@ def tools() -> str:
     messages = [user(WEATHER)]
     with client.messages.stream(messages=messages, tools=[TOOL], **GIVEN) as events:
         first = events.get_final_message()
-    [call] = first.content
+    [call] = [block for block in first.content if block.type == "tool_use"]
     assert weather(**call.input) == RETURNED
     result = {"type": "tool_result", "tool_use_id": call.id, "content": RETURNED}
     messages += [{"role": "assistant", "content": first.content}, user([result])]

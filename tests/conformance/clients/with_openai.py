@@ -34,7 +34,8 @@ def tools() -> str:
     items = [user(WEATHER)]
     with client.responses.stream(model=MODEL, input=items, tools=[TOOL]) as events:
         events.until_done()
-        [call] = events.get_final_response().output
+        output = events.get_final_response().output
+    [call] = [item for item in output if item.type == "function_call"]
     assert weather(**json.loads(call.arguments)) == RETURNED
     items += [
         {"type": "function_call", "call_id": call.call_id, "name": call.name}
