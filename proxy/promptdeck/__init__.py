@@ -224,6 +224,7 @@ imports upward and only `app` knows all the parts.
         budget        what all of them may hold together
         launch        those that are under way
         silence       notice of nothing coming
+        lull          moments for what can wait
         landing       what becomes of them in the end
         sharing       identical requests under way, one flight
         recorder      from a landed flight to an interaction

@@ -330,3 +330,25 @@ async def test_an_answer_that_is_no_good_is_not_lost(field: Field) -> None:
     await field.end(answer=b"no JSON")
     await field.finish()
     assert (field.stats.unrecorded, field.stats.recorded) == (0, 0)
+
+
+async def test_the_next_request_goes_before_the_recording(field: Field) -> None:
+    asked = await field.end()
+    next_one = Flight(keep_bytes=1000, outlives_readers=True)
+    field.landing.of(next_one, asked.incoming, (asked, field.deck), lambda *_: None)
+    async with asyncio.timeout(1), asyncio.TaskGroup() as tasks:
+        tasks.create_task(field.finish())
+        await asyncio.sleep(0.02)
+        assert field.found(asked) is Found.MISS
+        assert field.shared(asked) is field.flight, "who asks the same joins it"
+        next_one.headed(200, (), b"first byte")
+    assert field.found(asked) is Found.HIT
+
+
+async def test_draws_are_recorded_at_once() -> None:
+    field = Field(SETTINGS._replace(mode=Mode.RECORD_MISSING))
+    asked = await field.end()
+    next_one = Flight(keep_bytes=1000, outlives_readers=True)
+    field.landing.of(next_one, asked.incoming, (asked, field.deck), lambda *_: None)
+    await field.finish()
+    assert field.found(asked) is Found.HIT

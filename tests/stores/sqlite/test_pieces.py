@@ -457,6 +457,7 @@ async def test_pieces_known_from_before_a_commit_are_not_taken_for_those_after_i
     async with opened(path) as database:
         tape = await cache_tape(database)
         await put(tape, turn(0, 2))
+        await put(tape, turn(1, 2))
         await database.pack()
         assert len(found(tape, turn(0, 2))) == 1
 

@@ -23,6 +23,7 @@ from promptdeck.stores.base import Stored
 
 from .budget import Budget
 from .flight import Flight
+from .lull import Lull
 from .recorder import NotKept, Recorder, Take, encoding_of
 from .sharing import Sharing
 
@@ -70,6 +71,8 @@ class Landing:
         self._sharing = sharing
         self._answered = answered
         self._turn = budget.turn
+        # Where no two answers to one request are recorded: who asks the same joins the flight.
+        self._lull = Lull() if settings.mode is Mode.CACHE else None
         self._recorder = Recorder(
             settings.redactor,
             settings.keep_errors,
@@ -85,6 +88,8 @@ class Landing:
         `record` is None where the answer is only passed on. What follows the landing is done
         by `start`.
         """
+        if record and self._lull:
+            self._lull.begun(flight)
         if record:
             flight.refusal = partial(self._recorder.refusal, incoming.request.method)
         if record or self.stores(incoming):
@@ -113,6 +118,8 @@ class Landing:
         error: UpstreamError | None,
     ) -> None:
         """Land a flight whose answer has ended, at once or when that is stored, and record it."""
+        if self._lull:
+            self._lull.ended(flight)
         if error or not self.stores(incoming):
             # Its readers need not wait for the recorder.
             flight.land(error)
@@ -189,6 +196,9 @@ class Landing:
                 interaction = await asyncio.to_thread(recorder.judged, response, take)
                 del response
         else:
+            # What is stored for one client is stored for no other that joins its flight.
+            if self._lull and not self.stores(incoming):
+                await self._lull.come()
             interaction = recorder.interaction(head, flight, take)
         if settings.mode.fills_cassettes and http.served_in(interaction.response.headers):
             interaction = await asyncio.to_thread(marked, interaction)

@@ -23,7 +23,7 @@ from promptdeck.stores.base import Stored
 
 from .migrations import connect
 from .pieces import Pieces, names_of, numbers_of
-from .rows import OF_KEY, SELECT, SELECT_PACKED, Row, row_of
+from .rows import IS_THERE, OF_KEY, SELECT, SELECT_PACKED, Row, row_of
 from .short import key_of
 from .sketches import models, nearest, save, sketched
 from .tapes import forget, insert, named, remove, tape_of
@@ -166,6 +166,9 @@ class Database:
         if rows := self._found.get(key):
             self._found.move_to_end(key)
             return rows
+        # Most of what is asked for once is not there, which one statement tells, not five.
+        if not self.query(IS_THERE, key_of(key), key)[0][0]:
+            return []
         with self._reading():
             packed = self.query(f"{SELECT_PACKED} WHERE {OF_KEY} ORDER BY n", key_of(key))
             fresh = self.query(f"{SELECT} WHERE key = ? ORDER BY n", key)

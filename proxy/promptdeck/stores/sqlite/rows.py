@@ -107,6 +107,12 @@ SELECT_PACKED = f"SELECT {', '.join(PackedRow._fields)} FROM packed"
 OF_KEY = "substr(key, 1, 6) = substr(?1, 1, 6) AND key = ?1"
 """Finds packed recordings by key: an index of its beginning takes half the room."""
 
+IS_THERE = (
+    f"SELECT EXISTS (SELECT 1 FROM packed WHERE {OF_KEY})"
+    " OR EXISTS (SELECT 1 FROM recording WHERE key = ?2)"
+)
+"""Whether there is any recording under a key, as `packed` and as `recording` have it."""
+
 ROW_BYTES = 130
 """What a packed recording takes beside its blob: the rest of its row, its entries in indexes."""
 PIECE_BYTES = 70
