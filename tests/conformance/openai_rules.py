@@ -219,6 +219,9 @@ def _tools(body: JSON) -> Iterator[str]:
 
 
 def _text(body: JSON, items: list[JSON]) -> Iterator[str]:
+    verbosity = (body.get("text") or {}).get("verbosity")
+    if verbosity not in (None, "medium") and re.match(r"gpt-[34]|o\d|chatgpt", body["model"]):
+        yield f"Unsupported value: '{verbosity}'. Supported values are: 'medium'."
     form = (body.get("text") or {}).get("format") or {}
     for name in (body.get("text") or {}).keys() - {"format", "verbosity"}:
         yield f"Unknown parameter: 'text.{name}'."

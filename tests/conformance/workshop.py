@@ -27,9 +27,13 @@ FRAMEWORKS_PYTHON = WORKSHOP / "frameworks" / "bin" / "python"
 """Has what FRAMEWORKS names, which wants other versions of the SDKs below."""
 TOOLS_PYTHON = WORKSHOP / "tools" / "bin" / "python"
 """Has what TOOLS names: servers of MCP, and the official SDK."""
-SDISTS = dict(
-    re.findall(r"(?m)^(dedalus_labs|openai|anthropic)(?:\[.*\])?==(.+)$", REQUIREMENTS.read_text())
-)
+SDISTS = {
+    name.replace("-", "_"): version
+    for name, version in re.findall(
+        r"(?m)^(dedalus_labs|openai|anthropic|langchain-openai)(?:\[.*\])?==(.+)$",
+        REQUIREMENTS.read_text() + FRAMEWORKS.read_text(),
+    )
+}
 """The packages whose source distributions are unpacked as well, for the tests in them."""
 NODE = WORKSHOP / "node"
 NODE_PACKAGES = (

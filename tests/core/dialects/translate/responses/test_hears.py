@@ -132,6 +132,23 @@ def test_what_was_not_told_by_deltas_is_told_by_what_is_done(form: int) -> None:
     ]
 
 
+def test_a_call_is_not_told_of_before_its_name_is_known() -> None:
+    assert heard(
+        at(0, "function_call_arguments.delta", delta='{"a"'),
+        at(0, "output_item.added", item=call()),
+        at(0, "function_call_arguments.delta", delta=":1}"),
+        at(0, "output_item.done", item=call('{"a":1}')),
+        end(),
+    )[1:-1] == [
+        CallOpened(0, "call_1", "f"),
+        CallSaid(0, '{"a"'),
+        CallSaid(0, ":1}"),
+        CallClosed(0),
+    ]
+    nameless = heard(at(0, "function_call_arguments.delta", delta="{}"), end())
+    assert nameless[1] == CallOpened(0, "call_0", "")
+
+
 def test_a_call_without_arguments_has_an_empty_object_of_them() -> None:
     said = [OPENED, CallOpened(0, "call_1", "f"), CallSaid(0, "{}"), CallClosed(0)]
     assert heard(at(0, "output_item.done", item=call()), end())[:4] == said
@@ -182,6 +199,17 @@ def test_reasoning_is_sealed_when_it_is_done() -> None:
         ),
         DONE,
     ]
+
+
+@pytest.mark.parametrize("kind", ["reasoning_summary_text", "reasoning_summary"])
+def test_summaries_are_heard_by_any_name(kind: str) -> None:
+    part = {"type": "summary_text", "text": "One."}
+    assert heard(
+        at(0, "output_item.added", item={"type": "reasoning", "id": "rs_1", "summary": []}),
+        at(0, f"{kind}.delta", summary_index=0, delta="On"),
+        at(0, "reasoning_summary_part.done", summary_index=0, part=part),
+        end(),
+    ) == [OPENED, Mused("On", is_summary=True), Mused("e.", is_summary=True), DONE]
 
 
 def test_reasoning_may_be_hidden_or_signed_by_nobody() -> None:

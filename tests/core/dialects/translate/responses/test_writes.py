@@ -248,15 +248,18 @@ def test_marks_of_the_cache_are_breakpoints_where_there_are_such() -> None:
         Utterance("user", (Words("hi", mark),), "$.messages[0]"),
     )
     body = body_of(*turns)
-    assert "instructions" not in body
-    breakpoints = {"prompt_cache_breakpoint": {"mode": "explicit"}}
-    assert body["input"][0]["content"][1] == {
-        "type": "input_text", "text": "Longer.", **breakpoints,
-    }  # fmt: skip
-    assert body["input"][1]["content"] == [{"type": "input_text", "text": "hi", **breakpoints}]
-    plain = body_of(*turns, aim=PLAIN)
-    assert plain["instructions"] == "Long.\n\nLonger."
-    assert plain["input"] == [ASKED]
+    assert body["instructions"] == "Long.\n\nLonger."
+    marked = {"type": "input_text", "text": "hi", "prompt_cache_breakpoint": {"mode": "explicit"}}
+    assert body["input"] == [{"role": "user", "content": [marked]}]
+    assert body_of(*turns, aim=PLAIN)["input"] == [ASKED]
+
+
+def test_an_answer_that_is_begun_for_the_model_begins_anew() -> None:
+    begun = Utterance("assistant", (Words("Well,"),), "$.messages[1]")
+    asked = Prompt("messages", "m", (HI, begun))
+    why = "is no beginning of the answer here: that begins anew"
+    assert written(asked, AIM).lost == (Lost("$.messages[1]", why),)
+    assert written(asked._replace(dialect="chat"), AIM).lost == ()
 
 
 # Tools
@@ -358,6 +361,14 @@ def test_the_form_of_an_answer() -> None:
     named = body_of(shape=Shape(schema))["text"]["format"]
     assert named == {"type": "json_schema", "name": "answer", "schema": schema}
     assert body_of(shape=Shape())["text"] == {"format": {"type": "json_object"}}
+
+
+@pytest.mark.parametrize("model", ["gpt-4.1", "o3", "gpt-5-chat-latest"])
+def test_verbosity_came_with_gpt_5(model: str) -> None:
+    aim = AIM._replace(model=model)
+    assert "text" not in body_of(aim=aim, options={"verbosity": "medium"})
+    lost = Lost("$.verbosity", "is refused by models before gpt-5")
+    assert lost_of(aim=aim, options={"verbosity": "low"}) == (lost,)
 
 
 def test_reasoning_is_shown_where_that_is_wanted() -> None:

@@ -10,6 +10,7 @@ Sources, as of November 2026:
   with this model" (the API); gpt-oss is served by others, which take it
 - encrypted reasoning is refused of models that do not reason: "Encrypted content is not supported
   with this model" (the API)
+- verbosity: came with gpt-5; before it "Supported values are: 'medium'" (the API)
 - phase: "Prompt guidance", developers.openai.com/api/docs/guides, and the same profiles
 - explicit breakpoints of the prompt cache: `PromptCacheOptions` in openai 3.57, "Supported for
   `gpt-5.6` and later models"; and how long it keeps things: `prompt_cache_retention` there
@@ -36,6 +37,8 @@ class OpenAIFamily(NamedTuple):
     """Those that are taken, least first."""
     samples: bool = False
     """Whether temperature, top_p and log probabilities are taken while it reasons."""
+    words: bool = True
+    """Whether it can be asked for fewer words or more (`verbosity`)."""
     phases: bool = False
     """Whether it says of a message in which phase it was spoken, and wants that back."""
     marks: bool = False
@@ -46,8 +49,9 @@ class OpenAIFamily(NamedTuple):
     """Whether OpenAI's chat completions take function tools beside an effort that is not none."""
 
 
-_NEVER = OpenAIFamily("never")
-_O = OpenAIFamily("always", _LOW_HIGH)
+_NEVER = OpenAIFamily("never", words=False)
+_O = OpenAIFamily("always", _LOW_HIGH, words=False)
+_CODEX = _O._replace(words=True)
 _5_1 = OpenAIFamily("asked", ("none", *_LOW_HIGH))
 _5_2 = _5_1._replace(efforts=_XHIGH)
 _CHAT = OpenAIFamily("always", ("medium",))
@@ -63,17 +67,17 @@ _FAMILIES: Mapping[str, OpenAIFamily] = {
     "gpt-4": _NEVER,
     "chatgpt": _NEVER,
     "gpt-audio": _NEVER,
-    "gpt-oss": OpenAIFamily("always", _LOW_HIGH, samples=True),
+    "gpt-oss": OpenAIFamily("always", _LOW_HIGH, samples=True, words=False),
     "o1": _O,
     "o3": _O,
     "o4": _O,
     "gpt-5": OpenAIFamily("always", EFFORTS[1:5]),
     "gpt-5-chat": _NEVER,
     "gpt-5-pro": OpenAIFamily("always", ("high",)),
-    "gpt-5-codex": _O,
+    "gpt-5-codex": _CODEX,
     "gpt-5.1": _5_1,
     "gpt-5.1-chat": _CHAT,
-    "gpt-5.1-codex": _O,
+    "gpt-5.1-codex": _CODEX,
     "gpt-5.1-codex-max": OpenAIFamily("always", EFFORTS[2:6]),
     "gpt-5.2": _5_2,
     "gpt-5.2-chat": _CHAT,

@@ -33,9 +33,14 @@ _TEXTS: Mapping[str, tuple[str, str, str, str]] = {
     "refusal": ("message", "content", "content_index", "refusal"),
     "reasoning_text": ("reasoning", "content", "content_index", "text"),
     "reasoning_summary_text": ("reasoning", "summary", "summary_index", "text"),
+    # As they were called before July 2025, and still are by some servers.
+    "reasoning": ("reasoning", "content", "content_index", "text"),
+    "reasoning_summary": ("reasoning", "summary", "summary_index", "text"),
     "function_call_arguments": ("function_call", "", "", "arguments"),
     "custom_tool_call_input": ("custom_tool_call", "", "", "input"),
 }
+# By the type of an event that tells a part as it is done: the list in which that stands.
+_WHOLE = {"content_part": "content", "reasoning_summary_part": "summary"}
 # The parts of an item, and the text's key in each.
 _PARTS: Mapping[JSON, str] = {
     "output_text": "text",
@@ -51,11 +56,16 @@ _CALLS = {"function_call": "arguments", "custom_tool_call": "input"}
 class _HeardPart:
     """A text that is under way: how much of it was told, and what of what belongs to it."""
 
-    told: str = ""
+    pieces: list[str] = field(default_factory=list)
     begins: int = 0
     """Where it begins in the whole text of the answer."""
     cited: int = 0
     weighed: int = 0
+
+    @property
+    def told(self) -> str:
+        """What was told of it."""
+        return "".join(self.pieces)
 
 
 @dataclass
@@ -65,6 +75,8 @@ class _HeardItem:
     kind: str
     number: int = -1
     """Which call it is."""
+    is_open: bool = False
+    """Whether the call was told of: not before its name is known."""
     parts: dict[tuple[str, int], _HeardPart] = field(default_factory=dict)
     is_done: bool = False
 
@@ -83,8 +95,8 @@ class HeardItems:
 
     def heard(self, kind: str, value: JSONObject) -> Iterator[Signal]:
         """The signals of an event of an item; none of any other."""
-        place = value.get("output_index")
-        at = place if type(place) is int else max(self._items, default=0)
+        index = value.get("output_index")
+        at = index if type(index) is int else max(self._items, default=0)
         if kind in ("response.output_item.added", "response.output_item.done"):
             told = as_object(value.get("item"))
             yield from self._whole(at, told, is_done=kind.endswith(".done"))
@@ -95,8 +107,9 @@ class HeardItems:
         elif what == "output_text.annotation" and (item := self._items.get(at)):
             part = self._part(item, "content", value.get("content_index"))
             yield from self._annotated(part, [value.get("annotation")])
-        elif what == "content_part" and step == "done" and (item := self._items.get(at)):
-            yield from self._told(item, "content", value.get("content_index"), value.get("part"))
+        elif what in _WHOLE and step == "done" and (item := self._items.get(at)):
+            place = _WHOLE[what]
+            yield from self._told(item, place, value.get(f"{place}_index"), value.get("part"))
 
     def rest(self, output: list[JSON]) -> Iterator[Signal]:
         """What the whole output tells of items, and no event has; and the ends of those."""
@@ -122,9 +135,7 @@ class HeardItems:
             return
         item.is_done = is_done
         if kind in _CALLS:
-            yield from self._more(item, self._part(item, "", 0), kind, told.get(_CALLS[kind]))
-            if is_done:
-                yield from self._closed(item)
+            yield from self._called(item, told)
         elif kind in ("message", "reasoning"):
             for place in ("summary", "content"):
                 for number, part in enumerate(as_list(told.get(place))):
@@ -133,29 +144,48 @@ class HeardItems:
         elif is_done:
             yield Aside(Foreign("responses", told))
 
-    def _closed(self, item: _HeardItem) -> Iterator[Signal]:
-        """The end of a call; one without arguments has an empty object of them."""
-        if item.kind == "function_call" and not any(part.told for part in item.parts.values()):
-            yield CallSaid(item.number, "{}")
-        yield CallClosed(item.number)
-
     def _begun(self, at: int, kind: str, told: JSONObject) -> Iterator[Signal]:
         """An item that was not heard of before."""
         item = self._items[at] = _HeardItem(kind)
         if kind in _CALLS:
             item.number, self.calls = self.calls, self.calls + 1
-            ids = (told.get("call_id"), told.get("id"), f"call_{item.number}")
-            name = told.get("name")
-            yield CallOpened(
-                item.number,
-                next(one for one in ids if isinstance(one, str) and one),
-                name if isinstance(name, str) else "",
-                self._for_call,
-                is_custom=kind == "custom_tool_call",
-            )
-            self._for_call = None
+            if told.get("name"):
+                yield from self._opened(item, told)
         elif kind == "message" and isinstance(phase := told.get("phase"), str):
             yield Aside(Foreign("responses", {"type": "phase", "phase": phase}))
+
+    def _called(self, item: _HeardItem, told: JSONObject) -> Iterator[Signal]:
+        """A call as it begins or as it is done."""
+        if not item.is_open:
+            yield from self._opened(item, told)
+        arguments = told.get(_CALLS[item.kind])
+        yield from self._more(item, self._part(item, "", 0), item.kind, arguments)
+        if item.is_done:
+            yield from self._closed(item)
+
+    def _opened(self, item: _HeardItem, told: JSONObject) -> Iterator[Signal]:
+        """The beginning of a call, with what has come of its arguments before its name."""
+        item.is_open = True
+        ids = (told.get("call_id"), told.get("id"), f"call_{item.number}")
+        name = told.get("name")
+        yield CallOpened(
+            item.number,
+            next(one for one in ids if isinstance(one, str) and one),
+            name if isinstance(name, str) else "",
+            self._for_call,
+            is_custom=item.kind == "custom_tool_call",
+        )
+        self._for_call = None
+        if said := "".join(part.told for part in item.parts.values()):
+            yield CallSaid(item.number, said)
+
+    def _closed(self, item: _HeardItem) -> Iterator[Signal]:
+        """The end of a call; one without arguments has an empty object of them."""
+        if not item.is_open:
+            yield from self._opened(item, {})
+        if item.kind == "function_call" and not any(part.pieces for part in item.parts.values()):
+            yield CallSaid(item.number, "{}")
+        yield CallClosed(item.number)
 
     def _text(self, at: int, what: str, step: str, value: JSONObject) -> Iterator[Signal]:
         """An event that tells a piece of a text, or all of it."""
@@ -194,19 +224,22 @@ class HeardItems:
 
     def _more(self, item: _HeardItem, part: _HeardPart, what: str, text: JSON) -> Iterator[Signal]:
         """What a whole text has beyond what was told of it; nothing where it is another text."""
-        if isinstance(text, str) and text.startswith(part.told):
-            yield from self._said(item, part, what, text[len(part.told) :])
+        told = part.told
+        if isinstance(text, str) and text.startswith(told):
+            yield from self._said(item, part, what, text[len(told) :])
 
     def _said(self, item: _HeardItem, part: _HeardPart, what: str, text: JSON) -> Iterator[Signal]:
         """A piece of a text."""
         if not isinstance(text, str) or not text:
             return
-        is_first, part.told = not part.told, part.told + text
+        is_first = not part.pieces
+        part.pieces.append(text)
         if item.number >= 0:
-            yield CallSaid(item.number, text)
+            if item.is_open:
+                yield CallSaid(item.number, text)
         elif item.kind == "reasoning":
             # Parts of a summary are paragraphs: nothing else would keep them apart.
-            others = sum(1 for one in item.parts.values() if one.told)
+            others = sum(1 for one in item.parts.values() if one.pieces)
             if is_first and others > 1:
                 yield Mused("\n\n", is_summary="summary" in what)
             yield Mused(text, is_summary="summary" in what)
@@ -228,8 +261,8 @@ class HeardItems:
         if of == "text":
             yield Marked(signed)
             return
-        texts = [part.told for part in item.parts.values() if part.told]
-        places = [place for (place, _), part in item.parts.items() if part.told]
+        texts = [part.told for part in item.parts.values() if part.pieces]
+        places = [place for (place, _), part in item.parts.items() if part.pieces]
         name = told.get("id")
         yield Sealed(
             Thought(

@@ -44,7 +44,7 @@ def written(prompt: Prompt, aim: Aim) -> Written:
     body: JSONObject = {"model": aim.model}
     body |= _conversation(prompt, aim, family, options)
     body |= _tools(prompt, options)
-    body |= _text(prompt, options)
+    body |= _text(prompt, family, options)
     body |= _reasoning(prompt, effort)
     body |= _sampling(family, effort, options)
     body |= _caching(family, options) | _labels(options) | _rest(prompt, options)
@@ -64,7 +64,7 @@ def written(prompt: Prompt, aim: Aim) -> Written:
 def _conversation(prompt: Prompt, aim: Aim, family: OpenAIFamily, options: Options) -> JSONObject:
     """`instructions`: what the system says ahead of all else; `input`: what is said then."""
     turns = prompt.turns
-    ahead = next((n for n, turn in enumerate(turns) if not _instructs(turn, family)), len(turns))
+    ahead = next((n for n, turn in enumerate(turns) if not _instructs(turn)), len(turns))
     told, said = turns[:ahead], turns[ahead:]
     # "Response input messages must contain the word 'json'": instructions are none.
     if _wants_any_json(prompt) and _says_json(told) and not _says_json(said):
@@ -76,15 +76,25 @@ def _conversation(prompt: Prompt, aim: Aim, family: OpenAIFamily, options: Optio
     for turn in told:
         if turn.name:
             options.lose_at(f"{turn.path}.name", "has no counterpart")
+    if prompt.dialect in _PREFILLING and said and _is_begun(said[-1]):
+        options.lose_at(said[-1].path, "is no beginning of the answer here: that begins anew")
     return body
 
 
-def _instructs(turn: Utterance, family: OpenAIFamily) -> bool:
-    """True for what the system says in words, where the cache needs no mark among them."""
-    return turn.role == "system" and all(
-        isinstance(part, Words) and not (family.marks and part.cache is not None)
-        for part in turn.parts
-    )
+_PREFILLING = ("messages", "gemini")
+"""Protocols in which an answer goes on from a last turn of the model's."""
+
+
+def _is_begun(turn: Utterance) -> bool:
+    return turn.role == "assistant" and any(isinstance(part, Words) for part in turn.parts)
+
+
+def _instructs(turn: Utterance) -> bool:
+    """True for what the system says in words.
+
+    Marks of the cache among them are lost without a word: it finds what is alike by itself.
+    """
+    return turn.role == "system" and all(isinstance(part, Words) for part in turn.parts)
 
 
 def _wants_any_json(prompt: Prompt) -> bool:
@@ -176,7 +186,7 @@ def _choice(prompt: Prompt, mode: str, names: tuple[str, ...]) -> JSON:
     return {"type": "allowed_tools", "mode": mode, "tools": tools}
 
 
-def _text(prompt: Prompt, options: Options) -> JSONObject:
+def _text(prompt: Prompt, family: OpenAIFamily, options: Options) -> JSONObject:
     """`text`: the answer's form, and how many words it makes."""
     text: JSONObject = {}
     if (shape := prompt.shape) is not None:
@@ -186,8 +196,11 @@ def _text(prompt: Prompt, options: Options) -> JSONObject:
             told = {"type": "json_schema", "name": shape.name or "answer", "schema": shape.schema}
             extras = (("strict", shape.strict), ("description", shape.description))
             text["format"] = told | {name: value for name, value in extras if value is not None}
-    if (verbosity := options.take("verbosity")) is not None:
+    verbosity = options.take("verbosity")
+    if verbosity is not None and family.words:
         text["verbosity"] = verbosity
+    elif verbosity not in (None, "medium"):
+        options.lose("verbosity", "is refused by models before gpt-5")
     return {"text": text} if text else {}
 
 
