@@ -55,6 +55,8 @@ TESTED_WITH = {
     "cli/workers": "cli/test_serve",
     "config/document": "config/test_config",
     "config/loading": "config/test_config",
+    "config/mappings": "config/test_config",
+    "config/upstreams": "config/test_config",
     "config/settings": "config/test_config",
     "core/contract/answers": "core/contract/test_request",
     "core/contract/compound": "core/contract/test_schema",

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 from .config import Config
-from .config.kinds import NO_PROXY
+from .config.mappings import NO_PROXY
 from .core.dialects.interpreted import Remembering
 from .core.routing.upstreams import NamedUpstream
 from .engine.routing.breakers import Breakers

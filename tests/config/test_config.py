@@ -15,7 +15,8 @@ import pytest
 
 from promptdeck.config import SETTINGS, Config, Loaded, Provider, Setting, load
 from promptdeck.config.render import show
-from promptdeck.config.settings import NamedSection, ToolServerSection
+from promptdeck.config.settings import ToolServerSection
+from promptdeck.config.upstreams import NamedSection
 from promptdeck.core.faults.plan import parse_plan
 from promptdeck.core.policy import Mode
 from promptdeck.core.secrets.redact import UserPattern

@@ -2,7 +2,9 @@
 
     kinds      what a value may be: text in, typed value out, and back
     declaring  what a declaration is: kind, default, one line of why, names
-    settings   the declarations, and the tree `Config` that they make
+    mappings   what values may be of what the user names: upstreams, models, servers
+    upstreams  the declarations of where requests go
+    settings   all others, and the tree `Config` that they make
     document   the file's YAML, with the line of each setting
     loading    file, PROMPTDECK_* variables and flags, each over the one before it
     render     `config show`, config.example.yaml, README's table
