@@ -245,6 +245,12 @@ def test_usage():
         Spoken("a"),
         Metered(Usage(15, 23, 38, 4, None, 20, {"trafficType": "ON_DEMAND"})),
     ]
+    by_the_way = {"promptTokenCount": 0, "candidatesTokenCount": 9}
+    frames = [frame({"text": "a"}, usageMetadata=last), frame(usageMetadata=by_the_way)]
+    counted = signals[-1].usage._replace(cached=None)
+    assert heard(*frames, frame(reason="STOP")) == [Metered(counted), Spoken("a")]
+    hidden = {"promptTokenCount": 10, "candidatesTokenCount": 3, "totalTokenCount": 40}
+    assert heard(frame(reason="STOP", usageMetadata=hidden)) == [Metered(Usage(10, 30, 40))]
     again = heard(
         frame({"text": "a"}, usageMetadata=first), frame(reason="STOP", usageMetadata=first)
     )

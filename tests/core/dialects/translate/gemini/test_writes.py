@@ -314,8 +314,11 @@ def test_the_first_call_of_each_step_of_the_current_turn_is_signed_or_has_the_pl
         said("assistant", call("d", signed=SIGNED)),
         said("user", result("d", "x")),
     ]
-    parts = [part for _, parts in contents(*turns) for part in parts if "functionCall" in part]
-    assert [part.get("thoughtSignature") for part in parts] == [None, PLACEHOLDER, None, "c2ln"]
+    made = write(*turns)
+    parts = [part for content in made.body["contents"] for part in content["parts"]]
+    calls = [part.get("thoughtSignature") for part in parts if "functionCall" in part]
+    assert calls == [None, PLACEHOLDER, None, "c2ln"]
+    assert [one.path for one in made.lost] == ["$.messages[5]"]
     parts = [part for _, parts in contents(*turns, model=OLD) for part in parts]
     assert not any("thoughtSignature" in part for part in parts)
 
@@ -347,6 +350,14 @@ def test_what_google_alone_has_goes_back_signed_where_it_came_from():
 
     assert parts(SIGNED) == [{"executableCode": {"code": "1"}, "thoughtSignature": "c2ln"}]
     assert parts(SIGNED._replace(model=OLD)) == [{"executableCode": {"code": "1"}}]
+
+
+def test_a_switch_of_model_is_no_loss():
+    other = call(signed=Signed("anthropic", "claude", "x"))
+    _, (_, [part]), _ = contents(
+        said("user", "hi"), said("assistant", other), said("user", result("c1", "x"))
+    )
+    assert part["thoughtSignature"] == PLACEHOLDER
 
 
 def test_an_empty_text_may_bear_a_signature():

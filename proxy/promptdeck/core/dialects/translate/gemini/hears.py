@@ -132,6 +132,8 @@ class GeminiHearing:
     def _metered(self, told: JSON) -> Iterator[Signal]:
         """The usage so far, where it has changed; a count left out keeps its last value."""
         usage = self._usage | as_object(told)
+        if "totalTokenCount" not in as_object(told):
+            usage |= self._usage  # what is counted by the way adds nothing to a sum
         if usage != self._usage:
             self._usage = usage
             yield Metered(_usage(usage))
@@ -266,10 +268,11 @@ def _usage(told: JSONObject) -> Usage:
     read = {key: value for key in _COUNTED if isinstance(value := told.get(key), int)}
     prompt = read.get("promptTokenCount", 0) + read.get("toolUsePromptTokenCount", 0)
     completion = read.get("candidatesTokenCount", 0) + read.get("thoughtsTokenCount", 0)
+    total = read.get("totalTokenCount", prompt + completion)
     return Usage(
         prompt,
-        completion,
-        read.get("totalTokenCount", prompt + completion),
+        max(completion, total - prompt),  # some models leave their thoughts out
+        total,
         cached=read.get("cachedContentTokenCount"),
         reasoning=read.get("thoughtsTokenCount"),
         rest=rest,

@@ -4,7 +4,7 @@ https://ai.google.dev/gemini-api/docs/thought-signatures: of the current turn, w
 the user last said something, the first call of each step must have its signature.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from promptdeck.core.dialects.translate.aim import Aim
 from promptdeck.core.dialects.translate.neutral import Signed, Thought
@@ -75,12 +75,16 @@ def unsealed(part: JSONObject, aim: Aim) -> JSONObject:
     return bare | sent(signed_by(part), aim)
 
 
-def complete(contents: Sequence[JSONObject]) -> None:
-    """Put the placeholder on the calls of the current turn that must be signed and are not."""
+def complete(contents: Sequence[JSONObject]) -> Iterator[JSONObject]:
+    """Put the placeholder on the calls of the current turn that must be signed and are not.
+
+    Gives the parts that have got it.
+    """
     for content in reversed(contents):
         parts = content["parts"]
         if content["role"] == "user" and not all("functionResponse" in part for part in parts):
             return
         first = next((part for part in parts if "functionCall" in part), None)
-        if first is not None:
-            first.setdefault("thoughtSignature", PLACEHOLDER)
+        if first is not None and "thoughtSignature" not in first:
+            first["thoughtSignature"] = PLACEHOLDER
+            yield first

@@ -58,8 +58,9 @@ def contents_of(
         raise Untranslatable(
             f"{path}: {aim.model} takes no conversation whose last turn is the model's", param=path
         )
-    if family.signs:
-        complete(listed)
+    for part in complete(listed) if family.signs else ():
+        if place := contents.unsigned.get(id(part)):
+            options.lose_at(place, "no signature came with the call: the model reasons anew")
     if any(getattr(part, "cache", None) for turn in prompt.turns for part in turn.parts):
         options.lose_at("$..cache_control", _NO_CACHE)
     return system, listed
@@ -70,6 +71,8 @@ class _Contents:
 
     def __init__(self, aim: Aim, family: GoogleFamily, options: Options) -> None:
         self.listed: list[JSONObject] = []
+        self.unsigned: dict[int, str] = {}
+        """Where parts stood, by their identity, that call something and were never signed."""
         self._aim = aim
         self._family = family
         self._options = options
@@ -136,7 +139,10 @@ class _Contents:
         told: JSONObject = {"name": function_name(call.name), "args": _arguments(call, path)}
         if call.id and not is_made_id(call.id):
             told = {"id": call.id, **told}
-        return {"functionCall": told, **sent(call.signed, self._aim)}
+        part = {"functionCall": told, **sent(call.signed, self._aim)}
+        if call.signed is None:
+            self.unsigned[id(part)] = path
+        return part
 
     def _answer(self, result: ToolResult, path: str) -> None:
         """Take a call's result; all of a turn are said at once, in the order of their calls."""
