@@ -34,7 +34,9 @@ class Builtin(NamedTuple):
 
 
 BUILTINS: Mapping[str, Builtin] = {
-    "openai": Builtin("https://api.openai.com/v1", ("OPENAI_API_KEY",), ("chat", "responses")),
+    # Clients of other protocols are answered by Responses: there reasoning goes on between turns,
+    # and tools go with it ("use /v1/responses", chat completions say from gpt-5.4 on).
+    "openai": Builtin("https://api.openai.com/v1", ("OPENAI_API_KEY",), ("responses", "chat")),
     "anthropic": Builtin("https://api.anthropic.com/v1", ("ANTHROPIC_API_KEY",), ("messages",)),
     "google": Builtin(
         "https://generativelanguage.googleapis.com/v1",
