@@ -9,7 +9,11 @@ from typing import Any
 import orjson
 import pytest
 
+from promptdeck.config import load
 from promptdeck.core.headers import PLACEHOLDER_KEY
+from promptdeck.core.interaction import Request
+from promptdeck.core.routing.upstreams import BUILTINS
+from promptdeck.routes import homes_of
 from tests.conftest import Got, Start
 from tests.scripted_upstream import DONE, Upstream, chunk, plain, raw, stream, upstream
 
@@ -239,6 +243,18 @@ async def test_a_native_call_goes_to_the_upstream_of_its_name_with_the_key_that_
     await deck.request("POST", "/v1/messages", body, X_Api_Key="own")
     assert credentials(providers["one"]) == ["key-of-anthropic-1", "own"]
     assert {seen.path for seen in providers["one"].seen} == {"/v1/messages"}
+
+
+@pytest.mark.parametrize("name", ["anthropic", "google"])
+def test_a_provider_that_is_named_is_the_home_of_its_protocols_calls(name: str) -> None:
+    target = {"anthropic": "/v1/messages", "google": "/v1beta/models/g:generateContent"}[name]
+    call = Request("POST", target, "", b"{}")
+    own = {"upstream": "http://127.0.0.1:8000/v1"}
+    assert homes_of(load(own, {}).config).route(call, ()) is None
+    named = {"PROMPTDECK_UPSTREAMS": f"{{{name}: {{}}}}"}
+    route = homes_of(load(own, named).config).route(call, ())
+    assert route is not None
+    assert (route.url, route.is_home) == (BUILTINS[name].url, True)
 
 
 async def test_byok_goes_on_whatever_the_model_is_called(

@@ -6,7 +6,7 @@ from .config import Config
 from .core.dialects.homes import Homes
 from .core.dialects.providers import PROVIDERS
 from .core.routing.choosing import Choosing
-from .core.routing.upstreams import Declared, NamedUpstream, named_upstreams
+from .core.routing.upstreams import BUILTINS, Declared, NamedUpstream, named_upstreams
 from .core.text.jsontext import JSON, canonical
 from .errors import ClientError
 
@@ -81,11 +81,14 @@ def choosing_of(config: Config, environ: Mapping[str, str]) -> Choosing:
 
 
 def homes_of(config: Config) -> Homes:
-    """Where calls of providers' own protocols go that name no upstream."""
+    """Where calls of providers' own protocols go that name no upstream.
+
+    Whoever names a provider among the upstreams has its calls go there, whatever the default is.
+    """
     declared = {
-        name: one.base_url
+        name: one.base_url or BUILTINS[name].url
         for name, one in config.upstreams.items()
-        if name in _SAME_API and one.base_url
+        if name in _SAME_API
     }
     return Homes(config.upstream.url, {**declared, **config.upstream.beside})
 
