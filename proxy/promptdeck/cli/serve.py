@@ -139,7 +139,9 @@ def _load_ahead() -> None:
 
 def describe(config: Config) -> str:
     """Mode, upstream, store and cassette in one line, as it stands below the base_url."""
-    upstream = "none" if config.mode is Mode.REPLAY else config.upstream.url
+    names = ", ".join(config.upstreams)
+    beside = f" beside {names}" if names else ""
+    upstream = "none" if config.mode is Mode.REPLAY else f"{config.upstream.url}{beside}"
     store = config.store.path if config.mode is Mode.CACHE else "none"
     return f"mode {config.mode}, upstream {upstream}, store {store}, cassette {_cassette(config)}"
 

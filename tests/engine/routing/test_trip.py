@@ -381,6 +381,17 @@ async def test_a_model_that_failed_often_is_passed_over_until_one_has_tried_it()
     assert got.headers["x-promptdeck-served"] == "a/x; dialect=chat"
 
 
+async def test_who_is_passed_over_is_not_waited_for() -> None:
+    time = Time()
+    ways = {"a": ScriptedWay(failing(503)), "b": ScriptedWay(failing(503))}
+    routed = routing(ways, time=time, retries=2, budget=1000, breaker=1)
+    await routed.fly(asking("a/x"), Got())
+    time.slept.clear()
+    with pytest.raises(UpstreamError):
+        await routed.fly(asking(LIST), Got())
+    assert sum(time.slept) < 5
+
+
 async def test_failures_of_fallbacks_count_too() -> None:
     ways = {
         "a": ScriptedWay(failing(503)),

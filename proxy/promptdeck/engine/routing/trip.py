@@ -158,6 +158,9 @@ class Trip:
             log.info("%s failed: %d %s", choice.name, error.status, error.code)
         if asked or self._last is None:
             self._last = failed
+        if not asked:
+            self._left.pop(place, None)  # what is passed over is not waited for
+            return
         if failed.leads_on:
             _, tries, _ = self._left.get(place, (failed, 0, 0.0))
             self._left[place] = failed, tries + 1, now + (failed.retry_after or 0.0)
