@@ -91,6 +91,7 @@ imports upward and only `app` knows all the parts.
           freetext      tools that take text, where there are only functions
           fields        which provider has which field of the contract, as data
           reasoning     how much of it, in words and in tokens
+          openai        what each of OpenAI's models takes
           memory        what came signed with a call, for clients that do not keep it
           translation   the door: requests written, answers told
           passing       a request to an upstream of its own dialect
@@ -121,7 +122,6 @@ imports upward and only `app` knows all the parts.
             writes, items   requests to it
             hears, heard, failing   its answers, its errors
             tells, told   answers for its clients
-            families      what each of OpenAI's models takes
             wrapping      signatures where there is room for them
             namespaces    tools that have long names elsewhere
       routing/

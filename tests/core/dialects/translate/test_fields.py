@@ -73,7 +73,7 @@ def sent(place: str, **fields: JSON) -> tuple[JSONObject, set[str]]:
     """The body that is sent of a request with these fields, and the places of what is lost."""
     body: JSONObject = {"model": "m", "messages": [{"role": "user", "content": "q"}], **fields}
     aim = AIMS[place]
-    if "reasoning_effort" in fields and place == "responses":
+    if fields.keys() & {"reasoning_effort", "verbosity"} and place in ("openai", "responses"):
         aim = aim._replace(model="gpt-5")  # where one may be chosen it is not for those that sample
     there: Written = import_module(
         f"promptdeck.core.dialects.translate.{aim.dialect}.writes"

@@ -7,6 +7,7 @@ aim          whom a request is meant for, and what becomes of it on the way ther
 broken       an answer that failed, as an error
 fields       which provider has which field of the contract, as data
 reasoning    how much of it, in words and in tokens
+openai       what each of OpenAI's models takes
 memory       what came signed with a call, for clients that do not keep it
 translation  the door: requests written, answers told
 passing      a request to an upstream of its own dialect

@@ -26,7 +26,7 @@ top_k                  - - = generationConfig.topK = -
 n                      = - - generationConfig.candidateCount = =
 seed                   = - - generationConfig.seed random_seed =
 stream                 = = = path = =
-stream_options         = = = = = =
+stream_options         = = - - - =
 system_instruction     messages instructions system systemInstruction messages messages
 prompt_mode            - - - - = -
 response_format        = text.format output_config.format~ generationConfig.responseJsonSchema = =

@@ -9,9 +9,10 @@ from promptdeck.core.dialects.translate.neutral import Prompt
 from promptdeck.core.text.jsontext import JSON, JSONObject
 from tests.core.dialects.translate.strategies import essence_of, prompts
 
-OPENAI = Aim("openai", "chat", "m-1", "openai")
+OPENAI = Aim("openai", "chat", "gpt-4.1", "openai")
 MISTRAL = Aim("mistral", "chat", "m-1", "mistral")
 DEEPSEEK = Aim("deepseek", "chat", "m-1", "deepseek")
+XAI = Aim("xai", "chat", "grok-4", "xai")
 LOCAL = Aim("local", "chat", "m-1")
 
 
@@ -82,14 +83,14 @@ def test_fields_have_the_provider_s_names() -> None:
         "model": "m-1", "messages": [], "random_seed": 7, "max_tokens": 9, "top_k": 3,
         "safe_prompt": True,
     }  # fmt: skip
-    assert sent(body) == {"model": "m-1", "messages": [], "seed": 7, "max_completion_tokens": 9}
+    assert sent(body) == {"model": "gpt-4.1", "messages": [], "seed": 7, "max_completion_tokens": 9}
     assert {one.path for one in lost(body)} == {"$.top_k", "$.safe_prompt"}
 
 
 def test_how_much_to_reason_is_said_in_the_provider_s_words() -> None:
     thinking: JSON = {"type": "enabled", "budget_tokens": 8000}
-    assert sent({"thinking": thinking})["reasoning_effort"] == "medium"
-    assert lost({"thinking": thinking}) == [
+    assert sent({"thinking": thinking}, XAI)["reasoning_effort"] == "medium"
+    assert lost({"thinking": thinking}, XAI) == [
         Lost("$.thinking", "a budget of 8000 tokens became effort medium")
     ]
     assert sent({"reasoning_effort": "low"}, DEEPSEEK)["reasoning_effort"] == "high"
@@ -114,12 +115,26 @@ def test_labels_of_promptdeck_and_dedalus_go_nowhere_without_a_word() -> None:
     assert [one.path for one in lost({"mcp_servers": ["a/b"]})] == ["$.mcp_servers"]
 
 
-def test_a_choice_of_a_tool_that_is_lost_is_lost_with_it() -> None:
-    custom = {"type": "custom", "custom": {"name": "g"}}
-    function = {"type": "function", "function": {"name": "f", "parameters": {}}}
-    body: JSONObject = {"tools": [custom, function], "tool_choice": custom}
-    assert sent(body)["tool_choice"] == custom
-    there = sent(body, MISTRAL)
-    assert there["tools"] == [function]
-    assert there["tool_choice"] == "auto"
-    assert {one.path for one in lost(body, MISTRAL)} == {"$.tools[0]", "$.tool_choice"}
+def test_a_choice_of_a_tool_that_is_not_there_is_named() -> None:
+    choice = {"type": "function", "function": {"name": "nobody"}}
+    body: JSONObject = {"tools": TOOLS, "tool_choice": choice}
+    assert sent(body, MISTRAL)["tool_choice"] == "auto"
+    assert [one.path for one in lost(body, MISTRAL)] == ["$.tool_choice"]
+
+
+TOOLS: list[JSON] = [{"type": "function", "function": {"name": "f", "parameters": {}}}]
+
+
+def test_openai_s_models_are_not_sampled_while_they_reason() -> None:
+    gpt = Aim("openai", "chat", "gpt-5", "openai")
+    body: JSONObject = {"temperature": 0.5, "top_p": 1, "stop": ["x"], "seed": 7}
+    assert sent(body, gpt) == {"model": "gpt-5", "messages": [], "seed": 7}
+    assert {one.path for one in lost(body, gpt)} == {"$.temperature", "$.stop"}
+    assert sent({"reasoning_effort": "xhigh"}, gpt)["reasoning_effort"] == "high"
+
+
+def test_a_model_that_does_not_reason_beside_tools_is_told_not_to() -> None:
+    gpt = Aim("openai", "chat", "gpt-5.6-sol", "openai")
+    assert sent({"tools": TOOLS}, gpt)["reasoning_effort"] == "none"
+    assert [one.path for one in lost({"tools": TOOLS}, gpt)] == ["$.thinking"]
+    assert sent({"reasoning_effort": "low"}, gpt)["reasoning_effort"] == "low"

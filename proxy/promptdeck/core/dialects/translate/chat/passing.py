@@ -51,12 +51,14 @@ def _edit_fields(
                 if there and value is not None:
                     edits[there,] = written(value)
                     continue
-            if not is_idle(name, value):
+            if name != _UNNAMED and not is_idle(name, value):
                 lost.append(Lost(f"$.{name}", "has no counterpart"))
 
 
-# Every chat server reads these, or is not asked for them but by us.
-_ANYWHERE = frozenset(["model", "messages", "stream", "stream_options"])
+# Every chat server reads these.
+_ANYWHERE = frozenset(["model", "messages", "stream"])
+# What it chooses is there in any case where it is not known: the usage.
+_UNNAMED = "stream_options"
 
 
 def _foreign(message: JSONObject, flavour: Flavour, aim: Aim) -> Iterator[Trail]:

@@ -173,6 +173,8 @@ def thinking_of(
             mode,  # type: ignore[arg-type]
             shown,
         )
+    if found == Thinking():
+        return None
     unwrapped.paths["thinking"] = next(
         (
             place
@@ -186,7 +188,7 @@ def thinking_of(
         ),
         "$.generation_config",
     )
-    return found if found != Thinking() else None
+    return found
 
 
 _MODES: Mapping[str, str] = {

@@ -1,10 +1,12 @@
 """A prompt as a chat request, as the server takes it to which it goes."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from promptdeck.core.dialects.translate.aim import Aim, Options, Written
 from promptdeck.core.dialects.translate.freetext import as_functions
 from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Shape, Tool, ToolChoice
+from promptdeck.core.dialects.translate.openai import Effort, family_of
+from promptdeck.core.dialects.translate.openai import effort_of as family_effort
 from promptdeck.core.dialects.translate.reasoning import effort_of, nearest
 from promptdeck.core.text.jsontext import JSON, JSONObject
 
@@ -32,7 +34,10 @@ def written(prompt: Prompt, aim: Aim) -> Written:
             if value is not None:
                 body[there] = _fitting(name, value, aim, options)
     _write_tools(body, prompt, flavour, options)
-    _write_thinking(body, prompt, flavour, options)
+    if aim.provider == "openai":
+        _fit_family(body, prompt, aim, options)
+    else:
+        _write_thinking(body, prompt, flavour, options)
     if prompt.shape is not None:
         _write_shape(body, prompt.shape, flavour, options)
     if prompt.stream:
@@ -158,6 +163,40 @@ def _write_thinking(body: JSONObject, prompt: Prompt, flavour: Flavour, options:
         options.lose("thinking", f"a budget of {thinking.budget} tokens became effort {there}")
     elif there != effort:
         options.lose("thinking", f"{effort} became {there}")
+
+
+# What OpenAI's models refuse while they reason, with the values that ask for nothing.
+_SAMPLING: Mapping[str, JSON] = {
+    "temperature": 1,
+    "top_p": 1,
+    "presence_penalty": 0,
+    "frequency_penalty": 0,
+    "logit_bias": {},
+    "logprobs": False,
+    "top_logprobs": 0,
+    "stop": [],
+}
+
+
+def _fit_family(body: JSONObject, prompt: Prompt, aim: Aim, options: Options) -> None:
+    """How much one of OpenAI's models reasons, and what it takes meanwhile."""
+    family = family_of(aim.model, aim.provider)
+    effort = family_effort(prompt.thinking, family)
+    if effort.why:
+        options.lose("thinking", effort.why)
+    if effort.value:
+        body["reasoning_effort"] = effort.value
+    if effort.reasons and "tools" in body and not family.chats and "none" in family.efforts:
+        # "use /v1/responses": upstreams.NAME.by_responses has it done so.
+        body["reasoning_effort"] = "none"
+        effort = Effort("none", reasons=False)
+        options.lose("thinking", "on chat completions this model does not reason beside tools")
+    if not family.words and body.pop("verbosity", "medium") != "medium":
+        options.lose("verbosity", "is refused by models before gpt-5")
+    if effort.reasons and not family.samples:
+        for name in _SAMPLING.keys() & body.keys():
+            if body.pop(name) != _SAMPLING[name]:
+                options.lose(name, "is refused while the model reasons")
 
 
 def _write_shape(body: JSONObject, shape: Shape, flavour: Flavour, options: Options) -> None:

@@ -23,10 +23,9 @@ from promptdeck.core.dialects.translate.neutral import (
     Utterance,
     Words,
 )
+from promptdeck.core.dialects.translate.openai import OpenAIFamily
 from promptdeck.core.dialects.translate.signing import goes_to
 from promptdeck.core.text.jsontext import JSON, JSONObject
-
-from .families import OpenAIFamily
 
 _DETAILS = ("auto", "low", "high", "original")
 _SUFFIXES: Mapping[str, str] = {

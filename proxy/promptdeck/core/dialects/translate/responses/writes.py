@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 
 from promptdeck.core.dialects.translate.aim import Aim, Options, Written
 from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Tool, Utterance, Words
+from promptdeck.core.dialects.translate.openai import Effort, OpenAIFamily, effort_of, family_of
 from promptdeck.core.text.jsontext import JSON, JSONObject
 
-from .families import Effort, OpenAIFamily, effort_of, family_of
 from .items import input_of
 
 _SAME = {

@@ -1,4 +1,4 @@
-"""What OpenAI's models take and refuse: one table, whose longest prefix wins.
+"""What OpenAI's models take and refuse, on either protocol: one table, whose longest prefix wins.
 
 A model that is not in it has the rules of the newest, not of the oldest: new ones come every month.
 

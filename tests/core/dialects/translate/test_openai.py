@@ -3,7 +3,7 @@
 import pytest
 
 from promptdeck.core.dialects.translate.neutral import Thinking
-from promptdeck.core.dialects.translate.responses.families import Effort, effort_of, family_of
+from promptdeck.core.dialects.translate.openai import Effort, effort_of, family_of
 
 
 @pytest.mark.parametrize(
