@@ -186,4 +186,4 @@ def test_the_shipped_cassettes_are_sound_and_name_no_secret() -> None:
         text=True,
         timeout=60,
     )
-    assert ran.stdout == "3 cassettes: all sound\n"
+    assert ran.stdout == "4 cassettes: all sound\n"

@@ -39,6 +39,7 @@ async def test_in_replay_what_was_asked_in_one_dialect_answers_who_asks_it_in_an
                 got = await deck.request("POST", request.target, request.body)
                 assert got.status == 200, got.body
                 assert f"hit; key={deck_key(request)}" in got.cache_status
+                assert ("asked-in=" in got.cache_status) == (other != client)
                 told = heard(got)
                 assert TRANSLATED[other].problem_with(told) is None
                 assert SPOKEN["messages"] in TRANSLATED[other].says(told).replace("\n", "")

@@ -8,8 +8,11 @@ import orjson
 import pytest
 
 from promptdeck.pytest_plugin.results import Results, _money
+from promptdeck.pytest_plugin.savings import _worth_of
+from tests import ROOT
 from tests.pytest_project import Project
 from tests.stores.cassettes import without_digests
+from tests.translations import recorded
 
 
 async def of_openai(project: Project, *prompts: str) -> Path:
@@ -57,11 +60,30 @@ async def test_without_a_price_nothing_is_said_of_dollars(project: Project) -> N
 def test_prices_are_imported_for_answers_of_providers_only() -> None:
     code = (
         "import sys; from promptdeck.pytest_plugin.savings import _price;"
+        "from tests.recordings import interaction;"
         "answer = {'model': 'gpt-4o', 'usage': {'prompt_tokens': 9, 'completion_tokens': 9}};"
-        "print(_price(answer, 'http://127.0.0.1:11434/v1', 0.0), 'genai_prices' in sys.modules)"
+        "one = interaction()._replace(upstream='http://127.0.0.1:11434/v1');"
+        "print(_price(one, answer), 'genai_prices' in sys.modules)"
     )
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
     assert ran.stdout.split() == ["None", "False"]
+
+
+@pytest.mark.parametrize("upstream", ["messages", "responses", "gemini"])
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_translated_answer_cost_what_its_own_provider_takes(upstream: str, stream: bool) -> None:
+    pytest.importorskip("genai_prices")
+    models = {"messages": "claude-opus-5", "responses": "gpt-6", "gemini": "gemini-4"}
+    known = {"messages": "claude-opus-4-1", "responses": "gpt-4o", "gemini": "gemini-2.5-flash"}
+    one = recorded("chat", upstream, stream=stream)
+    old, new = models[upstream].encode(), known[upstream].encode()
+    frames = [frame._replace(data=frame.data.replace(old, new)) for frame in one.response.frames]
+    worth = _worth_of(one._replace(response=one.response._replace(frames=tuple(frames))))
+    assert worth.tokens > 0
+    assert worth.dollars is not None
+    assert worth.dollars > 0
 
 
 @pytest.mark.parametrize(

@@ -136,7 +136,8 @@ class Interaction(NamedTuple):
     recorded_at: float
     """Seconds since the epoch."""
     upstream: str
-    """Base URL that answered, without credentials."""
+    """Base URL that answered, without credentials; the default one where a request's model chose
+    among several: then the answer's head tells who served (`headers.SERVED`)."""
     request: Request
     response: Response
     redacted: int = 0

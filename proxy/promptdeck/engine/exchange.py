@@ -16,7 +16,7 @@ from weakref import WeakSet
 from promptdeck.core import headers as http
 from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.interpreted import Remembering
-from promptdeck.core.dialects.table import TRANSLATED
+from promptdeck.core.dialects.table import TRANSLATED, dialect_in
 from promptdeck.core.interaction import Request, header
 from promptdeck.core.matching.body import Body
 from promptdeck.core.matching.fingerprint import fingerprint, turn_of
@@ -379,6 +379,8 @@ class Exchange:
         detail = interaction.id
         if search.converted:
             detail += f" converted-from={interaction.variant}"
+        if (other := dialect_in(interaction.request)) is not asked.form.dialect:
+            detail += f" asked-in={other.name}"
         response, names = canonicals.retold(response, interaction.request, told)
         if names:
             detail += f" renamed={','.join(names)}"

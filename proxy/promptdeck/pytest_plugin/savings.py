@@ -71,7 +71,7 @@ def _worth_of(item: "Interaction") -> Worth:
     tokens = usage.get("total_tokens") if isinstance(usage, dict) else None
     if type(tokens) is not int:
         return Worth(took_ms=item.response.took_ms)
-    return Worth(tokens, item.response.took_ms, _price(answer, item.upstream, item.recorded_at))
+    return Worth(tokens, item.response.took_ms, _price(item, answer))
 
 
 def _answer(item: "Interaction") -> dict[str, Any]:
@@ -93,21 +93,33 @@ def _answer(item: "Interaction") -> dict[str, Any]:
     return answer if isinstance(answer, dict) else {}
 
 
-def _price(answer: dict[str, Any], upstream: str, recorded_at: float) -> Decimal | None:
-    """The price of an answer by genai-prices; None if that is not installed or knows none."""
-    if urlsplit(upstream).hostname in _LOCAL:
+def _price(item: "Interaction", answer: dict[str, Any]) -> Decimal | None:
+    """The price of an answer by genai-prices; None if that is not installed or knows none.
+
+    Where one of several upstreams was chosen, it is that one's, by its own words.
+    """
+    from promptdeck.core.dialects.table import dialect_answering
+    from promptdeck.core.headers import served_in
+
+    provider: dict[str, Any]
+    if served := served_in(item.response.headers):
+        provider = {"provider_id": served.upstream}
+        answer = dialect_answering(item).message(item.response)
+    elif urlsplit(item.upstream).hostname in _LOCAL:
         return None
+    else:
+        provider = {"provider_api_url": item.upstream}
     try:
         import genai_prices
     except ImportError:
         return None
     from datetime import UTC, datetime
 
-    day = datetime.fromtimestamp(recorded_at, UTC)
-    # OpenAI's usage goes by the first name; providers with one API only, by the second.
-    for flavor in ("chat", "default"):
+    day = datetime.fromtimestamp(item.recorded_at, UTC)
+    # OpenAI's usage goes by the first name or the last; providers with one API only, by the second.
+    for flavor in ("chat", "default", "responses"):
         try:
-            used = genai_prices.extract_usage(answer, provider_api_url=upstream, api_flavor=flavor)
+            used = genai_prices.extract_usage(answer, api_flavor=flavor, **provider)
             return used.calc_price(genai_request_timestamp=day).total_price
         except (LookupError, ValueError):
             continue
