@@ -409,6 +409,18 @@ BODIES = st.recursive(
 )
 
 
+@pytest.mark.parametrize("kind", ["function_call_output", "custom_tool_call_output"])
+def test_how_long_a_script_of_codex_ran_makes_no_difference(kind: str) -> None:
+    def ran(seconds: str) -> bytes:
+        told = f"Script completed\nWall time {seconds} seconds\nOutput:\n"
+        output = [{"type": "input_text", "text": told}, {"type": "input_text", "text": "42"}]
+        body = {"model": "m", "input": [{"type": kind, "call_id": "a", "output": output}]}
+        return form(body, "codex", target="/v1/responses").canonical
+
+    assert ran("0.1") == ran("12")
+    assert ran("0.1") != ran("some")
+
+
 @given(system=TEXT, body=BODIES)
 def test_names_can_be_put_back(system: str, body) -> None:
     value = {"system": system, "x": body}

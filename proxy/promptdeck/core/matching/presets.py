@@ -343,6 +343,13 @@ CODEX = Preset(
             "wall time: ",
             in_results=True,
         ),
+        spot(
+            "ran",
+            "the time that a script took, of models that call tools by code",
+            r"(?<=\n)Wall time (\d{1,7}(?:\.\d{1,9})? seconds)(?=\nOutput:)",
+            "wall time ",
+            in_results=True,
+        ),
     ),
 )
 
