@@ -156,6 +156,24 @@ async def test_an_answer_of_a_fallback_is_the_lists_and_replays_without_upstream
     assert len(providers["two"].seen) == 1
 
 
+async def test_that_all_have_failed_can_be_recorded_and_replayed(
+    start: Start, providers: Providers
+) -> None:
+    for name in ("one", "two"):
+        providers[name].answers = [DOWN]
+    environ = providers.environ() | {
+        "PROMPTDECK_RECORD_ERRORS": "true",
+        "PROMPTDECK_ROUTING_RETRIES": "0",
+    }
+    deck = await start(environ, mode="record", cassette="c")
+    model = ["one/a", "two/b"]
+    first = await deck.chat(model=model)
+    assert first.status == 503
+    assert [one["model"] for one in first.json["details"]["attempts"]] == model
+    again = await (await start(mode="replay", cassette="c")).chat(model=model)
+    assert (again.status, again.body) == (503, first.body)
+
+
 async def test_in_the_cache_a_list_is_a_request_of_its_own(
     start: Start, providers: Providers
 ) -> None:

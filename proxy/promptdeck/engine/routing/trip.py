@@ -10,11 +10,12 @@ from collections.abc import Hashable
 from contextlib import nullcontext
 from typing import NamedTuple
 
+from promptdeck.core.dialects.table import told_in
 from promptdeck.core.dialects.translate.unsigned import names_signature, unsigned
 from promptdeck.core.headers import CREDENTIALS, ROUTE, SERVED, Provenance
 from promptdeck.core.interaction import Headers, header
 from promptdeck.core.routing.choosing import Choice
-from promptdeck.core.text.jsontext import JSON
+from promptdeck.core.text.jsontext import JSON, compact
 from promptdeck.engine.sides import Sink
 from promptdeck.errors import HTTPError, Unsendable, UpstreamError
 
@@ -251,7 +252,18 @@ class Trip:
                 pass
             failed.pass_on(self._sink)
             return
-        raise self._told(failed)
+        error = self._told(failed)
+        if not failed.status:
+            raise error
+        # The last one's answer, as its client reads it: like any other it may be recorded.
+        request = self._asking.incoming.request
+        spoken = told_in(request.method, request.target, self._asking.incoming.headers)
+        body = compact(spoken.error(error))
+        told = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+        told |= error.headers
+        if error.retry is not None:
+            told["x-should-retry"] = "true" if error.retry else "false"
+        self._sink.headed(error.status, tuple(told.items()), body)
 
     def _told(self, failed: Failed) -> HTTPError:
         """The error with which a request ends that nobody answered."""
