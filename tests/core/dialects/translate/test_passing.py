@@ -113,6 +113,63 @@ def test_mistral_s_seed_has_its_own_name() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("more", "expected", "lost"),
+    [
+        ({"system_instruction": "be brief"},
+         {"messages": [{"role": "system", "content": "be brief"},
+                       {"role": "user", "content": 1.0}]}, []),
+        ({"thinking": {"type": "enabled", "budget_tokens": 2000}}, {"reasoning_effort": "low"},
+         ["$.thinking"]),
+        ({"thinking": {"type": "enabled"}, "reasoning_effort": "high"},
+         {"reasoning_effort": "high"}, []),
+        ({"output_config": {"effort": "low", "task_budget": 3}}, {"reasoning_effort": "low"},
+         ["$.output_config"]),
+        ({"generation_config": {"topP": 0.5, "topK": 3}, "temperature": 1},
+         {"top_p": 0.5, "temperature": 1}, ["$.generation_config.topK"]),
+        ({"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
+          "tool_choice": {"type": "tool", "name": "f", "disable_parallel_tool_use": True}},
+         {"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
+          "tool_choice": {"type": "function", "function": {"name": "f"}},
+          "parallel_tool_calls": False}, []),
+        ({"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
+          "tool_config": {"functionCallingConfig": {"mode": "ANY"}}},
+         {"tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}],
+          "tool_choice": "required"}, []),
+        ({"max_tokens": 9, "max_completion_tokens": None}, {"max_tokens": 9,
+                                                            "max_completion_tokens": None}, []),
+    ],
+)  # fmt: skip
+def test_what_a_provider_has_by_another_name_gets_that(
+    more: JSONObject, expected: JSONObject, lost: list[str]
+) -> None:
+    messages = [{"role": "user", "content": 1.0}]
+    xai = Aim("xai", "chat", "m-1", "xai")
+    there = sent(orjson.dumps({"model": "m-1", "messages": [{"role": "user", "content": "q"}],
+                               **more}).replace(b'"q"', b'"q" '), xai)  # fmt: skip
+    said = orjson.loads(there.body.replace(b'"q"', b"1.0"))
+    assert said == {"model": "m-1", "messages": messages, **expected}
+    assert [one.path for one in there.lost] == lost
+    if "messages" not in expected:
+        assert b'"content":"q" }]' in there.body  # all else is as it was
+
+
+def test_functions_are_tools_where_there_are_none() -> None:
+    body: JSONObject = {"model": "m-1", "messages": [], "functions": [{"name": "f"}],
+                        "function_call": {"name": "f"}}  # fmt: skip
+    assert edited(body, OPENAI) == body
+    there = edited(body, Aim("mistral", "chat", "m-1", "mistral"))
+    assert there["tools"][0]["function"]["name"] == "f"
+    assert there["tool_choice"] == {"type": "function", "function": {"name": "f"}}
+    assert "functions" not in there
+
+
+def test_the_most_tokens_have_the_provider_s_own_name() -> None:
+    deepseek = Aim("deepseek", "chat", "m-1", "deepseek")
+    body = b'{"model":"m-1","max_completion_tokens":9}'
+    assert sent(body, deepseek) == Sent(TARGETS["chat"], b'{"model":"m-1","max_tokens":9}')
+
+
 @pytest.mark.parametrize("provider", ["", "dedalus"])
 def test_whom_nobody_knows_gets_all(provider: str) -> None:
     body: JSONObject = dict.fromkeys([*ROWS, *STRIPPED], "x") | {

@@ -14,7 +14,7 @@ PLACES = ("openai", "responses", "anthropic", "google", "mistral", "xai")
 _NAMES = ("OpenAI", "OpenAI's Responses", "Anthropic", "Google", "Mistral", "xAI")
 
 # `=` by the same name, `-` not at all: then it is named as lost, unless it asks for nothing. A
-# name ends in `~` where only a part of its values has a counterpart.
+# name ends in `~` where only a part of its values has a counterpart; `unpacked` is what is in it.
 _TABLE = """
 model                  = = = path = =
 messages               = input messages contents = =
@@ -61,7 +61,7 @@ inference_geo          - - = - - -
 deferred               - - - - - =
 metadata               = = =~ labels = -
 store                  = = - = - -
-generation_config      =~ =~ =~ generationConfig =~ =~
+generation_config      unpacked~ unpacked~ unpacked~ generationConfig unpacked~ unpacked~
 output_config          reasoning_effort~ reasoning.effort~ = generationConfig~ reasoning_effort~ reasoning_effort~
 search_parameters      - - - - - =
 web_search_options     = tools~ tools~ tools~ - =

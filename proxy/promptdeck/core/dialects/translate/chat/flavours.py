@@ -61,12 +61,14 @@ class Flavour(NamedTuple):
 
 
 _OPENAIS = _row("openai")
+_LEGACY = frozenset(["functions", "function_call"])
+"""Of the time before there were tools."""
 
 FLAVOURS: Mapping[str, Flavour] = {
     # Whoever it is: a server on this machine, a gateway. Most take more than OpenAI has.
     "": Flavour(_OPENAIS | {"top_k"}, reasoning="reasoning_content", has_names=True),
     "openai": Flavour(
-        _OPENAIS,
+        _OPENAIS | _LEGACY,
         refuses=True,
         limit="max_completion_tokens",
         has_names=True,
@@ -113,7 +115,8 @@ FLAVOURS: Mapping[str, Flavour] = {
         _also(
             """max_completion_tokens n seed parallel_tool_calls user service_tier metadata store
             reasoning_effort"""
-        ),
+        )
+        | _LEGACY,
         refuses=True,
         limit="max_completion_tokens",
         efforts=("none", "low", "medium", "high"),
