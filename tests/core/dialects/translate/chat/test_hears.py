@@ -90,6 +90,12 @@ def test_calls_are_told_apart_however_they_are_numbered(pieces: list[JSON]) -> N
     assert called(*pieces) == TWO
 
 
+def test_calls_that_are_opened_first_and_go_on_in_turns_are_each_whole() -> None:
+    begun = [{"index": n, "id": f"c{n}", **function("f")} for n in range(3)]
+    going = [{"index": n, **function(arguments=text)} for text in ('{"a"', ":1}") for n in range(2)]
+    assert called(*begun, *going) == {0: ["f", {"a": 1}], 1: ["f", {"a": 1}], 2: ["f", {}]}
+
+
 def test_a_call_without_arguments_says_an_empty_object() -> None:
     assert called(function("f", "", index=0, id="x")) == {0: ["f", {}]}
 

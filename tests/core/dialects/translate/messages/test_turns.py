@@ -283,6 +283,8 @@ def test_a_conversation_may_begin_with_the_assistant() -> None:
     ("turns", "place", "why"),
     [
         ([said("user", result(), path="$.messages[4]")], "$.messages[4]", "no message before"),
+        ([user(), said("user", result(), path="$.messages[1]")], "$.messages[1]",
+         "no message before"),
         ([user(), assistant(call()), user("x", "$.messages[2]")], "$.messages[2]",
          "call call_1 is not answered here"),
         ([user(), assistant(call(), path="$.messages[7]")], "$.messages[7]",

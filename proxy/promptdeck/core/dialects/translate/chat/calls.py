@@ -130,10 +130,9 @@ def _text(arguments: JSON) -> str:
 
 
 def _is_complete(call: _CallHeard) -> bool:
-    """True if a call may have come to its end: its arguments are JSON, or there are none."""
+    """True if a call may have come to its end: its arguments are JSON.
+
+    One without any may have some yet, as servers may open all calls before they go on with one.
+    """
     text = call.arguments.strip()
-    return (
-        call.is_custom
-        or not text
-        or isinstance(value_of(text.encode("utf-8", "surrogatepass")), dict)
-    )
+    return call.is_custom or isinstance(value_of(text.encode("utf-8", "surrogatepass")), dict)

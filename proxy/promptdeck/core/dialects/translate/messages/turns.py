@@ -51,6 +51,8 @@ class Talk:
     def __init__(self, prompt: Prompt, aim: Aim, family: Family, say: Options) -> None:
         """Untranslatable where Anthropic would take no such conversation; `say` what is lost."""
         self._aim, self._family, self._say = aim, family, say
+        self._places: dict[str, str] = {}
+        """Where the results of calls stand in the client's request, by the calls' ids."""
         turns = prompt.turns
         leading = next((n for n, turn in enumerate(turns) if turn.role != "system"), len(turns))
         self.system = [block for turn in turns[:leading] for block in self._spoken(turn)]
@@ -183,6 +185,7 @@ class Talk:
     def _result(self, part: ToolResult, path: str) -> JSONObject:
         """What a call gave; without content where that is blank."""
         result: JSONObject = {"type": "tool_result", "tool_use_id": safe_id(part.id)}
+        self._places.setdefault(result["tool_use_id"], path)
         content: list[JSONObject] = []
         for inner in part.parts:
             if isinstance(inner, Words):
@@ -207,7 +210,7 @@ class Talk:
             answered = [str(result["tool_use_id"]) for result in message.results]
             if unknown := next((name for name in answered if name not in open_calls), ""):
                 what = f"no message before makes the call {unknown} that this answers"
-                raise Untranslatable(what, param=message.path)
+                raise Untranslatable(what, param=self._places[unknown])
             if message.role != "system" and open_calls - set(answered):
                 what = f"the call {min(open_calls - set(answered))} is not answered here"
                 raise Untranslatable(what, param=message.path)
