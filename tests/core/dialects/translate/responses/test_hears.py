@@ -259,6 +259,18 @@ def test_phases_are_told_beside() -> None:
     ]  # fmt: skip
 
 
+def test_a_phase_may_be_known_late_and_is_told_once() -> None:
+    done = message(text("Hm."), phase="commentary")
+    told = heard(
+        at(0, "output_item.added", item=message()),
+        at(0, "output_text.delta", content_index=0, delta="Hm."),
+        at(0, "output_item.done", item=done),
+        end(done),
+    )
+    phase = Aside(Foreign("responses", {"type": "phase", "phase": "commentary"}))
+    assert told == [OPENED, Spoken("Hm."), phase, DONE]
+
+
 def test_sources_stand_in_the_whole_text_and_come_once() -> None:
     source = {"type": "url_citation", "url": "u", "title": "t", "start_index": 0, "end_index": 2}
     file: JSONObject = {"type": "file_citation", "file_id": "f", "filename": "n", "index": 1}

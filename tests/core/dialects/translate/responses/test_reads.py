@@ -26,6 +26,7 @@ from promptdeck.core.dialects.translate.neutral import (
     Utterance,
     Words,
 )
+from promptdeck.core.dialects.translate.responses.namespaces import spaces_of
 from promptdeck.core.dialects.translate.responses.reads import prompt_of
 from promptdeck.core.dialects.translate.responses.wrapping import wrapped
 from promptdeck.core.text.jsontext import JSON, JSONObject
@@ -232,6 +233,19 @@ def test_tools() -> None:
     call = {"type": "function_call", "call_id": "a", "name": "find", "arguments": "{}"}
     [turn] = turns({**call, "namespace": "mcp__docs__"})
     assert turn.parts == (ToolCall("a", "mcp__docs__find", "{}"),)
+
+
+def test_a_long_name_of_a_namespace_s_tool_is_short_elsewhere_and_comes_back() -> None:
+    functions = [{"type": "function", "name": f"{'find' * 12}_{n}"} for n in range(2)]
+    space = {"type": "namespace", "name": "mcp__documents", "tools": functions}
+    prompt = read(tools=[space])
+    names = [tool.name for tool in prompt.tools if isinstance(tool, Tool)]
+    assert len(set(names)) == 2
+    assert {len(name) for name in names} == {64}
+    spaces = spaces_of({"tools": [space]})
+    assert [spaces[name] for name in names] == [
+        ("mcp__documents", function["name"]) for function in functions
+    ]
 
 
 def lost_of(**body: Any) -> tuple[Lost, ...]:

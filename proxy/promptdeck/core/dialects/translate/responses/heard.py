@@ -78,6 +78,7 @@ class _HeardItem:
     is_open: bool = False
     """Whether the call was told of: not before its name is known."""
     parts: dict[tuple[str, int], _HeardPart] = field(default_factory=dict)
+    phase: str = ""
     is_done: bool = False
 
 
@@ -137,6 +138,7 @@ class HeardItems:
         if kind in _CALLS:
             yield from self._called(item, told)
         elif kind in ("message", "reasoning"):
+            yield from self._phased(item, told)
             for place in ("summary", "content"):
                 for number, part in enumerate(as_list(told.get(place))):
                     yield from self._told(item, place, number, part)
@@ -151,7 +153,13 @@ class HeardItems:
             item.number, self.calls = self.calls, self.calls + 1
             if told.get("name"):
                 yield from self._opened(item, told)
-        elif kind == "message" and isinstance(phase := told.get("phase"), str):
+        yield from self._phased(item, told)
+
+    def _phased(self, item: _HeardItem, told: JSONObject) -> Iterator[Signal]:
+        """In which phase a message is spoken: told once, as soon as it is known."""
+        phase = told.get("phase")
+        if item.kind == "message" and not item.phase and isinstance(phase, str) and phase:
+            item.phase = phase
             yield Aside(Foreign("responses", {"type": "phase", "phase": phase}))
 
     def _called(self, item: _HeardItem, told: JSONObject) -> Iterator[Signal]:

@@ -2,16 +2,28 @@
 
 from collections.abc import Iterator, Mapping
 
+from xxhash import xxh64_hexdigest
+
 from promptdeck.core.dialects.pieces import as_list, as_object
 from promptdeck.core.text.jsontext import JSON, JSONObject
 
+_LONGEST = 64
+"""Of a tool's name, where it may have least: at OpenAI, Google and most chat servers."""
+
 
 def flat(space: JSON, name: JSON) -> str:
-    """The name by which a tool of a namespace is known elsewhere; its own where it has none."""
+    """The name by which a tool of a namespace is known elsewhere; its own where it has none.
+
+    One that would be too long ends in a digest of itself.
+    """
     own = name if isinstance(name, str) else ""
     if not isinstance(space, str) or not space:
         return own
-    return f"{space.removesuffix('__')}__{own}"
+    long = f"{space.removesuffix('__')}__{own}"
+    if len(long) <= _LONGEST:
+        return long
+    digest = xxh64_hexdigest(long.encode("utf-8", "surrogatepass"))
+    return f"{long[: _LONGEST - len(digest) - 1]}_{digest}"
 
 
 def tools_in(space: JSONObject) -> Iterator[JSONObject]:
