@@ -22,8 +22,11 @@ from .repeated import LONGEST, SHORTEST, Cut, Repeated
 _LONGEST = 100
 """Bytes of a label with its key, as `_is_naming` has it, at most."""
 
+_QUOTE = ord('"')
+
 BodyName = bytes
-"""A digest, of another seed for each kind of name; no two processes have the same."""
+"""A digest, of another seed for each kind of name, and what was left out; no two processes have
+the same."""
 
 _BARE, _DEEP, _DEEP_OF_LONG = (SEED ^ kind for kind in (1, 2, 3))
 
@@ -92,14 +95,19 @@ def bare(body: Body) -> BodyName | None:
     end = len(data) - 1
     names = []
     is_naming = _is_naming(body.dialect.naming)
-    while found := is_naming(data, data.rfind(b",", max(0, end - _LONGEST), end), end):
+    # A label's value is text: what does not end so is not looked at closely.
+    while data[end - 1] == _QUOTE and (
+        found := is_naming(data, data.rfind(b",", max(0, end - _LONGEST), end), end)
+    ):
         names.append(found[1])
         end = found.start()
     if not names:
         return None
-    digest = xxhash.xxh3_128(memoryview(data)[:end], _BARE)
-    digest.update(b",".join(names))
-    return digest.digest()
+    # In one call each, which take a quarter of the time of one digest that is updated.
+    left_out = b",".join(names)
+    if len(left_out) > _LONGEST:
+        left_out = xxhash.xxh3_128_digest(left_out, _BARE)
+    return xxhash.xxh3_128_digest(memoryview(data)[:end], _BARE) + left_out
 
 
 def deep(body: Body) -> BodyName | None:

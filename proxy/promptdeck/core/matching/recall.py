@@ -108,10 +108,11 @@ class Recall(Generic[Value]):
     def _add(self, names: Iterable[Hashable], first: Hashable) -> None:
         for name in names:
             if name != first:
-                if name not in self._first:
+                if name in self._first:
+                    self._first.move_to_end(name)
+                else:
                     self.bytes += _NAME
                 self._first[name] = first
-                self._first.move_to_end(name)
         while len(self._first) > self._most_names:
             self._first.popitem(last=False)
             self.bytes -= _NAME

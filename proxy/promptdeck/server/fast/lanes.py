@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import xxhash
 
-from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.providers import Route
 from promptdeck.core.interaction import Variant
 from promptdeck.core.matching.body import Body
@@ -59,8 +58,8 @@ class Lane:
         self._behind: Behind | None = behind
         self._in_use = behind.in_use
         self._memo = Memo(room)
-        self._readers: dict[Counts, Callable[[bytes], Body]] = {}
-        """What makes `Body` values, by what else counts of a request."""
+        self._readers: dict[int, Callable[[bytes], Body]] = {}
+        """What makes `Body` values, by the seed of what else counts of a request."""
         self._hits = hits
 
     def close(self) -> None:
@@ -103,7 +102,7 @@ class Lane:
         behind = self._behind
         if behind is None or (self._in_use and not self._in_use()):
             return None
-        body = self._reader(behind, head.asked)(data)
+        body = (self._readers.get(head.seed) or self._reader(behind, head))(data)
         if ready := self._memo.find(_names(head, digest, body)):
             if body.is_news:
                 body.learn()
@@ -127,13 +126,11 @@ class Lane:
             return self._kept(head, digest, made) if made else None
         return answer
 
-    def _reader(self, behind: Behind, asked: Counts) -> Callable[[bytes], Body]:
-        """The function that makes a `Body` of bytes, for these counts; made once for each."""
-        reader = self._readers.get(asked)
-        if reader is None:
-            if len(self._readers) >= _MOST_READERS:
-                self._readers.clear()
-            reader = self._readers[asked] = behind.exchange.reader(asked)
+    def _reader(self, behind: Behind, head: KnownHead) -> Callable[[bytes], Body]:
+        """A function that makes a `Body` of bytes, for what counts in a head; kept for others."""
+        if len(self._readers) >= _MOST_READERS:
+            self._readers.clear()
+        reader = self._readers[head.seed] = behind.exchange.reader(head.asked)
         return reader
 
     def remember(self, head: KnownHead, body: bytes, ready: Ready) -> None:
