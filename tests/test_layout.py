@@ -128,7 +128,6 @@ TESTED_WITH = {
     "core/matching/presets": "core/matching/test_renaming",
     "core/matching/volatile": "core/matching/test_renaming",
     "engine/decks/repeat": "server/fast/test_connection",
-    "engine/routing/attempt": "engine/routing/test_trip",
     "engine/routing/means": "engine/routing/test_trip",
     "engine/firsts": "engine/test_idempotency",
     "engine/flights/log": "engine/flights/test_flight",

@@ -7,10 +7,11 @@ that the answer is passed on whatever it will be, and its client is kept company
 
 import asyncio
 from collections.abc import Callable, Iterable
+from http import HTTPStatus
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from promptdeck.core.dialects.base import Dialect, essence
+from promptdeck.core.dialects.base import Dialect, essence, is_error, values_of
 from promptdeck.core.dialects.streamed import Streamed
 from promptdeck.core.headers import ROUTE, SERVED
 from promptdeck.core.interaction import Frame, Headers, Response, header, is_good
@@ -199,7 +200,7 @@ class HeldAnswer:
         if self._silence:
             told = f"no byte of an answer came within {self._silence:g} s"
             return self.broken(UpstreamError(told, code="upstream_timeout", status=504))
-        from promptdeck.core.dialects.translate.broken import broken_of, error_of
+        from promptdeck.core.dialects.translate.broken import error_of
 
         body = masked(b"".join(self._pieces), self._key)
         if is_good(self._status):
@@ -208,12 +209,21 @@ class HeldAnswer:
                 self._let_go()  # as it came
                 return None
         else:
-            broke = broken_of(self._status, self._headers, body)
+            broke = self._understood(self._status, body)
         wait = retry_after(self._headers, body, now)
         broke = broke._replace(retry_after=broke.retry_after if wait is None else wait)
         goes_on = is_good(self._status) or leads_on(self._status)
         answer = (0, ()) if is_good(self._status) else (self._status, self._headers)
         return Failed(error_of(broke), goes_on, broke.retry_after, *answer, body, self._heading)
+
+    def _understood(self, status: int, body: bytes) -> "Broke":
+        """The failure that an error tells of, in its dialect's way or any other."""
+        if self._aim is None:
+            from promptdeck.core.dialects.translate.broken import broken_of
+
+            return broken_of(status, self._headers, body)
+        broke: Broke = _hears(self._dialect).broken_of(status, self._headers, body)
+        return broke
 
     def _broke(self, body: bytes) -> "Broke | None":
         """The failure that a whole answer with a good status is; None for an answer."""
@@ -222,20 +232,24 @@ class HeldAnswer:
         if problem is None or self._aim is None or not isinstance(self._dialect, Streamed):
             return None
         listening = Listening(self._dialect, self._aim)
+        tells_error = any(map(is_error, values_of(body)))
         try:
             for frame in self._dialect.cut(self._dialect.message(response)):
                 listening.feed(frame)
+            broke = listening.ended()
         except Unfaithful:
-            return listening.unreadable(problem)
-        return None if listening.has_content else listening.ended()
+            broke = None if tells_error else listening.unreadable(problem)
+        if tells_error:
+            # Cut into a stream, an error may look like an answer of nothing.
+            return broke or self._understood(HTTPStatus.BAD_GATEWAY, body)
+        return broke
 
 
 class Listening:
     """Hears in a stream of a dialect whether there is content yet, or a failure before any."""
 
     def __init__(self, dialect: Dialect, aim: "Aim") -> None:
-        module = import_module(f"promptdeck.core.dialects.translate.{dialect.name}.hears")
-        self._hearing = getattr(module, f"{dialect.name.title()}Hearing")(aim)
+        self._hearing = getattr(_hears(dialect), f"{dialect.name.title()}Hearing")(aim)
         self._rest = b""
         self.has_content = False
         self.broke: Broke | None = None
@@ -274,6 +288,11 @@ class Listening:
                 self.has_content = bool(signal.text)
             elif not isinstance(signal, Opened | Metered):
                 self.has_content = True
+
+
+def _hears(dialect: Dialect) -> Any:
+    """The module that hears a dialect's answers."""
+    return import_module(f"promptdeck.core.dialects.translate.{dialect.name}.hears")
 
 
 def _with(headers: Headers, ours: Headers) -> Headers:

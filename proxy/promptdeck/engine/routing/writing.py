@@ -162,10 +162,10 @@ def _named(name: str, client: Dialect) -> Dialect:
     """The dialect of a name: the client's own or another one that is translated."""
     if name == client.name:
         return client
-    return dialect_of("POST", _TARGETS[name])
+    return dialect_of("POST", TARGETS[name])
 
 
-_TARGETS: Mapping[str, str] = {
+TARGETS: Mapping[str, str] = {
     "chat": "/v1/chat/completions",
     "messages": "/v1/messages",
     "responses": "/v1/responses",
