@@ -2,12 +2,16 @@
 
 from importlib import import_module
 
+import orjson
 import pytest
 
 from promptdeck.core.contract.request import FIELDS
+from promptdeck.core.dialects.chat.dialect import CHAT
+from promptdeck.core.dialects.translate import translation as door
 from promptdeck.core.dialects.translate.aim import Aim, Written
 from promptdeck.core.dialects.translate.chat.reads import prompt_of
 from promptdeck.core.dialects.translate.fields import PLACES, ROWS, STRIPPED, Reach, reaches
+from promptdeck.core.interaction import Request
 from promptdeck.core.text.jsontext import JSON, JSONObject
 
 DEDALUS = {"guardrails", "mcp_servers"}
@@ -107,6 +111,22 @@ def test_a_field_is_where_the_table_says_or_it_is_named(field: str, place: str) 
     elif not reach.name:
         assert not stands(body, field)
         assert field in lost
+
+
+@pytest.mark.parametrize("place", ["openai", "mistral", "xai"])
+@pytest.mark.parametrize("field", SAMPLES)
+def test_so_it_is_where_the_client_s_bytes_pass(field: str, place: str) -> None:
+    fields = {**WITH.get(field, {}), field: SAMPLES[field]}
+    body = {"model": "m", "messages": [{"role": "user", "content": "q"}], **fields}
+    request = Request("POST", "/v1/chat/completions", "application/json", orjson.dumps(body))
+    there = door.written(request, CHAT, AIMS[place])
+    found, reach = orjson.loads(there.body), ROWS[field][place]
+    lost = {one.path.removeprefix("$.") for one in there.lost}
+    if reach.name not in ("", "path"):
+        assert (stands(found, reach.name) and field not in lost) or (reach.partly and field in lost)
+    elif not reach.name:
+        assert field in lost
+        assert stands(found, field) is (place == "xai")  # who passes it over
 
 
 @pytest.mark.parametrize("place", PLACES)
