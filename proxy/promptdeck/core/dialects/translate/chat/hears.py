@@ -50,7 +50,7 @@ _REASONS = {
 """By what servers say; what is not there is an end as any other."""
 
 # What a message may hold beside, of which other protocols know nothing.
-_BESIDE = ("audio", "images")
+_BESIDE = ("audio", "images", "executed_tools")
 
 
 class _HeardChoice:
