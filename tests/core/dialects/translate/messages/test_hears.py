@@ -112,6 +112,11 @@ def test_calls_are_numbered_by_themselves() -> None:
     ]  # fmt: skip
 
 
+def test_a_tool_is_called_by_its_own_name() -> None:
+    call = {"type": "tool_use", "id": "x", "name": "maps_x2e_find", "input": {}}
+    assert whole(*block(call), reason="tool_use")[0] == CallOpened(0, "x", "maps.find")
+
+
 def test_a_call_that_nobody_ended_ends_with_the_message() -> None:
     call = {"type": "tool_use", "id": "x", "name": "n", "input": {}}
     begun = block(call, delta("input_json", partial_json='{"a'))[:2]

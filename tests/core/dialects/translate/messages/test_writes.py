@@ -243,6 +243,19 @@ def test_tools_that_were_called_must_be_declared() -> None:
     assert refused.value.param == "$.tools"
 
 
+def test_a_tool_has_one_name_wherever_it_is_named() -> None:
+    tool = Tool("maps.find", None, ADD.schema)
+    call = ToolCall("c", "maps.find", "{}")
+    turns = (user(), Utterance("assistant", (call,), "$"), looped().turns[2])
+    result = turns[2].parts[0]._replace(id="c")  # type: ignore[attr-defined]
+    turns = (*turns[:2], turns[2]._replace(parts=(result,)))
+    choice = ToolChoice("required", ("maps.find",))
+    body = asked(prompt(*turns, tools=(tool,), choice=choice), OLD).body
+    names = {body["tools"][0]["name"], body["tool_choice"]["name"],
+             body["messages"][1]["content"][0]["name"]}  # fmt: skip
+    assert names == {"maps_x2e_find"}
+
+
 # The form of the answer
 
 

@@ -36,6 +36,7 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful
 
 from .blocks import citation
 from .counts import Metering
+from .ids import own_name
 from .writes import ANSWER
 
 # https://docs.anthropic.com/en/api/errors
@@ -160,7 +161,8 @@ class MessagesHearing:
             yield Mused(text)
         elif block.kind == "tool_use" and begun.get("name") != ANSWER:
             block.number, self._calls = self._calls, self._calls + 1
-            yield CallOpened(block.number, _text(begun, "id"), _text(begun, "name"))
+            name = own_name(_text(begun, "name"))
+            yield CallOpened(block.number, _text(begun, "id"), name)
 
     def _grow(self, value: JSONObject) -> Iterator[Signal]:
         """A block goes on."""

@@ -27,7 +27,7 @@ from promptdeck.core.dialects.translate.signing import goes_to
 from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, load
 
 from .families import Family
-from .ids import safe_id
+from .ids import safe_id, safe_name
 from .sources import paper, picture
 
 
@@ -260,7 +260,12 @@ def _call(part: ToolCall, path: str) -> JSONObject:
     if not isinstance(given, dict):
         what = f"the arguments of the call {part.id} of {part.name} are no JSON object"
         raise Untranslatable(what, param=path)
-    return {"type": "tool_use", "id": safe_id(part.id), "name": part.name, "input": given}
+    return {
+        "type": "tool_use",
+        "id": safe_id(part.id),
+        "name": safe_name(part.name),
+        "input": given,
+    }
 
 
 def _marked(block: JSONObject, cache: JSON) -> JSONObject:

@@ -11,6 +11,7 @@ from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Tool, To
 from promptdeck.core.text.jsontext import JSONObject
 
 from .families import Family, family_of
+from .ids import safe_name
 from .schemas import fitting
 from .thinking import Deliberation, deliberation
 from .turns import Talk
@@ -103,7 +104,7 @@ def _kind(tool: Foreign) -> str:
 
 def _declared(tool: Tool) -> JSONObject:
     """The declaration of a client's tool."""
-    told: JSONObject = {"name": tool.name}
+    told: JSONObject = {"name": safe_name(tool.name)}
     if tool.description:
         told["description"] = tool.description
     told["input_schema"] = tool.schema or {"type": "object", "properties": {}}
@@ -144,7 +145,7 @@ def _choice(prompt: Prompt, has_tools: bool, family: Family, say: Options) -> JS
         say.lose("choice", "only some of the tools has no counterpart: any may be called")
     told: JSONObject = {"type": {"auto": "auto", "required": "any"}[mode]}
     if mode == "required" and len(names) == 1:
-        told = {"type": "tool", "name": names[0]}
+        told = {"type": "tool", "name": safe_name(names[0])}
     if alone:
         told["disable_parallel_tool_use"] = True
     return told if prompt.choice or alone else None
