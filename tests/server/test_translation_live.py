@@ -1,6 +1,8 @@
 """Answers of four dialects reach the clients of four: live, recorded, and replayed offline."""
 
 import asyncio
+import gzip
+import re
 from typing import Any
 
 import pytest
@@ -11,11 +13,15 @@ from promptdeck.core.interaction import Interaction, Response, frames_of
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import compact
 from promptdeck.server.answers.rendering import is_events
+from promptdeck.server.fast import connection as fastpath
+from promptdeck.server.fast.direct import Direct
 from promptdeck.stores.cassettes.file import read
 from tests.conftest import Deck, Got, Start
 from tests.dialects import PROTOCOLS
+from tests.raw_client import dechunked, talking
 from tests.scripted_upstream import Answer, Upstream, raw
 from tests.scripted_upstream import stream as streaming
+from tests.server.fast.test_paced import comparable
 from tests.translations import MODELS, PAIRS, asked_by, served_by
 
 JSON = {"Content-Type": "application/json"}
@@ -30,7 +36,9 @@ def upstreams(start: Start, provider: Upstream) -> None:
         f"  {name}: {{dialect: {dialect}, base_url: '{provider.url}', api_key: k-{name}}}\n"
         for dialect, (name, _) in MODELS.items()
     ]
-    (start.folder / "promptdeck.yaml").write_text("upstreams:\n" + "".join(lines))
+    (start.folder / "promptdeck.yaml").write_text(
+        "routing: {retries: 0}\nupstreams:\n" + "".join(lines)
+    )
 
 
 def giving(upstream: str, *, stream: bool, **more: Any) -> Answer:
@@ -349,3 +357,99 @@ async def test_several_clients_of_one_answer_have_it_translated(
     assert len(provider.seen) == 1
     assert len({one.body for one in got}) == 1
     assert got[0].body.endswith(b"data: [DONE]\n\n")
+
+
+@pytest.fixture
+def direct(monkeypatch: pytest.MonkeyPatch) -> list[Direct]:
+    """The answers that are written without aiohttp's request."""
+    seen: list[Direct] = []
+
+    class Counted(Direct):
+        def begin(self) -> None:
+            seen.append(self)
+            super().begin()
+
+    monkeypatch.setattr(fastpath, "Direct", Counted)
+    return seen
+
+
+@pytest.mark.parametrize("wanted", ["json", "sse"])
+@pytest.mark.parametrize("given", ["json", "sse", "gzip", "cut", "error", "failed", "odd type"])
+async def test_both_ways_of_a_new_answer_tell_the_same(
+    start: Start, provider: Upstream, direct: list[Direct], wanted: str, given: str
+) -> None:
+    upstreams(start, provider)
+    told = []
+    for fast in (True, False):
+        deck = await start(mode="passthrough", fast=fast)
+        answers = []
+        async with talking(deck.server) as talk:
+            for _ in range(2):  # the second time its head is known
+                for client, upstream in PAIRS:
+                    provider.answers = [odd(given, upstream)]
+                    asked_for = asked_by(client, upstream, stream=wanted == "sse")
+                    talk.ask(asked_for.body, target=asked_for.target)
+                    answers.append(await talk.answer())
+        told.append([without_moments(comparable(one)) for one in answers])
+        for (client, _), one in zip(PAIRS * 2, answers, strict=True):
+            good = given not in ("cut", "error", "failed")
+            streams = is_events(one.headers["content-type"])
+            body = dechunked(one.body) if "transfer-encoding" in one.headers else one.body
+            frames = sse.frames(body) if streams else [body]
+            response = Response(
+                int(one.status.split()[1]),
+                tuple(one.headers.items()),
+                frames_of((0, frame) for frame in frames),
+            )
+            problem = TRANSLATED[client].problem_with(response)
+            assert (problem is None) == good, (one.status, body)
+            assert streams == (wanted == "sse") or not good
+            assert good or streams or response.status >= 400
+    if given == "failed":  # what is told of the tries hangs on how long they took
+        told = [[status for status, *_ in one] for one in told]
+    assert told[0] == told[1]
+    assert len(direct) >= len(PAIRS)
+
+
+def without_moments(answer: Any) -> Any:
+    """An answer without what tells the time, or how long a try has taken."""
+    status, headers, body, closed = answer
+    kept = {k: v for k, v in headers.items() if k not in ("x-promptdeck-route", "content-length")}
+    body = re.sub(rb'"(created|created_at|completed_at|seconds)":[0-9.]+', rb'"\1":0', body)
+    return status, kept, body, closed
+
+
+def odd(given: str, upstream: str) -> Answer:
+    """An answer of an upstream's, in one of the ways that answers are given."""
+    protocol, named = PROTOCOLS[upstream], dict([served_by(upstream)])
+    if given == "json":
+        return raw(compact(protocol.whole), headers=named)
+    if given == "gzip":
+        packed = {"Content-Encoding": "gzip", "Content-Type": "text/event-stream"}
+        return raw(gzip.compress(b"".join(protocol.stream)), headers={**named, **packed})
+    if given == "error":
+        body = {"type": "error", "error": {"type": "x", "message": "no", "code": 400}}
+        return raw(compact(body), status=400, headers=named)
+    if given == "failed":
+        return raw(b'{"id":"x","status":"failed","error":{"code":"server_error","message":"no"}}')
+    if given == "odd type":
+        return streaming(protocol.stream, content_type="text/plain")
+    frames = protocol.stream if given == "sse" else protocol.stream[: protocol.end - 1]
+    return streaming(frames, headers=named)
+
+
+async def test_a_list_is_the_same_live_and_replayed(start: Start, provider: Upstream) -> None:
+    upstreams(start, provider)
+    for upstream in ("chat", "messages", "responses"):
+        asked_for = asked_by("gemini", upstream, stream=True)
+        target = asked_for.target.partition("?")[0]
+        provider.answers = [giving(upstream, stream=True)]
+        live = await start(mode="record", cassette=upstream, store=start.folder / f"{upstream}.db")
+        first = await live.request("POST", target, asked_for.body)
+        offline = await start(mode="replay", cassette=upstream)
+        second = await offline.request("POST", target, asked_for.body)
+        assert isinstance(first.json, list)
+        assert (first.body, first.headers["content-type"]) == (
+            second.body,
+            second.headers["content-type"],
+        )

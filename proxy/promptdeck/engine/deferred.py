@@ -143,7 +143,7 @@ async def _whole(answer: Served | Flown | Listed, most: int) -> tuple[int, bytes
                     return head.status, b"".join(parts)
                 gathered = Gathered(answer)
                 gathered.write(b"".join(parts))
-                told = gathered.told()
+                told, _ = gathered.told()
             except UpstreamError as error:
                 return _told(error)
             else:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from promptdeck.core.dialects.interpreted import Interpreter, Remembering, interpreter_of
-from promptdeck.core.interaction import Request, Response
+from promptdeck.core.interaction import Request, Response, is_good
 from promptdeck.engine.decks.repeat import Repeat
 from promptdeck.engine.flights.flight import Flight
 from promptdeck.engine.flights.log import TOO_LARGE, Chunk, Reader
@@ -103,8 +103,8 @@ class Gathered:
             self._parts.clear()
         return True
 
-    def told(self) -> Response:
-        """The answer as its client gets it, once all of it has come.
+    def told(self) -> tuple[Response, Flown]:
+        """The answer as its client gets it, once all of it has come, and what its head says of it.
 
         UpstreamError for one that cannot be read, or is too large.
         """
@@ -117,7 +117,11 @@ class Gathered:
             response = response_of(head, [Chunk(0, b"".join(self._parts))], self._flown.most)
         except NotKept as reason:
             raise _untranslatable(str(reason)) from None
-        return interpreter.whole(response._replace(headers=head.headers))
+        told = interpreter.whole(response._replace(headers=head.headers))
+        flown = self._flown
+        if is_good(head.status) and not is_good(told.status):
+            flown = flown._replace(cache_status=flown.error_status)  # it is not kept
+        return told, flown
 
 
 def _untranslatable(why: str) -> UpstreamError:

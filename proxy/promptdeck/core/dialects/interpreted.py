@@ -90,9 +90,13 @@ class Interpreter:
         return Aim(self._served.upstream, self._served.dialect, self._served.model)
 
     def streams(self, status: int, headers: Headers) -> bool:
-        """True if the answer of this head goes to its client piece by piece, as it comes."""
+        """True if the answer of this head goes to its client piece by piece, as it comes.
+
+        Not one that is packed, though nobody asked for that.
+        """
         events = essence(header(headers, "content-type")) == "text/event-stream"
-        return events and is_good(status) and self.variant is not Variant.JSON
+        plain = header(headers, "content-encoding").lower() in ("", "identity")
+        return events and plain and is_good(status) and self.variant is not Variant.JSON
 
     def stream(self) -> StreamFilter:
         """What makes the client's bytes of the upstream's, for an answer that `streams`."""

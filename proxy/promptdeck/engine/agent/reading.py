@@ -61,7 +61,7 @@ async def _told(flown: Flown) -> Inner:
     async with aclosing(_coming(flown)) as pieces:
         async for data in pieces:
             gathered.write(data)
-    told = gathered.told()
+    told, _ = gathered.told()
     return Inner(told.status, told.headers, _pieces(told))
 
 

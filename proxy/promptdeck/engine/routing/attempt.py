@@ -134,7 +134,9 @@ class HeldAnswer:
         """As a `Sink`."""
         self._status, self._headers = status, headers
         # A refusal may be one for the sake of a signature, or tell the key that is refused.
-        if is_good(status) and (self._aim is None or self._has_waited):
+        # What is packed, though nobody asked for that, is judged where it is unpacked.
+        packed = header(headers, "content-encoding").lower() not in ("", "identity")
+        if is_good(status) and (self._aim is None or self._has_waited or packed):
             return self._release(data)
         if self._aim and is_good(status) and _is_stream(headers):
             self._listening = Listening(self._dialect, self._aim)

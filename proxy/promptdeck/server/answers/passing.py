@@ -65,7 +65,7 @@ async def _translated(request: web.Request, flown: Flown) -> web.StreamResponse:
     try:
         async for data in flown.flight.read(flown.place):
             gathered.write(data)
-        told = gathered.told()
+        told, flown = gathered.told()
     except UpstreamError as error:
         error.cache_status = flown.error_status
         raise

@@ -123,7 +123,7 @@ class Direct:
             self._refuse(error)
             return
         try:
-            told = gathered.told()
+            told, self._flown = gathered.told()
         except UpstreamError as error:
             self._refuse(error)
             return

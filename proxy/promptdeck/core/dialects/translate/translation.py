@@ -204,14 +204,16 @@ def answered(
             ]
             return _whole(response, signals, client, asked, now, memory)
         response = as_stream(response, frames)
-    told_as = Variant.SSE if variant is Variant.LIST else variant
-    translation = Translation(upstream, client, told_as, asked, aim, now, memory)
+    translation = Translation(upstream, client, variant, asked, aim, now, memory)
     told = [Frame(frame.offset_ms, translation.feed(frame.data)) for frame in response.frames]
     told.append(Frame(response.took_ms, translation.rest()))
+    if variant is Variant.LIST:
+        body = b"".join(data for _, data in told)
+        headers = heading(response.headers, JSON_TYPE)
+        return Response(response.status, headers, (Frame(response.took_ms, body),))
     frames_of = [Frame(at, one) for at, data in told for one in sse.frames(data)]
     headers = heading(response.headers, STREAM_TYPE)
-    made = Response(response.status, headers, tuple(frames_of))
-    return (client.in_variant(made, variant) or made) if variant is Variant.LIST else made
+    return Response(response.status, headers, tuple(frames_of))
 
 
 def _signals(frames: Iterable[bytes], upstream: Dialect, aim: Aim) -> list[Signal]:
