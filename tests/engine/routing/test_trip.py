@@ -162,6 +162,25 @@ async def test_the_last_ones_status_comes_with_all_attempts() -> None:
     assert "x-promptdeck-served" not in got.headers
 
 
+@pytest.mark.parametrize("length", [1, 3000])
+async def test_however_many_are_tried_the_head_can_be_read(length: int) -> None:
+    name = "n" * length
+    names = [f"a/{name}{number}" for number in range(100)]
+    ways = {"a": ScriptedWay(failing(503, 'so "long" \r\n' * 50)), "b": ScriptedWay(answer("b"))}
+    got = Got()
+    await routing(ways, breaker=999).fly(asking([*names[:99], "b/y"]), got)
+    assert len(got.route) <= 4000
+    assert got.route.endswith('"b/y"')
+    assert got.route.isprintable()
+
+
+async def test_a_model_of_a_very_long_name_holds_nobody_up() -> None:
+    got = Got()
+    ways = {"a": ScriptedWay(answer("a"))}
+    await routing(ways).fly(asking(["a/" + "n" * 9000, "a/b"]), got)
+    assert len(got.route) == 4000
+
+
 async def test_where_the_last_one_gave_no_answer_there_is_none() -> None:
     ways = {"a": ScriptedWay(failing(503, "down")), "b": ScriptedWay(raising(SLOW))}
     with pytest.raises(UpstreamError) as caught:

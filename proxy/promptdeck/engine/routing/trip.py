@@ -221,16 +221,22 @@ class Trip:
             headers.append((ROUTE, self._route(choice)))
         if made.lost:
             told = "; ".join(f"{one.path} {one.why}" for one in made.lost)
-            headers.append(("Warning", f'299 promptdeck "{_quotable(f"{choice.name}: {told}")}"'))
+            text = _quotable(f"{choice.name}: {told}")[:_MOST_IN_HEADER]
+            headers.append(("Warning", f'299 promptdeck "{text}"'))
         return tuple(headers)
 
     def _route(self, served: Choice | None) -> str:
         """The models in the order in which they were tried, the one that answered last."""
-        told = [
-            f'{_item(one.choice)}; failed={one.status}; why="{_quotable(one.why[:_WHY])}"'
-            for one in self._tries
-        ]
-        return ", ".join([*told, *([_item(served)] if served else [])])
+        last = [_item(served)] if served else []
+        tried = [f"{_item(one.choice)}; failed={one.status}" for one in self._tries]
+        whys = [f'; why="{_quotable(one.why[:_WHY])}"' for one in self._tries]
+        whole = ", ".join([*map("".join, zip(tried, whys, strict=True)), *last])
+        if len(whole) <= _MOST_IN_HEADER:
+            return whole
+        # The latest ones say most of how it came to that.
+        while tried and len(", ".join([*tried, *last])) > _MOST_IN_HEADER:
+            tried = tried[1:]
+        return ", ".join([*tried, *last])[:_MOST_IN_HEADER]
 
     def _breaker_key(self, choice: Choice) -> Hashable:
         """By what the breaker of a model is known: a caller's own key is for itself."""
@@ -279,6 +285,8 @@ class Trip:
 
 _WHY = 120
 """Characters of an error in a header: some providers send pages."""
+_MOST_IN_HEADER = 4000
+"""Characters of a header: aiohttp's client and nginx take 8 KB of one."""
 
 
 def _item(choice: Choice) -> str:
