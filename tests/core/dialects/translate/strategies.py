@@ -226,7 +226,7 @@ def signals(
     for choice in range(draw(st.integers(1, choices))):
         told += _choice(draw, signed, also, choice)
     prompt, completion = draw(COUNTS), draw(COUNTS)
-    details = (draw(st.none() | st.integers(0, prompt)), draw(st.none() | st.integers(0, 9)))
+    details = [draw(st.none() | st.integers(0, most)) for most in (prompt, completion)]
     usage = Usage(prompt, completion, prompt + completion, details[0], reasoning=details[1])
     # Some dialects count on the way, and the last counts.
     at = draw(st.integers(1, len(told)))

@@ -28,6 +28,7 @@ MODELS = {
     "chat": "m-1", "messages": "claude-sonnet-4-5", "responses": "gpt-4.1", "gemini": "gemini-3-pro"
 }  # fmt: skip
 NOW = 1700000000
+STREAM = (("content-type", "text/event-stream"),)
 
 
 def aim_at(dialect: str) -> Aim:
@@ -80,8 +81,7 @@ def test_what_an_upstream_says_its_client_hears(
     body = b"".join(frames)
     assert heard(client, made.feed(body) + made.rest()) == plain(added_up(answer))
     # And whole, however it came.
-    kind = (("content-type", "text/event-stream"),)
-    recorded = Response(200, kind, tuple(Frame(n, one) for n, one in enumerate(frames)))
+    recorded = Response(200, STREAM, tuple(Frame(n, one) for n, one in enumerate(frames)))
     for response in (recorded, there.in_variant(recorded, Variant.JSON)):
         assert response is not None
         whole = answered(response, there, here, Variant.JSON, {}, aim_at(upstream), NOW)
@@ -123,3 +123,20 @@ def comparable(value: Any) -> Any:
     if isinstance(value, list | tuple) and not hasattr(value, "_fields"):
         return [comparable(one) for one in value]
     return value
+
+
+@PAIRS
+@settings(max_examples=4)
+@given(st.data())
+def test_a_stream_that_was_cut_never_ends_well(
+    upstream: str, client: str, data: st.DataObject
+) -> None:
+    """What is not kept for it is told as a failure, and what is kept is not."""
+    frames = native(upstream, data.draw(signals()))
+    there, here = DIALECTS[upstream], DIALECTS[client]
+    for count in range(len(frames)):
+        cut = Translation(there, here, variant_of(client), {"model": "m"}, aim_at(upstream), NOW)
+        told = sse.frames(b"".join([*map(cut.feed, frames[:count]), cut.rest()]))
+        kept = Response(200, STREAM, tuple(Frame(0, one) for one in frames[:count]))
+        answer = Response(200, STREAM, tuple(Frame(0, one) for one in told))
+        assert (here.problem_with(answer) is None) is (there.problem_with(kept) is None), count
