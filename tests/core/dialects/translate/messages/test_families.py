@@ -1,8 +1,11 @@
 """Which family a model is of, and that the table says what the documents say."""
 
+import os
+
 import pytest
 
-from promptdeck.core.dialects.translate.messages.families import FAMILIES, family_of
+from promptdeck.core.dialects.translate.messages.families import FAMILIES, Family, family_of
+from tests import ROOT
 
 
 @pytest.mark.parametrize(
@@ -42,3 +45,35 @@ def test_each_row_can_be_reached() -> None:
     assert len({family.prefix for family in FAMILIES}) == len(FAMILIES)
     for family in FAMILIES:
         assert family_of(f"claude-{family.prefix}") in (family, FAMILIES[-1])
+
+
+def _row(family: Family) -> str:
+    yes = {True: "yes", False: "no"}
+    modes = [
+        one
+        for one in ("adaptive", "enabled", "between_tools", "disabled")
+        if one in family.thinking
+    ]
+    efforts = "-" if not family.efforts else ", ".join(family.efforts)
+    cells = [
+        f"`{family.prefix}*`" if family.prefix else "all others",
+        ", ".join(modes) + (f"; off up to {family.quiet}" if family.quiet else ""),
+        efforts,
+        {"all": "yes", "one": "not both temperature and top_p", "none": "no"}[family.sampling],
+        {"unless enabled": "not with a budget"}.get(family.forced, family.forced),
+        yes[family.prefill], yes[family.system_turns], yes[family.schemas], f"{family.output:,}",
+    ]  # fmt: skip
+    return f"| {' | '.join(cells)} |\n"
+
+
+def test_the_page_has_the_table() -> None:
+    """`REGENERATE=1 pytest tests/core/dialects/translate/messages/test_families.py` writes it."""
+    page = ROOT / "docs" / "translation.md"
+    head = ("| claude- | thinking | effort | sampling | forced tool | prefill | system amid turns"
+            " | schema | max_tokens |\n|--|--|--|--|--|--|--|--|--|\n")  # fmt: skip
+    begin, end = "<!-- claude -->\n", "<!-- /claude -->"
+    before, _, rest = page.read_text().partition(begin)
+    made = before + begin + head + "".join(map(_row, FAMILIES)) + end + rest.partition(end)[2]
+    if os.environ.get("REGENERATE"):
+        page.write_text(made)
+    assert made == page.read_text()
