@@ -88,3 +88,21 @@ def test_a_gateway_gets_all_but_what_is_set_beside_it(upstream: str) -> None:
 def test_a_name_that_only_ends_like_a_providers_is_a_gateway() -> None:
     assert base("https://notanthropic.com/v1", "google") is None
     assert base("https://eu.api.anthropic.com/v1", "google") == HOMES["google"].url
+
+
+@pytest.mark.parametrize(
+    ("target", "url"),
+    [
+        ("/v1/deployments/d/chat/completions?api-version=2024-10-21", "https://x/openai"),
+        ("/v1/models?api-version=2024-10-21", "https://x/openai"),
+        ("/v1/chat/completions", "https://x/openai/v1"),
+        ("/v1/responses?api-version=preview", "https://x/openai/v1"),
+    ],
+)
+def test_azures_calls_go_below_its_old_path_or_below_v1(target: str, url: str) -> None:
+    for base in ("https://x", "https://x/openai", "https://x/openai/v1", "https://x/v1"):
+        route = Homes("https://api.openai.com/v1", {"azure": base}).route(
+            Request("POST", target, "application/json", b"{}"), (("api-key", "k"),)
+        )
+        assert route is not None
+        assert route.url == url

@@ -61,6 +61,11 @@ _PATHS = (
 _HEADERS = {"anthropic-version": "anthropic", "x-goog-api-key": "google", "api-key": "azure"}
 
 
+# Azure has two APIs below /openai: deployments and all that is asked with a version that is a
+# date, and since August 2025 one that is /v1 as OpenAI's is, with no version or a word for one.
+_DATED = re.compile(r"/v1/deployments/|[^?]*\?(?:.*&)?api-version=\d{4}-").match
+
+
 def home_of(target: str, headers: Headers) -> str:
     """The name in `HOMES` of the provider that a request is meant for; empty for none of them.
 
@@ -97,6 +102,8 @@ class Homes:
         """
         name = home_of(request.target, headers)
         url = self._urls[name] if name else None
+        if url and name == "azure" and not _DATED(request.target):
+            url += "/v1"
         return None if url is None else Route(url, "", request.body, is_home=True)
 
 
