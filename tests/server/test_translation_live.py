@@ -453,3 +453,45 @@ async def test_a_list_is_the_same_live_and_replayed(start: Start, provider: Upst
             second.body,
             second.headers["content-type"],
         )
+
+
+SIGNED = {"messages": b"c2ln", "gemini": b"Z29vZ2xl", "responses": b"b3BlbmFp"}
+"""What each provider has signed, of which the samples have the same."""
+
+
+def signed_by(upstream: str) -> Answer:
+    body = compact(PROTOCOLS[upstream].whole)
+    before = {"gemini": b"c2ln", "responses": b"ZW5j"}.get(upstream, SIGNED[upstream])
+    return raw(body.replace(b'"%b"' % before, b'"%b"' % SIGNED[upstream]))
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+async def test_a_loop_of_tools_moves_from_one_provider_to_another_and_back(
+    start: Start, provider: Upstream, keeps: bool
+) -> None:
+    upstreams(start, provider)
+    deck = await start(mode="record", cassette="c")
+    turns: list[Any] = [{"role": "user", "content": "hi"}]
+    path = ("messages", "gemini", "messages", "responses", "gemini", "responses")
+    for step, upstream in enumerate(path):
+        provider.answers = [signed_by(upstream)]
+        asked = {"model": "/".join(MODELS[upstream]), "tools": TOOLS, "messages": turns}
+        got = await deck.chat(**asked)
+        for signer, text in SIGNED.items():
+            # Each goes home once its own have come, and to nobody else.
+            own = signer == upstream and signer in path[:step]
+            assert (b'"%b"' % text in provider.seen[-1].body) == own, (step, upstream, signer)
+        message = got.json["choices"][0]["message"]
+        if not keeps:  # as clients do that know the contract's fields alone
+            message = {name: message[name] for name in ("role", "content", "tool_calls")}
+            for call in message["tool_calls"]:
+                call.pop("extra_content", None)
+                call.pop("thought_signature", None)
+        results = [
+            {"role": "tool", "tool_call_id": call["id"], "content": "ok"}
+            for call in message["tool_calls"]
+        ]
+        turns = [*turns, message, *results]
+    offline = await start(mode="replay", cassette="c", store=start.folder / "2.db")
+    again = await offline.chat(**asked)
+    assert again.json == got.json

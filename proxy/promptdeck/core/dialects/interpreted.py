@@ -87,7 +87,8 @@ class Interpreter:
     def _aim(self) -> "Aim":
         from .translate.aim import Aim
 
-        return Aim(self._served.upstream, self._served.dialect, self._served.model)
+        name = self._served.upstream  # of one that is built in, it is the provider's, too
+        return Aim(name, self._served.dialect, self._served.model, name)
 
     def streams(self, status: int, headers: Headers) -> bool:
         """True if the answer of this head goes to its client piece by piece, as it comes.
