@@ -98,6 +98,12 @@ def test_an_unknown_upstream_is_refused_with_the_list_and_the_nearest(
             assert name in error.message
 
 
+def test_an_upstream_without_a_model_is_refused() -> None:
+    with pytest.raises(ClientError, match="write openai/MODEL") as caught:
+        names(choosing(), "openai/")
+    assert caught.value.code == "bad_model"
+
+
 # Lists and objects
 
 

@@ -171,7 +171,14 @@ class Choosing:
     def _parted(self, name: str) -> tuple[str, str]:
         """Upstream and model of a name; ClientError where the upstream is unknown."""
         prefix, slash, model = name.partition("/")
-        if slash and model and prefix in self._named:
+        if slash and prefix in self._named:
+            if not model:
+                raise ClientError(
+                    f"{name!r} names no model of {prefix}; write {prefix}/MODEL",
+                    code="bad_model",
+                    param="$.model",
+                    retry=False,
+                )
             return prefix, model
         own = prefix in self._own_prefixes
         if not slash or own or (self._passes_slashes and not self._misspelt(prefix)):
