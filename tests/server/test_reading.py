@@ -7,10 +7,15 @@ from urllib.parse import quote
 
 import orjson
 import pytest
+from aiohttp import StreamReader
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.test_utils import make_mocked_request
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptdeck.core.dialects.homes import Homes
 from promptdeck.core.targets import prefix_of, target_of
+from promptdeck.server.reading import Ground, incoming_of
 from tests.conftest import Start
 
 SEGMENTS = st.text("abv1%/.é-", min_size=1, max_size=5).map(lambda text: quote(text, safe=""))
@@ -158,3 +163,34 @@ async def test_a_key_of_no_known_shape_is_hidden_where_a_prompt_says_it(
     assert len(kept) > 1000
     for key in (ours, theirs, "sesame"):
         assert key.encode() not in kept
+
+
+@pytest.mark.parametrize(("size", "least"), [(1000, 0), (2_000_000, 3)])
+async def test_others_get_their_turn_between_the_looks_at_a_large_body(
+    size: int, least: int
+) -> None:
+    """Each look at all of 32 MB takes milliseconds: several in a row would hold others up."""
+    ground = Ground({}, Homes("http://u.example/v1", {}), (), 10**6)
+    payload = StreamReader(BaseProtocol(asyncio.get_running_loop()), limit=2**22)
+    payload.feed_data(b'{"a":"%b"}' % (b"x" * size))
+    payload.feed_eof()
+    headers = {"Content-Type": "application/json"}
+    request = make_mocked_request(
+        "POST", "/v1/chat/completions", headers, payload=payload, client_max_size=10**7
+    )
+    turns = 0
+
+    async def another() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as tasks:
+        other = tasks.create_task(another())
+        await asyncio.sleep(0)
+        turns = 0
+        incoming = await incoming_of(request, ground)
+        assert turns >= least
+        other.cancel()
+    assert len(incoming.request.body) == size + 8
