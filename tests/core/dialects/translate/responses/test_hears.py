@@ -1,10 +1,11 @@
 """What is heard in a stream of `/v1/responses`, from OpenAI and from servers that differ."""
 
+from copy import deepcopy
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.responses.cut import cut
@@ -36,6 +37,7 @@ from promptdeck.core.dialects.translate.responses.wrapping import wrapped
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject
 from tests.core.dialects.translate.strategies import added_up
+from tests.scripted_responses import Responses, called, frames_of, refused, said, thought
 
 AIM = Aim("openai", "responses", "gpt-5.6-sol", "openai")
 RESPONSE: JSONObject = {
@@ -464,3 +466,46 @@ def test_no_stream_is_too_odd(events: list[JSONObject]) -> None:
     assert len(last) == 1
     assert told[-1] is last[0]
     added_up(told)
+
+
+SENT = Responses(
+    [thought("Hm.", "So."), said("Hello"), called("f", '{"x":1}'), refused("no")]
+).reply(
+    {
+        "model": "gpt-5.6-sol",
+        "input": "hi",
+        "store": False,
+        "include": ["reasoning.encrypted_content"],
+    }
+)[1]
+EVENTS = [orjson.loads(sse.parse(frame).data or "") for frame in frames_of(SENT)]
+_ODD = st.sampled_from([None, True, 0, 3, -1, "x", "message", [], {}, [{}], {"type": ["x"]}])
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_a_stream_with_odd_events_among_its_own_is_heard_in_order(data: st.DataObject) -> None:
+    events = deepcopy(EVENTS)
+    for _ in range(data.draw(st.integers(1, 6))):
+        event = data.draw(st.sampled_from(events))
+        place = event
+        while inner := [one for one in place.values() if isinstance(one, dict) and one]:
+            if data.draw(st.booleans()):
+                break
+            place = data.draw(st.sampled_from(inner))
+        place[data.draw(st.sampled_from(sorted(place)))] = data.draw(_ODD)
+    if data.draw(st.booleans()):
+        events = data.draw(st.permutations(events))
+    told = heard(*events)
+    added_up(told)  # each call is opened once, before all that it says, and closed once
+    last = [signal for signal in told if isinstance(signal, Finished | Broke)]
+    assert told[-1:] == last
+
+
+def test_the_scripted_stream_is_heard_whole() -> None:
+    whole = added_up(heard(*EVENTS))["choices"][0]
+    assert (whole["text"], whole["refusal"], whole["mused"]) == ("Hello", "no", "Hm.\n\nSo.")
+    assert whole["calls"] == {0: ["call_1", "f", None, False, '{"x":1}', True]}
+    assert [one.signed.text for one in whole["sealed"]] == [
+        item["encrypted_content"] for item in SENT["output"] if item["type"] == "reasoning"
+    ]

@@ -188,6 +188,8 @@ def test_signatures_come_back_to_what_they_are_of() -> None:
         ({"input": [{"role": "user", "content": 3}]}, "$.input[0].content"),
         ({"input": [{"role": "user", "content": [{"type": "x"}]}]}, "$.input[0].content[0]"),
         ({"input": [{"role": "user", "content": ["hi"]}]}, "$.input[0].content[0]"),
+        ({"input": [{"role": ["user"], "content": "hi"}]}, "$.input[0].role"),
+        ({"input": [{"type": ["message"]}]}, "$.input[0].type"),
         ({"model": 3}, "$.model"),
     ],
 )

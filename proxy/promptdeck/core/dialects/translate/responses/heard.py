@@ -105,10 +105,12 @@ class HeardItems:
         what, _, step = kind.removeprefix("response.").rpartition(".")
         if what in _TEXTS:
             yield from self._text(at, what, step, value)
-        elif what == "output_text.annotation" and (item := self._items.get(at)):
+        elif (item := self._items.get(at)) is None or item.is_done or item.number >= 0:
+            return  # nothing but a message and reasoning has parts
+        elif what == "output_text.annotation":
             part = self._part(item, "content", value.get("content_index"))
             yield from self._annotated(part, [value.get("annotation")])
-        elif what in _WHOLE and step == "done" and (item := self._items.get(at)):
+        elif what in _WHOLE and step == "done":
             place = _WHOLE[what]
             yield from self._told(item, place, value.get(f"{place}_index"), value.get("part"))
 
@@ -215,7 +217,8 @@ class HeardItems:
     def _told(self, item: _HeardItem, place: str, number: JSON, told: JSON) -> Iterator[Signal]:
         """A part of an item as it is done."""
         value = as_object(told)
-        key = _PARTS.get(value.get("type"))
+        kind = value.get("type")
+        key = _PARTS.get(kind) if isinstance(kind, str) else None
         if key is None:
             return
         part = self._part(item, place, number)

@@ -69,6 +69,8 @@ class _ReadItems:
         if not isinstance(item, dict):
             raise Untranslatable(f"{path} must be an item", param=path)
         kind = item.get("type", "message")
+        if not isinstance(kind, str):
+            raise Untranslatable(f"{path}.type must be a string", param=f"{path}.type")
         if kind == "message":
             self._message(item, path)
         elif kind == "reasoning":
@@ -93,7 +95,8 @@ class _ReadItems:
             self.turns.append(Utterance("assistant", (part,), path))
 
     def _message(self, item: JSONObject, path: str) -> None:
-        role = _ROLES.get(item.get("role"))
+        told = item.get("role")
+        role = _ROLES.get(told) if isinstance(told, str) else None
         if role is None:
             place = f"{path}.role"
             raise Untranslatable(f"{place} must be one of {', '.join(_ROLES)}", param=place)
