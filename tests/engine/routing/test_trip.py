@@ -278,6 +278,22 @@ async def test_what_is_lost_is_a_warning_or_where_it_is_strict_a_refusal() -> No
     assert (caught.value.status, ways["a"].seen) == (400, [])
 
 
+async def test_what_nobody_asked_for_is_no_reason_to_refuse() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    messages = [
+        {"role": "user", "content": "q"},
+        {"role": "assistant", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "1"},
+    ]
+    tools = [{"type": "function", "function": {"name": "f", "parameters": {"type": "object"}}}]
+    google = Declared("a", url="http://a/v1", dialects=("gemini",))
+    way, got = ScriptedWay(failing(400, "no")), Got()
+    request = asking("a/gemini-3-pro", messages=messages, tools=tools)
+    await routing({"a": way}, a=google, strict=True).fly(request, got)
+    assert len(way.seen) == 1
+    assert "no signature came" in got.headers["warning"]
+
+
 async def test_a_refusal_for_a_signature_is_tried_once_more_without() -> None:
     messages = Declared("a", url="http://a/v1", dialects=("messages",))
     refusal = failing(400, "messages.1.content.0: Invalid `signature` in `thinking` block")

@@ -6,9 +6,9 @@ another time. With further models it goes on rather than wait.
 
 import asyncio
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from contextlib import nullcontext
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from promptdeck.core.dialects.table import told_in
 from promptdeck.core.dialects.translate.unsigned import names_signature, unsigned
@@ -23,6 +23,9 @@ from .attempt import Failed, HeldAnswer, Patient, attempted
 from .means import Means
 from .waiting import Waiting
 from .writing import LARGE, Asking, Sendable
+
+if TYPE_CHECKING:
+    from promptdeck.core.dialects.translate.aim import Lost
 
 log = logging.getLogger("promptdeck")
 
@@ -177,8 +180,8 @@ class Trip:
             made = await asyncio.to_thread(self._asking.made_for, *args)
         else:
             made = self._asking.made_for(*args)
-        if made.lost and self._means.strict:
-            raise _lossy(choice, made)
+        if self._means.strict and (lost := [one for one in made.lost if one.asked]):
+            raise _lossy(choice, lost)
         failed = await self._sent(choice, made)
         if failed and names_signature(failed.status, failed.body):
             request = made.incoming.request
@@ -319,13 +322,12 @@ def _paused(choice: Choice, pause: float, status: int) -> Failed:
     return Failed(error, leads_on=True, retry_after=pause)
 
 
-def _lossy(choice: Choice, made: Sendable) -> Unsendable:
+def _lossy(choice: Choice, lost: "Sequence[Lost]") -> Unsendable:
     """The refusal of a request of which something would be lost, where the contract is strict."""
-    lost = [{"path": one.path, "why": one.why} for one in made.lost]
-    told = "; ".join(f"{one.path} {one.why}" for one in made.lost)
+    told = "; ".join(f"{one.path} {one.why}" for one in lost)
     return Unsendable(
         f"{choice.name} cannot be asked all of this: {told}",
         code="lossy",
-        param=made.lost[0].path,
-        details={"lost": lost},
+        param=lost[0].path,
+        details={"lost": [{"path": one.path, "why": one.why} for one in lost]},
     )

@@ -47,3 +47,9 @@ def test_what_asks_for_nothing_is_not_lost(name: str, value: JSON) -> None:
 def test_what_asks_for_something_is_lost(name: str, value: JSON) -> None:
     assert not is_idle(name, value)
     assert _options({name: value}).lost() == (Lost(f"$.{name}", "has no counterpart"),)
+
+
+def test_what_nobody_asked_for_is_told_apart() -> None:
+    options = _options({})
+    options.lose_at("$.messages[1]", "no signature came", asked=False)
+    assert options.lost() == (Lost("$.messages[1]", "no signature came", asked=False),)

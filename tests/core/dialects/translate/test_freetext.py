@@ -168,7 +168,7 @@ def test_codex_runs_its_code_by_models_that_know_functions(upstream: str, stream
     result = {"type": "custom_tool_call_output", "call_id": item["call_id"], "output": "done"}
     body["input"] += [item, result]
     there = written(Request("POST", "/v1/responses", "", orjson.dumps(body)), client, aim)
-    assert not there.lost
+    assert not [one for one in there.lost if one.asked]
     assert b"functions__exec" in there.body
     sent = there.body.decode()
     assert ARGUMENTS in sent or orjson.dumps(ARGUMENTS).decode() in sent

@@ -43,6 +43,9 @@ class Lost(NamedTuple):
     """Its place in the client's request: `$.seed`."""
     why: str
     """A phrase for people: `has no counterpart`, `xhigh became high`."""
+    asked: bool = True
+    """False for what nobody has asked for in so many words, such as a signature that was not kept:
+    it is told, but is no reason to refuse where the contract is strict."""
 
 
 class Written(NamedTuple):
@@ -114,9 +117,12 @@ class Options:
         self._left.pop(name, None)
         self.lose_at(self._prompt.path(name), why)
 
-    def lose_at(self, path: str, why: str) -> None:
-        """Say that what stands at a place of the client's request does not arrive as it is."""
-        self._lost.append(Lost(path, why))
+    def lose_at(self, path: str, why: str, *, asked: bool = True) -> None:
+        """Say that what stands at a place of the client's request does not arrive as it is.
+
+        `asked` as `Lost` has it.
+        """
+        self._lost.append(Lost(path, why, asked))
 
     def drop(self, names: Iterable[str]) -> None:
         """Leave options out without a word: they are labels, or promptdeck's own business."""

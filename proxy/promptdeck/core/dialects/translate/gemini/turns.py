@@ -60,9 +60,10 @@ def contents_of(
         )
     for part in complete(listed) if family.signs else ():
         if place := contents.unsigned.get(id(part)):
-            options.lose_at(place, "no signature came with the call: the model reasons anew")
+            why = "no signature came with the call: the model reasons anew"
+            options.lose_at(place, why, asked=False)
     if any(getattr(part, "cache", None) for turn in prompt.turns for part in turn.parts):
-        options.lose_at("$..cache_control", _NO_CACHE)
+        options.lose_at("$..cache_control", _NO_CACHE, asked=False)
     return system, listed
 
 
