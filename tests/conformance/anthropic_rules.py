@@ -174,7 +174,16 @@ def _thinking(body: JSON, model: _Model) -> Iterator[str]:
         yield from _schema(config["format"]["schema"])
 
 
-_BOUNDS = {"minimum", "maximum", "multipleOf", "minLength", "maxLength", "maxItems"}
+_BOUNDS = {
+    "minimum",
+    "maximum",
+    "multipleOf",
+    "minLength",
+    "maxLength",
+    "maxItems",
+    "pattern",
+    "not",
+}
 
 
 def _schema(schema: Any) -> Iterator[str]:

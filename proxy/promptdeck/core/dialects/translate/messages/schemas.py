@@ -1,9 +1,10 @@
 """A schema for an answer as Anthropic takes it: others are errors, the whole request with them.
 
 https://platform.claude.com/docs/en/build-with-claude/structured-outputs, "JSON Schema limitations",
-and what Anthropic's own SDK makes of schemas (anthropic 2.14, `lib/_parse/_transform.py`): an
-object has no members but those that are named; bounds and most formats are not known. What is not
-known is told the model in words.
+and what Anthropic's own SDK makes of schemas (anthropic 2.14, `lib/_parse/_transform.py`), as
+others do (@ai-sdk/anthropic 3.0, `sanitize-json-schema.ts`): an object has no members but those
+that are named; bounds, patterns and most formats are not known. What is not known is told the
+model in words.
 
 Tools keep their schemas: a tool is bound to such rules only where it is strict, and then OpenAI
 has them as well.
@@ -14,15 +15,15 @@ from collections.abc import Iterator
 from promptdeck.core.dialects.pieces import as_list, written
 from promptdeck.core.text.jsontext import JSON, JSONObject
 
-_BOUNDS = frozenset(
-    """minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minLength maxLength maxItems
-    uniqueItems minContains maxContains minProperties maxProperties""".split()
+_KNOWN = frozenset(
+    """$schema $id $comment title description default type enum const $ref $defs definitions anyOf
+    oneOf allOf properties required additionalProperties items""".split()
 )
 _FORMATS = frozenset("date-time time date duration email hostname uri ipv4 ipv6 uuid".split())
 # Keywords whose value is a schema, a list of them, or an object of them: in no other place is one.
-_ONE = ("items", "not", "if", "then", "else", "additionalItems", "contains")
-_LISTS = ("anyOf", "oneOf", "allOf", "prefixItems")
-_NAMED = ("properties", "$defs", "definitions", "patternProperties")
+_ONE = ("items",)
+_LISTS = ("anyOf", "oneOf", "allOf")
+_NAMED = ("properties", "$defs", "definitions")
 
 
 def fitting(schema: JSONObject) -> tuple[JSONObject, tuple[str, ...]]:
@@ -46,7 +47,7 @@ def _fitting(schema: JSONObject, told: dict[str, None]) -> JSONObject:
                 name: _fitting(one, told) if isinstance(one, dict) else one
                 for name, one in value.items()
             }
-        # Only these two are known; of alternatives that exclude one another any will do.
+        # Of alternatives that exclude one another any will do.
         made["anyOf" if key == "oneOf" and "anyOf" not in schema else key] = value
     kind = schema.get("type")
     if kind == "object" or "object" in as_list(kind) or isinstance(schema.get("properties"), dict):
@@ -64,9 +65,11 @@ def _fitting(schema: JSONObject, told: dict[str, None]) -> JSONObject:
 def _unknown(schema: JSONObject) -> Iterator[tuple[str, JSON]]:
     """The keywords of a schema, not of those within, that Anthropic does not know."""
     for key, value in schema.items():
-        if (
-            key in _BOUNDS
-            or (key == "format" and not (isinstance(value, str) and value in _FORMATS))
-            or (key == "minItems" and value not in (0, 1))
-        ):
+        if key == "format":
+            is_known = isinstance(value, str) and value in _FORMATS
+        elif key == "minItems":
+            is_known = value in (0, 1)
+        else:
+            is_known = key in _KNOWN
+        if not is_known:
             yield key, value
