@@ -67,7 +67,23 @@ def refusal(model: str, body: JSON, issued: Callable[[str], bool] = lambda _: Tr
 
     `issued` tells a signature that this provider has given from any other.
     """
-    return next(_refusals(_Model(model.removeprefix("models/")), body, issued), None)
+    return next(_refusals(_Model(model.removeprefix("models/")), _spelled(body), issued), None)
+
+
+_OWN = frozenset("args response parametersJsonSchema responseJsonSchema parameters labels".split())
+
+
+def _spelled(value: Any, key: str = "") -> Any:
+    """A request with the names of JSON: the server takes those of the proto as well.
+
+    Data of the user's own has names of its own.
+    """
+    if key in _OWN:
+        return value
+    if isinstance(value, dict):
+        named = {re.sub(r"_([a-z])", lambda at: at[1].upper(), name): name for name in value}
+        return {name: _spelled(value[old], name) for name, old in named.items()}
+    return [_spelled(item) for item in value] if isinstance(value, list) else value
 
 
 def _refusals(model: _Model, body: JSON, issued: Callable[[str], bool]) -> Iterator[str]:
@@ -77,7 +93,7 @@ def _refusals(model: _Model, body: JSON, issued: Callable[[str], bool]) -> Itera
     if system is not None and not all(part.get("text") for part in system["parts"]):
         yield "systemInstruction: only text is supported"
     if model.version >= (3, 0):
-        yield from _of_signatures(body["contents"], issued)
+        yield from _of_signatures(_merged(body["contents"]), issued)
     if model.is_new and body["contents"][-1].get("role") == "model":
         yield "Requests ending with a model turn are not supported."
     yield from _of_tools(model, body)
@@ -101,15 +117,13 @@ def _of_contents(contents: Any) -> Iterator[str]:
         yield "contents is not specified"
         return
     calls: list[JSON] = []
-    before = ""
-    for n, content in enumerate(contents):
-        role = content.get("role", "user")
+    for n, content in enumerate(_merged(contents)):
+        role = content["role"]
         if role not in ("user", "model"):
             yield "Please use a valid role: user, model."
-        if role == before or (n == 0 and role == "model"):
-            yield "Please ensure that roles alternate, and that the first is the user's"
-        before = role
-        if not content.get("parts"):
+        if n == 0 and role == "model":
+            yield "Please ensure that the first turn is the user's"
+        if not content["parts"]:
             yield f"contents[{n}].parts must not be empty"
             return
         for part in content["parts"]:
@@ -128,6 +142,18 @@ def _of_contents(contents: Any) -> Iterator[str]:
         calls = [part["functionCall"] for part in content["parts"] if "functionCall" in part]
     if calls:
         yield "Please ensure that function call turn is followed by a function response turn"
+
+
+def _merged(contents: list[JSON]) -> list[JSON]:
+    """Contents in which neighbours of one role are one turn."""
+    turns: list[JSON] = []
+    for content in contents:
+        role, parts = content.get("role", "user"), content.get("parts") or []
+        if turns and turns[-1]["role"] == role:
+            turns[-1]["parts"] += parts
+        else:
+            turns.append({"role": role, "parts": [*parts]})
+    return turns
 
 
 def _is_answer(part: JSON) -> bool:
@@ -169,7 +195,7 @@ def _of_signatures(contents: list[JSON], issued: Callable[[str], bool]) -> Itera
     spoken = [
         n
         for n, content in enumerate(contents)
-        if content.get("role", "user") == "user" and not all(map(_is_answer, content["parts"]))
+        if content["role"] == "user" and not all(map(_is_answer, content["parts"]))
     ]
     for n, content in enumerate(contents):
         for part in content["parts"]:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
+import google_rules
 import orjson
 from aiohttp import web
 from anthropic_rules import refusal
@@ -298,6 +299,8 @@ async def gemini(request: web.Request) -> web.StreamResponse:
     turn, verb = _gemini_turn(asked), request.match_info["verb"]
     if verb == "countTokens":
         return in_json({"totalTokens": len(turn.prompt) + next(NUMBERS)})
+    if why := google_rules.refusal(request.match_info["model"], asked):
+        raise Refused(why)
     said = turn.reply()
     if isinstance(said, Call):
         call = {"id": made_id("", 8), "name": said.name, "args": said.arguments}

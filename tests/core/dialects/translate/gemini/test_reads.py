@@ -134,6 +134,12 @@ def test_each_kind_of_part(part, passage):
     assert turns(model(part)) == [("assistant", [passage])]
 
 
+def test_contents_may_be_one_turn_and_its_role_in_capitals():
+    asked = {"contents": {"role": "USER", "parts": {"text": "hi"}}}
+    assert read(**asked).turns == (Utterance("user", (Words("hi"),), "$.contents"),)
+    assert read(contents="hi").turns == (Utterance("user", (Words("hi"),), "$.contents"),)
+
+
 def test_what_says_nothing_is_left_out():
     assert turns(user({"text": "hi"}), model({"text": ""}), model(), {"parts": None}) == [
         ("user", [Words("hi")])

@@ -80,6 +80,7 @@ _FAMILIES: Mapping[str, GoogleFamily] = {
     "gemini-3.8": _GEMINI_3_6._replace(levels=_NO_LEAST),
     "gemini-4": _GEMINI_4,
     "gemini-4-hydrogen": _GEMINI_4._replace(levels=_MOST, samples=False),
+    "gemini-robotics-er-1": _FLASH_2_5,
     "gemma": _GEMINI_1,
     "gemma-4": _GEMINI_1._replace(levels=("MINIMAL", "HIGH")),
     "learnlm": _GEMINI_1,

@@ -80,7 +80,8 @@ def _turns(body: JSONObject) -> Iterator[Utterance]:
         path = f"$.contents[{n}]" if isinstance(contents, list) else "$.contents"
         if content is None:
             continue
-        role = as_object(content).get("role") or "user"
+        # Google's own examples have it in capitals, too.
+        role = str(as_object(content).get("role") or "user").lower()
         if role not in ("user", "model", "function"):
             raise Untranslatable(f"{path}.role: expected user or model", param=f"{path}.role")
         # Turns that say nothing come of streams that clients keep piece by piece.
