@@ -6,11 +6,13 @@ from pathlib import Path
 import orjson
 import pytest
 
+from promptdeck.core.interaction import Variant
 from promptdeck.stores.cassettes.save import New, save
 from tests.command import promptdeck
 from tests.conftest import Start
-from tests.recordings import base_of
+from tests.recordings import base_of, of
 from tests.scripted_upstream import plain
+from tests.translations import given_by, same_asked
 from tests.translations import recorded as recorded_by
 
 
@@ -192,3 +194,17 @@ async def test_show_tells_who_served_what_was_translated(tmp_path: Path) -> None
     assert "It is blue, I think." in shown
     [told] = orjson.loads((await promptdeck(tmp_path, "cassette", "show", "c", "--json")).out)
     assert told["served"] == "anthropic/claude-opus-5, messages"
+
+
+async def test_explain_names_what_replay_finds_in_another_protocol(tmp_path: Path) -> None:
+    path = tmp_path / "cassettes" / "c.yaml"
+    one = of(same_asked("chat", stream=True), given_by("messages"), Variant.SSE)
+    save(path, [New(one, base_of(one.request), replace=False)])
+    asked = same_asked("responses", stream=False)
+    ran = await promptdeck(tmp_path, "explain", "-", "--path", asked.target, stdin=asked.body)
+    assert ran.code == 0
+    assert "which asks the same in another protocol" in ran.out
+    other = same_asked("responses", stream=False, temperature=0.5)
+    assert (
+        await promptdeck(tmp_path, "explain", "-", "--path", other.target, stdin=other.body)
+    ).code == 1

@@ -2,7 +2,7 @@
 
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,6 +145,8 @@ def _find(config: Config, request: Request) -> _Lookup:
         reason = Reason.CASSETTE_MISSING
     miss = None
     if not hits:
+        hits = _elsewhere(form, searched)
+    if not hits:
         recorded = searched.pop(form.canonical, [])
         others = searched.items()
         body = value_of(request.body)
@@ -157,6 +159,20 @@ def _find(config: Config, request: Request) -> _Lookup:
             cassette=cassette,
         )
     return _Lookup(form, fingerprint(form.canonical, rules.digest), hits, miss)
+
+
+def _elsewhere(form: Normalized, searched: Mapping[bytes, list[tuple[str, bytes]]]) -> list[str]:
+    """The recordings in cassettes by which replay answers who asks the same in another protocol."""
+    from promptdeck.engine.elsewhere import asking_the_same
+
+    pairs = (one for found in searched.values() for one in found)
+    # Replay alone looks there, and not into the cache.
+    known = {canonical: name for name, canonical in pairs if not name.startswith(_CACHE)}
+    same = () if form.stateful else asking_the_same(form.canonical, known)
+    return [f"{known[one]}, which asks the same in another protocol" for one in same]
+
+
+_CACHE = "cache: "
 
 
 def _own_rules(config: Config, name: str) -> Rules | None:
@@ -185,5 +201,5 @@ def _recorded(config: Config) -> Iterator[tuple[str, Canon | None, bytes]]:
             yield f"{name}: {item.id}", law, law.canonical(item.request)
     if not named:
         yield from (
-            (f"cache: {name}", None, form) for name, form in cached(Path(config.store.path))
+            (f"{_CACHE}{name}", None, form) for name, form in cached(Path(config.store.path))
         )

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Iterable, Sequence
 
 from promptdeck.core.dialects.meaning import elsewhere, meaning
+from promptdeck.core.dialects.table import dialect_in
 from promptdeck.core.interaction import Request
 from promptdeck.core.matching.fingerprint import fingerprint
 
@@ -23,13 +24,12 @@ async def found_elsewhere(asked: Asked, deck: Deck, law: str) -> Search | None:
 
     `law` is the digest of the user's rules. StoreUnavailable.
     """
-    mine = await asyncio.to_thread(_meant, asked.form.canonical)
-    if mine is None or asked.form.stateful:
+    if asked.form.stateful:
         return None
     forms = await asyncio.to_thread(_forms, asked.form.canonical)
     nearest = await deck.nearest([("", form) for form in forms], _CANDIDATES)
     some = dict.fromkeys(form for _, found in nearest for _, form in found)
-    same = await asyncio.to_thread(_same, mine, asked.form.canonical, [*some])
+    same = await asyncio.to_thread(asking_the_same, asked.form.canonical, [*some])
     for form in same:
         search = deck.find(
             fingerprint(form, law),
@@ -62,6 +62,11 @@ def _forms(form: bytes) -> Sequence[bytes]:
     ]
 
 
-def _same(mine: bytes, form: bytes, some: Iterable[bytes]) -> Sequence[bytes]:
-    """Those of some forms that ask the same."""
-    return [one for one in some if one != form and _meant(one) == mine]
+def asking_the_same(form: bytes, some: Iterable[bytes]) -> Sequence[bytes]:
+    """Those of some canonical forms that ask the same as this one does, in another dialect."""
+    mine = _meant(form)
+    if mine is None:
+        return []
+    dialect = dialect_in(_request(form))
+    others = (one for one in some if dialect_in(_request(one)) is not dialect)
+    return [one for one in others if _meant(one) == mine]
