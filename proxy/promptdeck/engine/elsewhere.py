@@ -5,10 +5,12 @@ the look is what its explanation would take as well.
 """
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Hashable, Iterable, Sequence
+from weakref import WeakKeyDictionary
 
+from promptdeck.core.dialects.base import Dialect
 from promptdeck.core.dialects.meaning import elsewhere, meaning
-from promptdeck.core.dialects.table import dialect_in
+from promptdeck.core.dialects.table import TRANSLATED, dialect_in
 from promptdeck.core.interaction import Request
 from promptdeck.core.matching.fingerprint import fingerprint
 
@@ -19,28 +21,43 @@ _CANDIDATES = 20
 """Recordings of each other dialect that are read: the nearest, of which the same one is first."""
 
 
-async def found_elsewhere(asked: Asked, deck: Deck, law: str) -> Search | None:
-    """A deck's recording of a request that asks the same in another dialect; None for none.
+class Elsewhere:
+    """Finds recordings by what they ask. `law` is the digest of the user's rules."""
 
-    `law` is the digest of the user's rules. StoreUnavailable.
-    """
-    if asked.form.stateful:
+    def __init__(self, law: str) -> None:
+        self._law = law
+        self._absent: WeakKeyDictionary[Deck, tuple[Hashable, set[Dialect]]] = WeakKeyDictionary()
+        """By deck its state, and the dialects in which nothing was asked then: a cassette has one
+        mostly, and to look through thousands of recordings for others takes as long as a miss."""
+
+    async def found(self, asked: Asked, deck: Deck) -> Search | None:
+        """A deck's recording of a request that asks the same in another dialect; None for none.
+
+        StoreUnavailable.
+        """
+        form = asked.form.canonical
+        state, absent = self._absent.get(deck, (None, set()))
+        if state != deck.state():
+            state, absent = self._absent[deck] = deck.state(), set()
+        others = {one for one in TRANSLATED.values() if one is not asked.form.dialect}
+        if asked.form.stateful or others <= absent:
+            return None
+        for dialect, there in await asyncio.to_thread(_forms, form, frozenset(absent)):
+            [(_, nearest)] = await deck.nearest([("", there)], _CANDIDATES)
+            some = [one for _, one in nearest if dialect_in(_request(one)) is dialect]
+            if not some:
+                absent.add(dialect)  # those that are asked alike come first
+            for one in await asyncio.to_thread(asking_the_same, form, some):
+                search = deck.find(
+                    fingerprint(one, self._law),
+                    asked.form._replace(canonical=one),
+                    asked.wants,
+                    sent=asked.incoming.headers,
+                    client=asked.incoming.request,
+                )
+                if search.stored:
+                    return search
         return None
-    forms = await asyncio.to_thread(_forms, asked.form.canonical)
-    nearest = await deck.nearest([("", form) for form in forms], _CANDIDATES)
-    some = dict.fromkeys(form for _, found in nearest for _, form in found)
-    same = await asyncio.to_thread(asking_the_same, asked.form.canonical, [*some])
-    for form in same:
-        search = deck.find(
-            fingerprint(form, law),
-            asked.form._replace(canonical=form),
-            asked.wants,
-            sent=asked.incoming.headers,
-            client=asked.incoming.request,
-        )
-        if search.stored:
-            return search
-    return None
 
 
 def _request(form: bytes) -> Request:
@@ -54,11 +71,11 @@ def _meant(form: bytes) -> bytes | None:
     return meaning(_request(form))
 
 
-def _forms(form: bytes) -> Sequence[bytes]:
-    """The forms of a request in the other dialects, about."""
+def _forms(form: bytes, absent: Collection[Dialect]) -> Sequence[tuple[Dialect, bytes]]:
+    """The forms of a request in the other dialects, about, but for those that are absent."""
     return [
-        f"{one.method} {one.target}\n".encode("utf-8", "surrogatepass") + one.body
-        for one in elsewhere(_request(form))
+        (dialect, f"POST {one.target}\n".encode("utf-8", "surrogatepass") + one.body)
+        for dialect, one in elsewhere(_request(form), absent)
     ]
 
 

@@ -10,7 +10,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 from weakref import WeakSet
 
 from promptdeck.core import headers as http
@@ -39,6 +39,9 @@ from .rulings import Rulings, sought
 from .settings import Settings
 from .sides import Line
 from .stats import Stats
+
+if TYPE_CHECKING:
+    from .elsewhere import Elsewhere
 
 log = logging.getLogger("promptdeck")
 
@@ -74,6 +77,7 @@ class Exchange:
         self._firsts = FirstAnswers(settings.keep_bytes)
         self._settings = settings
         self._memory = memory
+        self._elsewhere: Elsewhere | None = None
         self._flights = Flights(way, tasks) if way else None
         self._budget = budget or Budget(settings.keep_bytes)
         self._landing = Landing(
@@ -287,9 +291,11 @@ class Exchange:
         missing = search.reason == "not_recorded" and self._settings.mode is Mode.REPLAY
         if not missing or asked.form.dialect.name not in TRANSLATED:
             return None
-        from .elsewhere import found_elsewhere  # only for who moves between dialects
+        if self._elsewhere is None:
+            from .elsewhere import Elsewhere  # only a miss needs it
 
-        return await found_elsewhere(asked, deck, self._settings.rules.digest)
+            self._elsewhere = Elsewhere(self._settings.rules.digest)
+        return await self._elsewhere.found(asked, deck)
 
     @property
     def mode(self) -> Mode:

@@ -1,5 +1,7 @@
 """An answer in another dialect than its client's is told to that, whole or as it comes."""
 
+import subprocess
+import sys
 from itertools import pairwise
 
 import orjson
@@ -143,3 +145,12 @@ def test_no_answer_is_too_odd_to_be_told():
                 headers = (("content-type", kind), served_by(upstream))
                 told = found.whole(Response(200, headers, (Frame(1, body),)))
                 assert told.status == 502 or b"error" in told.body
+
+
+def test_nothing_that_translates_is_imported_by_a_start() -> None:
+    code = (
+        "import sys, promptdeck.app, promptdeck.cli.serve, promptdeck.server.fast.connection;"
+        "print([one for one in sys.modules if 'translate' in one or one.endswith('.meaning')])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout == "[]\n"

@@ -5,14 +5,15 @@ alike counts here, and so does every option that one of them has; what only says
 answer is to come, or which reasoning was signed by whom, does not.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from promptdeck.core.interaction import Request
 from promptdeck.core.text.jsontext import JSON, canonical
 
-from .base import LABELS, value_of
+from .base import LABELS, Dialect, value_of
+from .gemini.dialect import GEMINI
 from .table import TRANSLATED, dialect_in
 
 if TYPE_CHECKING:  # at run time only who asks for it needs it
@@ -39,8 +40,11 @@ def meaning(request: Request) -> bytes | None:
         return None
 
 
-def elsewhere(request: Request) -> Iterator[Request]:
-    """A request as clients of the other dialects would ask it, where they can."""
+def elsewhere(request: Request, but: Collection[Dialect] = ()) -> Iterator[tuple[Dialect, Request]]:
+    """A request about as clients of the other dialects, `but` for some, would ask it.
+
+    Where that can be said in theirs.
+    """
     dialect = dialect_in(request)
     if TRANSLATED.get(dialect.name) is not dialect:
         return
@@ -48,14 +52,16 @@ def elsewhere(request: Request) -> Iterator[Request]:
     from .translate.translation import prompt_of, written
 
     for other in TRANSLATED.values():
-        if other is dialect:
+        if other is dialect or other in but:
             continue
         try:
-            aim = Aim("", other.name, prompt_of(request, dialect).model)
-            there = written(request, dialect, aim)
+            model = prompt_of(request, dialect).model
+            there = written(request, dialect, Aim("", other.name, model))
         except Untranslatable:
             continue
-        yield Request("POST", there.target, "application/json", there.body)
+        # The writer takes what has a slash for a path of another kind.
+        target = f"/v1/models/{model}:generateContent" if other is GEMINI else there.target
+        yield other, Request("POST", target, "application/json", there.body)
 
 
 def _told(prompt: "Prompt") -> JSON:
