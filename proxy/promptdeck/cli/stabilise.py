@@ -64,33 +64,43 @@ def command(
       promptdeck cassette stabilise --runs 2 -- claude -p "read notes.txt"
       promptdeck cassette stabilise --runs 2 --to notes --write -- claude -p "read notes.txt"
     """
-    loaded = options.loaded({**flags})
-    config = loaded.config
+    config = options.loaded({**flags}).config
     if runs:
         target = _free(config, kept, needed=write)
-        with _recorded(chosen, runs, flags) as paths:
-            found = stabilise([_run(path, config) for path in paths])
+        with _recorded(chosen, runs, flags) as recorded:
+            found = stabilise([_run(path, config) for path in recorded])
             if target:
-                merge(target, paths[:1])
+                merge(target, recorded[:1])
         paths = [target] if target else []
-    elif len(chosen) < 2:
-        raise UsageError("name two cassettes of the same run, or record it: --runs 2 -- COMMAND")
     else:
-        paths = [existing(config.cassette.dir, name) for name in chosen]
+        paths = _named(config, chosen)
         found = stabilise([_run(path, config) for path in paths])
     others = dict(_others(config, found, paths))
     if as_json:
         print_json(_as_dict(found, others))
     else:
         _show(found, others)
-    bad = found.apart or found.clashes
-    if save and found.proposal.settings and not bad:
-        click.echo(f"written into {_save(found)}")
-    if write and found.proposal.settings and not bad:
-        for path in paths:
-            write_section(path, found.proposal.settings)
-            click.echo(f"written into {path}", err=as_json)
-    sys.exit(int(bool(bad)))
+    if found.apart or found.clashes:
+        sys.exit(1)
+    for path in _written_to(found, paths if write else [], save=save):
+        click.echo(f"written into {path}", err=as_json)
+
+
+def _named(config: Config, chosen: Sequence[str]) -> list[Path]:
+    """The files of the cassettes that are named, two or more. UsageError."""
+    if len(chosen) < 2:
+        raise UsageError("name two cassettes of the same run, or record it: --runs 2 -- COMMAND")
+    return [existing(config.cassette.dir, name) for name in chosen]
+
+
+def _written_to(found: Stabilised, paths: Sequence[Path], *, save: bool) -> Iterator[str]:
+    """Write the rules, if there are any, into these cassettes and the configuration: into which."""
+    settings = found.proposal.settings
+    if settings and save:
+        yield _save(found)
+    for path in paths if settings else ():
+        write_section(path, settings)
+        yield str(path)
 
 
 def _free(config: Config, name: str | None, *, needed: bool) -> Path | None:
