@@ -182,3 +182,22 @@ def test_numbers_are_ordered_by_value(one: int, other: int) -> None:
 )
 def test_any_string_has_its_place(odd: str) -> None:
     assert sorted([odd, "a-1", odd], key=order).count(odd) == 2
+
+
+@pytest.mark.parametrize("name", ["messages", "input", "contents"])
+def test_a_conversations_turns_lie_together_in_their_order_in_every_protocol(name: str) -> None:
+    opening = [{"role": "developer", "content": "be brief"}, {"role": "user", "content": "hi"}]
+    call = [{"type": "function_call", "call_id": "c"}, {"type": "function_call_output"}]
+    bodies = [{name: opening}, {name: [*opening, *call]}, {name: [*opening[:1], *call]}]
+    forms = [b"POST /v1/x\n" + orjson.dumps(body) for body in bodies]
+    first, second, other = (recording_id(form, fingerprint(form), 1) for form in forms)
+    assert order(first) < order(second)
+    assert first.split("-")[0] == second.split("-")[0] != other.split("-")[0]
+
+
+def test_what_is_embedded_is_no_conversation() -> None:
+    one, other = (
+        recording_id(b'POST /v1/embeddings\n{"input":["%b"]}' % word, "p1:0", 1)
+        for word in (b"a", b"b")
+    )
+    assert one == other

@@ -48,9 +48,20 @@ def turn_of(canonical: bytes, further: int = 0) -> str:
     if asked := _TURN.fullmatch(str(_member(value.get("asked_by"), "turn"))):
         return asked[0]
     messages = value.get("messages")
-    messages = messages if isinstance(messages, list) else []
+    if not isinstance(messages, list):
+        messages = next(filter(None, (_said(value.get(name)) for name in _OTHER_LISTS)), [])
     root = compact(_opening(messages)) if messages else head
     return f"{xxhash.xxh3_64_hexdigest(root)[:6]}-{len(messages) + further:03}"
+
+
+# What else protocols call the list of what was said: one of objects, which no embeddings have.
+_OTHER_LISTS = ("input", "contents")
+
+
+def _said(value: Any) -> list[Any]:
+    """The conversation under one of these names; nothing where it is none."""
+    said = isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    return value if said else []
 
 
 _TURN = re.compile(r"[0-9a-f]{6}-[0-9]{3,6}")
