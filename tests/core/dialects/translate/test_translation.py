@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from typing import Any
 
 import orjson
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptdeck.core.dialects.chat.dialect import CHAT
+from promptdeck.core.dialects.messages.dialect import MESSAGES
 from promptdeck.core.dialects.translate.aim import Aim, Untranslatable
 from promptdeck.core.dialects.translate.chat.tells import ChatTelling
 from promptdeck.core.dialects.translate.neutral import Broke, Opened, Signal, Spoken
@@ -106,6 +108,24 @@ def test_an_answer_that_failed_in_mid_stream_is_an_error_where_it_is_wanted_whol
 def test_what_is_no_answer_is_the_upstream_s_fault(body: bytes) -> None:
     told = answered(response([body], 200, "text/html"), CHAT, CHAT, Variant.JSON, {}, AIM, NOW)
     assert told.status == 502
+
+
+@pytest.mark.parametrize("variant", [Variant.JSON, Variant.SSE])
+@pytest.mark.parametrize(
+    ("upstream", "body", "status"),
+    [
+        (MESSAGES, b'{"type":"error","error":{"type":"overloaded_error","message":"full"}}', 503),
+        (MESSAGES, b'{"type":"error","error":{"type":"rate_limit_error","message":"full"}}', 429),
+        (CHAT, b'{"error":{"message":"full","code":429}}', 429),
+    ],
+)
+def test_an_error_in_a_good_status_keeps_its_words(
+    upstream: Any, body: bytes, status: int, variant: Variant
+) -> None:
+    given = response([body], kind="application/json")
+    aim = Aim("local", upstream.name, "m")
+    found = answered(given, upstream, CHAT, variant, {}, aim, 1_700_000_000)
+    assert (found.status, orjson.loads(found.body)["error"]["message"]) == (status, "full")
 
 
 def test_heads_say_what_the_bytes_are_and_whose_the_answer_was() -> None:

@@ -195,7 +195,8 @@ def answered(
         signals = _signals(frames, upstream, aim)
         broke = next((signal for signal in signals if isinstance(signal, Broke)), None)
         if broke is None and not response.is_stream and (why := upstream.problem_with(response)):
-            broke = unreadable(why)  # what is cut into a stream ends well, whatever it was
+            # What is cut into a stream ends well, whatever it was.
+            broke = _told_failure(response, upstream, aim) or unreadable(why)
         if broke is not None:
             return _failed(response, client, broke)
         if variant is Variant.JSON:
@@ -223,6 +224,16 @@ def _signals(frames: Iterable[bytes], upstream: Dialect, aim: Aim) -> list[Signa
         *chain.from_iterable(hearing.hear(sse.parse(frame)) for frame in frames),
         *hearing.end(),
     ]
+
+
+def _told_failure(response: Response, upstream: Dialect, aim: Aim) -> Broke | None:
+    """The error that the body of a good status tells of, as one within a stream would be heard.
+
+    None where it tells of none.
+    """
+    event = sse.Event("", response.body.decode("utf-8", "replace"))
+    heard = _hearing(upstream, aim).hear(event)
+    return next((signal for signal in heard if isinstance(signal, Broke)), None)
 
 
 def _whole(
