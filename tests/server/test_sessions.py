@@ -7,7 +7,7 @@ import orjson
 import pytest
 
 from tests.conftest import Deck, Got, Start
-from tests.scripted_upstream import chunks, stream
+from tests.scripted_upstream import chunks, plain, stream, upstream
 
 
 async def opened(deck: Deck, **wants: Any) -> dict[str, str]:
@@ -224,3 +224,17 @@ async def test_a_session_has_presets_of_its_own(start: Start) -> None:
     got = await deck.request("POST", "/_deck/sessions", b'{"match": {"preset": ["cursor"]}}')
     assert got.status == 400
     assert b"no preset 'cursor'" in got.body
+
+
+async def test_a_session_in_cache_mode_tells_providers_apart(start: Start) -> None:
+    async with upstream() as other:
+        other.answers = [plain("the other's")]
+        named = {"PROMPTDECK_UPSTREAM_PROVIDERS": f"[{{name: local, url: {other.url}}}]"}
+        deck = await start(named, mode="cache")
+        session = await opened(deck)
+        for _ in range(2):
+            mine = await deck.chat(at=at(session))
+            theirs = await deck.chat(at=at(session), headers={"X-Provider": "local"})
+            assert mine.json["choices"][0]["message"]["content"] == "answer 1"
+            assert theirs.json["choices"][0]["message"]["content"] == "the other's"
+        assert (len(deck.upstream.seen), len(other.seen)) == (1, 1)
