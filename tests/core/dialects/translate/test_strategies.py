@@ -18,7 +18,7 @@ from .strategies import added_up, essence_of, prompts, signals, signatures
 SIGNED = signatures("anthropic", "m-1")
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(prompts(signed=SIGNED, also=("pictures", "papers", "failures", "shape", "late", "custom")))
 def test_each_call_of_a_prompt_has_one_result_in_the_turn_after(prompt: Prompt) -> None:
     for turn, after in zip(prompt.turns, prompt.turns[1:], strict=False):
@@ -27,7 +27,7 @@ def test_each_call_of_a_prompt_has_one_result_in_the_turn_after(prompt: Prompt) 
     assert essence_of(prompt) == essence_of(prompt._replace(dialect="gemini", paths={"n": "$.m"}))
 
 
-@settings(max_examples=30)
+@settings(max_examples=15)
 @given(signals(signed=SIGNED, also=("refusals", "citations", "marks", "bare"), choices=2))
 def test_an_answer_opens_first_and_finishes_last(told: list[Signal]) -> None:
     assert isinstance(told[0], Opened)

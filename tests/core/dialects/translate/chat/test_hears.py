@@ -271,7 +271,7 @@ def test_what_other_protocols_have_no_place_for_is_kept_beside() -> None:
     ]
 
 
-@settings(max_examples=60)
+@settings(max_examples=20)
 @given(COMPLETIONS)
 def test_any_completion_is_heard_to_one_end(completion: dict[str, Any]) -> None:
     try:
@@ -285,7 +285,7 @@ def test_any_completion_is_heard_to_one_end(completion: dict[str, Any]) -> None:
     added_up(found)
 
 
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(st.lists(ANY_JSON | st.builds(piece, ANY_JSON, st.none() | st.just("stop")), max_size=4))
 def test_no_odd_bytes_raise_anything(chunks: list[JSON]) -> None:
     found = heard(*map(compact_frame, chunks))

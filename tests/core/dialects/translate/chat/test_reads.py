@@ -365,7 +365,7 @@ ODD = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@settings(max_examples=60)
 @given(st.dictionaries(NAMES, ODD, max_size=4))
 def test_nothing_else_is_ever_raised(body: JSONObject) -> None:
     with suppress(Untranslatable):

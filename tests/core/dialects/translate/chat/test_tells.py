@@ -57,13 +57,13 @@ def chunks(frames: list[bytes]) -> list[dict[str, Any]]:
     return [orjson.loads(frame[6:]) for frame in frames[:-1]]
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(signals(also=("refusals", "citations", "bare"), choices=3))
 def test_what_is_told_is_heard_again(answer: list[Signal]) -> None:
     assert added_up(heard(told(answer))) == added_up(answer)
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(signals(signed=SIGNED, also=("refusals", "citations", "marks"), choices=2))
 def test_a_stream_is_in_the_form_that_every_sdk_reads(answer: list[Signal]) -> None:
     stream = chunks(told(answer))

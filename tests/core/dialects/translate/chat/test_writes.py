@@ -25,7 +25,7 @@ def lost(body: JSONObject, aim: Aim = OPENAI) -> list[Lost]:
     return [*written(prompt_of({"model": "m-1", **body}, ""), aim).lost]
 
 
-@settings(max_examples=60)
+@settings(max_examples=25)
 @given(prompts(also=("pictures", "papers", "shape", "late")))
 def test_what_is_written_is_read_again(prompt: Prompt) -> None:
     there = written(prompt, LOCAL)
