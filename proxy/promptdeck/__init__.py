@@ -92,6 +92,7 @@ imports upward and only `app` knows all the parts.
           fields        which provider has which field of the contract, as data
           reasoning     how much of it, in words and in tokens
           openai        what each of OpenAI's models takes
+          naming        tools' names for those who take few characters
           memory        what came signed with a call, for clients that do not keep it
           translation   the door: requests written, answers told
           passing       a request to an upstream of its own dialect

@@ -1,4 +1,4 @@
-"""Ids of calls and names of tools go there and come back, whatever they are made of."""
+"""Ids of calls go there and come back, whatever they are made of."""
 
 import re
 
@@ -7,9 +7,7 @@ from hypothesis import strategies as st
 
 from promptdeck.core.dialects.translate.messages.ids import (
     own_id,
-    own_name,
     safe_id,
-    safe_name,
 )
 
 IDS = st.text() | st.text("ab|:_-", max_size=6) | st.text("ab").map("toolu_pd_".__add__)
@@ -30,15 +28,3 @@ def test_two_ids_stay_two(one: str, other: str) -> None:
 def test_what_may_stay_as_it_is_does() -> None:
     assert safe_id("toolu_01A-b") == "toolu_01A-b"
     assert safe_id("a|b") != safe_id("a:b")
-
-
-@given(st.text(st.characters(codec="utf-8"), min_size=1) | st.text("_x2e.78:ab", max_size=12))
-def test_a_name_is_taken_and_comes_back(own: str) -> None:
-    assert re.fullmatch("[a-zA-Z0-9_-]*", safe_name(own))
-    assert own_name(safe_name(own)) == own
-
-
-def test_a_name_can_be_read() -> None:
-    assert safe_name("get_weather-2") == "get_weather-2"
-    assert safe_name("maps.find:place") == "maps_x2e_find_x3a_place"
-    assert own_name("get_x_axis_xyz") == "get_x_axis_xyz"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from promptdeck.core.dialects.base import value_of
 from promptdeck.core.dialects.pieces import as_object, written
+from promptdeck.core.dialects.translate.naming import own_name
 from promptdeck.core.dialects.translate.neutral import (
     CallClosed,
     CallOpened,
@@ -60,7 +61,7 @@ class Calls:
         if isinstance(named := piece.get("id"), str) and named:
             call.id = named
         if isinstance(name := body.get("name"), str) and not call.name:
-            call.name = name
+            call.name = own_name(name)
         call.signature = call.signature or signature_of(piece)
         call.arguments += _text(body.get("input" if call.is_custom else "arguments"))
         # Servers send calls in a row. Were two of them to come in turns, the later one waits.

@@ -7,6 +7,7 @@ import xxhash
 
 from promptdeck.core.dialects.base import value_of
 from promptdeck.core.dialects.translate.aim import Aim, Options
+from promptdeck.core.dialects.translate.naming import safe_name
 from promptdeck.core.dialects.translate.neutral import (
     Foreign,
     Paper,
@@ -134,11 +135,12 @@ class Speaking:
 
     def _call(self, call: ToolCall) -> JSONObject:
         told: JSONObject = {"id": self._id(call.id)}
+        name = safe_name(call.name)
         if call.is_custom and self._flavour.has_custom:
-            told |= {"type": "custom", "custom": {"name": call.name, "input": call.arguments}}
+            told |= {"type": "custom", "custom": {"name": name, "input": call.arguments}}
         else:
             arguments = call.arguments or "{}"
-            told |= {"type": "function", "function": {"name": call.name, "arguments": arguments}}
+            told |= {"type": "function", "function": {"name": name, "arguments": arguments}}
         if call.signed is not None and goes_to(call.signed, self._aim):
             if self._flavour.signs_calls == "google":
                 told["extra_content"] = {"google": {"thought_signature": call.signed.text}}

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from promptdeck.core.dialects.translate.aim import Aim, Options, Written
 from promptdeck.core.dialects.translate.freetext import as_functions
+from promptdeck.core.dialects.translate.naming import safe_name
 from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Shape, Tool, ToolChoice
 from promptdeck.core.dialects.translate.openai import Effort, family_of
 from promptdeck.core.dialects.translate.openai import effort_of as family_effort
@@ -98,7 +99,7 @@ def _tools(prompt: Prompt, flavour: Flavour, options: Options) -> Iterator[JSONO
 def _tool(tool: Tool | Foreign, flavour: Flavour) -> JSONObject | None:
     if isinstance(tool, Foreign):
         return tool.value if tool.dialect == "chat" else None
-    about: JSONObject = {"name": tool.name}
+    about: JSONObject = {"name": safe_name(tool.name)}
     if tool.description is not None:
         about["description"] = tool.description
     if tool.custom is not None:
@@ -130,7 +131,7 @@ def _choice(
         return choice.mode
 
     def named(name: str) -> JSONObject:
-        return {"type": kinds[name], kinds[name]: {"name": name}}
+        return {"type": kinds[name], kinds[name]: {"name": safe_name(name)}}
 
     if len(names) == 1 and choice.mode == "required":
         return named(names[0])
@@ -205,7 +206,7 @@ def _write_shape(body: JSONObject, shape: Shape, flavour: Flavour, options: Opti
         if shape.schema is not None:
             options.lose("shape", "the answer is JSON, but by no schema")
         return
-    named: JSONObject = {"name": shape.name or "answer", "schema": shape.schema}
+    named: JSONObject = {"name": safe_name(shape.name)[:64] or "answer", "schema": shape.schema}
     if shape.description is not None:
         named["description"] = shape.description
     if shape.strict is not None:

@@ -11,6 +11,7 @@ from promptdeck.core.dialects.messages.fold import Block
 from promptdeck.core.dialects.pieces import as_list, as_object, written
 from promptdeck.core.dialects.translate import broken
 from promptdeck.core.dialects.translate.aim import Aim
+from promptdeck.core.dialects.translate.naming import own_name
 from promptdeck.core.dialects.translate.neutral import (
     Aside,
     Broke,
@@ -36,7 +37,6 @@ from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful
 
 from .blocks import citation
 from .counts import Metering
-from .ids import own_name
 from .writes import ANSWER
 
 # https://docs.anthropic.com/en/api/errors

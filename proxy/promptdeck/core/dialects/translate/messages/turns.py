@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from promptdeck.core.dialects.translate.aim import Aim, Options, Untranslatable
+from promptdeck.core.dialects.translate.naming import safe_name
 from promptdeck.core.dialects.translate.neutral import (
     Foreign,
     Paper,
@@ -27,7 +28,7 @@ from promptdeck.core.dialects.translate.signing import goes_to
 from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, load
 
 from .families import Family
-from .ids import safe_id, safe_name
+from .ids import safe_id
 from .sources import paper, picture
 
 

@@ -7,11 +7,11 @@ refuse as a whole is refused here, by the place in the client's own (`turns`).
 from promptdeck.core.dialects.pieces import as_object
 from promptdeck.core.dialects.translate.aim import Aim, Options, Untranslatable, Written
 from promptdeck.core.dialects.translate.freetext import as_functions
+from promptdeck.core.dialects.translate.naming import safe_name
 from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Tool, ToolChoice
 from promptdeck.core.text.jsontext import JSONObject
 
 from .families import Family, family_of
-from .ids import safe_name
 from .schemas import fitting
 from .thinking import Deliberation, deliberation
 from .turns import Talk

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from promptdeck.core.dialects.pieces import as_list, as_object
 from promptdeck.core.dialects.translate.aim import Aim
+from promptdeck.core.dialects.translate.naming import own_name
 from promptdeck.core.dialects.translate.neutral import (
     Aside,
     CallClosed,
@@ -181,7 +182,7 @@ class HeardItems:
         yield CallOpened(
             item.number,
             next(one for one in ids if isinstance(one, str) and one),
-            name if isinstance(name, str) else "",
+            own_name(name) if isinstance(name, str) else "",
             self._for_call,
             is_custom=item.kind == "custom_tool_call",
         )

@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 
 from promptdeck.core.dialects.translate.aim import Aim, Options, Untranslatable
+from promptdeck.core.dialects.translate.naming import safe_name
 from promptdeck.core.dialects.translate.neutral import (
     Foreign,
     Paper,
@@ -157,7 +158,7 @@ def _reasoning(thought: Thought, aim: Aim) -> list[JSONObject]:
 
 
 def _call(call: ToolCall) -> JSONObject:
-    named = {"call_id": id_of(call.id), "name": call.name}
+    named = {"call_id": id_of(call.id), "name": safe_name(call.name)}
     if call.is_custom:
         return {"type": "custom_tool_call", **named, "input": call.arguments}
     return {"type": "function_call", **named, "arguments": call.arguments or "{}"}

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from promptdeck.core.dialects.translate.aim import Aim, Options, Written
+from promptdeck.core.dialects.translate.naming import safe_name
 from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Tool, Utterance, Words
 from promptdeck.core.dialects.translate.openai import Effort, OpenAIFamily, effort_of, family_of
 from promptdeck.core.text.jsontext import JSON, JSONObject
@@ -140,7 +141,7 @@ def _name(tool: Foreign) -> str:
 
 def _tool(tool: Tool) -> JSONObject:
     """A tool: flat, and not strict unless that is asked for, which it would be unasked."""
-    told: JSONObject = {"name": tool.name}
+    told: JSONObject = {"name": safe_name(tool.name)}
     if tool.description is not None:
         told["description"] = tool.description
     if tool.custom is not None:
@@ -180,7 +181,9 @@ def _choice(prompt: Prompt, mode: str, names: tuple[str, ...]) -> JSON:
         for tool in prompt.tools
         if isinstance(tool, Tool)
     }
-    tools: list[JSON] = [{"type": kinds.get(name, "function"), "name": name} for name in names]
+    tools: list[JSON] = [
+        {"type": kinds.get(name, "function"), "name": safe_name(name)} for name in names
+    ]
     if mode == "required" and len(tools) == 1:
         return tools[0]
     return {"type": "allowed_tools", "mode": mode, "tools": tools}
