@@ -149,6 +149,12 @@ def test_reasoning_and_signatures_stay_apart_and_come_back():
     assert (said.text, mark.text, mark.signed) == ("so", "", FOREIGN)
 
 
+def test_halves_of_an_emoji_meet():
+    told = [Spoken("a\ud83d"), Spoken("\ude42b"), Mused("\ud83d"), Mused("x"), Spoken("\ud83d")]
+    pieces = [one["candidates"][0]["content"]["parts"] for one in values(OPENED, *told, STOP)]
+    assert [part["text"] for [part] in pieces] == ["a", "🙂b", "\ufffdx", "\ufffd"]
+
+
 def test_what_google_signed_goes_back_as_it_came():
     own = Signed("google", "gemini-3", "c2ln")
     parts, *_ = whole(*called(0, "f", "{}", own), Finished("tool_calls"))

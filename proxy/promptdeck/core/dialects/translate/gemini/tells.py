@@ -7,7 +7,7 @@ and the sources, as none of them is known before.
 from collections.abc import Iterable, Iterator, Sequence
 
 from promptdeck.core.dialects.gemini.dialect import GEMINI
-from promptdeck.core.dialects.pieces import written
+from promptdeck.core.dialects.pieces import whole_characters, written
 from promptdeck.core.dialects.translate.broken import error_of
 from promptdeck.core.dialects.translate.neutral import (
     Aside,
@@ -102,6 +102,7 @@ class _ToldCandidate:
 
     def __init__(self) -> None:
         self._said: list[str] = []
+        self._half = ""
         self._calls: dict[int, tuple[CallOpened, list[str]]] = {}
         self._cited: list[JSONObject] = []
         self._tokens: list[JSONObject] = []
@@ -113,10 +114,12 @@ class _ToldCandidate:
         """The parts of the piece that says a signal, if any."""
         match signal:
             case Spoken(text=text) | Declined(text=text):
-                self._said.append(text)
-                yield {"text": text}
+                if text := self._characters(text):
+                    self._said.append(text)
+                    yield {"text": text}
             case Mused(text=text):
-                yield {"text": text, "thought": True}
+                if text := self._characters(text):
+                    yield {"text": text, "thought": True}
             case Sealed(thought=thought) if thought.signed:
                 yield kept_thought(thought, thought.signed)
             case Marked(signed=signed):
@@ -127,6 +130,16 @@ class _ToldCandidate:
                 yield value
             case _:
                 self._keep(signal)
+
+    def _characters(self, text: str) -> str:
+        """A piece of text in whole characters: half an emoji at its end waits for the other half.
+
+        Google's SDK takes no text that has but one (pydantic's `string_unicode`).
+        """
+        text, self._half = self._half + text, ""
+        if text and "\ud800" <= text[-1] <= "\udbff":
+            text, self._half = text[:-1], text[-1]
+        return whole_characters(text)
 
     def _hear_call(self, signal: CallOpened | CallSaid | CallClosed) -> Iterator[JSONObject]:
         if isinstance(signal, CallOpened):
@@ -153,7 +166,8 @@ class _ToldCandidate:
         reason = self._reason
         if self._is_malformed and reason == "STOP":
             reason = "MALFORMED_FUNCTION_CALL"
-        candidate: JSONObject = {"content": _content([{"text": ""}]), "finishReason": reason}
+        rest = "\ufffd" if self._half else ""
+        candidate: JSONObject = {"content": _content([{"text": rest}]), "finishReason": reason}
         if self._tokens:
             candidate["logprobsResult"] = _weighed(self._tokens)
         told = grounded(self._cited, "".join(self._said)).get("groundingMetadata", {})
