@@ -165,6 +165,32 @@ async def test_any_conversation_replays(start: Start, provider: Upstream, waits:
     assert deck.server.counts().misses == 0
 
 
+async def test_a_message_is_known_by_its_own_text_and_the_same_one_takes_its_turns(
+    start: Start, provider: Upstream
+) -> None:
+    """In another order each message gets its own answer; the same one those of its recordings,
+    in their order and whichever socket says it, as identical requests by HTTP do."""
+    count = 0
+
+    async def answers(socket: web.WebSocketResponse) -> None:
+        nonlocal count
+        async for one in socket:
+            count += 1
+            await socket.send_str(f"{one.data} {count}")
+
+    provider.answers = [talking(answers)]
+
+    async def talk(deck: Deck, *said: str) -> list[Any]:
+        async with opened(deck, REALTIME) as client:
+            return [(await client.ask(one, 1))[0] for one in said]
+
+    deck = await start(mode="record", cassette="c")
+    assert await talk(deck, "a", "go", "b", "go") == ["a 1", "go 2", "b 3", "go 4"]
+    deck = await start(mode="replay", cassette="c")
+    assert await talk(deck, "b", "go", "a") == ["b 3", "go 2", "a 1"]
+    assert await talk(deck, "go", "go") == ["go 4", "go 4"]
+
+
 async def test_a_text_is_none_of_the_same_bytes(start: Start, provider: Upstream) -> None:
     async def kinds(socket: web.WebSocketResponse) -> None:
         async for one in socket:
