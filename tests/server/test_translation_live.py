@@ -495,3 +495,21 @@ async def test_a_loop_of_tools_moves_from_one_provider_to_another_and_back(
     offline = await start(mode="replay", cassette="c", store=start.folder / "2.db")
     again = await offline.chat(**asked)
     assert again.json == got.json
+
+
+@pytest.mark.parametrize("mode", ["record", "cache"])
+async def test_what_can_only_be_told_of_as_a_failure_is_not_kept(
+    start: Start, provider: Upstream, mode: str
+) -> None:
+    upstreams(start, provider)
+    deck = await start(mode=mode, cassette="c")
+    frames = PROTOCOLS["messages"].stream
+    # Its end is there; an event on the way cannot be read.
+    broken = [frame.replace(b'"It is "', b'"It is ') for frame in frames]
+    assert broken != frames
+    for wanted in ("hit me", "hit me"):
+        provider.answers = [streaming(broken)]
+        got = await deck.chat(wanted, model="anthropic/claude-opus-5", stream=True)
+        assert TRANSLATED["chat"].problem_with(heard(got)) == "the stream reports an error"
+    assert len(provider.seen) == 2
+    assert deck.server.counts().recorded == 0

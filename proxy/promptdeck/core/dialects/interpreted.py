@@ -196,6 +196,18 @@ def understood(recording: Interaction, variant: Variant | None = None) -> Respon
     return interpreter.whole(response, variant or recording.variant) if interpreter else response
 
 
+def failure_told(recording: Interaction) -> str | None:
+    """The problem with what a client was told of a good answer; None for none.
+
+    What can be told of as a failure only would fail again each time it is replayed.
+    """
+    interpreter = interpreter_for(recording)
+    if interpreter is None or not is_good(recording.response.status):
+        return None
+    told = interpreter.whole(recording.response, recording.variant)
+    return dialect_in(recording.request).problem_with(told)
+
+
 def marked(recording: Interaction) -> Interaction:
     """A recording that tells, in its `RENDERED` header, what its client is told by this version.
 

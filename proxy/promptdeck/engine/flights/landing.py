@@ -9,8 +9,13 @@ from typing import Any
 import orjson
 
 from promptdeck.core import headers as http
-from promptdeck.core.dialects.interpreted import interpreter_of, marked
-from promptdeck.core.interaction import Request, Response, is_good
+from promptdeck.core.dialects.interpreted import (
+    failure_told,
+    interpreter_for,
+    interpreter_of,
+    marked,
+)
+from promptdeck.core.interaction import Interaction, Request, Response, is_good
 from promptdeck.core.policy import Mode
 from promptdeck.engine.asking import Asked, Canonicals, Incoming
 from promptdeck.engine.decks.deck import Deck
@@ -200,8 +205,9 @@ class Landing:
             if self._lull and not self.stores(incoming):
                 await self._lull.come()
             interaction = recorder.interaction(head, flight, take)
-        if settings.mode.fills_cassettes and http.served_in(interaction.response.headers):
-            interaction = await asyncio.to_thread(marked, interaction)
+        if interpreter_for(interaction):
+            marks = settings.mode.fills_cassettes
+            interaction = await asyncio.to_thread(_translatable, interaction, marks=marks)
         mine = asked.mine
         stored = Stored(interaction, mine.form.canonical, self._expiry(request, flight.moment))
         kept = await deck.keep(mine.key, stored, overwrite=settings.mode is Mode.RECORD)
@@ -225,6 +231,16 @@ class Landing:
             return None
         ttl = _DAY if _wants_a_day(request.body) else self._settings.ttl
         return None if ttl is None else now + ttl
+
+
+def _translatable(interaction: Interaction, *, marks: bool) -> Interaction:
+    """A recording of a translated answer, which may tell what its client was told.
+
+    NotKept for one whose client was told of a failure.
+    """
+    if why := failure_told(interaction):
+        raise NotKept(f"its client was told of a failure: {why}")
+    return marked(interaction) if marks else interaction
 
 
 def _came_well(flight: Flight) -> bool:

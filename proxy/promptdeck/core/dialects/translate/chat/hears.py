@@ -172,7 +172,8 @@ class ChatHearing:
         if event.event == "error" or is_error(value):
             return self._broke(broke_of(502, value))
         if not isinstance(value, dict):
-            return ()
+            # A piece of the answer is missing: what is left of it would pass for the whole.
+            return self._broke(unreadable("a chunk of its stream is no JSON object"))
         return self._chunk(value)
 
     def end(self) -> Iterable[Signal]:
