@@ -56,9 +56,10 @@ def turns_of(messages: JSON) -> Iterator[Utterance]:
     said = _CallsMade({}, set(), [])
     for at, message in enumerate(as_list(messages)):
         path = f"$.messages[{at}]"
-        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+        role = message.get("role") if isinstance(message, dict) else None
+        if not isinstance(role, str) or role not in _ROLES:
             raise Untranslatable(f"{path} must be a message with a known role", param=path)
-        kind: str = message["role"]
+        kind: str = role
         if kind in ("tool", "function"):
             parts: tuple[Passage, ...] = (_result(message, kind, said, path),)
         elif kind == "assistant":

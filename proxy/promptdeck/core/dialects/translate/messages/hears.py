@@ -203,7 +203,7 @@ class MessagesHearing:
         elif block.kind == "tool_use":
             yield from self._called(block)
         elif block.kind in ("thinking", "redacted_thinking"):
-            yield from self._sealed(as_object(block.grown.whole()))
+            yield from self._sealed(_whole(block))
         elif isinstance(block.kind, str):
             yield Aside(Foreign("messages", _whole(block)))
 

@@ -80,12 +80,11 @@ def _turns(body: JSONObject) -> Iterator[Utterance]:
     names: dict[str, str] = {}
     for number, message in enumerate(messages):
         path = f"$.messages[{number}]"
-        if not isinstance(message, dict) or message.get("role") not in _ROLES:
+        role = message.get("role") if isinstance(message, dict) else None
+        if not isinstance(role, str) or role not in _ROLES:
             what = "a message must have the role user, assistant or system"
             raise Untranslatable(what, param=f"{path}.role")
-        yield Utterance(
-            _ROLES[message["role"]], _said(message.get("content"), f"{path}.content", names), path
-        )
+        yield Utterance(_ROLES[role], _said(message.get("content"), f"{path}.content", names), path)
 
 
 def _said(content: JSON, path: str, names: dict[str, str]) -> tuple[Passage, ...]:
