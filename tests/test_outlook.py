@@ -111,3 +111,14 @@ async def test_a_cassette_may_be_called_by_its_file_wherever_it_is_named(
     assert sorted(path.name for path in folder.rglob("*.yaml")) == [
         *("by-flag.yaml", "by-variable.yaml", "plain-chat.yaml"),
     ]
+
+
+def test_what_is_wrong_with_upstreams_is_said_where_they_may_be_asked() -> None:
+    environ = {
+        "PROMPTDECK_UPSTREAMS": "{nowhere: {}}",
+        "PROMPTDECK_ROUTING_ALIASES": "{fast: antropic/x}",
+    }
+    first, second = outlook(load({"mode": "passthrough"}, environ).config)
+    assert first.startswith("upstreams.nowhere: set upstreams.nowhere.base_url")
+    assert second.startswith("routing.aliases.fast: 'antropic/x'")
+    assert "did you mean anthropic/x?" in second
