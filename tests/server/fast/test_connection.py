@@ -714,9 +714,9 @@ PARTS = ("server/", "engine/", "core/", "upstream/")
 # These have answers only.
 OF_ANSWERS = set(
     """core/dialects/chat/variants core/dialects/interpreted core/drift core/faults/deal
-    core/dialects/translate/gemini/errors core/secrets/answers engine/flights/recorder
-    server/answers/rendering server/fast/ready server/fast/direct upstream/head
-    upstream/location""".split()
+    core/interaction core/dialects/translate/gemini/errors core/secrets/answers
+    engine/flights/recorder server/answers/rendering server/fast/ready server/fast/direct
+    upstream/head upstream/location engine/routing/attempt core/routing/failing""".split()
 )
 # Of answers, too; or which headers travel, and what is taken out of recordings.
 OF_SOCKETS = frozenset(["sec-websocket-protocol", "sec-websocket-extensions"])
