@@ -34,20 +34,36 @@ def test_what_is_written_is_read_again(prompt: Prompt) -> None:
     assert essence_of(prompt_of(there.body, there.target)) == essence_of(prompt)
 
 
-def test_results_come_before_what_is_said_with_them() -> None:
+def test_what_tools_show_is_shown_by_the_user_when_all_have_answered() -> None:
     picture = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
-    call = {"id": "c1", "type": "function", "function": {"name": "see", "arguments": "{}"}}
-    body = {
+    calls = [{"id": name, "type": "function", "function": {"name": "see", "arguments": "{}"}}
+             for name in ("c1", "c2")]  # fmt: skip
+    seen = {"role": "tool", "tool_call_id": "c1",
+            "content": [{"type": "text", "text": "here"}, picture]}  # fmt: skip
+    body: JSONObject = {
         "messages": [
-            {"role": "assistant", "tool_calls": [call]},
-            {"role": "tool", "tool_call_id": "c1",
-             "content": [{"type": "text", "text": "here"}, picture]},
+            {"role": "assistant", "tool_calls": calls},
+            seen,
+            {"role": "tool", "tool_call_id": "c2", "content": ""},
         ]
-    }  # fmt: skip
-    assert sent(body)["messages"][1:] == [
+    }
+    told: list[JSON] = [
         {"role": "tool", "tool_call_id": "c1", "content": "here"},
-        {"role": "user", "content": [picture]},
+        {"role": "tool", "tool_call_id": "c2", "content": ""},
     ]
+    assert sent(body)["messages"][1:] == [*told, {"role": "user", "content": [picture]}]
+    answer = {"role": "assistant", "content": "I see."}
+    more: JSONObject = {"messages": [*body["messages"], answer]}
+    assert sent(more)["messages"][1:] == [*told, {"role": "user", "content": [picture]}, answer]
+    asked: JSONObject = {"messages": [*body["messages"], {"role": "user", "content": "so?"}]}
+    assert sent(asked)["messages"][1:] == [
+        *told, {"role": "user", "content": [picture, {"type": "text", "text": "so?"}]}
+    ]  # fmt: skip
+
+
+def test_a_user_who_says_nothing_has_their_turn_all_the_same() -> None:
+    body: JSONObject = {"messages": [{"role": "user", "content": ""}]}
+    assert sent(body)["messages"] == [{"role": "user", "content": ""}]
 
 
 def test_reasoning_goes_back_only_where_it_is_taken() -> None:
@@ -75,6 +91,7 @@ def test_an_answer_s_beginning_is_said_to_be_one_where_that_must_be() -> None:
     body = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "{"}]}
     assert sent(body, MISTRAL)["messages"][-1]["prefix"] is True
     assert "prefix" not in sent(body)["messages"][-1]
+    assert [one.path for one in lost(body)] == ["$.messages[1]"]
 
 
 def test_fields_have_the_provider_s_names() -> None:

@@ -36,17 +36,32 @@ class Speaking:
         self._aim = aim
         self._flavour = flavour
         self._options = options
+        self._shown: list[JSONObject] = []
+        """What results of tools show beside text, until the last of them is told: no chat server
+        takes pictures there, and all take them from the user."""
 
     def messages(self) -> list[JSONObject]:
         """All turns, as far as they say anything."""
         messages = [message for turn in self._prompt.turns for message in self._turn(turn)]
-        if self._flavour.prefixes and messages and messages[-1]["role"] == "assistant":
-            messages[-1]["prefix"] = True
+        messages += self._shown_now()
+        last: JSONObject = messages[-1] if messages else {"role": ""}
+        if last["role"] == "assistant" and "tool_calls" not in last:
+            if self._flavour.prefixes:
+                last["prefix"] = True
+            else:
+                why = "the model goes on with a turn of its own, not with this one"
+                self._options.lose_at(self._prompt.turns[-1].path, why)
         return messages
+
+    def _shown_now(self) -> list[JSONObject]:
+        """The user's message that shows what results of tools have shown, if there is any."""
+        shown, self._shown = self._shown, []
+        return [{"role": "user", "content": self._content(shown)}] if shown else []
 
     def _turn(self, turn: Utterance) -> Iterator[JSONObject]:
         if turn.role == "assistant":
             message = self._assistant(turn)
+            yield from self._shown_now()
             said = [message] if message else []
         else:
             said = [*self._heard(turn)]
@@ -60,21 +75,23 @@ class Speaking:
 
     def _heard(self, turn: Utterance) -> Iterator[JSONObject]:
         """The messages of a system's or a user's turn: results of tools come first."""
-        shown: list[JSONObject] = []
         for part in turn.parts:
             if isinstance(part, ToolResult):
-                yield self._result(part, turn, shown)
+                yield self._result(part, turn)
         rest = [part for part in turn.parts if not isinstance(part, ToolResult)]
-        parts = [*shown, *self._parts(rest, turn)]
+        parts = [*self._parts(rest, turn)]
+        if parts and turn.role == "user":
+            parts, self._shown = [*self._shown, *parts], []
         if parts:
             yield {"role": turn.role, "content": self._content(parts)}
+        elif rest and turn.role == "user":  # without a word, but their turn
+            yield {"role": "user", "content": ""}
 
-    def _result(self, result: ToolResult, turn: Utterance, shown: list[JSONObject]) -> JSONObject:
-        """The message of a tool's result. What it shows beside text goes into `shown`: no chat
-        server takes pictures there, and all take them from the user."""
+    def _result(self, result: ToolResult, turn: Utterance) -> JSONObject:
+        """The message of a tool's result."""
         parts = [*self._parts(result.parts, turn)]
         texts = [part for part in parts if part["type"] == "text"]
-        shown += [part for part in parts if part["type"] != "text"]
+        self._shown += [part for part in parts if part["type"] != "text"]
         if result.failed:
             self._options.lose_at(turn.path, "that a tool has failed is told by its result alone")
         content = self._content(texts) if texts else ""
