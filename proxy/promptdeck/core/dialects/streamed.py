@@ -1,11 +1,11 @@
 """Model endpoints whose answers come whole or as a stream: either answers for the other.
 
 A protocol of this kind says how its streams add up (`fold`), how its messages are dealt out
-(`cut`), and what they say to people (`text_of`, `asked_by`); all else follows.
+(`cut`), and what they say to people (`speech`); all else follows.
 """
 
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from promptdeck.core.codings import readable
 from promptdeck.core.interaction import Response, Variant
@@ -43,10 +43,32 @@ class TextLeaf(NamedTuple):
         return text if isinstance(text, str) else ""
 
 
+class Speech(Protocol):
+    """What a protocol's `saying` module has: what is asked and answered in it, for people."""
+
+    def text_of(self, message: JSONObject, /) -> str:
+        """The text that a message says, for people."""
+
+    def turns(self, body: JSONObject, /) -> Iterator[tuple[str, str]]:
+        """Who says what in a request: role and text of each turn."""
+
+    def texts(self, message: JSONObject, /) -> Iterator[TextLeaf]:
+        """The texts of a message that a person may edit: no arguments of calls."""
+
+    def dealt(self, values: Sequence[JSONObject], /) -> Iterator[tuple[int, TextLeaf]]:
+        """The same texts in a stream: each part with the number of the event that has it.
+
+        `values` are the objects in its frames, an empty one where there is none. Impossible
+        where an event has something between a part and the whole.
+        """
+
+
 class Streamed(Model):
     """Base of the dialects that have both forms, the stream asked for by `stream: true`."""
 
     converts = True
+    speech: Speech
+    """What it says for people; none where a dialect answers these questions itself."""
 
     def fold(self, frames: Iterable[bytes]) -> JSONObject:
         """The message that a stream's frames add up to. Unfaithful if they cannot be read."""
@@ -58,23 +80,19 @@ class Streamed(Model):
 
     def text_of(self, message: JSONObject) -> str:
         """The text that a message says, for people."""
-        raise NotImplementedError
+        return self.speech.text_of(message)
 
     def asked_by(self, body: JSONObject) -> Iterator[tuple[str, str]]:
         """Who says what in a request: role and text of each turn."""
-        raise NotImplementedError
+        return self.speech.turns(body)
 
     def texts(self, message: JSONObject) -> Iterator[TextLeaf]:
         """The texts of a message that a person may edit: no arguments of calls."""
-        raise NotImplementedError
+        return self.speech.texts(message)
 
     def dealt(self, values: Sequence[JSONObject]) -> Iterator[tuple[int, TextLeaf]]:
-        """The same texts in a stream: each part with the number of the event that has it.
-
-        `values` are the objects in its frames, an empty one where there is none. Impossible
-        where an event has something between a part and the whole.
-        """
-        raise NotImplementedError
+        """The same texts in a stream, as `Speech.dealt` has them."""
+        return self.speech.dealt(values)
 
     def variant(self, body: JSON, target: str = "") -> Variant:
         del target

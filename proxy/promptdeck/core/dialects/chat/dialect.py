@@ -3,12 +3,12 @@
 https://platform.openai.com/docs/api-reference/chat
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from promptdeck.core.dialects.base import Dropped
 from promptdeck.core.dialects.choices import problem_with_choices
 from promptdeck.core.dialects.pieces import Deals, objects_in, words
-from promptdeck.core.dialects.streamed import Streamed, TextLeaf
+from promptdeck.core.dialects.streamed import Streamed
 from promptdeck.core.interaction import Response, Variant
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject
@@ -29,6 +29,7 @@ class ChatDialect(Streamed):
     # Those who look for them look at the text, in which they may be written otherwise.
     effects = frozenset(["store", "deferred", "mcp_servers"])
     lists = ("messages", "tools")
+    speech = saying
 
     def variant(self, body: JSON, target: str = "") -> Variant:
         del target
@@ -43,22 +44,10 @@ class ChatDialect(Streamed):
     def in_variant(self, response: Response, variant: Variant) -> Response | None:
         return variants.in_variant(response, variant)
 
-    def text_of(self, message: JSONObject) -> str:
-        return saying.text_of(message)
-
-    def asked_by(self, body: JSONObject) -> Iterator[tuple[str, str]]:
-        return saying.turns(body)
-
     def labels(self, message: JSONObject) -> Mapping[str, JSON]:
         choices = objects_in([message.get("choices")])
         ends = [str(one["finish_reason"]) for one in choices if "finish_reason" in one]
         return {"model": message.get("model"), "finish_reason": ", ".join(ends)}
-
-    def texts(self, message: JSONObject) -> Iterator[TextLeaf]:
-        return saying.texts(message)
-
-    def dealt(self, values: Sequence[JSONObject]) -> Iterator[tuple[int, TextLeaf]]:
-        return saying.dealt(values)
 
     def stream_filter(self) -> PlainStream:
         return PlainStream()

@@ -3,11 +3,11 @@
 https://docs.cohere.com/reference/chat and .../reference/chat-stream
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from promptdeck.core.dialects.base import names_failure, value_of
 from promptdeck.core.dialects.pieces import Deals, words
-from promptdeck.core.dialects.streamed import Streamed, TextLeaf
+from promptdeck.core.dialects.streamed import Streamed
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject, compact
 from promptdeck.errors import HTTPError
@@ -22,6 +22,7 @@ class CohereDialect(Streamed):
 
     whole = "`message-end`; in JSON there is a finish reason that names no failure"
     lists = ("messages", "tools")
+    speech = saying
 
     def fold(self, frames: Iterable[bytes]) -> JSONObject:
         return fold(frames)
@@ -29,20 +30,8 @@ class CohereDialect(Streamed):
     def cut(self, message: JSONObject, deal: Deals = words) -> list[bytes]:
         return cut(message, deal)
 
-    def text_of(self, message: JSONObject) -> str:
-        return saying.text_of(message)
-
-    def asked_by(self, body: JSONObject) -> Iterator[tuple[str, str]]:
-        return saying.turns(body)
-
     def labels(self, message: JSONObject) -> Mapping[str, JSON]:
         return {"finish_reason": message.get("finish_reason")}
-
-    def texts(self, message: JSONObject) -> Iterator[TextLeaf]:
-        return saying.texts(message)
-
-    def dealt(self, values: Sequence[JSONObject]) -> Iterator[tuple[int, TextLeaf]]:
-        return saying.dealt(values)
 
     def error(self, error: HTTPError, request_id: str = "") -> JSONObject:
         told = super().error(error, request_id)

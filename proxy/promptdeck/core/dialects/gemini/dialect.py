@@ -3,11 +3,11 @@
 https://ai.google.dev/api/generate-content
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from promptdeck.core.dialects.base import Dropped, names_failure
 from promptdeck.core.dialects.pieces import Deals, as_list, as_object, chunk, words
-from promptdeck.core.dialects.streamed import Streamed, TextLeaf
+from promptdeck.core.dialects.streamed import Streamed
 from promptdeck.core.dialects.variants import JSON_TYPE, as_one, as_stream, as_whole
 from promptdeck.core.interaction import Response, Variant
 from promptdeck.core.text.jsontext import JSON, JSONObject, Unfaithful, compact, parse
@@ -45,6 +45,7 @@ class GeminiDialect(Streamed):
     # google-genai 3.6 takes a comment for the beginning of an error that fills many lines.
     takes_comments = False
     lists = ("contents", "tools")
+    speech = saying
 
     def counted_target(self, target: str) -> str:
         return counted_target(target)
@@ -84,22 +85,10 @@ class GeminiDialect(Streamed):
             return as_one(response, body, JSON_TYPE)
         return as_stream(response, [*map(_frame, pieces)])
 
-    def text_of(self, message: JSONObject) -> str:
-        return saying.text_of(message)
-
-    def asked_by(self, body: JSONObject) -> Iterator[tuple[str, str]]:
-        return saying.turns(body)
-
     def labels(self, message: JSONObject) -> Mapping[str, JSON]:
         candidates = map(as_object, as_list(message.get("candidates")))
         ends = [str(one["finishReason"]) for one in candidates if "finishReason" in one]
         return {"model": message.get("modelVersion"), "finishReason": ", ".join(ends)}
-
-    def texts(self, message: JSONObject) -> Iterator[TextLeaf]:
-        return saying.texts(message)
-
-    def dealt(self, values: Sequence[JSONObject]) -> Iterator[tuple[int, TextLeaf]]:
-        return saying.dealt(values)
 
     def error(self, error: HTTPError, request_id: str = "") -> JSONObject:
         metadata = {"param": error.param, "request_id": request_id or None}

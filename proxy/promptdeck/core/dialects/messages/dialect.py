@@ -3,11 +3,11 @@
 https://docs.anthropic.com/en/api/messages and .../messages-streaming
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from promptdeck.core.dialects.base import Dropped, value_of
 from promptdeck.core.dialects.pieces import Deals, words
-from promptdeck.core.dialects.streamed import Streamed, TextLeaf
+from promptdeck.core.dialects.streamed import Streamed
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject
 from promptdeck.errors import HTTPError
@@ -38,6 +38,7 @@ class MessagesDialect(Streamed):
     whole = "`message_stop`; in JSON there is a stop reason"
     state = "with a container that has an id"
     lists = ("messages", "tools")
+    speech = saying
 
     def is_stateful(self, body: JSON) -> bool:
         """True for calls that go on in a container of the provider's."""
@@ -55,20 +56,8 @@ class MessagesDialect(Streamed):
     def cut(self, message: JSONObject, deal: Deals = words) -> list[bytes]:
         return cut(message, deal)
 
-    def text_of(self, message: JSONObject) -> str:
-        return "\n".join(saying.lines(message))
-
-    def asked_by(self, body: JSONObject) -> Iterator[tuple[str, str]]:
-        return saying.turns(body)
-
     def labels(self, message: JSONObject) -> Mapping[str, JSON]:
         return {name: message.get(name) for name in ("model", "stop_reason")}
-
-    def texts(self, message: JSONObject) -> Iterator[TextLeaf]:
-        return saying.texts(message)
-
-    def dealt(self, values: Sequence[JSONObject]) -> Iterator[tuple[int, TextLeaf]]:
-        return saying.dealt(values)
 
     def error(self, error: HTTPError, request_id: str = "") -> JSONObject:
         kind = _ERRORS.get(

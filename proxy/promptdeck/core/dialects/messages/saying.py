@@ -8,6 +8,11 @@ from promptdeck.core.dialects.streamed import TextLeaf
 from promptdeck.core.text.jsontext import JSON, JSONObject
 
 
+def text_of(message: JSONObject) -> str:
+    """All that a message says, a line or more for each thing."""
+    return "\n".join(lines(message))
+
+
 def lines(message: JSONObject) -> Iterator[str]:
     """All that a message says, a line or more for each thing."""
     return _blocks(message.get("content"))

@@ -3,11 +3,11 @@
 https://github.com/ollama/ollama/blob/main/docs/api.md
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 
 from promptdeck.core.dialects.base import names_failure, value_of, values_of
 from promptdeck.core.dialects.pieces import Deals, as_object, words
-from promptdeck.core.dialects.streamed import Streamed, TextLeaf
+from promptdeck.core.dialects.streamed import Streamed
 from promptdeck.core.dialects.variants import as_stream, as_whole
 from promptdeck.core.interaction import Response, Variant
 from promptdeck.core.text import lines, rawjson
@@ -29,6 +29,7 @@ class OllamaDialect(Streamed):
 
     whole = "its last line says `done`"
     lists = ("messages", "tools")
+    speech = saying
     takes_comments = False
 
     def variant(self, body: JSON, target: str = "") -> Variant:
@@ -57,20 +58,8 @@ class OllamaDialect(Streamed):
             return response
         return as_stream(response, self.cut(self.message(response)), _LINES)
 
-    def text_of(self, message: JSONObject) -> str:
-        return saying.text_of(message)
-
-    def asked_by(self, body: JSONObject) -> Iterator[tuple[str, str]]:
-        return saying.turns(body)
-
     def labels(self, message: JSONObject) -> Mapping[str, JSON]:
         return {name: message.get(name) for name in ("model", "done_reason")}
-
-    def texts(self, message: JSONObject) -> Iterator[TextLeaf]:
-        return saying.texts(message)
-
-    def dealt(self, values: Sequence[JSONObject]) -> Iterator[tuple[int, TextLeaf]]:
-        return saying.dealt(values)
 
     def error(self, error: HTTPError, request_id: str = "") -> JSONObject:
         told = super().error(error, request_id)

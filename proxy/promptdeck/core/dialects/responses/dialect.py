@@ -3,11 +3,11 @@
 https://platform.openai.com/docs/api-reference/responses
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 from promptdeck.core.dialects.base import Dropped
 from promptdeck.core.dialects.pieces import Deals, words
-from promptdeck.core.dialects.streamed import Streamed, TextLeaf
+from promptdeck.core.dialects.streamed import Streamed
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import JSON, JSONObject, compact
 from promptdeck.errors import HTTPError
@@ -26,6 +26,7 @@ class ResponsesDialect(Streamed):
     whole = "`response.completed` or `response.incomplete`; in JSON its status says so"
     state = "with `background`, `previous_response_id`, a conversation or an item reference"
     lists = ("input", "tools")
+    speech = saying
 
     def is_stateful(self, body: JSON) -> bool:
         """True for calls that name what the provider keeps, or whose answer is fetched later."""
@@ -47,20 +48,8 @@ class ResponsesDialect(Streamed):
     def cut(self, message: JSONObject, deal: Deals = words) -> list[bytes]:
         return cut(message, deal)
 
-    def text_of(self, message: JSONObject) -> str:
-        return "\n".join(saying.lines(message))
-
-    def asked_by(self, body: JSONObject) -> Iterator[tuple[str, str]]:
-        return saying.turns(body)
-
     def labels(self, message: JSONObject) -> Mapping[str, JSON]:
         return {name: message.get(name) for name in ("model", "status")}
-
-    def texts(self, message: JSONObject) -> Iterator[TextLeaf]:
-        return saying.texts(message)
-
-    def dealt(self, values: Sequence[JSONObject]) -> Iterator[tuple[int, TextLeaf]]:
-        return saying.dealt(values)
 
     def error_event(self, error: HTTPError) -> bytes:
         """As the API has it; openai's own readers raise at the `error` in it."""

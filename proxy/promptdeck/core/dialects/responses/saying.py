@@ -23,6 +23,11 @@ _CALLS = {
 _TEXTS = ("output_text", "input_text", "text", "reasoning_text", "summary_text")
 
 
+def text_of(response: JSONObject) -> str:
+    """All that a response says, a line or more for each thing."""
+    return "\n".join(lines(response))
+
+
 def lines(response: JSONObject) -> Iterator[str]:
     """All that a response says, a line or more for each thing."""
     for item in map(as_object, as_list(response.get("output"))):
