@@ -77,3 +77,18 @@ async def test_what_was_signed_elsewhere_does_not_go_to_a_bare_model_either() ->
     await routing({"": default}).fly(incoming, Got())
     body = orjson.loads(default.seen[0].request.body)
     assert body["messages"][1]["content"] == [{"type": "text", "text": "a"}]
+
+
+async def test_of_a_prefix_that_is_no_upstreams_it_is_said_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    default = ScriptedWay(answer("default"))
+    own = routing({"": default, "local": ScriptedWay(answer("a"))}, default="http://own/v1")
+    with caplog.at_level("INFO", "promptdeck"):
+        for model in ("meta-llama/Llama-3", "meta-llama/Llama-4", "bare", "local/x"):
+            await own.fly(asking(model), Got())
+        nobody = routing({"": default}, default="http://own/v1")
+        await nobody.fly(asking("Qwen/x"), Got())
+    assert default.models == ["meta-llama/Llama-3", "meta-llama/Llama-4", "bare", "Qwen/x"]
+    [told] = [record.message for record in caplog.records]
+    assert "no upstream is called 'meta-llama', but local" in told

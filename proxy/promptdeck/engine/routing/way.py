@@ -5,6 +5,7 @@ provider, and what is no model's.
 """
 
 import asyncio
+import logging
 from typing import TYPE_CHECKING
 
 from promptdeck.core.dialects.table import dialect_of, with_model
@@ -23,6 +24,11 @@ SEAL = b"cHJvbXB0ZGVjay8x"
 """Begins what was signed elsewhere and came back through us, as `translate.signing.SEAL`: it goes
 to no upstream as it is, not even to the default one."""
 
+log = logging.getLogger("promptdeck")
+
+_MOST_TOLD = 20
+"""Prefixes of which that is said: clients name models, and a log is read by people."""
+_SHOWN = 80
 _LARGE = 256 * 1024
 """Bytes of a body that is parsed in a thread: some 2 ms."""
 
@@ -34,6 +40,8 @@ class Routing:
         self._means = means
         self._way = means.way("")
         self._default = default
+        self._told: set[str] = set()
+        """Prefixes of which it was said that they name no upstream."""
         self._default_name = means.choosing.default_name or "default"
 
     def begin(self, incoming: Incoming, sink: Sink, ended: Ended[UpstreamError]) -> GiveUp | None:
@@ -76,10 +84,13 @@ class Routing:
             return None
         if not isinstance(body, dict):
             return None
+        named = with_model(body, request.target)
         try:
-            choices = self._means.choosing.choices(with_model(body, request.target))
+            choices = self._means.choosing.choices(named)
         except ClientError as error:
             raise unsendable(error) from None
+        if choices is None and isinstance(named, dict):
+            self._tell(str(named.get("model")))
         choices = choices or self._sealed(body, data, request.target)
         if not choices:
             return None
@@ -87,6 +98,19 @@ class Routing:
         client = dialect_of("POST", request.target)
         asking = Asking(incoming, body, data, client, own, self._default_name)
         return Trip(asking, choices, sink, self._means)
+
+    def _tell(self, model: str) -> None:
+        """Say once of a prefix that names no upstream, where others do, that it is none."""
+        prefix, slash, _ = model.partition("/")
+        names = [name for name, one in self._means.choosing.upstreams.items() if one.declared]
+        if slash and names and prefix not in self._told and len(self._told) < _MOST_TOLD:
+            self._told.add(prefix)
+            log.info(
+                "%r goes to the default upstream as it is: no upstream is called %r, but %s",
+                model[:_SHOWN],
+                prefix[:_SHOWN],
+                ", ".join(names),
+            )
 
     def _sealed(self, body: JSONObject, data: bytes, target: str) -> tuple[Choice, ...] | None:
         """The only choice for what holds another upstream's signature: it is written anew."""
