@@ -370,3 +370,9 @@ ODD = st.recursive(
 def test_nothing_else_is_ever_raised(body: JSONObject) -> None:
     with suppress(Untranslatable):
         prompt_of({"model": "m", **body}, "")
+
+
+def test_a_part_whose_type_is_no_text_is_nobody_s() -> None:
+    part = {"type": {"a": 1}}
+    prompt = prompt_of({"model": "m", "messages": [{"role": "user", "content": [part]}]}, "")
+    assert prompt.turns[0].parts == (Foreign("chat", part),)

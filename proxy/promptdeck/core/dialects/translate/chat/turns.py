@@ -230,7 +230,8 @@ def _part(part: JSON, path: str, cache: JSON) -> Passage:
     found = read(part) if read else None
     if found is None:
         # Anthropic's own parts go there as they are; what nobody knows is named when it is lost.
-        return Foreign("messages" if kind in _ANTHROPICS else "chat", part)
+        is_anthropic_s = isinstance(kind, str) and kind in _ANTHROPICS
+        return Foreign("messages" if is_anthropic_s else "chat", part)
     takes_cache = isinstance(found, Words | Picture | Paper)
     return found._replace(cache=cache) if takes_cache and cache is not None else found  # type: ignore[call-arg]
 
