@@ -317,6 +317,8 @@ One word, one thing; no two classes or aliases of the package have the same name
     way           what answers a request upstream: engine.flights.launch.Way
     flight        one upstream response under way: engine.flights.flight.Flight
     landing       what becomes of it: engine.flights.landing.Landing
+    provenance    who gave an answer, and in which dialect: core.headers.Provenance
+    interpreter   tells a client what was answered in another: core.dialects.interpreted.Interpreter
     rendering     an answer as its client reads it: server.answers.rendering.Rendering
     lane          the exchange, deck and pace that a head leads to: server.fast.lanes.Lane
     session       a deck of one's own for a while: sessions.Session
