@@ -37,6 +37,7 @@ def test_every_effort_but_none_has_a_budget() -> None:
         ("max", ("low", "high"), "high"),
         ("none", ("high", "max"), "high"),
         ("dynamic", ("high",), "dynamic"),
+        ("minimal", ("none", "low", "high"), "low"),
     ],
 )
 def test_the_nearest_effort_is_the_next_less(

@@ -35,9 +35,11 @@ def effort_of(thinking: Thinking) -> str:
 def nearest(effort: str, known: Sequence[str]) -> str:
     """The effort of those known that is nearest to one: the next less, or else the least.
 
-    An effort that is none of ours is as it is.
+    Some is never none: that would turn off what was asked for. An effort that is none of ours is
+    as it is.
     """
     if effort in known or effort not in EFFORTS:
         return effort
-    below = [one for one in known if EFFORTS.index(one) <= EFFORTS.index(effort)]
-    return below[-1] if below else known[0]
+    some = [one for one in known if one != "none"] or [*known]
+    below = [one for one in some if EFFORTS.index(one) <= EFFORTS.index(effort)]
+    return below[-1] if below else some[0]

@@ -117,6 +117,15 @@ def test_how_much_to_reason_is_said_in_the_provider_s_words() -> None:
     assert sent({"reasoning_effort": "none"}, DEEPSEEK)["thinking"] == {"type": "disabled"}
 
 
+def test_a_model_of_whom_nothing_is_known_need_not_reason() -> None:
+    """Ollama answers an effort with 400 where its model cannot: Claude Code always has a budget."""
+    thinking: JSON = {"type": "enabled", "budget_tokens": 31_999}
+    assert sent({"thinking": thinking}, LOCAL) == {"model": "m-1", "messages": []}
+    assert [one.path for one in lost({"thinking": thinking}, LOCAL)] == ["$.thinking"]
+    assert not lost({"thinking": {"type": "disabled"}}, LOCAL)
+    assert sent({"reasoning_effort": "xhigh"}, LOCAL)["reasoning_effort"] == "high"
+
+
 def test_an_answer_by_a_schema_is_named_where_only_json_can_be_had() -> None:
     form = {"type": "json_schema", "json_schema": {"name": "n", "schema": {"type": "object"}}}
     assert sent({"response_format": form})["response_format"] == form

@@ -38,6 +38,9 @@ class Flavour(NamedTuple):
     """Its name for the most tokens to answer with."""
     efforts: tuple[str, ...] = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
     """The values of `reasoning_effort` that it takes; empty where it has no such field."""
+    budgets: bool = True
+    """False where a model that does not reason answers an effort with an error: there it must be
+    asked for in so many words."""
     switch: bool = False
     """True where `thinking: {type}` turns reasoning on and off."""
     reasoning: Literal["", "reasoning_content", "reasoning", "reasoning_details", "parts"] = ""
@@ -66,7 +69,13 @@ _LEGACY = frozenset(["functions", "function_call"])
 
 FLAVOURS: Mapping[str, Flavour] = {
     # Whoever it is: a server on this machine, a gateway. Most take more than OpenAI has.
-    "": Flavour(_OPENAIS | {"top_k"}, reasoning="reasoning_content", has_names=True),
+    "": Flavour(
+        _OPENAIS | {"top_k"},
+        efforts=("none", "low", "medium", "high"),
+        budgets=False,
+        reasoning="reasoning_content",
+        has_names=True,
+    ),
     "openai": Flavour(
         _OPENAIS | _LEGACY,
         refuses=True,
@@ -172,6 +181,7 @@ FLAVOURS: Mapping[str, Flavour] = {
     "ollama": Flavour(
         _also("seed logprobs top_logprobs reasoning_effort") - {"tool_choice"},
         efforts=("none", "low", "medium", "high"),
+        budgets=False,
         reasoning="reasoning",
     ),
     # https://ai.google.dev/gemini-api/docs/openai: the layer for OpenAI's clients.

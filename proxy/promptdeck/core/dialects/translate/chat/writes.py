@@ -5,7 +5,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from promptdeck.core.dialects.translate.aim import Aim, Options, Written
 from promptdeck.core.dialects.translate.freetext import as_functions
 from promptdeck.core.dialects.translate.naming import safe_name
-from promptdeck.core.dialects.translate.neutral import Foreign, Prompt, Shape, Tool, ToolChoice
+from promptdeck.core.dialects.translate.neutral import (
+    Foreign,
+    Prompt,
+    Shape,
+    Thinking,
+    Tool,
+    ToolChoice,
+)
 from promptdeck.core.dialects.translate.openai import Effort, family_of
 from promptdeck.core.dialects.translate.openai import effort_of as family_effort
 from promptdeck.core.dialects.translate.reasoning import effort_of, nearest
@@ -147,11 +154,12 @@ def _write_thinking(body: JSONObject, prompt: Prompt, flavour: Flavour, options:
     if thinking is None:
         return
     effort = effort_of(thinking)
+    if not flavour.budgets and not thinking.effort:
+        if effort not in ("", "none"):
+            options.lose("thinking", "how much to think is left to the model")
+        return
     if flavour.switch:
-        is_off = effort == "none"
-        if is_off or effort or thinking.mode:
-            body["thinking"] = {"type": "disabled" if is_off else "enabled"}
-        effort = "" if is_off else effort
+        effort = _switched(body, thinking, effort)
     if not effort:
         return
     if "reasoning_effort" not in flavour.has or not flavour.efforts:
@@ -164,6 +172,14 @@ def _write_thinking(body: JSONObject, prompt: Prompt, flavour: Flavour, options:
         options.lose("thinking", f"a budget of {thinking.budget} tokens became effort {there}")
     elif there != effort:
         options.lose("thinking", f"{effort} became {there}")
+
+
+def _switched(body: JSONObject, thinking: Thinking, effort: str) -> str:
+    """Turn reasoning on or off, where anything was said of it; the effort that is still to say."""
+    is_off = effort == "none"
+    if effort or thinking.mode:
+        body["thinking"] = {"type": "disabled" if is_off else "enabled"}
+    return "" if is_off else effort
 
 
 # What OpenAI's models refuse while they reason, with the values that ask for nothing.
