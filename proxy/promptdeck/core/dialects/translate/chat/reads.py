@@ -45,15 +45,7 @@ def prompt_of(body: JSONObject, target: str) -> Prompt:
         unwrapped.paths["shape"] = f"$.{where}"
     else:
         unwrapped.paths["shape"] = "$.response_format"
-    limit = unwrapped.take("max_completion_tokens")
-    if limit is not None:  # the newer name for the same
-        unwrapped.options["max_tokens"] = limit
-        unwrapped.paths.setdefault(
-            "max_tokens", unwrapped.paths.get("max_completion_tokens", "$.max_completion_tokens")
-        )
-    stop = unwrapped.options.get("stop")
-    if isinstance(stop, str):
-        unwrapped.options["stop"] = [stop]
+    _settle(unwrapped)
     return Prompt(
         "chat",
         model,
@@ -67,6 +59,19 @@ def prompt_of(body: JSONObject, target: str) -> Prompt:
         unwrapped.options,
         {"choice": "$.tool_choice", "parallel": "$.parallel_tool_calls", **unwrapped.paths},
     )
+
+
+def _settle(unwrapped: Unwrapped) -> None:
+    """Bring to one form the options that have two: the most tokens, and what ends an answer."""
+    limit = unwrapped.take("max_completion_tokens")
+    if limit is not None:  # the newer name for the same
+        unwrapped.options["max_tokens"] = limit
+        unwrapped.paths.setdefault(
+            "max_tokens", unwrapped.paths.get("max_completion_tokens", "$.max_completion_tokens")
+        )
+    stop = unwrapped.options.get("stop")
+    if isinstance(stop, str):
+        unwrapped.options["stop"] = [stop]
 
 
 def _model(unwrapped: Unwrapped) -> str:

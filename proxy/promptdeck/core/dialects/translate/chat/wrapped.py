@@ -74,6 +74,7 @@ def generation_of(unwrapped: Unwrapped) -> Generation:
     by_name = {snake(key): key for key in rest}
 
     def take(name: str) -> JSON:
+        """The value of a field by its snake-case name, taken out of the rest."""
         return rest.pop(by_name.pop(name)) if name in by_name else None
 
     if isinstance(kinds := take("response_modalities"), list):
