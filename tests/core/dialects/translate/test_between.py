@@ -74,7 +74,8 @@ def test_what_an_upstream_says_its_client_hears(
     upstream: str, client: str, data: st.DataObject
 ) -> None:
     also = ("bare",) if "gemini" not in (upstream, client) else ()
-    answer = data.draw(signals(also=also))
+    several = {upstream, client} <= {"chat", "gemini"}  # others have one choice
+    answer = data.draw(signals(also=also, choices=2 if several else 1))
     frames = native(upstream, answer)
     there, here = DIALECTS[upstream], DIALECTS[client]
     made = Translation(there, here, variant_of(client), {"model": "m-1"}, aim_at(upstream), NOW)
