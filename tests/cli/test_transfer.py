@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from promptdeck.cli.transfer import export_command, import_command
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.errors import CassetteError, UsageError
-from promptdeck.stores.cassettes.file import in_recorded_order, overwrite, path_of, read
+from promptdeck.stores.cassettes.file import in_recorded_order, path_of, read, rewrite
 from promptdeck.stores.cassettes.save import save
 from promptdeck.stores.cassettes.verify import verify
 from tests.other_tools import URL, answer, prompt
@@ -86,8 +86,8 @@ def writes(monkeypatch):
     """The paths of the cassettes that were written, each time."""
     written = []
     monkeypatch.setattr(
-        "promptdeck.stores.cassettes.save.overwrite",
-        lambda path, data: written.append(path.name) or overwrite(path, data),
+        "promptdeck.stores.cassettes.save.rewrite",
+        lambda path, pieces: written.append(path.name) or rewrite(path, pieces),
     )
     return written
 
