@@ -190,7 +190,8 @@ imports upward and only `app` knows all the parts.
       asking        its canonical form, once for the same bytes
       rulings       by the rules that cassettes bring along, too
       checking      judged by the contract
-      exchange      find, decide, serve or refuse or fly
+      planning      looked up, and what is done decided
+      exchange      planned, then served, refused or flown
       outcome       what it answers
       settings      what it is set to
       stats         what it counts

@@ -139,7 +139,7 @@ async def test_the_same_call_of_two_providers_is_two_in_the_cache(
             assert got.json == {"data": [str(number)]}, got.cache_status
     assert [one.path for one in provider.seen] == [
         "/v1/embeddings",
-        "/azure/openai/embeddings",
+        "/azure/openai/v1/embeddings",
         "/anthropic/v1/embeddings",
     ]
 

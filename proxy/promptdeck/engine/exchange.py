@@ -1,4 +1,4 @@
-"""One request from fingerprint to answer: find, decide, then serve, refuse or fly.
+"""One request from fingerprint to answer: planned, then served, refused or flown.
 
 The exchange keeps what is under way (`_sharing`) and what was counted
 (`stats`); the deck it is given knows recordings. In replay there is no way
@@ -20,7 +20,7 @@ from promptdeck.core.dialects.table import TRANSLATED, dialect_in
 from promptdeck.core.interaction import Request, header
 from promptdeck.core.matching.body import Body
 from promptdeck.core.matching.fingerprint import fingerprint, turn_of
-from promptdeck.core.policy import ANYTHING, Action, Found, Mode, decide
+from promptdeck.core.policy import ANYTHING, Action, Mode
 from promptdeck.engine.decks.deck import Deck, Search
 from promptdeck.engine.decks.repeat import Repeat
 from promptdeck.engine.flights.budget import Budget
@@ -34,8 +34,9 @@ from promptdeck.stores.base import Claims
 from .asking import Asked, Canonicals, Check, Incoming, Known
 from .firsts import FirstAnswers
 from .outcome import Flown, Listed, Served
+from .planning import Planning
 from .refusing import Refusals
-from .rulings import Rulings, sought
+from .rulings import Rulings
 from .settings import Settings
 from .sides import Line
 from .stats import Stats
@@ -51,8 +52,6 @@ DECISIVE = frozenset(["idempotency-key"])
 Reply = Served | Flown | Listed
 
 _BYPASS = http.cache_status("fwd=bypass")
-# More answers than anybody asks for.
-_EACH = 2**63
 
 
 class Exchange:
@@ -73,6 +72,7 @@ class Exchange:
         """Those of the WebSockets that are open."""
         self._canonicals = Canonicals(settings.rules, settings.redactor, check)
         self._rulings = Rulings(settings)
+        self._planning = Planning(settings, self._canonicals, self._rulings)
         self._sharing = Sharing(claims)
         self._firsts = FirstAnswers(settings.keep_bytes)
         self._settings = settings
@@ -83,11 +83,10 @@ class Exchange:
         self._landing = Landing(
             settings, self.stats, self._canonicals, self._sharing, answered, self._budget
         )
-        self._warned = False
         self._refusals = Refusals(settings, self.stats)
 
     async def answer(self, incoming: Incoming, deck: Deck) -> Reply:
-        """Reply one request. HTTPError says why there is none."""
+        """Answer one request. HTTPError says why there is none."""
         if self._settings.mode is Mode.PASSTHROUGH:
             return self._fly(incoming, _BYPASS, keep_bytes=0)
         if incoming.packed and incoming.packed.unreadable:
@@ -116,7 +115,7 @@ class Exchange:
         asked = await self._canonicals.asked(incoming)
         action, search = Action.FORWARD, None
         if self.matches:
-            asked, action, search = await self._plan_afresh(asked, deck)
+            asked, action, search = await self._planning.plan_afresh(asked, deck)
         if search and action is Action.SERVE:
             return asked.key, await self._serve(asked, deck, search)
         if asked.known.refused:
@@ -172,15 +171,15 @@ class Exchange:
         if known is None:
             return None
         asked = self._rulings.at_once(Asked(incoming, known, ANYTHING), deck)
-        if asked is None or self._has_changed(deck, asked):
+        if asked is None or self._planning.has_changed(deck, asked):
             return None
         try:
-            action, search = self._plan(asked, deck)
+            action, search = self._planning.plan(asked, deck)
         except StoreUnavailable:
             return None
         if known.refused and action is not Action.SERVE:
             return None
-        if action is Action.SERVE and search.until and not self._draws(asked):
+        if action is Action.SERVE and search.until and not self._planning.draws(asked):
             return self._hit(asked, deck, search)
         if action is Action.FORWARD and not deck.follows:
             return self._forward(asked, deck, search, store=False)
@@ -192,70 +191,6 @@ class Exchange:
             return self._forward(asked, deck, search, store=True)
         return None
 
-    def _plan(self, asked: Asked, deck: Deck) -> tuple[Action, Search]:
-        """Look a request up and decide what is done: the same on both ways, nothing awaited.
-
-        StoreUnavailable only in replay; elsewhere what cannot be read is a miss.
-        """
-        mode = self._settings.mode
-        if mode is Mode.RECORD:
-            search = Search(Found.HIT)  # it replaces what is there, whatever that is
-        else:
-            try:
-                search = self._found(asked, deck)
-            except StoreUnavailable as error:
-                self._go_on_without(error)
-                search = Search(Found.MISS)
-        return decide(mode, search.found, asked.wants, stateful=self._is_stateful(asked)), search
-
-    def _found(self, asked: Asked, deck: Deck) -> Search:
-        """Look a request up in a deck. StoreUnavailable."""
-        route = asked.incoming.route
-        return deck.find(
-            asked.key,
-            asked.form,
-            asked.wants,
-            self._draws(asked),
-            upstream=route.url if route else self._settings.upstream,
-            # A provider that could not be written into the model counts by its URL.
-            only=route is not None and not route.in_model,
-            sent=asked.incoming.headers,
-            also=lambda: (*self._canonicals.also(asked), *sought(asked)),
-        )
-
-    async def _plan_afresh(self, asked: Asked, deck: Deck) -> tuple[Asked, Action, Search]:
-        """`_plan` of the cassette's file as it is now, by the rules that it has.
-
-        It is followed before, if it is seen to have changed, or else where there is a miss.
-        """
-        asked = await self._rulings.asked(asked, deck)
-        followed = self._has_changed(deck, asked)
-        if followed:
-            await self._follow(asked, deck)
-            asked = await self._rulings.asked(asked, deck)
-        action, search = self._plan(asked, deck)
-        if search.found is Found.MISS and not followed and await self._follow(asked, deck):
-            asked = await self._rulings.asked(asked, deck)
-            action, search = self._plan(asked, deck)
-        return asked, action, search
-
-    def _has_changed(self, deck: Deck, asked: Asked) -> bool:
-        """True if a file is to be followed before what is found of a request is believed."""
-        # What says nothing of headers is found by another key, where any header selects.
-        also = self._canonicals.also(asked) if asked.incoming.request.selecting else ()
-        keys = [asked.key, *(one.key for one in also if one.untold)]
-        keys += [own.known.key for own in asked.own]
-        now = time.time()
-        return any(deck.glance(key).changed(now) for key in keys)
-
-    async def _follow(self, asked: Asked, deck: Deck) -> bool:
-        """Follow a cassette's file; True if it has changed. StoreUnavailable in replay only."""
-        try:
-            return await deck.refresh(asked.key)
-        except StoreUnavailable as error:
-            self._go_on_without(error)
-            return False
-
     def _may_ask(self, asked: Asked, deck: Deck, search: Search) -> bool:
         """Claim a request, if it shares its answer; False while another process asks the same."""
         if not self._shares(asked, deck, search):
@@ -264,7 +199,7 @@ class Exchange:
 
     async def _new_answer(self, incoming: Incoming, deck: Deck) -> Reply:
         asked = await self._canonicals.asked(incoming)
-        asked, action, search = await self._plan_afresh(asked, deck)
+        asked, action, search = await self._planning.plan_afresh(asked, deck)
         if asked.known.refused and action is not Action.SERVE:
             # The contract speaks where nothing is recorded.
             raise asked.known.refused.with_traceback(None)
@@ -329,28 +264,6 @@ class Exchange:
             # Not in one with the waiting, during which others are counted.
             self.stats.unrecorded += late
 
-    def _is_stateful(self, asked: Asked) -> bool:
-        return self._settings.is_stateful(asked.incoming.request, asked.form.stateful)
-
-    def _draws(self, asked: Asked) -> int:
-        """How many answers are to be recorded before any is repeated; 0 for as many as the deck's.
-
-        Draws are recorded where what is missing is; elsewhere a wish for them means nothing.
-        What is stateful is recorded as often as it is asked, in its order: a job that is polled
-        comes to its end.
-        """
-        if self._settings.mode is not Mode.RECORD_MISSING:
-            return 0
-        return _EACH if self._is_stateful(asked) else asked.incoming.draws
-
-    def _go_on_without(self, error: StoreUnavailable) -> None:
-        """Warn, once, that the store cannot be read. In replay, raise: it has nothing else."""
-        if self._settings.mode is Mode.REPLAY:
-            raise error
-        if not self._warned:
-            self._warned = True
-            log.warning("%s; going on without it", error)
-
     # Hits
 
     async def _serve(self, asked: Asked, deck: Deck, search: Search) -> Served:
@@ -380,7 +293,7 @@ class Exchange:
             canonicals, told = own
         # Under rules of both, what is the same by the one may be told otherwise by the other.
         both = own is not None and self._settings.rules.digest
-        repeats = search.until and not self._draws(asked) and not both
+        repeats = search.until and not self._planning.draws(asked) and not both
         interaction = stored.interaction
         detail = interaction.id
         if search.converted:
@@ -403,7 +316,7 @@ class Exchange:
 
     def _forward(self, asked: Asked, deck: Deck, search: Search, *, store: bool) -> Flown:
         why = http.FORWARDED[search.found]
-        if self._is_stateful(asked) and not store:
+        if self._planning.is_stateful(asked) and not store:
             why = "bypass"
         elif search.requested:
             why = "request"
@@ -414,7 +327,7 @@ class Exchange:
                 asked.incoming, http.cache_status(*words, key=asked.key), keep_bytes=keep
             )
         place = (deck, *asked.place)
-        draws = self._draws(asked)
+        draws = self._planning.draws(asked)
         deck.drawn(*asked.mine.place, draws)
         shared = self._shares(asked, deck, search)
         sent = asked.incoming.headers
@@ -444,8 +357,8 @@ class Exchange:
     def _shares(self, asked: Asked, deck: Deck, search: Search) -> bool:
         """True if another's answer under way will do."""
         fresh = asked.wants.no_cache or search.requested
-        alike = not deck.samples(self._draws(asked))
-        shares = self._settings.mode.shares_flights and not self._is_stateful(asked)
+        alike = not deck.samples(self._planning.draws(asked))
+        shares = self._settings.mode.shares_flights and not self._planning.is_stateful(asked)
         return shares and alike and not fresh
 
     async def _claimed(self, asked: Asked, deck: Deck, search: Search) -> Served | Flown:
@@ -453,7 +366,7 @@ class Exchange:
         place = (deck, *asked.place)
         if await self._sharing.claim(place):
             try:
-                asked, action, search = await self._plan_afresh(asked, deck)
+                asked, action, search = await self._planning.plan_afresh(asked, deck)
                 if action is Action.SERVE:
                     served = await self._serve(asked, deck, search)
                     self._sharing.unclaim(place)
