@@ -129,6 +129,7 @@ TESTED_WITH = {
     "core/matching/volatile": "core/matching/test_renaming",
     "engine/decks/repeat": "server/fast/test_connection",
     "engine/routing/means": "engine/routing/test_trip",
+    "engine/incoming": "engine/test_exchange",
     "engine/planning": "engine/test_exchange",
     "engine/firsts": "engine/test_idempotency",
     "engine/flights/log": "engine/flights/test_flight",

@@ -9,10 +9,11 @@ import orjson
 import pytest
 
 from promptdeck.core.interaction import CHAT_COMPLETIONS, Request
-from promptdeck.engine.asking import Canonicals, Incoming
+from promptdeck.engine.asking import Canonicals
 from promptdeck.engine.decks.conversions import Conversions
 from promptdeck.engine.decks.deck import Deck as LibraryDeck
 from promptdeck.engine.exchange import Exchange
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.outcome import Served
 from promptdeck.library import Library
 from promptdeck.sessions import Session

@@ -187,6 +187,7 @@ imports upward and only `app` knows all the parts.
         completions, slips, handoffs
     engine/       the way of a request
       sides         what fills an answer, what reads it
+      incoming      a client's request, as the engine takes it
       asking        its canonical form, once for the same bytes
       rulings       by the rules that cassettes bring along, too
       checking      judged by the contract

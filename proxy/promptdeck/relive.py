@@ -23,10 +23,10 @@ from .core.secrets.redact import Redactor
 from .core.text.jsontext import Unfaithful, parse
 from .core.text.wording import visible
 from .core.varying import UNTOLD
-from .engine.asking import Incoming
 from .engine.flights.flight import Flight, Head
 from .engine.flights.launch import Way
 from .engine.flights.recorder import NotKept, Recorder, Take, response_of
+from .engine.incoming import Incoming
 from .errors import UpstreamError
 
 _REDACTED = b"[redacted:"

@@ -12,8 +12,9 @@ from promptdeck.core.interaction import CHAT_COMPLETIONS, Request
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.engine import asking
-from promptdeck.engine.asking import Canonicals, Incoming
+from promptdeck.engine.asking import Canonicals
 from promptdeck.engine.checking import Contract
+from promptdeck.engine.incoming import Incoming
 from tests.core.matching.test_body import calls
 
 

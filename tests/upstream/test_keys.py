@@ -5,7 +5,7 @@ import pytest
 from promptdeck.core.dialects.providers import Route
 from promptdeck.core.headers import PLACEHOLDER_KEY
 from promptdeck.core.interaction import Headers, Request
-from promptdeck.engine.asking import Incoming
+from promptdeck.engine.incoming import Incoming
 from promptdeck.upstream.keys import Key, Keys
 
 REQUEST = Request("POST", "/v1/messages", "application/json", b"{}")

@@ -8,7 +8,7 @@ from aiohttp import web
 
 from promptdeck.core.dialects.sockets import MESSAGE, Close, said_in
 from promptdeck.core.interaction import Headers, Request
-from promptdeck.engine.asking import Incoming
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.sides import Full, Line
 from promptdeck.errors import UpstreamError
 from promptdeck.upstream import Upstream as Way

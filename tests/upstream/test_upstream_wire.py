@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from promptdeck.core.interaction import Headers, Request
-from promptdeck.engine.asking import Incoming
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.sides import Full
 from promptdeck.errors import UpstreamError
 from promptdeck.upstream import Upstream

@@ -16,7 +16,7 @@ from promptdeck.core.dialects.translate.broken import broken_of
 from promptdeck.core.interaction import Headers, Request, is_good
 from promptdeck.core.routing.belonging import masked
 from promptdeck.core.routing.upstreams import NamedUpstream
-from promptdeck.engine.asking import Incoming
+from promptdeck.engine.incoming import Incoming
 from promptdeck.errors import UpstreamError
 from promptdeck.routes import problems_of, upstreams_of
 from promptdeck.ways import Ways

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import xxhash
 
@@ -20,9 +20,8 @@ from promptdeck.core.counts import Counts
 from promptdeck.core.dialects.base import LABELS, MARKERS, Dialect, essence, is_json
 from promptdeck.core.dialects.chat.counting import SINCE
 from promptdeck.core.dialects.chat.dialect import CHAT
-from promptdeck.core.dialects.providers import Route
 from promptdeck.core.dialects.table import dialect_of, with_model
-from promptdeck.core.interaction import Headers, Request, Response, Variant
+from promptdeck.core.interaction import Request, Response, Variant
 from promptdeck.core.matching.body import Body, BodyName
 from promptdeck.core.matching.clean import chosen_by
 from promptdeck.core.matching.fingerprint import fingerprint
@@ -36,12 +35,9 @@ from promptdeck.core.text.jsontext import JSON, Unfaithful, canonical
 from promptdeck.errors import ClientError
 from promptdeck.stores.base import Sought
 
-from .sides import Fly
+from .incoming import Incoming
 
 log = logging.getLogger("promptdeck")
-
-if TYPE_CHECKING:
-    from promptdeck.core.faults.deal import Dealt
 
 # Of canonical forms: 500 agent's chats of 60 KB, and as much as the largest body may be.
 _MEMO_BYTES = 32 * 1024 * 1024
@@ -72,48 +68,6 @@ who wait must not take the threads in which others read and write."""
 
 Check = Callable[[JSON], str]
 """Judges the body of a chat completion: ClientError, or what is odd about it, or nothing."""
-
-
-class SentBody(NamedTuple):
-    """A request's body as it was sent, where that was packed (compressed) or had a key in it."""
-
-    coding: str
-    """Its Content-Encoding."""
-    body: bytes
-    unreadable: str = ""
-    """Why it could not be unpacked: then nobody here knows what it says."""
-
-
-class Incoming(NamedTuple):
-    """A client's request, as the engine takes it."""
-
-    request: Request
-    """The request by which recordings are matched; its target begins with `/v1/`."""
-    headers: Headers
-    """All headers of the client but Content-Length."""
-    route: Route | None = None
-    """Another upstream than the configured one, where the request itself names one."""
-    deal: "Callable[[str], Dealt | None] | None" = None
-    """Gives the fault that is to befall an answer, by the request's fingerprint."""
-    draws: int = 0
-    """How many answers of this request are to be recorded; 0 where it does not say."""
-    packed: SentBody | None = None
-    """The body as it goes upstream, unless a route has another one."""
-    keys: tuple[bytes, ...] = ()
-    """The credentials that are hidden in `request.body`, were they there: the client's, ours."""
-    secrets: tuple[str, ...] = ()
-    """What else the answer must not be kept with: credentials of servers that it came from."""
-    fly: Fly | None = None
-    """Asks upstream, where that is asked over a connection of this client's own: a socket's."""
-
-    @property
-    def sent(self) -> tuple[bytes, str]:
-        """The body that goes upstream, and its Content-Encoding; empty where it is not packed."""
-        route, packed = self.route, self.packed
-        written_anew = route and route.in_model and route.body is not self.request.body
-        if packed and not written_anew:
-            return packed.body, packed.coding
-        return (route.body if route else self.request.body), ""
 
 
 class Known(NamedTuple):

@@ -22,8 +22,8 @@ from promptdeck.core.text.jsontext import Unfaithful, compact, parse
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.errors import StoreUnavailable, UpstreamError
 
-from .asking import Incoming
 from .exchange import Exchange
+from .incoming import Incoming
 from .outcome import Flown, Gathered, Listed, Served
 
 _LOST = {"error": {"message": "promptdeck lost this answer; its log says how", "code": "lost"}}

@@ -31,8 +31,9 @@ from promptdeck.engine.flights.sharing import Sharing
 from promptdeck.errors import ClientError, StoreUnavailable
 from promptdeck.stores.base import Claims
 
-from .asking import Asked, Canonicals, Check, Incoming, Known
+from .asking import Asked, Canonicals, Check, Known
 from .firsts import FirstAnswers
+from .incoming import Incoming
 from .outcome import Flown, Listed, Served
 from .planning import Planning
 from .refusing import Refusals

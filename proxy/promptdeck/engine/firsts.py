@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable
 from promptdeck.core import headers as http
 from promptdeck.engine.flights.flight import Flight
 
-from .asking import Incoming
 from .idempotency import Idempotency
+from .incoming import Incoming
 from .outcome import Flown, Listed, Served
 
 

@@ -13,7 +13,7 @@ from promptdeck.core.interaction import Response
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful, parse
 
-from .asking import Incoming
+from .incoming import Incoming
 
 
 class CompletionStore(Protocol):

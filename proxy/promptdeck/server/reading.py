@@ -15,7 +15,7 @@ from promptdeck.core.interaction import Headers, Request
 from promptdeck.core.secrets.redact import own_keys, without_keys
 from promptdeck.core.targets import target_of
 from promptdeck.core.varying import selecting
-from promptdeck.engine.asking import Incoming, SentBody
+from promptdeck.engine.incoming import Incoming, SentBody
 from promptdeck.errors import ClientError
 
 from .noted import BROUGHT

@@ -29,10 +29,10 @@ from promptdeck.core.headers import HANDSHAKE, PROTOCOL
 from promptdeck.core.interaction import Headers, Request, header
 from promptdeck.core.secrets.redact import without_keys
 from promptdeck.core.text import sse
-from promptdeck.engine.asking import Incoming
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.exchange import Exchange
 from promptdeck.engine.flights.flight import Head
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.outcome import Flown, Listed, Served
 from promptdeck.engine.sides import Line, Stray
 from promptdeck.errors import HTTPError, UpstreamError

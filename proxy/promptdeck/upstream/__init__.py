@@ -49,7 +49,7 @@ from promptdeck.core.dialects.table import spoken_at
 from promptdeck.core.headers import EXTENSIONS, to_client
 from promptdeck.core.interaction import Headers, header
 from promptdeck.core.targets import below
-from promptdeck.engine.asking import Incoming
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.sides import Ended, Full, GiveUp, Line, Sink, Stray, Unanswered
 from promptdeck.errors import UpstreamError
 

@@ -16,7 +16,7 @@ from promptdeck.core.headers import (
     to_upstream,
 )
 from promptdeck.core.interaction import Headers, header
-from promptdeck.engine.asking import Incoming
+from promptdeck.engine.incoming import Incoming
 
 _TAKES_X_API_KEY = "2023-06-01"
 """The version of Anthropic's API in which a key is sent as x-api-key; later ones want Bearer."""

@@ -15,8 +15,9 @@ from promptdeck.core.matching.repeated import Repeated, name_of
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.secrets.redact import Redactor
 from promptdeck.core.text.jsontext import Unfaithful
-from promptdeck.engine.asking import Canonicals, Incoming
+from promptdeck.engine.asking import Canonicals
 from promptdeck.engine.checking import Contract
+from promptdeck.engine.incoming import Incoming
 from tests.secret_samples import HEX
 
 SECRET = "sk-" + HEX[:32]

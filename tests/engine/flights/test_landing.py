@@ -12,7 +12,7 @@ from promptdeck.core.interaction import Request, Response
 from promptdeck.core.matching.rules import Rules
 from promptdeck.core.policy import ANYTHING, Found, Mode
 from promptdeck.core.secrets.redact import Redactor
-from promptdeck.engine.asking import Asked, Canonicals, Incoming
+from promptdeck.engine.asking import Asked, Canonicals
 from promptdeck.engine.decks.deck import Deck, Search
 from promptdeck.engine.decks.playing import Playing
 from promptdeck.engine.flights.budget import Budget
@@ -20,6 +20,7 @@ from promptdeck.engine.flights.flight import Flight
 from promptdeck.engine.flights.landing import Landing
 from promptdeck.engine.flights.launch import Flights
 from promptdeck.engine.flights.sharing import Sharing
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.settings import Settings
 from promptdeck.engine.sides import Ended, GiveUp, Sink
 from promptdeck.engine.stats import Stats

@@ -6,9 +6,9 @@ from collections.abc import Callable
 import pytest
 
 from promptdeck.core.interaction import Request
-from promptdeck.engine.asking import Incoming
 from promptdeck.engine.flights.flight import Flight
 from promptdeck.engine.flights.launch import Flights
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.sides import Ended, Sink
 from promptdeck.errors import UpstreamError
 from tests.dialects import PROTOCOLS

@@ -10,7 +10,7 @@ from promptdeck.core.dialects.interpreted import remembering
 from promptdeck.core.interaction import Headers, Request
 from promptdeck.core.routing.choosing import Choosing
 from promptdeck.core.routing.upstreams import Declared, named_upstreams
-from promptdeck.engine.asking import Incoming
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.routing.breakers import Breakers
 from promptdeck.engine.routing.means import Clock, Means
 from promptdeck.engine.routing.waiting import Patience

@@ -9,7 +9,7 @@ from promptdeck.core.dialects.providers import Route
 from promptdeck.core.dialects.translate.neutral import Signed
 from promptdeck.core.dialects.translate.signing import SEAL, sealed
 from promptdeck.core.interaction import Request
-from promptdeck.engine.asking import Incoming
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.routing import way
 from promptdeck.errors import Unsendable
 

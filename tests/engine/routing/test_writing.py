@@ -8,7 +8,7 @@ import pytest
 from promptdeck.core.dialects.providers import Route
 from promptdeck.core.interaction import Request
 from promptdeck.core.routing.upstreams import Declared
-from promptdeck.engine.asking import Incoming, SentBody
+from promptdeck.engine.incoming import Incoming, SentBody
 from promptdeck.engine.routing.writing import fields_of
 from promptdeck.errors import Unsendable
 

@@ -11,10 +11,10 @@ from promptdeck.core.dialects.base import essence, is_json
 from promptdeck.core.dialects.table import is_chat
 from promptdeck.core.policy import Mode
 from promptdeck.core.text.jsontext import JSONObject, Unfaithful, parse
-from promptdeck.engine.asking import Incoming
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.exchange import Exchange
 from promptdeck.engine.flights.flight import Flight
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.outcome import Flown, Served
 from promptdeck.errors import ClientError, HTTPError, UpstreamError
 

@@ -17,10 +17,10 @@ from promptdeck.core.dialects.pieces import as_object
 from promptdeck.core.interaction import Headers
 from promptdeck.core.secrets.redact import own_keys, without_keys
 from promptdeck.core.text.jsontext import JSONObject, compact, parse
-from promptdeck.engine.asking import Incoming, SentBody
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.exchange import Exchange
 from promptdeck.engine.flights.flight import Flight
+from promptdeck.engine.incoming import Incoming, SentBody
 from promptdeck.errors import ClientError, HTTPError, UpstreamError
 
 from .reading import frames, heard, whole

@@ -25,9 +25,9 @@ from promptdeck.core.interaction import Request
 from promptdeck.core.policy import Mode
 from promptdeck.core.secrets.redact import own_keys, without_keys
 from promptdeck.core.text.jsontext import JSON, JSONObject
-from promptdeck.engine.asking import Incoming
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.exchange import Exchange
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.sides import Sink
 
 from .reading import heard, whole

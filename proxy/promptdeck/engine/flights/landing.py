@@ -17,8 +17,9 @@ from promptdeck.core.dialects.interpreted import (
 )
 from promptdeck.core.interaction import Interaction, Request, Response, is_good
 from promptdeck.core.policy import Mode
-from promptdeck.engine.asking import Asked, Canonicals, Incoming
+from promptdeck.engine.asking import Asked, Canonicals
 from promptdeck.engine.decks.deck import Deck
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.settings import Settings
 from promptdeck.engine.sides import Ended
 from promptdeck.engine.stats import Stats

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from promptdeck.core.dialects.table import answered_in
 from promptdeck.core.interaction import Request
-from promptdeck.engine.asking import Incoming
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.sides import Ended, GiveUp, Sink, Unanswered
 from promptdeck.errors import UpstreamError
 

@@ -19,8 +19,8 @@ from promptdeck.core.routing.belonging import masked
 from promptdeck.core.routing.failing import leads_on, retry_after
 from promptdeck.core.text import sse
 from promptdeck.core.text.jsontext import Unfaithful
-from promptdeck.engine.asking import Incoming
 from promptdeck.engine.flights.launch import Way
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.sides import Full, Sink
 from promptdeck.errors import HTTPError, UpstreamError
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from promptdeck.core.dialects.table import dialect_of, with_model
 from promptdeck.core.routing.choosing import Choice
 from promptdeck.core.text.jsontext import JSONObject, Unfaithful, parse
-from promptdeck.engine.asking import Incoming
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.sides import Ended, GiveUp, Sink
 from promptdeck.errors import ClientError, UpstreamError
 

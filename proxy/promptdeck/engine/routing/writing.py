@@ -12,7 +12,7 @@ from promptdeck.core.routing.choosing import Choice
 from promptdeck.core.routing.upstreams import NamedUpstream
 from promptdeck.core.text.jsontext import JSON, JSONObject, compact
 from promptdeck.core.text.splicing import spliced
-from promptdeck.engine.asking import Incoming
+from promptdeck.engine.incoming import Incoming
 from promptdeck.errors import ClientError, Unsendable
 
 if TYPE_CHECKING:

@@ -20,8 +20,8 @@ from aiohttp.web_protocol import RequestHandler
 from promptdeck.core.counts import Counts
 from promptdeck.core.dialects import providers
 from promptdeck.engine import asking, exchange
-from promptdeck.engine.asking import Incoming
 from promptdeck.engine.decks.repeat import Repeat
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.outcome import Flown
 from promptdeck.server import guard, reading, upgrades
 from promptdeck.server.answers import faulty

@@ -15,9 +15,10 @@ import xxhash
 from promptdeck.core.dialects.providers import Route
 from promptdeck.core.interaction import Variant
 from promptdeck.core.matching.body import Body
-from promptdeck.engine.asking import Incoming, Known
+from promptdeck.engine.asking import Known
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.exchange import Exchange
+from promptdeck.engine.incoming import Incoming
 from promptdeck.engine.outcome import Flown, Served
 from promptdeck.errors import HTTPError
 from promptdeck.server.answers.pace import Pace
