@@ -148,6 +148,11 @@ imports upward and only `app` knows all the parts.
         departure     where a run departs from a recorded one
         stabilising   the rules under which recordings of one run are the same
         explain       why a request missed
+      doctor/       why a provider's prompt cache missed
+        blocks        a prompt in pieces, as caches hold it; what one keeps of another
+        laws          how much of that a provider could have reused, by its rules
+        causes        what ended it, in words, and the mend
+        examining     recordings, each held against the one that it goes on from
       faults/
         plan, deal, verdict   answers that go wrong on purpose, and how a client took it
     stores/       recordings kept
@@ -302,6 +307,7 @@ One word, one thing; no two classes or aliases of the package have the same name
     fingerprint   their short name, the key of recordings: core.matching.fingerprint.fingerprint
     mode          how far upstream may be asked, and what is kept: core.policy.Mode
     home          a provider whose calls are known by themselves: core.dialects.homes.Home
+    diagnosis     what a turn kept of the one before: core.doctor.examining.Diagnosis
     proposal      the rule that would make two requests equal: core.misses.proposals.Proposal
     departure     where a run leaves a recorded one: core.misses.departure.Departure
     builtin       a provider known by name: core.routing.upstreams.Builtin

@@ -64,7 +64,7 @@ def test_every_command_has_the_short_flag_for_help(path: tuple[str, ...]) -> Non
         (("cassette", "shw"), "did you mean show?"),
         (
             ("xyz",),
-            "there are serve, run, cassette, mcp, upstreams, store, explain, match, config,",
+            "there are serve, run, cassette, mcp, upstreams, store, doctor, explain, match,",
         ),
     ],
 )

@@ -1,6 +1,6 @@
 """The command line. Each command's module is imported when that command is called.
 
-    serve, run, explain, match, config, store, upstreams, completion   the command of that name
+    serve, run, doctor, explain, match, config, store, upstreams, completion   of that name
     cassette      its group, and the commands list, show, verify
     hygiene       fix, merge, split, prune, dedupe, rename-model, redact
     stabilise     learns what varies between recordings of one run
@@ -36,6 +36,7 @@ _COMMANDS = {
     "mcp": ("tools:command", "Look at MCP servers, or stand in for one."),
     "upstreams": ("upstreams:command", "List where models are asked, and check it."),
     "store": ("store:command", "Look at the local cache, or clear it."),
+    "doctor": ("doctor:command", "Say why the provider's prompt cache missed."),
     "explain": ("explain:command", "Say how a request is matched, and why it would miss."),
     "match": ("match:command", "Show what does not count when requests are compared."),
     "config": ("config:command", "Check and show the configuration."),

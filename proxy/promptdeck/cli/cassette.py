@@ -212,8 +212,22 @@ def _turns(told: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     type=reports.path_type,
     help="Recordings that this report calls unused are a problem, too; see `cassette prune`.",
 )
+@click.option(
+    "--stable-prefix",
+    "least",
+    type=options.Share(),
+    metavar="SHARE",
+    help="A turn that kept less than this of the prompt before it is a problem; see `doctor`.",
+)
 @options.as_json
-def verify_(*, chosen: Sequence[str], report: Path | None, as_json: bool, **flags: Any) -> None:
+def verify_(
+    *,
+    chosen: Sequence[str],
+    report: Path | None,
+    least: float | None,
+    as_json: bool,
+    **flags: Any,
+) -> None:
     """Say whether cassettes are whole and safe to commit.
 
     Format, round trip, fingerprints, ids, readable texts, secrets and size. NAME may
@@ -226,6 +240,7 @@ def verify_(*, chosen: Sequence[str], report: Path | None, as_json: bool, **flag
       promptdeck cassette verify checkout
       promptdeck cassette verify tests/cassettes/test_app/test_login.yaml
       promptdeck cassette verify --cassettes tests/cassettes --json
+      promptdeck cassette verify --stable-prefix 90%
     """
     from promptdeck.library import redactor_of
 
@@ -242,11 +257,24 @@ def verify_(*, chosen: Sequence[str], report: Path | None, as_json: bool, **flag
         for name, path in paths.items():
             try:
                 problems += verify(path, redactor, name, unused.get(name, ()), step_of(path))
+                problems += _shortened(name, path, least)
             except CassetteError as error:
                 unreadable = True
                 problems.append(Flaw("", str(error)))
     _print_verdict(problems, len(paths), as_json=as_json)
     sys.exit(CassetteError.exit_code if unreadable else int(bool(problems)))
+
+
+def _shortened(name: str, path: Path, least: float | None) -> Iterator[Flaw]:
+    """The turns of a cassette that kept too little of the prompt before them. CassetteError."""
+    if least is not None:
+        from promptdeck.core.doctor.examining import examine
+
+        from .doctor import failure_of
+
+        for turn in examine(read_as_is(path)).below(least):
+            mend = turn.problem.cause.mend if turn.problem else ""
+            yield Flaw(name, failure_of(turn, least), mend)
 
 
 def _unused(report: Any, paths: Mapping[str, Path]) -> dict[str, set[str]]:

@@ -23,6 +23,27 @@ config_file = click.option(
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+class Share(click.ParamType[float]):
+    """A share as people write it: `90%` or `0.9`."""
+
+    name = "share"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The share, 0 to 1."""
+        if isinstance(value, float):
+            return value
+        number, percent, rest = str(value).partition("%")
+        try:
+            share = float(number) / (100 if percent else 1)
+        except ValueError:
+            share = -1.0
+        if rest or not 0 <= share <= 1:
+            self.fail(f"{value!r} is no share; write 90% or 0.9", param, ctx)
+        return share
+
+
 def settings(*paths: str) -> Callable[[Command], Command]:
     """Add --config to a command, and the flags of the settings at `paths`, or of all.
 

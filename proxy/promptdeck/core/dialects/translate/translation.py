@@ -24,7 +24,7 @@ from .aim import Aim, Lost, Untranslatable, Written
 from .broken import OVERLOADED, error_of, unreadable
 from .freetext import FreeText, names_of
 from .memory import Listener, Memory
-from .neutral import Broke, CallSaid, Mused, Prompt, Signal, Spoken
+from .neutral import Broke, CallSaid, Metered, Mused, Prompt, Signal, Spoken, Usage
 from .passing import passed
 
 __all__ = [
@@ -35,6 +35,8 @@ __all__ = [
     "Translation",
     "answered",
     "heading",
+    "prompt_of",
+    "usage_in",
     "written",
 ]
 
@@ -224,6 +226,18 @@ def _signals(frames: Iterable[bytes], upstream: Dialect, aim: Aim) -> list[Signa
         *chain.from_iterable(hearing.hear(sse.parse(frame)) for frame in frames),
         *hearing.end(),
     ]
+
+
+def usage_in(response: Response, upstream: Streamed, aim: Aim) -> Usage | None:
+    """The tokens that a whole answer says it took; None where it says nothing of that."""
+    frames = [frame.data for frame in response.frames]
+    if not response.is_stream:
+        try:
+            frames = upstream.cut(upstream.message(response), at_once)
+        except Unfaithful:
+            return None
+    told = [one.usage for one in _signals(frames, upstream, aim) if isinstance(one, Metered)]
+    return told[-1] if told else None
 
 
 def _told_failure(response: Response, upstream: Dialect, aim: Aim) -> Broke | None:
