@@ -280,6 +280,7 @@ imports upward and only `app` knows all the parts.
     relive        a recorded request asked again
     retool        what MCP servers offer, asked again
     library       from a configuration to the decks that play it
+    prices        whose bill an answer is on, what a cache would have saved
     outlook       what a start can tell of what will go wrong
     reach         whom a server may be reached by
     routes, ways  where requests go, by a configuration; a way to each upstream

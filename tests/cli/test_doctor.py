@@ -56,6 +56,20 @@ def test_as_json(folder: Path) -> None:
     assert (problem["path"], problem["offset"]) == ("$.messages[0]", 7)
 
 
+def test_dollars_where_prices_are_known(folder: Path) -> None:
+    pytest.importorskip("genai_prices")
+    path = folder / "dated.yaml"
+    edited = path.read_text().replace("https://api.example.com/v1", "https://api.openai.com/v1")
+    path.write_text(edited)
+    [dated] = orjson.loads(ran(folder, "doctor", "dated", "--json").stdout)
+    first, second = dated["turns"]
+    # 3,328 tokens at 1.25 dollars a million, and 0.125 out of the cache.
+    assert (first["dollars_lost"], second["dollars_lost"]) == (None, pytest.approx(0.003744))
+    assert "3328 tokens lost, $0.003744 more\n" in ran(folder, "doctor", "dated").stdout
+    [steady] = orjson.loads(ran(folder, "doctor", "steady", "--json").stdout)
+    assert [turn["dollars_lost"] for turn in steady["turns"]] == [None, None]
+
+
 @pytest.mark.parametrize("share", ["90%", "0.9"])
 def test_the_gate(folder: Path, share: str) -> None:
     assert ran(folder, "doctor", "steady", "--fail-below", share).exit_code == 0

@@ -7,7 +7,8 @@ from pathlib import Path
 import orjson
 import pytest
 
-from promptdeck.pytest_plugin.results import Results, _money
+from promptdeck.prices import money
+from promptdeck.pytest_plugin.results import Results
 from promptdeck.pytest_plugin.savings import _worth_of
 from tests import ROOT
 from tests.pytest_project import Project
@@ -99,7 +100,7 @@ def test_a_translated_answer_cost_what_its_own_provider_takes(upstream: str, str
     ],
 )
 def test_small_sums_keep_the_digits_that_say_something(dollars: float, shown: str) -> None:
-    assert _money(dollars) == shown
+    assert money(dollars) == shown
 
 
 def test_a_cassette_that_is_gone_saved_nothing() -> None:

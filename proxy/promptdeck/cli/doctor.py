@@ -1,12 +1,15 @@
 """`promptdeck doctor`: why the provider's prompt cache missed, turn by turn, from cassettes."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import click
 
 from promptdeck.core.doctor.examining import Break, Diagnosis, Examination, examine
 from promptdeck.core.text.wording import visible
+from promptdeck.prices import money, saved_by_cache
 from promptdeck.stores.cassettes.file import read_as_is
 
 from . import options
@@ -41,19 +44,40 @@ def command(*, chosen: Sequence[str], least: float | None, as_json: bool, **flag
       promptdeck doctor --fail-below 90%
     """
     folder = options.loaded(flags).config.cassette.dir
-    worked = each(folder, chosen, "examining", lambda path, _: examine(read_as_is(path)))
-    failing = [(name, turn) for name, one in worked.done.items() for turn in one.below(least)]
+    worked = each(folder, chosen, "examining", lambda path, _: _examined(path))
+    failing = [(name, turn) for name, one in worked.done.items() for turn in one.found.below(least)]
     if as_json:
-        print_json([_told(name, found) for name, found in worked.done.items()])
+        print_json([_told(name, one) for name, one in worked.done.items()])
     else:
         print_rows([*_rows(worked.done)], as_json=False)
-        for name, found in worked.done.items():
-            _print_stories(name, found)
+        for name, one in worked.done.items():
+            _print_stories(name, one)
         if not (worked.done or worked.failed):
             click.echo(f"no cassettes in {folder}", err=True)
         for name, turn in failing:
             click.echo(f"{name}: {visible(failure_of(turn, least))}", err=True)
     exit_after(worked, found=bool(failing))
+
+
+class ExaminedCassette(NamedTuple):
+    """What was found out about a cassette, and the bill."""
+
+    found: Examination
+    dollars: Mapping[str, Decimal]
+    """By the ids of turns what their lost tokens cost, where prices are known."""
+
+
+def _examined(path: Path) -> ExaminedCassette:
+    """Examine a cassette. CassetteError."""
+    items = read_as_is(path)
+    found = examine(items)
+    by_id = {item.id: item for item in items}
+    priced = {
+        turn.id: saved_by_cache(by_id[turn.id], turn.model, turn.lost)
+        for turn in found.turns
+        if turn.lost
+    }
+    return ExaminedCassette(found, {name: one for name, one in priced.items() if one is not None})
 
 
 def failure_of(turn: Diagnosis, least: float | None) -> str:
@@ -69,10 +93,10 @@ def _percent(share: float | None) -> str:
     return "" if share is None else f"{int(share * 1000) / 10:g}%"
 
 
-def _rows(done: Mapping[str, Examination]) -> Iterator[dict[str, Any]]:
+def _rows(done: Mapping[str, ExaminedCassette]) -> Iterator[dict[str, Any]]:
     """A row for each turn, all sizes in tokens."""
-    for name, found in done.items():
-        for turn in found.turns:
+    for name, one in done.items():
+        for turn in one.found.turns:
             yield {
                 "cassette": name,
                 "turn": turn.id,
@@ -87,20 +111,21 @@ def _rows(done: Mapping[str, Examination]) -> Iterator[dict[str, Any]]:
             }
 
 
-def _print_stories(name: str, found: Examination) -> None:
+def _print_stories(name: str, examined: ExaminedCassette) -> None:
     """Print what went wrong in each turn of a cassette, and what was not examined."""
-    for turn in found.turns:
+    for turn in examined.found.turns:
         if turn.problem is not None:
             click.echo()
-            _print_story(name, turn, turn.problem)
-    for one in found.unread:
+            _print_story(name, turn, turn.problem, examined.dollars.get(turn.id))
+    for one in examined.found.unread:
         click.echo(f"{name}: {visible(one.id)} was not examined: {visible(one.why)}", err=True)
 
 
-def _print_story(name: str, turn: Diagnosis, problem: Break) -> None:
+def _print_story(name: str, turn: Diagnosis, problem: Break, dollars: Decimal | None) -> None:
     click.secho(f"{name}  {visible(turn.id)}", bold=True, nl=False)
     click.echo(f"  after {visible(turn.after)}")
     lost = f", {counted(turn.lost, 'token')} lost" if turn.lost else ""
+    lost += f", {money(float(dollars))} more" if dollars else ""
     click.echo(f"  {visible(problem.cause.words)}{lost}")
     if problem.path:
         part = f", part {problem.part}" if problem.part else ""
@@ -110,18 +135,18 @@ def _print_story(name: str, turn: Diagnosis, problem: Break) -> None:
     click.echo(f"  mend  {visible(problem.cause.mend)}")
 
 
-def _told(name: str, found: Examination) -> dict[str, Any]:
+def _told(name: str, examined: ExaminedCassette) -> dict[str, Any]:
     """What was found out about a cassette, as --json prints it."""
     return {
         "cassette": name,
-        "turns": [_told_turn(turn) for turn in found.turns],
-        "unread": [one._asdict() for one in found.unread],
+        "turns": [_told_turn(turn, examined.dollars.get(turn.id)) for turn in examined.found.turns],
+        "unread": [one._asdict() for one in examined.found.unread],
     }
 
 
-def _told_turn(turn: Diagnosis) -> dict[str, Any]:
-    problem = turn.problem
-    if problem is None:
-        return turn._asdict()
-    told = {**problem._asdict(), "cause": problem.cause.words, "mend": problem.cause.mend}
-    return {**turn._asdict(), "problem": told}
+def _told_turn(turn: Diagnosis, dollars: Decimal | None) -> dict[str, Any]:
+    told = {**turn._asdict(), "dollars_lost": None if dollars is None else float(dollars)}
+    if (problem := turn.problem) is not None:
+        words = {"cause": problem.cause.words, "mend": problem.cause.mend}
+        told["problem"] = {**problem._asdict(), **words}
+    return told

@@ -80,7 +80,9 @@ class Results:
         if not known:
             return ""
         without = f" ({_counted(unpriced, 'answer')} without a known price)" if unpriced else ""
-        return f" and {_money(sum(known))}{without}"
+        from promptdeck.prices import money
+
+        return f" and {money(sum(known))}{without}"
 
     def annotations(self) -> Iterator[str]:
         """A workflow command for each miss, which GitHub shows beside the test's first line."""
@@ -93,13 +95,6 @@ class Results:
 
 def _counted(number: int, one: str, many: str = "") -> str:
     return f"{number:,} {one if number == 1 else many or one + 's'}"
-
-
-def _money(dollars: float) -> str:
-    """Dollars with two digits of cents; below one dollar with up to six, to see something."""
-    if dollars >= 1 or not dollars:
-        return f"${dollars:,.2f}"
-    return "$" + f"{dollars:.6f}".rstrip("0") if dollars >= 1e-6 else "less than $0.000001"
 
 
 # The escapes of GitHub's workflow commands, as actions/toolkit has them in core/src/command.ts.

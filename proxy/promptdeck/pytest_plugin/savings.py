@@ -10,13 +10,9 @@ from decimal import Decimal
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
 
 if TYPE_CHECKING:
     from promptdeck.core.interaction import Interaction
-
-_LOCAL = ("localhost", "127.0.0.1", "::1")
-"""Hosts that send no bills."""
 
 
 class Worth(NamedTuple):
@@ -100,15 +96,13 @@ def _price(item: "Interaction", answer: dict[str, Any]) -> Decimal | None:
     """
     from promptdeck.core.dialects.table import dialect_answering
     from promptdeck.core.headers import served_in
+    from promptdeck.prices import biller_of
 
-    provider: dict[str, Any]
-    if served := served_in(item.response.headers):
-        provider = {"provider_id": served.upstream}
-        answer = dialect_answering(item).message(item.response)
-    elif urlsplit(item.upstream).hostname in _LOCAL:
+    provider = biller_of(item)
+    if provider is None:
         return None
-    else:
-        provider = {"provider_api_url": item.upstream}
+    if served_in(item.response.headers):
+        answer = dialect_answering(item).message(item.response)
     try:
         import genai_prices
     except ImportError:

@@ -3,9 +3,12 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from promptdeck.core.doctor.examining import Diagnosis, examine
 from tests.core.doctor.conversations import LONG, chat, claude, recorded, tool
+from tests.dialects import answer
 from tests.recordings import interaction
 from tests.translations import DIALECTS, MODELS, SAME
 from tests.translations import recorded as translated
@@ -195,6 +198,34 @@ def test_failures_and_other_calls_are_left_out_and_what_is_not_understood_is_nam
 def test_one_prompt_asked_of_several_models_is_no_switch() -> None:
     found = turns("chat", chat("one"), chat("one", model="o4"), chat("one", model="gpt-6"))
     assert [one.problem for one in found] == [None] * 3
+
+
+def test_conversations_that_part_in_their_last_question_break_nothing() -> None:
+    found = turns("chat", chat("one", "1", "two"), chat("one", "1", "or two"), chat("one", "1"))
+    assert [(one.kept, one.problem) for one in found[1:]] == [(1.0, None)] * 2
+    # What is put into the last turn and is gone in the next one does break it.
+    found = turns("chat", chat("one", "1", "two (hurry)"), chat("one", "1", "two", "2", "three"))
+    assert why(found[1]) == "an earlier turn was rewritten"
+
+
+_KEYS = """model messages input contents role content parts text type tools name function usage
+    choices message output candidates usageMetadata prompt_tokens cache_control system""".split()
+_ODD = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | st.sampled_from(["", "user", "text", "x"]),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(_KEYS), inner, max_size=4)
+    ),
+    max_leaves=10,
+)
+
+
+@settings(max_examples=50)
+@given(st.sampled_from(DIALECTS), st.dictionaries(st.sampled_from(_KEYS), _ODD), _ODD)
+def test_whatever_was_recorded_is_examined_or_named(dialect: str, body: Any, told: Any) -> None:
+    [one] = recorded(dialect, {"model": "m", **body})
+    odd = one._replace(response=answer(told))
+    found = examine([odd, odd])
+    assert len(found.turns) + len(found.unread) == 2
 
 
 def test_below_a_share() -> None:

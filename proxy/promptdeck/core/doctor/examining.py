@@ -3,7 +3,7 @@
 The predecessor is the recording of the same upstream and dialect with which a turn shares the
 longest beginning; of several that one whose turns come again in it, then the last. A turn that
 repeats none of its turns begins a conversation of its own: it is held to tools and system alone,
-and to nothing where those are others.
+and to nothing where those are others. Where two part in what was asked last, nothing broke.
 """
 
 from collections import defaultdict
@@ -171,13 +171,12 @@ class _Earlier:
         """The one that a request goes on from; None where there is none yet."""
         for prefix in asked.prefixes():
             if found := self._by_prefix.get(prefix):
-                some = enumerate(found[-_MOST:])
-                return max(some, key=lambda one: (self._likeness(one[1], asked), one[0]))[1]
+                some = found[-_MOST:]
+                alike = [len(one.turns & asked.turns) for one in some]
+                best = [n for n, count in enumerate(alike) if count == max(alike)]
+                sizes = {n: kept_of(some[n].blocks, asked.blocks).size for n in best}
+                return some[max(best, key=lambda n: (sizes[n], n))]
         return None
-
-    @staticmethod
-    def _likeness(old: _PromptSeen, new: _PromptSeen) -> tuple[int, int]:
-        return len(old.turns & new.turns), kept_of(old.blocks, new.blocks).size
 
 
 def _diagnosis(asked: _PromptSeen, old: _PromptSeen | None) -> Diagnosis:
@@ -209,7 +208,7 @@ def _diagnosis(asked: _PromptSeen, old: _PromptSeen | None) -> Diagnosis:
     held = _held_to(old, asked, follows=follows)
     if held is None:
         return found
-    broke = kept.broke and kept.blocks < len(held)
+    broke = kept.broke and kept.blocks < len(held) and not _is_fork(old, asked, kept)
     share = min(1.0, kept.size / max(size_of(held), 1)) if broke else 1.0
     found = found._replace(kept=share)
     problem: Break | None
@@ -219,6 +218,12 @@ def _diagnosis(asked: _PromptSeen, old: _PromptSeen | None) -> Diagnosis:
         cause = _by_rule(found, could, is_long=asked.tokens(kept.size) >= asked.law.least)
         problem = cause and Break("", 0, 0, "", "", cause)
     return found._replace(problem=problem, lost=_lost(found, problem, asked, held))
+
+
+def _is_fork(old: _PromptSeen, new: _PromptSeen, kept: KeptPrefix) -> bool:
+    """True where two requests part in what was asked last: neither goes on from the other."""
+    rest = [*old.blocks[kept.blocks :], *new.blocks[kept.blocks :]]
+    return all(one.kind == "message" and one.label != "assistant" for one in rest)
 
 
 def _held_to(old: _PromptSeen, new: _PromptSeen, *, follows: bool) -> Sequence[PromptBlock] | None:
