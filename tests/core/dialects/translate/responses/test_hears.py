@@ -96,7 +96,7 @@ def test_text_comes_as_it_comes_and_is_told_once() -> None:
     ) == [OPENED, Spoken("Hel"), Spoken("lo"), DONE]
 
 
-@pytest.mark.parametrize("form", range(6))
+@pytest.mark.parametrize("form", range(8))
 def test_what_was_not_told_by_deltas_is_told_by_what_is_done(form: int) -> None:
     events = [
         [
@@ -124,14 +124,36 @@ def test_what_was_not_told_by_deltas_is_told_by_what_is_done(form: int) -> None:
             at(0, "output_item.done", item=call('{"a":1}', id="three")),
             end(call('{"a":1}', id="four")),
         ],
+        # All of it at once, and then in pieces, or never again.
+        [
+            at(0, "output_item.added", item=call('{"a":1}')),
+            at(0, "function_call_arguments.delta", delta='{"a"'),
+            at(0, "function_call_arguments.delta", delta=":1}"),
+            at(0, "output_item.done", item=call('{"a":1}')),
+            end(),
+        ],
+        [at(0, "output_item.added", item=call('{"a":1}')), end()],
     ][form]  # fmt: skip
-    assert heard(*events) == [
-        OPENED,
-        CallOpened(0, "call_1", "f"),
-        CallSaid(0, '{"a":1}'),
-        CallClosed(0),
-        Finished("tool_calls", "completed"),
-    ]
+    told = heard(*events)
+    assert added_up(told) == added_up(
+        [
+            OPENED,
+            CallOpened(0, "call_1", "f"),
+            CallSaid(0, '{"a":1}'),
+            CallClosed(0),
+            Finished("tool_calls", "completed"),
+        ]
+    )
+
+
+def test_a_text_that_was_there_from_the_beginning_is_told_once() -> None:
+    told = heard(
+        at(0, "output_item.added", item=message(text("Hello"))),
+        at(0, "output_text.delta", content_index=0, delta="Hello"),
+        at(0, "output_item.done", item=message(text("Hello"))),
+        end(),
+    )
+    assert told == [OPENED, Spoken("Hello"), DONE]
 
 
 def test_a_call_is_not_told_of_before_its_name_is_known() -> None:

@@ -80,6 +80,8 @@ class _HeardItem:
     """Whether the call was told of: not before its name is known."""
     parts: dict[tuple[str, int], _HeardPart] = field(default_factory=dict)
     phase: str = ""
+    first: JSONObject = field(default_factory=dict)
+    """The item as it began: some have all in it, and tell it in pieces once more."""
     is_done: bool = False
 
 
@@ -122,7 +124,9 @@ class HeardItems:
             item = self._items.get(at)
             if item.kind == told.get("type") if item else len(self._items) <= at:
                 yield from self._whole(at, told, is_done=True)
-        for item in self._items.values():
+        for at, item in [*self._items.items()]:
+            if item.first and not item.is_done:
+                yield from self._whole(at, item.first, is_done=True)
             if item.number >= 0 and not item.is_done:
                 item.is_done = True
                 yield from self._closed(item)
@@ -138,7 +142,12 @@ class HeardItems:
         if item.is_done or item.kind != kind:
             return
         item.is_done = is_done
-        if kind in _CALLS:
+        if not is_done:
+            item.first = told
+            if kind in _CALLS and not item.is_open:
+                yield from self._opened(item, told)
+            yield from self._phased(item, told)
+        elif kind in _CALLS:
             yield from self._called(item, told)
         elif kind in ("message", "reasoning"):
             yield from self._phased(item, told)
@@ -146,7 +155,7 @@ class HeardItems:
                 for number, part in enumerate(as_list(told.get(place))):
                     yield from self._told(item, place, number, part)
             yield from self._sealed(item, told)
-        elif is_done:
+        else:
             yield Aside(Foreign("responses", told))
 
     def _begun(self, at: int, kind: str, told: JSONObject) -> Iterator[Signal]:
@@ -166,13 +175,12 @@ class HeardItems:
             yield Aside(Foreign("responses", {"type": "phase", "phase": phase}))
 
     def _called(self, item: _HeardItem, told: JSONObject) -> Iterator[Signal]:
-        """A call as it begins or as it is done."""
+        """A call that is done."""
         if not item.is_open:
             yield from self._opened(item, told)
         arguments = told.get(_CALLS[item.kind])
         yield from self._more(item, self._part(item, "", 0), item.kind, arguments)
-        if item.is_done:
-            yield from self._closed(item)
+        yield from self._closed(item)
 
     def _opened(self, item: _HeardItem, told: JSONObject) -> Iterator[Signal]:
         """The beginning of a call, with what has come of its arguments before its name."""
