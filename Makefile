@@ -39,6 +39,7 @@ check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 conformance: $(READY)  ## real clients and the SDKs' own tests against promptdeck, proxy-py beside it, formatters, types of SDKs, memory (12 minutes)
+	$(BIN)/python -m pytest -q -n auto -m long
 	$(BIN)/python -m pytest -q tests/conformance/proxy_py.py
 	$(BIN)/python -m pytest -q tests/conformance/formatters.py
 	$(BIN)/python -m pytest -q tests/conformance/typed_*.py

@@ -177,6 +177,7 @@ async def test_a_deck_that_is_in_use_is_not_made_twice(start: Start) -> None:
     assert len(report["recorded"]) == 2
 
 
+@pytest.mark.long
 async def test_closed_sessions_free_all_that_they_held(start: Start) -> None:
     recording = await start(mode="record", cassette="c")
     await recording.chat("q")

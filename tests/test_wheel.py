@@ -13,7 +13,7 @@ from promptdeck import __version__
 from tests.installed import Environment, altered, shared, wheel
 
 # Building it may take a download.
-pytestmark = pytest.mark.timeout(300)
+pytestmark = [pytest.mark.timeout(300), pytest.mark.long]
 
 
 @pytest.fixture(scope="session")

@@ -98,6 +98,7 @@ async def test_a_section_that_is_there_is_not_written_over(start: Start) -> None
     assert "has a section `match` already" in ran.err
 
 
+@pytest.mark.long
 async def test_a_command_is_recorded_so_often(start: Start) -> None:
     deck = await start(mode="passthrough")
     deck.upstream.answers += [plain("yes"), plain("yes")]

@@ -73,6 +73,7 @@ async def test_what_no_test_has_is_listed_with_the_command_that_removes_it(
     assert listed(workers) == expected
 
 
+@pytest.mark.long
 async def test_it_fails_the_run_or_says_nothing_as_it_is_set(project: Project) -> None:
     project.tests("def test_x(promptdeck): pass\n")
     lay(project, "test_it/test_renamed")
@@ -129,6 +130,7 @@ async def test_a_folder_of_tests_may_have_no_cassettes(project: Project) -> None
     assert (result.ret, listed(result)) == (0, ["cassettes/test_it/test_gone.yaml"])
 
 
+@pytest.mark.long
 async def test_one_folder_for_all_cassettes_is_judged_by_the_places_of_its_tests(
     project: Project,
 ) -> None:

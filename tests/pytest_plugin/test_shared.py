@@ -65,6 +65,7 @@ async def test_a_miss_fails_the_test_during_which_it_was_asked(project: Project)
     assert "set-up" not in second
 
 
+@pytest.mark.long
 async def test_what_all_tests_leave_unused_is_told_when_their_scope_ends(project: Project) -> None:
     project.tests(SHARED)
     await project.run("--record-mode=record")

@@ -45,7 +45,7 @@ def shown(answer: ParsedHead | None) -> object:
 
 
 @given(HEADS, st.sampled_from(["POST", "HEAD"]))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_a_head_that_is_read_plainly_is_read_as_the_parser_does(head: bytes, method: str) -> None:
     plain = _plain(head, method)
     if plain:

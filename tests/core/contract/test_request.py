@@ -543,13 +543,13 @@ def test_no_json_at_all_raises(body: Any, strict: bool) -> None:
     check(body, strict=strict)
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.dictionaries(st.sampled_from([*FIELDS]), ANY_JSON, max_size=6), st.booleans())
 def test_no_value_of_any_field_raises(body: Any, strict: bool) -> None:
     check(body, strict=strict)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(requests(), st.randoms(use_true_random=False))
 def test_a_valid_request_is_accepted_and_has_one_key_however_it_is_written(
     body: dict[str, Any], order: random.Random
@@ -580,7 +580,7 @@ def _shuffled(value: Any, order: random.Random) -> Any:
     return [_shuffled(item, order) for item in value] if isinstance(value, list) else value
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(spoilt())
 def test_a_wrong_type_is_a_violation_at_exactly_its_place(found: Any) -> None:
     body, path, wrong = found
@@ -595,7 +595,7 @@ SHAPES: dict[str, JSONSchema] = {}
 BODY_SHAPE = body_shape(SHAPES)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(requests(most=3) | spoilt().map(lambda found: found[2]))
 def test_the_json_schema_and_the_check_agree(body: Any) -> None:
     assert accepts(BODY_SHAPE, body, SHAPES) == (not violations(body))

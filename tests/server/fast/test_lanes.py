@@ -53,6 +53,7 @@ async def use(talk: Talk, session: str, *bodies: bytes) -> list[str]:
 # Ownership
 
 
+@pytest.mark.long
 async def test_a_closed_session_leaves_nothing_behind(start: Start) -> None:
     recording = await start(mode="record", cassette="c")
     await recording.chat("once")
@@ -76,6 +77,7 @@ async def test_a_closed_session_leaves_nothing_behind(start: Start) -> None:
         assert alive() - HELD_BY_A_CONNECTION <= before
 
 
+@pytest.mark.long
 async def test_a_session_that_is_dropped_leaves_nothing_behind(
     start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

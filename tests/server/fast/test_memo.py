@@ -53,6 +53,7 @@ def traced() -> Iterator[None]:
     tracemalloc.stop()
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("traced")
 async def test_varied_requests_take_no_more_the_more_there_are(talk: Talk) -> None:
     await ask(talk, 0, 1000)
@@ -61,6 +62,7 @@ async def test_varied_requests_take_no_more_the_more_there_are(talk: Talk) -> No
     assert taken() - before < SLACK
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("traced")
 async def test_sessions_take_nothing_once_they_are_closed(deck: Deck, talk: Talk) -> None:
     for number in range(10):
