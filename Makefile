@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 MODEL_VENV := .model
 SEEDS ?= 10
+# One more than there are processors: every fifth second a test waits for a process of its own.
+WORKERS ?= $(shell echo $$(($$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 2) + 1)))
 
 .PHONY: help demo test seeds check conformance agents format bench bench-peers cassettes clean
 
@@ -24,7 +26,7 @@ demo: $(READY)  ## see it work, offline, in under a minute
 	@$(BIN)/python cassettes/demo.py
 
 test: $(READY)  ## run the tests
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal
 
 seeds: $(READY)  ## run the property tests with other examples: SEEDS=10 times
 	for seed in $$(seq $(SEEDS)); do \
@@ -39,7 +41,7 @@ check: $(READY)  ## format, lint, types, import contracts
 	$(BIN)/lint-imports
 
 conformance: $(READY)  ## real clients and the SDKs' own tests against promptdeck, proxy-py beside it, formatters, types of SDKs, memory (12 minutes)
-	$(BIN)/python -m pytest -q -n auto -m long
+	$(BIN)/python -m pytest -q -n $(WORKERS) -m long
 	$(BIN)/python -m pytest -q tests/conformance/proxy_py.py
 	$(BIN)/python -m pytest -q tests/conformance/formatters.py
 	$(BIN)/python -m pytest -q tests/conformance/typed_*.py
