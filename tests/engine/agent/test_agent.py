@@ -436,3 +436,16 @@ async def test_a_credential_goes_to_its_server_alone_and_into_no_file(
     replay = await start(mode="replay", cassette="run")
     again = await replay.chat(mcp_servers=servers, credentials=credentials)
     assert again.status == 200
+
+
+async def test_a_default_upstream_that_nobody_knows_gets_all_of_a_list(
+    start: Start, provider: Upstream
+) -> None:
+    deck = await start({"PROMPTDECK_AGENT_RUN": "upstream"}, mode="passthrough")
+    own = {"mcp_servers": ["acme/sums"], "guardrails": [{"x": 1}], "top_k": 3, "max_turns": 2}
+    got = await deck.chat(**own, model=["openai/gpt-5", "anthropic/claude-x"], seed=1)
+    assert got.status == 200
+    assert "Warning" not in got.headers
+    sent = provider.seen[0].json
+    assert {key: sent.get(key) for key in own} == own
+    assert sent["model"] == "openai/gpt-5"

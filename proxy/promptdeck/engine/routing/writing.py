@@ -9,7 +9,7 @@ from promptdeck.core.dialects.table import dialect_of
 from promptdeck.core.interaction import Headers, Request
 from promptdeck.core.routing.belonging import belonging, is_own
 from promptdeck.core.routing.choosing import Choice
-from promptdeck.core.routing.upstreams import NamedUpstream
+from promptdeck.core.routing.upstreams import BUILTINS, NamedUpstream
 from promptdeck.core.text.jsontext import JSON, JSONObject, compact
 from promptdeck.core.text.splicing import spliced
 from promptdeck.engine.incoming import Incoming
@@ -86,7 +86,8 @@ class Asking(NamedTuple):
         aim = (
             Aim(upstream.name, dialect, choice.model, upstream.provider)
             if upstream
-            else Aim(self.default_name, dialect, choice.model, self.default_name)
+            # Of a server that nobody knows no provider's rules hold: it gets all.
+            else Aim(self.default_name, dialect, choice.model, _built_in(self.default_name))
         )
         settings, unsaid = fields_of(choice.settings)
         try:
@@ -143,6 +144,11 @@ class Asking(NamedTuple):
         names = {name.lower() for name, _ in wants}
         headers = (*(item for item in headers if item[0].lower() not in names), *wants)
         return Incoming(request, headers, route, keys=incoming.keys)
+
+
+def _built_in(name: str) -> str:
+    """The name of a built-in upstream; empty for any other."""
+    return name if name in BUILTINS else ""
 
 
 def fields_of(settings: Mapping[str, JSON]) -> tuple[dict[str, JSON], list[str]]:
