@@ -29,8 +29,8 @@ collect_ignore = ["example"]
 
 # No deadline: a busy machine is no fault. The same examples in each run, at home and in CI: what
 # fails is the change's own doing. `make seeds` tries others and more of them, with the profile of
-# that name; where a test needs more than 20 it says so itself.
-settings.register_profile("promptdeck", deadline=None, derandomize=True, max_examples=20)
+# that name; where a test needs more than 12 it says so itself.
+settings.register_profile("promptdeck", deadline=None, derandomize=True, max_examples=12)
 settings.register_profile("seeds", deadline=None)
 settings.load_profile("promptdeck")
 

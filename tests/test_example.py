@@ -13,6 +13,9 @@ from tests.scripted_upstream import Seen, Upstream, completion, plain
 
 pytest.importorskip("openai")
 
+pytestmark = pytest.mark.long
+
+
 EXAMPLE = Path(__file__).parent / "example"
 CASSETTES = [
     "test_assistant/test_a_batch_of_ten",

@@ -95,6 +95,7 @@ def check(command: str, out: str, shown: list[str]) -> None:
         assert expected(shown).fullmatch(out), f"{command} printed\n{out}"
 
 
+@pytest.mark.long
 def test_every_console_command_does_what_is_shown(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "cassettes", tmp_path / "cassettes")
     for block in blocks("python"):

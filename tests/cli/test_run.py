@@ -29,6 +29,7 @@ def app(tmp_path: Path) -> list[str]:
     return [sys.executable, "app.py"]
 
 
+@pytest.mark.long
 async def test_record_then_replay_with_the_network_down(
     provider: Upstream, tmp_path: Path, app: list[str]
 ) -> None:

@@ -53,6 +53,7 @@ async def test_json_says_the_same(start: Start) -> None:
     assert found["rules"][0]["texts"] == ["⟨cwd⟩ /home/ann/proj | /srv/bob"]
 
 
+@pytest.mark.long
 async def test_rules_written_into_the_cassettes_travel_with_them(start: Start) -> None:
     await record(start, "one", "Working directory: /home/ann/proj\nrun 1 of 2026-11-28: go")
     await record(start, "two", "Working directory: /srv/bob\nrun 1 of 2026-11-29: go")

@@ -56,6 +56,7 @@ def test_loopback_is_a_network_too():
 """
 
 
+@pytest.mark.long
 async def test_no_client_gets_out_and_all_reach_promptdeck(project: Project) -> None:
     project.tests(CLIENTS)
     ran = await project.run("--block-network", "--record-mode=record")

@@ -44,6 +44,7 @@ async def test_a_loop_without_a_handler_has_its_own_again(caplog: pytest.LogCapt
     assert loop.get_exception_handler() is None
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limit there")
 @pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
 async def test_hits_are_answered_while_handles_are_used_up(
