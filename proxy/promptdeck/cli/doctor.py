@@ -60,7 +60,7 @@ def command(*, chosen: Sequence[str], least: float | None, as_json: bool, **flag
 
 
 class ExaminedCassette(NamedTuple):
-    """What was found out about a cassette, and the bill."""
+    """A cassette, the findings of each of its turns, and what they cost."""
 
     found: Examination
     dollars: Mapping[str, Decimal]
@@ -136,7 +136,7 @@ def _print_story(name: str, turn: Diagnosis, problem: Break, dollars: Decimal | 
 
 
 def _told(name: str, examined: ExaminedCassette) -> dict[str, Any]:
-    """What was found out about a cassette, as --json prints it."""
+    """An examined cassette as the object that --json prints."""
     return {
         "cassette": name,
         "turns": [_told_turn(turn, examined.dollars.get(turn.id)) for turn in examined.found.turns],

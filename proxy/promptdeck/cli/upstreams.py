@@ -80,7 +80,7 @@ def command(*, check: bool, timeout: float, as_json: bool, **flags: Any) -> None
 
 
 class _ModelList(NamedTuple):
-    """What came of asking an upstream for its models."""
+    """An upstream's models as it named them, or why it did not."""
 
     models: int | None = None
     problem: str = ""

@@ -18,7 +18,7 @@ from tests.command import promptdeck
 from tests.conftest import Deck, Got, Start
 from tests.core.agent.test_running import LOCATE, call, said
 from tests.scripted_mcp import OLD, tool_server
-from tests.scripted_upstream import Answer, Seen, Upstream, stream
+from tests.scripted_upstream import Answer, Seen, Upstream, raw, stream
 
 Message = dict[str, Any]
 
@@ -236,6 +236,33 @@ async def test_a_handoff_that_is_not_known(start: Start, provider: Upstream) -> 
         got = await deck.chat(**asked, messages=history)
         assert (got.status, got.json["error"]["code"]) == (400, "correlation_not_found")
         assert got.json["error"]["param"] == "correlation_id"
+
+
+CUT = b'data: {"id":"c","choices":[{"index":0,"delta":{"content":"hm"}}]}\n\n'
+FAILED = b'data: {"error":{"message":"overloaded"}}\n\n'
+
+
+@pytest.mark.parametrize("frames", [[CUT], [CUT, FAILED], [CUT, FAILED, b"data: [DONE]\n\n"]])
+async def test_a_turn_that_does_not_end_well_ends_no_run_well(
+    start: Start, provider: Upstream, frames: list[bytes]
+) -> None:
+    provider.answers = [stream(frames)]
+    async with tool_server() as tools:
+        deck = await start(mode="passthrough")
+        got = await deck.chat(mcp_servers=[tools.url], stream=True)
+        assert b"event: error" in got.body
+        assert b'finish_reason":"stop' not in got.body
+        assert b"[DONE]" not in got.body
+
+
+@pytest.mark.parametrize("body", [b"{", b"[]", b'{"error":{"message":"no"}}', b"<p>log in"])
+async def test_an_answer_that_is_none_is_said_to_be_none(
+    start: Start, provider: Upstream, body: bytes
+) -> None:
+    provider.answers = [raw(body)]
+    async with tool_server() as tools:
+        got = await (await start(mode="passthrough")).chat(mcp_servers=[tools.url])
+        assert (got.status, got.json["error"]["code"]) == (502, "bad_answer")
 
 
 async def test_an_error_of_the_model_is_the_answer(start: Start, provider: Upstream) -> None:

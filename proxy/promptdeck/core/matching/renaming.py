@@ -1,6 +1,6 @@
 """A request with its volatile texts renamed, by the presets that say where it names them.
 
-A value is learnt where the agent tells it (`Working directory: /home/ann/proj`) and then
+A value is learnt where the agent tells it (`Working directory: FOLDER`) and then
 renamed wherever the request says it, in tool arguments and results, too: so a path in a
 prompt counts by its place, and no other path is touched. Names stand in brackets, ⟨cwd⟩,
 that nothing else of a canonical form has: the bracket itself is doubled where a text has it.
@@ -19,7 +19,7 @@ from .spellings import is_of_windows, written_forms
 from .volatile import Preset, Spot, Token
 
 Learnt = Mapping[str, str]
-"""What the names of a request stand for in it: `⟨cwd⟩` and `/home/ann/proj`."""
+"""What the names of a request stand for in it: `⟨cwd⟩` and the folder that it was."""
 
 _OPEN = "⟨"
 # Letters before a hint in which a value that stands before it is looked for.

@@ -1,6 +1,6 @@
 """A recorded answer by the names of the run that asks for it now.
 
-A model that was told of `/home/ann/proj` answers with paths in it. Played in another folder
+A model that was told of a folder answers with paths in it. Played in another folder
 they would lead nowhere, and where a call id or a session of the recorded run stands, a
 client waits for its own. So what a preset learnt of the recorded request, and learnt
 otherwise of this one, is put right in the answer, across the frames of a stream, too.

@@ -1,6 +1,6 @@
 """A run driven to its end: the model asked, tools called, the answer written into a flight."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import aclosing, contextmanager
 from typing import NamedTuple, Protocol
 
@@ -11,10 +11,11 @@ from promptdeck.core.agent.history import Issued, ids_in
 from promptdeck.core.agent.offering import offered
 from promptdeck.core.agent.running import Ending, Gave, HandedOver, Running, names_of
 from promptdeck.core.agent.streaming import RunStream, as_message
+from promptdeck.core.dialects.chat.dialect import CHAT
 from promptdeck.core.dialects.chat.fold import fold
 from promptdeck.core.dialects.mcp.dialect import CalledBy
 from promptdeck.core.dialects.pieces import as_object
-from promptdeck.core.interaction import Headers
+from promptdeck.core.interaction import Frame, Headers, Response
 from promptdeck.core.secrets.redact import own_keys, without_keys
 from promptdeck.core.text.jsontext import JSONObject, compact, parse
 from promptdeck.engine.decks.deck import Deck
@@ -58,7 +59,7 @@ class ModelRefused(Exception):
 
 
 class RunWanted(NamedTuple):
-    """A run that is wanted."""
+    """A request that a run is to answer, and what it is answered from."""
 
     exchange: Exchange
     incoming: Incoming
@@ -142,10 +143,9 @@ class DrivenRun:
         if answer.status >= 300:
             raise ModelRefused(answer.status, answer.headers, await whole(answer))
         if not job.streams:
-            value = parse(await whole(answer))
-            if not isinstance(value, dict):
-                raise UpstreamError("the model's answer is no JSON object", code="bad_answer")
-            return value
+            body = await whole(answer)
+            _check(answer.headers, [body])
+            return as_object(parse(body))
         if self._flight.known_head is None:
             self._flight.headed(200, _EVENTS, b"")
         kept = []
@@ -153,6 +153,7 @@ class DrivenRun:
             async for frame in coming:
                 kept.append(frame)
                 await self._say(self._stream.take(frame))
+        _check(answer.headers, kept)
         await self._say(self._stream.turned())
         return fold(kept)
 
@@ -207,6 +208,16 @@ class DrivenRun:
             body = compact(as_message(self._turns, ending))
             told = (_CUT_SHORT,) if ending.cut_short else ()
             self._flight.headed(200, (*_JSON, *told), body)
+
+
+def _check(headers: Headers, frames_of: Sequence[bytes]) -> None:
+    """UpstreamError for an answer of the model's that is cut off, or says that it failed.
+
+    No call of such an answer is made, and no client is told that it ended well.
+    """
+    response = Response(200, headers, tuple(Frame(0, data) for data in frames_of))
+    if problem := CHAT.problem_with(response):
+        raise UpstreamError(f"the model's answer cannot be used: {problem}", code="bad_answer")
 
 
 def _wants_usage(body: JSONObject) -> bool:
