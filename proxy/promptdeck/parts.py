@@ -17,8 +17,6 @@ from .config import Config
 from .core.dialects.interpreted import Remembering, remembering
 from .core.hosts import is_loopback
 from .core.policy import Mode
-from .engine.agent.agent import Agents
-from .engine.agent.tooling import RunLimits
 from .engine.deferred import Deferred
 from .engine.exchange import Exchange
 from .engine.flights.budget import Budget
@@ -27,12 +25,12 @@ from .errors import ClientError, StoreError
 from .library import Library, check_of, redactor_of, runs_tools, settings_of
 from .server import Keeps
 from .stores.kept.completions import Completions
-from .stores.kept.handoffs import Handoffs, NothingKept
 from .stores.kept.slips import Slips
 from .stores.sqlite.database import Database
 from .stores.sqlite.tape import cache_tape
 
 if TYPE_CHECKING:
+    from .engine.agent.agent import Agents
     from .mcp.house import ToolHouse
     from .stores.base import Claims
     from .ways import Ways
@@ -55,7 +53,7 @@ class Parts(NamedTuple):
     budget: Budget
     tools: "Callable[[], ToolHouse] | None"
     """Asks MCP servers; None in replay."""
-    agents: Agents | None
+    agents: "Callable[[], Agents] | None"
     """None where the upstream runs tools itself."""
     ports: list[int]
     """Those that the server listens on, once it does: no tool is asked there."""
@@ -190,20 +188,36 @@ def _agents(
     database: Database | None,
     tasks: asyncio.TaskGroup,
     ends: AsyncExitStack,
-) -> Agents:
-    """Those who run tools for clients."""
+) -> "Callable[[], Agents]":
+    """Gives those who run tools for clients, whose imports wait for the first such request."""
     settings = config.agent
-    limits = RunLimits(
-        settings.tools == "live",
-        settings.cache_tools == "read-only",
-        settings.max_turns,
-        settings.max_tool_calls,
-        settings.run_timeout,
-        config.replay.pace,
-    )
-    handoffs = Handoffs(database, redactor_of(config)) if database else NothingKept()
-    agents = Agents(tools, tasks, handoffs, limits, keep_bytes=config.record.max_bytes)
-    ends.push_async_callback(agents.finish, config.server.shutdown_timeout or 0)
+    made: list[Agents] = []
+
+    def agents() -> "Agents":
+        from .engine.agent.agent import Agents as Made
+        from .engine.agent.tooling import RunLimits
+        from .stores.kept.handoffs import Handoffs, NothingKept
+
+        if not made:
+            limits = RunLimits(
+                settings.tools == "live",
+                settings.cache_tools == "read-only",
+                settings.max_turns,
+                settings.max_tool_calls,
+                settings.run_timeout,
+                config.replay.pace,
+            )
+            handoffs = Handoffs(database, redactor_of(config)) if database else NothingKept()
+            most = config.record.max_bytes
+            made.append(Made(tools, tasks, handoffs, limits, keep_bytes=most))
+        return made[0]
+
+    async def finish() -> None:
+        for one in made:
+            await one.finish(config.server.shutdown_timeout or 0)
+
+    # Now, and not with the first: the servers that runs ask are closed after them.
+    ends.push_async_callback(finish)
     return agents
 
 

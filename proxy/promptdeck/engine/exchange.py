@@ -233,6 +233,10 @@ class Exchange:
             self._elsewhere = Elsewhere(self._settings.rules.digest)
         return await self._elsewhere.found(asked, deck)
 
+    def may_run(self, request: Request) -> bool:
+        """True for a request that may be answered by a run of tools."""
+        return self._settings.may_run(request)
+
     @property
     def mode(self) -> Mode:
         """The mode of all requests of this exchange."""

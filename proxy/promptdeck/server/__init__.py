@@ -9,11 +9,7 @@ from weakref import WeakSet
 from aiohttp import web
 
 from promptdeck import __version__
-from promptdeck.core.agent.asked import Named
 from promptdeck.core.targets import PREFIXES, ROUTES, hint
-from promptdeck.engine.agent.agent import Agents
-from promptdeck.engine.agent.relay import Relay
-from promptdeck.engine.agent.sides import ToolWay
 from promptdeck.engine.decks.deck import Deck
 from promptdeck.engine.deferred import Deferred, deferral
 from promptdeck.engine.exchange import Exchange
@@ -38,6 +34,9 @@ from .sessions import add_routes as add_session_routes
 
 if TYPE_CHECKING:
     from promptdeck.core.faults.plan import Plan
+    from promptdeck.engine.agent.agent import Agents
+    from promptdeck.engine.agent.relay import Relay
+    from promptdeck.engine.agent.sides import ToolWay
 
 log = logging.getLogger("promptdeck")
 
@@ -73,9 +72,9 @@ class Edge(NamedTuple):
     """Faults for the answers behind the bare base_url."""
     faults: Faults
     keeps: Keeps | None
-    agents: Agents | None
+    agents: "Callable[[], Agents] | None"
     """Run tools for clients; None where the upstream does."""
-    tools: Callable[[], ToolWay] | None
+    tools: "Callable[[], ToolWay] | None"
     """Asks MCP servers, called for the first; None in replay."""
     describe: Callable[[], dict[str, Any]]
     """What `/_deck/health` tells beside the version."""
@@ -159,7 +158,8 @@ class _Handlers:
             incoming = incoming._replace(deal=partial(faults.deal, plan))
         if not plan:
             await accept(request, incoming, behind)
-        run = await edge.agents.answer(exchange, incoming, deck) if edge.agents else None
+        runs = edge.agents if exchange.may_run(incoming.request) else None
+        run = await runs().answer(exchange, incoming, deck) if runs else None
         answer = run or await exchange.answer(incoming, deck)
         match answer:
             case Served() if plan:
@@ -171,8 +171,11 @@ class _Handlers:
             case Listed():
                 return json_response(answer.body, headers={"Cache-Status": answer.cache_status})
 
-    async def relay(self, request: web.Request) -> Relay:
+    async def relay(self, request: web.Request) -> "Relay":
         """The stand-in for the MCP server that a path names, behind a session or a cassette."""
+        from promptdeck.core.agent.asked import Named  # only for who asks a tool's server
+        from promptdeck.engine.agent.relay import Relay
+
         edge, name = self._edge, request.match_info["server"]
         if session := request.match_info.get("session", ""):
             found = edge.sessions.get(session)
